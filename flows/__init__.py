@@ -1,0 +1,1 @@
+"""What Prefect runs: one file for each family, one line for each trigger."""

@@ -1,0 +1,1 @@
+"""Sentinel: memory and judgement for alerts that run on Prefect."""

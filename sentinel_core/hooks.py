@@ -1,0 +1,189 @@
+"""What happens when a rule's run ends: state → judged → decided → stored → told.
+
+Hooks are the fast path. Prefect logs and forgets what they raise; reconcile is the guarantee.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from time import monotonic
+from typing import Any
+
+from prefect import Flow
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import FlowRun, State
+from prefect.logging import get_logger
+from prefect.logging.loggers import flow_run_logger
+from sqlalchemy import Engine
+from sqlalchemy.exc import OperationalError
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_exponential_jitter
+
+from sentinel_core.alert import AlertOutput, as_outputs
+from sentinel_core.errors import OutputError, StoreUnavailableError
+from sentinel_core.judge import judge
+from sentinel_core.notify import MOST_ATTEMPTS, Outcome, send
+from sentinel_core.policy import decide, decide_late
+from sentinel_core.prefect_runs import read_rule, rule_settings, run_facts
+from sentinel_core.run import RuleFacts, RunFacts, StateType
+from sentinel_core.settings import Settings, get_settings
+from sentinel_core.store import outbox
+from sentinel_core.store.engine import ensure_schema, open_engine
+from sentinel_core.store.recording import Recorded, record
+from sentinel_core.store.rules import rule_of_deployment
+
+logger = get_logger("sentinel")
+
+
+def record_run(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:
+    """The completion, failure, crash and cancellation hook of every rule.
+
+    (Prefect calls it by keyword in places: the three names are part of its interface.)
+    """
+    log = flow_run_logger(flow_run, flow)
+    if flow_run.deployment_id is None:
+        log.info("Not recorded: this run belongs to no deployment, so it is nobody's rule.")
+        return
+    settings = get_settings()
+    flow_run = _complete(flow_run, state)
+    run = run_facts(flow_run, state)
+    engine = connect(settings)
+    rule = _rule(engine, flow, flow_run)
+    recorded = record_facts(engine, rule, run, returned_outputs(state))
+    log.info(_summary(recorded))
+    deliver(engine, settings, recorded.notifications)
+
+
+def _complete(flow_run: FlowRun, state: State[Any]) -> FlowRun:
+    """After a crash or a cancellation the hook may run elsewhere, with half of the run's facts."""
+    if flow_run.start_time is not None or not (state.is_crashed() or state.is_cancelling()):
+        return flow_run
+    with get_client(sync_client=True) as client:
+        return client.read_flow_run(flow_run.id)
+
+
+def returned_outputs(state: State[Any]) -> list[AlertOutput] | None:
+    """What the flow returned; None when the state has none or what it has can't be read."""
+    if state.type.value != StateType.COMPLETED.value:
+        return None
+    try:
+        return as_outputs(state.result(raise_on_failure=False))
+    except OutputError:
+        return None
+    except Exception:
+        return None
+
+
+def _rule(engine: Engine, flow: Flow[..., Any], flow_run: FlowRun) -> RuleFacts:
+    """The rule, by its row when it has one (no API call), with this run's own parameters."""
+    assert flow_run.deployment_id is not None
+    row = rule_of_deployment(engine, flow_run.deployment_id)
+    if row is None:
+        with get_client(sync_client=True) as client:
+            return read_rule(client, flow_run.deployment_id)
+    schema = flow.parameters.model_dump() if flow.parameters else {}
+    return RuleFacts(
+        deployment_id=flow_run.deployment_id,
+        name=row["name"],
+        flow_name=row["flow_name"],
+        settings=rule_settings(flow_run.parameters, schema),
+        trigger=row["trigger"],
+    )
+
+
+def connect(settings: Settings) -> Engine:
+    """The event store, ready to write; waits a bounded time for one that is just restarting.
+
+    Raises StoreUnavailableError, and SchemaBehindError for a store of an older Sentinel.
+    """
+    engine = open_engine(settings.database_url)
+    try:
+        for attempt in _patiently(settings):
+            with attempt:
+                ensure_schema(engine)
+    except OperationalError as error:
+        raise _away(settings, error) from error
+    return engine
+
+
+def record_facts(
+    engine: Engine, rule: RuleFacts, run: RunFacts, outputs: Sequence[AlertOutput] | None
+) -> Recorded:
+    """Judge, decide and store one run. Raises StoreUnavailableError."""
+    settings = get_settings()
+    observations = judge(run, rule.settings, outputs)
+    try:
+        for attempt in _patiently(settings):
+            with attempt:
+                return record(
+                    engine,
+                    rule,
+                    run,
+                    observations,
+                    decide=decide,
+                    decide_late=decide_late,
+                    now=datetime.now(UTC),
+                )
+    except OperationalError as error:
+        raise _away(settings, error) from error
+    raise AssertionError("unreachable: the retrying loop returns or raises")
+
+
+def _patiently(settings: Settings) -> Retrying:
+    return Retrying(
+        retry=retry_if_exception_type(OperationalError),
+        stop=stop_after_delay(settings.record_timeout_seconds),
+        wait=wait_exponential_jitter(initial=0.1, max=2),
+        reraise=True,
+    )
+
+
+def _away(settings: Settings, error: OperationalError) -> StoreUnavailableError:
+    return StoreUnavailableError(
+        f"the event store did not answer within {settings.record_timeout_seconds:g} s "
+        f"({str(error.orig).splitlines()[0] if str(error.orig) else 'no reason given'}); "
+        "this run will be recorded by the next reconcile"
+    )
+
+
+def deliver(engine: Engine, settings: Settings, notification_ids: Sequence[int]) -> int:
+    """Send owed messages and write down how each went; returns how many were sent.
+
+    Stops after twice the notify timeout: a run waits no longer, the rest stays owed and is
+    delivered by the next reconcile.
+    """
+    sent = 0
+    deadline = monotonic() + 2 * settings.notify_timeout_seconds
+    for notification_id in notification_ids:
+        if monotonic() > deadline:
+            break
+        owed = outbox.claim(engine, notification_id, datetime.now(UTC))
+        if owed is None:
+            continue
+        delivery = send(owed.channel, owed.event, settings)
+        sent += delivery.outcome is Outcome.SENT
+        if delivery.error:
+            logger.warning("%s: event %s: %s", owed.channel, owed.event["id"], delivery.error)
+        _settle(engine, owed, delivery.outcome, delivery.error)
+    return sent
+
+
+def _settle(engine: Engine, owed: outbox.Owed, outcome: Outcome, error: str | None) -> None:
+    now = datetime.now(UTC)
+    status = {Outcome.SENT: "sent", Outcome.RETRY: "pending", Outcome.FAILED: "failed"}[outcome]
+    if outcome is Outcome.RETRY and owed.attempt >= MOST_ATTEMPTS:
+        status = "failed"
+    again = now + timedelta(minutes=2 ** min(owed.attempt, 6)) if status == "pending" else None
+    outbox.settle(engine, owed.id, status=status, error=error, now=now, next_attempt_at=again)
+
+
+def _summary(recorded: Recorded) -> str:
+    if not recorded.evaluations:
+        return "Already recorded."
+    parts = [f"Recorded {recorded.evaluations} evaluation(s)"]
+    if recorded.opened:
+        parts.append(f"opened {len(recorded.opened)} event(s)")
+    if recorded.resolved:
+        parts.append(f"resolved {len(recorded.resolved)}")
+    return ", ".join(parts) + "."
+
+
+__all__ = ["connect", "deliver", "record_facts", "record_run", "returned_outputs"]

@@ -1,0 +1,65 @@
+"""What an event looks like as a message. Pure: text in, text out; sends nothing."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sentinel_core.alert import clean_text
+
+_MARK = {"critical": "🔴", "high": "🟠", "medium": "🟡", "low": "⚪"}
+_BODY_LIMIT = 2_000  # Slack folds longer texts; the blotter has the whole
+_KIND = {"failure": "check failed", "silent": "not checked"}
+
+
+def slack_escape(text: str) -> str:
+    """Slack's three control characters as entities: no mention, no link, no channel ping."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def shorten(text: str, limit: int) -> str:
+    """At most `limit` characters, the last one an ellipsis when something was left out."""
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def _inline(text: str, limit: int = 200) -> str:
+    """Text from outside on one line, where it cannot pose as a line of ours or as formatting."""
+    flat = " ".join(clean_text(text).split())
+    for mark in "*_~`":
+        flat = flat.replace(mark, f"{mark}\N{WORD JOINER}")
+    return slack_escape(shorten(flat, limit))
+
+
+def value_against_threshold(metrics: dict[str, Any], metadata: dict[str, Any]) -> str | None:
+    """`value 97.2 against threshold 90`, for events that carry both; else None."""
+    value, threshold = metrics.get("value"), metrics.get("threshold")
+    if value is None or threshold is None:
+        return None
+    unit = clean_text(str(metadata.get("unit", "")))[:20]
+    space = " " if unit and unit != "%" else ""
+    return f"{value:g}{space}{unit} against threshold {threshold:g}{space}{unit}"
+
+
+def slack_text(event: dict[str, Any], *, run_url: str | None, event_url: str) -> tuple[str, str]:
+    """Subject and body in Slack's mrkdwn, for an event's columns by name."""
+    importance = str(event["importance"])
+    what = _KIND.get(str(event["kind"]), "")
+    subject = f"{_MARK.get(importance, '')} *{importance.upper()}* · {_inline(event['rule_name'])}"
+    if event["ticker"]:
+        subject += f" · {_inline(event['ticker'])}"
+    if what:
+        subject += f" · {what}"
+    quoted = slack_escape(shorten(clean_text(event["message"]), _BODY_LIMIT))
+    lines = [f"> {line}" for line in quoted.splitlines()] or ["> (no message)"]
+    if against := value_against_threshold(event["metrics"], event["metadata"]):
+        lines.append(slack_escape(against))
+    lines.append(_when(event["timestamp"]))
+    links = [f"<{event_url}|Open in the blotter>"]
+    if run_url:
+        links.append(f"<{run_url}|Flow run in Prefect>")
+    if runbook := event.get("runbook"):
+        links.append(f"Runbook: {_inline(runbook)}")
+    lines.append(" · ".join(links))
+    return subject, "\n".join(lines)
+
+
+def _when(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"

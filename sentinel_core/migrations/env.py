@@ -1,0 +1,14 @@
+"""Alembic's entry: migrate on the connection that upgrade.py hands over."""
+
+from alembic import context
+from sqlmodel import SQLModel
+
+import sentinel_core.models  # noqa: F401  (the tables register themselves)
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=SQLModel.metadata,
+    transactional_ddl=True,
+    render_as_batch=True,
+)
+context.run_migrations()

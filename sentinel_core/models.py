@@ -1,0 +1,257 @@
+"""The tables. No queries, no decisions; the only file with `table=True`.
+
+SQLModel tables do not validate: what goes in was validated by the pydantic models of
+alert.py and rule.py. `migrations/` brings a database to this shape, a test holds both together.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    DateTime,
+    Dialect,
+    Index,
+    Integer,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.types import TypeDecorator
+from sqlmodel import Field, SQLModel
+
+BigId = BigInteger().with_variant(Integer(), "sqlite")  # SQLite numbers only INTEGER keys itself
+Json = JSON().with_variant(JSONB(), "postgresql")
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """Aware UTC in Python, whatever the database does with time zones (SQLite drops them)."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"a naive time reached the store: {value!r}; times are aware UTC")
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def _time(*, nullable: bool = False) -> Column[datetime]:
+    return Column(UtcDateTime(), nullable=nullable)
+
+
+def _key() -> Column[int]:
+    return Column(BigId, primary_key=True, autoincrement=True)
+
+
+def _ref(*, nullable: bool = False) -> Column[int]:
+    return Column(BigId, nullable=nullable)
+
+
+def _text(*, nullable: bool = False) -> Column[str]:
+    return Column(Text(), nullable=nullable)
+
+
+def _json(name: str | None = None) -> Column[Any]:
+    return Column(name, Json, nullable=False) if name else Column(Json, nullable=False)
+
+
+class AlertRule(SQLModel, table=True):
+    """A rule deployment as last seen."""
+
+    __tablename__ = "alert_rule"
+    __table_args__ = (
+        UniqueConstraint("flow_name", "name"),
+        Index("ix_alert_rule_deployment", "deployment_id"),
+    )
+
+    id: int | None = Field(default=None, sa_column=_key())
+    name: str
+    flow_name: str
+    deployment_id: UUID
+    trigger: str = ""
+    description: str = Field(default="", sa_column=_text())
+    parameters: dict[str, Any] = Field(default_factory=dict, sa_column=_json())
+    tags: list[str] = Field(default_factory=list, sa_column=_json())
+    importance: str = "medium"
+    category: str = "General"
+    display_duration_minutes: int = 1440
+    runbook: str | None = None
+    cron: str | None = None
+    interval_seconds: float | None = None
+    timezone: str = "UTC"
+    is_active: bool = True
+    first_seen_at: datetime = Field(sa_column=_time())
+    changed_at: datetime = Field(sa_column=_time())
+    last_evaluated_at: datetime | None = Field(default=None, sa_column=_time(nullable=True))
+    last_output: list[Any] = Field(default_factory=list, sa_column=_json())
+    last_prefect_state: str | None = None
+    last_prefect_state_name: str | None = None
+    last_prefect_sync: datetime | None = Field(default=None, sa_column=_time(nullable=True))
+
+
+class Evaluation(SQLModel, table=True):
+    """One series judged by one flow run."""
+
+    __tablename__ = "evaluation"
+    __table_args__ = (
+        UniqueConstraint("prefect_flow_run_id", "kind", "ticker"),
+        Index("ix_evaluation_series", "rule_id", "kind", "ticker", "at"),
+        Index("ix_evaluation_rule_at", "rule_id", "at"),
+    )
+
+    id: int | None = Field(default=None, sa_column=_key())
+    rule_id: int = Field(sa_column=_ref())
+    prefect_flow_run_id: UUID
+    kind: str
+    ticker: str
+    at: datetime = Field(sa_column=_time())
+    started_at: datetime | None = Field(default=None, sa_column=_time(nullable=True))
+    completed_at: datetime = Field(sa_column=_time())
+    measured_at: datetime | None = Field(default=None, sa_column=_time(nullable=True))
+    retry_count: int = 0
+    prefect_state: str
+    prefect_state_name: str
+    prefect_state_message: str = Field(default="", sa_column=_text())
+    triggered: bool
+    importance: str
+    message: str = Field(default="", sa_column=_text())
+    metrics: dict[str, float] = Field(default_factory=dict, sa_column=_json())
+    meta: dict[str, Any] = Field(default_factory=dict, sa_column=_json("metadata"))
+    decision: str
+    decision_code: str
+    decision_reason: str = Field(default="", sa_column=_text())
+    event_id: int | None = Field(default=None, sa_column=_ref(nullable=True))
+
+
+class AlertSeries(SQLModel, table=True):
+    """The live state of (rule, kind, ticker): the fingerprint under which alerts are one."""
+
+    __tablename__ = "alert_series"
+    __table_args__ = (UniqueConstraint("rule_id", "kind", "ticker"),)
+
+    id: int | None = Field(default=None, sa_column=_key())
+    rule_id: int = Field(sa_column=_ref())
+    kind: str
+    ticker: str
+    status: str
+    last_at: datetime = Field(sa_column=_time())
+    changed_at: datetime = Field(sa_column=_time())
+    event_id: int | None = Field(default=None, sa_column=_ref(nullable=True))
+    event_importance: str | None = None
+
+
+class AlertEvent(SQLModel, table=True):
+    """Something a person should know."""
+
+    __tablename__ = "alert_event"
+    __table_args__ = (
+        Index("ix_event_time", "timestamp", "importance", "is_acknowledged"),
+        Index("ix_event_importance", "importance", "timestamp"),
+        Index(
+            "ix_event_unacknowledged",
+            "importance",
+            "timestamp",
+            sqlite_where=text("NOT is_acknowledged"),
+            postgresql_where=text("NOT is_acknowledged"),
+        ),
+        Index("ix_event_state", "prefect_state", "timestamp"),
+        Index("ix_event_ticker", "ticker", "timestamp"),
+        Index("ix_event_rule", "rule_id", "timestamp"),
+        # I3, kept by the database itself: one unresolved event of a kind for a series
+        Index(
+            "ux_event_unresolved",
+            "rule_id",
+            "kind",
+            "ticker",
+            unique=True,
+            sqlite_where=text("resolved_at IS NULL"),
+            postgresql_where=text("resolved_at IS NULL"),
+        ),
+    )
+
+    id: int | None = Field(default=None, sa_column=_key())
+    rule_id: int = Field(sa_column=_ref())
+    rule_name: str
+    kind: str
+    ticker: str
+    category: str
+    importance: str
+    message: str = Field(sa_column=_text())
+    timestamp: datetime = Field(sa_column=_time())
+    first_seen: datetime = Field(sa_column=_time())
+    last_seen: datetime = Field(sa_column=_time())
+    occurrences: int = 1
+    display_until: datetime = Field(sa_column=_time())
+    is_acknowledged: bool = False
+    acknowledged_at: datetime | None = Field(default=None, sa_column=_time(nullable=True))
+    acknowledged_by: str | None = None
+    comment: str | None = Field(default=None, sa_column=_text(nullable=True))
+    action_taken: str | None = Field(default=None, sa_column=_text(nullable=True))
+    resolved_at: datetime | None = Field(default=None, sa_column=_time(nullable=True))
+    prefect_flow_run_id: UUID | None = None
+    prefect_state: str | None = None
+    prefect_state_name: str | None = None
+    started_at: datetime | None = Field(default=None, sa_column=_time(nullable=True))
+    completed_at: datetime | None = Field(default=None, sa_column=_time(nullable=True))
+    retry_count: int = 0
+    runbook: str | None = None
+    metrics: dict[str, float] = Field(default_factory=dict, sa_column=_json())
+    meta: dict[str, Any] = Field(default_factory=dict, sa_column=_json("metadata"))
+
+
+class Notification(SQLModel, table=True):
+    """One message owed to one channel."""
+
+    __tablename__ = "notification"
+    __table_args__ = (
+        UniqueConstraint("event_id", "channel", "reason", "sequence"),
+        Index("ix_notification_due", "status", "next_attempt_at"),
+    )
+
+    id: int | None = Field(default=None, sa_column=_key())
+    event_id: int = Field(sa_column=_ref())
+    channel: str
+    reason: str
+    sequence: int = 0
+    status: str = "pending"
+    attempts: int = 0
+    created_at: datetime = Field(sa_column=_time())
+    next_attempt_at: datetime = Field(sa_column=_time())
+    last_error: str | None = Field(default=None, sa_column=_text(nullable=True))
+    sent_at: datetime | None = Field(default=None, sa_column=_time(nullable=True))
+
+
+class AuditEntry(SQLModel, table=True):
+    """Who did what, when, to what. Rows are only ever added."""
+
+    __tablename__ = "audit_entry"
+    __table_args__ = (Index("ix_audit_event", "event_id", "at"),)
+
+    id: int | None = Field(default=None, sa_column=_key())
+    at: datetime = Field(sa_column=_time())
+    actor: str
+    action: str
+    event_id: int | None = Field(default=None, sa_column=_ref(nullable=True))
+    detail: dict[str, Any] = Field(default_factory=dict, sa_column=_json())
+
+
+class Checkpoint(SQLModel, table=True):
+    """How far a repeating job has come: for reconcile, runs that ended before `at` are done."""
+
+    __tablename__ = "checkpoint"
+
+    name: str = Field(primary_key=True)
+    at: datetime = Field(sa_column=_time())

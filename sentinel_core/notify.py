@@ -1,0 +1,99 @@
+"""Sends one message through one Prefect notification block, in bounded time, and says how it went.
+
+Never opens the event store: hooks.py and flows/ write down what this reports.
+"""
+
+import inspect
+import threading
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, cast
+
+from prefect.blocks.core import Block
+
+from sentinel_core.message import slack_text
+from sentinel_core.settings import Settings
+
+MOST_ATTEMPTS = 8
+
+
+class Outcome(StrEnum):
+    """How a delivery went."""
+
+    SENT = "sent"
+    RETRY = "retry"  # may work later
+    FAILED = "failed"  # will not work until somebody changes something
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """An outcome and, unless sent, the reason in a sentence."""
+
+    outcome: Outcome
+    error: str | None = None
+
+
+def send(channel: str, event: dict[str, Any], settings: Settings) -> Delivery:
+    """Tell `channel` (a block slug) of an event. Never raises; takes at most the notify timeout."""
+    run_id = event["prefect_flow_run_id"]
+    subject, body = slack_text(
+        event,
+        run_url=settings.flow_run_url(run_id) if run_id else None,
+        event_url=settings.event_url(event["id"]),
+    )
+    box: list[Delivery] = []
+    # A thread of its own: a block's own timeout may be thirty seconds, and some have none.
+    worker = threading.Thread(
+        target=lambda: box.append(_attempt(channel, subject, body)), daemon=True
+    )
+    worker.start()
+    worker.join(settings.notify_timeout_seconds)
+    if box:
+        return box[0]
+    return Delivery(
+        Outcome.RETRY,
+        f"no answer from {channel} within {settings.notify_timeout_seconds:g} s; "
+        "whether it arrived is unknown",
+    )
+
+
+def _attempt(channel: str, subject: str, body: str) -> Delivery:
+    try:
+        block = cast("Any", Block.load)(channel, _sync=True)
+    except ValueError as error:  # Prefect's word for: no such block
+        return Delivery(Outcome.FAILED, f"block {channel!r} can't be loaded: {_plain(error)}")
+    except Exception as error:
+        return Delivery(Outcome.RETRY, f"block {channel!r} can't be loaded: {_plain(error)}")
+    if not callable(getattr(block, "notify", None)):
+        return Delivery(Outcome.FAILED, f"block {channel!r} is not a notification block")
+    try:
+        _notify(block, subject, body)
+    except Exception as error:
+        return Delivery(Outcome.RETRY, _plain(error))
+    return Delivery(Outcome.SENT)
+
+
+def _notify(block: Any, subject: str, body: str) -> None:
+    """Blocks that swallow failures are told to raise: unaccepted is never recorded as sent."""
+    raising = getattr(block, "raise_on_failure", None)
+    if callable(raising):
+        with raising():
+            _call(block, subject, body)
+    else:
+        _call(block, subject, body)
+
+
+def _call(block: Any, subject: str, body: str) -> None:
+    result = block.notify(body, subject)
+    if inspect.isawaitable(result):
+        import asyncio
+
+        async def _wait() -> None:
+            await result
+
+        asyncio.run(_wait())
+
+
+def _plain(error: BaseException) -> str:
+    text = getattr(error, "log", None) or str(error) or type(error).__name__
+    return f"{type(error).__name__}: {text}"[:1_000]

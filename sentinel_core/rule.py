@@ -1,0 +1,43 @@
+"""What a rule may say besides what it measures. Pure data; knows no Prefect and no database."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from sentinel_core.alert import Importance
+
+BlockSlug = Annotated[
+    str,
+    StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*/[a-z0-9]+(-[a-z0-9]+)*$"),
+]
+"""A Prefect notification block: `block-type-slug/block-name`."""
+
+DEFAULT_DISPLAY_MINUTES = 1440
+
+
+class Routes(BaseModel):
+    """Which notification blocks hear of which importance."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    critical: list[BlockSlug] = []
+    high: list[BlockSlug] = []
+    medium: list[BlockSlug] = []
+    low: list[BlockSlug] = []
+
+    def channels(self, importance: Importance) -> list[str]:
+        """The channels of one importance, each once, in the order written."""
+        chosen: list[str] = getattr(self, importance.value)
+        return list(dict.fromkeys(chosen))
+
+
+class RuleSettings(BaseModel):
+    """A rule's own settings: its deployment's parameters but for `check`."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    importance: Importance = Importance.MEDIUM
+    category: str = "General"
+    display_duration_minutes: int = DEFAULT_DISPLAY_MINUTES
+    notify: Routes = Field(default_factory=Routes)
+    runbook: str | None = None

@@ -1,0 +1,158 @@
+"""`rule_flow(Trigger)`: the one place where a trigger becomes a Prefect flow with our hooks."""
+
+import inspect
+import json
+from collections.abc import Sequence
+from typing import Annotated, Any, TypeVar
+from uuid import UUID
+
+from prefect import Flow, Task
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.actions import ArtifactCreate
+from prefect.client.schemas.objects import State
+from prefect.context import FlowRunContext
+from prefect.logging import get_run_logger
+from prefect.states import Completed
+from pydantic import Field
+
+from sentinel_core.alert import AlertOutput, Importance, as_outputs, dump_outputs
+from sentinel_core.errors import HistoryUnavailableError
+from sentinel_core.hooks import record_run
+from sentinel_core.prefect_runs import ARTIFACT_KEY, ARTIFACT_TYPE, TRIGGERED
+from sentinel_core.rule import DEFAULT_DISPLAY_MINUTES, Routes
+from sentinel_core.trigger import History, NoHistory, PastEvaluation, Trigger
+
+T = TypeVar("T", bound=Trigger)
+
+
+def rule_flow(trigger: type[T]) -> Flow[..., State[Any]]:
+    """A flow named after the trigger whose parameters are the rule: Prefect's UI shows a form.
+
+    One line in flows/<family>.py is all it takes: `price_surge = rule_flow(PriceSurge)`.
+    """
+    task: Task[..., list[AlertOutput]] = Task(
+        _measure,
+        name=trigger.slug(),
+        description=inspect.getdoc(trigger),
+        retries=trigger.retries,
+        retry_delay_seconds=trigger.retry_delay_seconds,
+        timeout_seconds=trigger.timeout_seconds,
+        persist_result=False,
+    )
+
+    def evaluate(check: T, **_settings: Any) -> State[Any]:
+        return _conclude(task(check, _own_history()))
+
+    evaluate.__name__ = evaluate.__qualname__ = trigger.slug().replace("-", "_")
+    evaluate.__doc__ = inspect.getdoc(trigger)
+    evaluate.__signature__ = _signature(trigger)  # type: ignore[attr-defined]
+    evaluate.__annotations__ = {
+        name: parameter.annotation for name, parameter in _signature(trigger).parameters.items()
+    }
+    return Flow(
+        evaluate,
+        name=trigger.slug(),
+        timeout_seconds=trigger.longest_seconds(),
+        persist_result=False,
+        on_completion=[record_run],
+        on_failure=[record_run],
+        on_crashed=[record_run],
+        on_cancellation=[record_run],
+    )
+
+
+def _signature(trigger: type[Trigger]) -> inspect.Signature:
+    def setting(name: str, annotation: Any, default: object) -> inspect.Parameter:
+        return inspect.Parameter(
+            name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation
+        )
+
+    return inspect.Signature(
+        [
+            inspect.Parameter("check", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=trigger),
+            setting("importance", Importance, trigger.default_importance),
+            setting("category", Annotated[str, Field(max_length=40)], trigger.default_category),
+            setting(
+                "display_duration_minutes",
+                Annotated[int, Field(ge=1, le=525_600)],
+                DEFAULT_DISPLAY_MINUTES,
+            ),
+            setting("notify", Routes, Routes()),
+            setting("runbook", str | None, None),
+        ]
+    )
+
+
+def _measure(check: Trigger, history: History) -> list[AlertOutput]:
+    return as_outputs(check.measure(history))
+
+
+def _conclude(outputs: list[AlertOutput]) -> State[Any]:
+    """The run's final state: "Triggered" where people look, with the evidence beside it."""
+    fired = [output for output in outputs if output.triggered]
+    for output in fired[:20]:
+        get_run_logger().warning("Triggered: %s %s", output.ticker, output.message[:500])
+    if not fired:
+        return Completed(message=f"Checked {len(outputs)} series, none triggered.", data=outputs)
+    _keep(outputs)
+    first = fired[0].message[:200]
+    more = f" (and {len(fired) - 1} more)" if len(fired) > 1 else ""
+    return Completed(name=TRIGGERED, message=f"{first}{more}", data=outputs)
+
+
+def _keep(outputs: Sequence[AlertOutput]) -> None:
+    """Keep the output where Prefect's API can give it back, should the store be away just now."""
+    context = FlowRunContext.get()
+    if context is None or context.flow_run is None:
+        return
+    rows = [
+        {**row, "metrics": json.dumps(row["metrics"]), "metadata": json.dumps(row["metadata"])}
+        for row in dump_outputs(outputs)
+    ]
+    artifact = ArtifactCreate(
+        key=ARTIFACT_KEY,
+        type=ARTIFACT_TYPE,
+        description="What the trigger measured in this run.",
+        data=json.dumps(rows),
+        flow_run_id=context.flow_run.id,
+    )
+    with get_client(sync_client=True) as client:
+        client.create_artifact(artifact)
+
+
+class _StoreHistory:
+    """A rule's own past, read when a trigger asks for it and not before."""
+
+    def __init__(self, deployment_id: UUID) -> None:
+        self.deployment_id = deployment_id
+
+    def latest(self, limit: int, ticker: str | None = None) -> list[PastEvaluation]:
+        from sqlalchemy.exc import SQLAlchemyError
+
+        from sentinel_core.settings import get_settings
+        from sentinel_core.store.engine import ensure_schema, open_engine
+        from sentinel_core.store.rules import latest_evaluations
+
+        try:
+            engine = open_engine(get_settings().database_url)
+            ensure_schema(engine)
+            rows = latest_evaluations(engine, self.deployment_id, limit, ticker)
+        except SQLAlchemyError as error:
+            raise HistoryUnavailableError(
+                f"the event store could not be read for this rule's past: {error}"
+            ) from error
+        return [
+            PastEvaluation(row["at"], row["ticker"], row["triggered"], row["metrics"])
+            for row in rows
+        ]
+
+
+def history_of(deployment_id: UUID | None) -> History:
+    """The recorded past of a deployment; nothing for a run without one."""
+    return NoHistory() if deployment_id is None else _StoreHistory(deployment_id)
+
+
+def _own_history() -> History:
+    context = FlowRunContext.get()
+    run = context.flow_run if context else None
+    return history_of(run.deployment_id if run else None)

@@ -1,0 +1,68 @@
+"""A flow run as Sentinel sees it, whoever told of it (a hook or Prefect's API). Pure data."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from sentinel_core.rule import RuleSettings
+
+
+class StateType(StrEnum):
+    """Prefect's state types, by value."""
+
+    SCHEDULED = "SCHEDULED"
+    PENDING = "PENDING"
+    RUNNING = "RUNNING"
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+    CRASHED = "CRASHED"
+    PAUSED = "PAUSED"
+    CANCELLING = "CANCELLING"
+
+
+TERMINAL = (StateType.COMPLETED, StateType.FAILED, StateType.CANCELLED, StateType.CRASHED)
+
+
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """One flow run in one state. Times are aware UTC."""
+
+    id: UUID
+    name: str
+    state_type: StateType
+    state_name: str
+    state_message: str
+    state_at: datetime
+    expected_start: datetime
+    started_at: datetime | None
+    run_count: int
+
+    @property
+    def at(self) -> datetime:
+        """The moment this run speaks for: when it was due, or when it was run once more.
+
+        The due time orders runs the way the schedule meant them, whatever order they end in.
+        """
+        return self.expected_start if self.run_count <= 1 else self.state_at
+
+
+@dataclass(frozen=True, slots=True)
+class RuleFacts:
+    """A rule deployment as Prefect describes it."""
+
+    deployment_id: UUID
+    name: str
+    flow_name: str
+    settings: RuleSettings
+    trigger: str = ""
+    description: str = ""
+    parameters: dict[str, Any] = field(default_factory=dict)
+    tags: tuple[str, ...] = ()
+    cron: str | None = None
+    interval_seconds: float | None = None
+    timezone: str = "UTC"
+    active: bool = True
+    timeout_seconds: float | None = None

@@ -1,0 +1,82 @@
+"""Where things are: the `SENTINEL_*` environment variables. Rules live in prefect.yaml."""
+
+import getpass
+import os
+from functools import lru_cache
+from pathlib import Path
+
+import platformdirs
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def _default_database_url() -> str:
+    folder = Path(platformdirs.user_data_dir("sentinel", appauthor=False))
+    return f"sqlite:///{folder / 'sentinel.db'}"
+
+
+def _default_prefect_ui_url() -> str:
+    """Prefect's own settings, as far as the environment tells them."""
+    if url := os.environ.get("PREFECT_UI_URL"):
+        return url
+    return os.environ.get("PREFECT_API_URL", "http://127.0.0.1:4200/api").removesuffix("/api")
+
+
+class Settings(BaseSettings):
+    """Read from `SENTINEL_DATABASE_URL`, `SENTINEL_VIEWER_URL` and so on."""
+
+    model_config = SettingsConfigDict(env_prefix="SENTINEL_", env_ignore_empty=True)
+
+    database_url: str = Field(
+        default_factory=_default_database_url,
+        description="sqlite:///path or postgresql://user:password@host/database",
+    )
+    viewer_url: str = Field("http://127.0.0.1:8501", description="the blotter, for links to events")
+    prefect_ui_url: str = Field(
+        default_factory=_default_prefect_ui_url, description="Prefect's UI, for links to runs"
+    )
+    record_timeout_seconds: float = Field(
+        10, gt=0, description="how long a hook tries to reach the event store before it gives up"
+    )
+    notify_timeout_seconds: float = Field(
+        10, gt=0, description="how long one message may take before its outcome counts as unknown"
+    )
+    user: str = Field(
+        default_factory=getpass.getuser, description="who acknowledges, unless the viewer knows"
+    )
+
+    @field_validator("database_url")
+    @classmethod
+    def _known_database(cls, url: str) -> str:
+        scheme, separator, rest = url.partition("://")
+        if scheme == "sqlite" and separator:
+            return url
+        if scheme in ("postgresql", "postgres", "postgresql+psycopg") and separator:
+            return f"postgresql+psycopg://{rest}"
+        raise ValueError(
+            "expected sqlite:///path or postgresql://user:password@host/database, "
+            f"got something that starts with {scheme[:20]!r}"
+        )
+
+    @field_validator("viewer_url", "prefect_ui_url")
+    @classmethod
+    def _without_slash(cls, url: str) -> str:
+        return url.rstrip("/")
+
+    def flow_run_url(self, flow_run_id: object) -> str:
+        """The flow run's page in the Prefect UI."""
+        return f"{self.prefect_ui_url}/runs/flow-run/{flow_run_id}"
+
+    def deployment_url(self, deployment_id: object) -> str:
+        """The rule's page in the Prefect UI."""
+        return f"{self.prefect_ui_url}/deployments/deployment/{deployment_id}"
+
+    def event_url(self, event_id: int) -> str:
+        """The event's page in the blotter."""
+        return f"{self.viewer_url}/?event={event_id}"
+
+
+@lru_cache(maxsize=1)
+def get_settings() -> Settings:
+    """The settings of this process; read once. Raises pydantic's ValidationError."""
+    return Settings()

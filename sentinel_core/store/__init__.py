@@ -1,0 +1,8 @@
+"""The event store: transactions and queries over an engine it is given. No decisions here.
+
+engine.py     opening a database and the two kinds of transaction
+rules.py      rule deployments as last seen, and how far reconcile has come
+recording.py  one run, recorded once, in one transaction
+events.py     what people read and acknowledge
+outbox.py     messages owed to channels
+"""

@@ -1,0 +1,91 @@
+"""Opening a database, and the two kinds of transaction. Knows no table."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.pool import NullPool, QueuePool
+
+from sentinel_core.errors import SchemaBehindError
+
+SCHEMA_HEAD = "0001"  # the newest file in migrations/versions; a test compares
+_BUSY_MS = 30_000
+
+
+def open_engine(url: str, *, pooled: bool = False, connect_timeout_seconds: int = 5) -> Engine:
+    """An engine for `sqlite:///…` or `postgresql+psycopg://…`. Connects to nothing yet.
+
+    `pooled` is for long-lived readers (the viewer); a hook opens one connection and goes.
+    """
+    kind = make_url(url)
+    pool: dict[str, Any] = {"poolclass": QueuePool if pooled else NullPool}
+    if kind.get_backend_name() != "sqlite":
+        if pooled:
+            pool["pool_pre_ping"] = True  # a restarted database costs one retry, not a page
+        return create_engine(url, **pool, connect_args={"connect_timeout": connect_timeout_seconds})
+    if kind.database and kind.database != ":memory:":
+        Path(kind.database).expanduser().parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(url, **pool, connect_args={"timeout": _BUSY_MS / 1000})
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
+    connection.isolation_level = None  # transactions begin where this file says so, not by guess
+    cursor = connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=FULL")  # an acknowledged record survives a power loss
+    cursor.execute("PRAGMA cache_size=-8000")  # 8 MB for each connection
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    write = connection.get_execution_options().get("sentinel_write", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN DEFERRED")
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """One transaction that may write; commits at the end, or not at all.
+
+    On SQLite it takes the write lock at once: a deferred transaction that reads first and writes
+    later fails with "database is locked" whatever the busy timeout says.
+    """
+    with engine.connect().execution_options(sentinel_write=True) as connection, connection.begin():
+        yield connection
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """One consistent snapshot that takes no write lock."""
+    with engine.connect() as connection, connection.begin():
+        yield connection
+
+
+def schema_revision(engine: Engine) -> str | None:
+    """The migration the database stands at; None for a database without Sentinel's tables."""
+    with reading(engine) as connection:
+        if not inspect(connection).has_table("alembic_version"):
+            return None
+        revision: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+        return revision
+
+
+def ensure_schema(engine: Engine) -> None:
+    """Create the tables in an empty database. Raises SchemaBehindError for an older one."""
+    revision = schema_revision(engine)
+    if revision is None:
+        from sentinel_core.migrations.upgrade import upgrade
+
+        upgrade(engine)
+    elif revision < SCHEMA_HEAD:
+        raise SchemaBehindError(
+            f"the event store stands at revision {revision}, this Sentinel needs {SCHEMA_HEAD}: "
+            "run `sentinel db upgrade`"
+        )

@@ -1,0 +1,87 @@
+"""A real Prefect server and worker."""
+
+import contextlib
+import os
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.support.processes import BIN, ROOT, answers, free_port, running, wait_for
+
+
+@dataclass(frozen=True)
+class PrefectServer:
+    """A running server; `env` is what a program needs to talk to it."""
+
+    api_url: str
+    env: dict[str, str]
+    folder: Path
+
+    @property
+    def ui_url(self) -> str:
+        return self.api_url.removesuffix("/api")
+
+    def prefect(
+        self, *arguments: str, check: bool = True, cwd: Path = ROOT, **env: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run the `prefect` command against this server."""
+        return self.run("prefect", *arguments, check=check, cwd=cwd, **env)
+
+    def run(
+        self, program: str, *arguments: str, check: bool = True, cwd: Path = ROOT, **env: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a program of this environment against this server."""
+        done = subprocess.run(
+            [str(BIN / program), *arguments],
+            env={**self.env, **env},
+            cwd=cwd,
+            text=True,
+            capture_output=True,
+            timeout=180,
+            check=False,
+        )
+        if check and done.returncode:
+            raise AssertionError(f"{program} {' '.join(arguments)}:\n{done.stdout}\n{done.stderr}")
+        return done
+
+
+def clean_environment(folder: Path) -> dict[str, str]:
+    """This process's environment without anything that names a server or a store."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("PREFECT_", "SENTINEL_"))}
+    return {
+        **kept,
+        "PATH": f"{BIN}{os.pathsep}{kept.get('PATH', '')}",
+        "HOME": str(folder),
+        "PREFECT_HOME": str(folder / "prefect"),
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
+        "DO_NOT_TRACK": "1",
+        "COLUMNS": "200",
+    }
+
+
+@contextlib.contextmanager
+def prefect_server(folder: Path, port: int | None = None) -> Iterator[PrefectServer]:
+    """A Prefect server with its own database in `folder`."""
+    port = port or free_port()
+    url = f"http://127.0.0.1:{port}/api"
+    env = {**clean_environment(folder), "PREFECT_API_URL": url}
+    command = (str(BIN / "prefect"), "server", "start", "--host", "127.0.0.1", "--port", str(port))
+    with running(*command, env=env, log=folder / "server.log"):
+        wait_for(lambda: answers(f"{url}/health"), seconds=90, what="the Prefect server")
+        yield PrefectServer(url, env, folder)
+
+
+@contextlib.contextmanager
+def prefect_worker(
+    server: PrefectServer, pool: str = "sentinel", *, limit: int = 2, **env: str
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A process worker for `pool`, which is made if need be."""
+    server.prefect("work-pool", "create", pool, "--type", "process", check=False)
+    command = (str(BIN / "prefect"), "worker", "start", "--pool", pool, "--limit", str(limit))
+    extra = {"PREFECT_WORKER_QUERY_SECONDS": "1", **env}
+    with running(
+        *command, env={**server.env, **extra}, log=server.folder / "worker.log"
+    ) as process:
+        yield process

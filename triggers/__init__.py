@@ -1,0 +1,1 @@
+"""What can be measured: one folder for each family, one file for each trigger."""

@@ -1,0 +1,1 @@
+"""The machine a check runs on."""
