@@ -15,7 +15,7 @@ from prefect.logging import get_logger
 from prefect.logging.loggers import flow_run_logger
 from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
-from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_exponential_jitter
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
 from sentinel_core.alert import AlertOutput, as_outputs
 from sentinel_core.errors import OutputError, StoreUnavailableError
@@ -131,7 +131,7 @@ def _patiently(settings: Settings) -> Retrying:
     return Retrying(
         retry=retry_if_exception_type(OperationalError),
         stop=stop_after_delay(settings.record_timeout_seconds),
-        wait=wait_exponential_jitter(initial=0.1, max=2),
+        wait=wait_random_exponential(multiplier=0.1, max=2),
         reraise=True,
     )
 

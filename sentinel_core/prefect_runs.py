@@ -15,13 +15,14 @@ from prefect.client.schemas.responses import DeploymentResponse
 from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule
 from pydantic import ValidationError
 
-from sentinel_core.alert import AlertOutput, load_outputs
+from sentinel_core.alert import AlertOutput, clean_json, clean_message, clean_text, load_outputs
 from sentinel_core.errors import OutputError
 from sentinel_core.rule import RuleSettings
 from sentinel_core.run import RuleFacts, RunFacts, StateType
 from sentinel_core.trigger import MARK, TIMEOUT_MARK
 
-TRIGGERED = "Triggered"
+TRIGGERED = "Triggered"  # the state name of a completed run in which something fired
+CHECKED = "Checked "  # how the message of a completed run begins in which nothing did
 ARTIFACT_KEY = "sentinel-output"
 ARTIFACT_TYPE = "table"
 
@@ -34,10 +35,10 @@ def run_facts(flow_run: FlowRun, state: State[Any] | None = None) -> RunFacts:
     expected = flow_run.expected_start_time or flow_run.start_time or state.timestamp
     return RunFacts(
         id=flow_run.id,
-        name=flow_run.name,
+        name=clean_text(flow_run.name),
         state_type=_settled(StateType(state.type.value)),
-        state_name=state.name or state.type.value.title(),
-        state_message=state.message or "",
+        state_name=clean_text(state.name or state.type.value.title()),
+        state_message=clean_message(state.message or ""),
         state_at=_utc(state.timestamp),
         expected_start=_utc(expected),
         started_at=_utc(flow_run.start_time) if flow_run.start_time else None,
@@ -79,19 +80,27 @@ def rule_facts(deployment: DeploymentResponse, flow_name: str) -> RuleFacts:
     zoned = cron or interval
     return RuleFacts(
         deployment_id=deployment.id,
-        name=deployment.name,
-        flow_name=flow_name,
+        name=clean_text(deployment.name),
+        flow_name=clean_text(flow_name),
         settings=rule_settings(deployment.parameters, schema),
         trigger=definition.get(MARK, ""),
-        description=deployment.description or "",
-        parameters=deployment.parameters,
-        tags=tuple(deployment.tags),
+        description=clean_message(deployment.description or ""),
+        parameters=_parameters(deployment),
+        tags=tuple(clean_text(tag) for tag in deployment.tags),
         cron=cron.cron if cron else None,
         interval_seconds=interval.interval.total_seconds() if interval else None,
         timezone=(zoned.timezone if zoned else None) or "UTC",
         active=not deployment.paused and bool(schedules),
         timeout_seconds=definition.get(TIMEOUT_MARK),
     )
+
+
+def _parameters(deployment: DeploymentResponse) -> dict[str, Any]:
+    try:
+        cleaned: dict[str, Any] = clean_json(deployment.parameters)
+    except ValueError as error:  # shown on the rules page only: no reason not to watch the rule
+        return {"unreadable": str(error)}
+    return cleaned
 
 
 def rule_settings(parameters: dict[str, Any], schema: dict[str, Any]) -> RuleSettings:

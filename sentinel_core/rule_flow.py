@@ -18,7 +18,7 @@ from pydantic import Field
 from sentinel_core.alert import AlertOutput, Importance, as_outputs, dump_outputs
 from sentinel_core.errors import HistoryUnavailableError
 from sentinel_core.hooks import record_run
-from sentinel_core.prefect_runs import ARTIFACT_KEY, ARTIFACT_TYPE, TRIGGERED
+from sentinel_core.prefect_runs import ARTIFACT_KEY, ARTIFACT_TYPE, CHECKED, TRIGGERED
 from sentinel_core.rule import DEFAULT_DISPLAY_MINUTES, Routes
 from sentinel_core.trigger import History, NoHistory, PastEvaluation, Trigger
 
@@ -93,7 +93,7 @@ def _conclude(outputs: list[AlertOutput]) -> State[Any]:
     for output in fired[:20]:
         get_run_logger().warning("Triggered: %s %s", output.ticker, output.message[:500])
     if not fired:
-        return Completed(message=f"Checked {len(outputs)} series, none triggered.", data=outputs)
+        return Completed(message=f"{CHECKED}{len(outputs)} series, none triggered.", data=outputs)
     _keep(outputs)
     first = fired[0].message[:200]
     more = f" (and {len(fired) - 1} more)" if len(fired) > 1 else ""
@@ -116,8 +116,11 @@ def _keep(outputs: Sequence[AlertOutput]) -> None:
         data=json.dumps(rows),
         flow_run_id=context.flow_run.id,
     )
-    with get_client(sync_client=True) as client:
-        client.create_artifact(artifact)
+    try:
+        with get_client(sync_client=True) as client:
+            client.create_artifact(artifact)
+    except Exception:  # a second copy for a bad day: no reason to lose the alert today
+        get_run_logger().warning("The output could not be kept in Prefect.", exc_info=True)
 
 
 class _StoreHistory:

@@ -4,6 +4,7 @@ import getpass
 import os
 from functools import lru_cache
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import platformdirs
 from pydantic import Field, field_validator
@@ -19,13 +20,37 @@ def _default_prefect_ui_url() -> str:
     """Prefect's own settings, as far as the environment tells them."""
     if url := os.environ.get("PREFECT_UI_URL"):
         return url
-    return os.environ.get("PREFECT_API_URL", "http://127.0.0.1:4200/api").removesuffix("/api")
+    api = os.environ.get("PREFECT_API_URL") or "http://127.0.0.1:4200/api"
+    return api.rstrip("/").removesuffix("/api")
+
+
+def _default_user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container whose user id has no name must still record
+        return "unknown"
+
+
+def _database_file(rest: str) -> str:
+    """The absolute path after `sqlite://`. Runs, viewer and command line start in other folders."""
+    path, mark, options = rest.removeprefix("/").partition("?")
+    file = Path(path).expanduser()
+    if not rest.startswith("/") or not file.is_absolute():
+        raise ValueError(
+            f"expected sqlite:////absolute/path or sqlite:///~/path, got {'sqlite://' + rest!r}: "
+            "the worker and the blotter run in folders of their own and must find the same file"
+        )
+    return f"{file}{mark}{options}"
 
 
 class Settings(BaseSettings):
     """Read from `SENTINEL_DATABASE_URL`, `SENTINEL_VIEWER_URL` and so on."""
 
-    model_config = SettingsConfigDict(env_prefix="SENTINEL_", env_ignore_empty=True)
+    model_config = SettingsConfigDict(
+        env_prefix="SENTINEL_",
+        env_ignore_empty=True,
+        hide_input_in_errors=True,  # a database URL holds a password
+    )
 
     database_url: str = Field(
         default_factory=_default_database_url,
@@ -39,10 +64,16 @@ class Settings(BaseSettings):
         10, gt=0, description="how long a hook tries to reach the event store before it gives up"
     )
     notify_timeout_seconds: float = Field(
-        10, gt=0, description="how long one message may take before its outcome counts as unknown"
+        10,
+        gt=0,
+        le=60,  # well within the outbox's lease, or two deliverers would send the same message
+        description="how long one message may take before its outcome counts as unknown",
+    )
+    stuck_grace_seconds: float = Field(
+        60, ge=0, description="how long past its timeout a run may stay before it is closed"
     )
     user: str = Field(
-        default_factory=getpass.getuser, description="who acknowledges, unless the viewer knows"
+        default_factory=_default_user, description="who acknowledges, unless the viewer knows"
     )
 
     @field_validator("database_url")
@@ -50,8 +81,12 @@ class Settings(BaseSettings):
     def _known_database(cls, url: str) -> str:
         scheme, separator, rest = url.partition("://")
         if scheme == "sqlite" and separator:
-            return url
+            return f"sqlite:///{_database_file(rest)}"
         if scheme in ("postgresql", "postgres", "postgresql+psycopg") and separator:
+            try:
+                _ = urlsplit(f"postgresql://{rest}").port
+            except ValueError as error:
+                raise ValueError("the port in the database URL is not a number") from error
             return f"postgresql+psycopg://{rest}"
         raise ValueError(
             "expected sqlite:///path or postgresql://user:password@host/database, "

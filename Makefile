@@ -1,0 +1,52 @@
+# Two commands do everything: `make up` and `make test`. `make help` lists the rest.
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+BIN := .venv/bin
+UP ?=
+
+.PHONY: up test soak lint fmt bench screenshots pins clean help
+
+up: .venv/.runtime ## install, start Prefect server, worker and viewer, deploy the example rules (options: UP="--server-port 4300")
+	$(BIN)/sentinel up $(UP)
+
+test: .venv/.dev ## the whole suite: real server, worker, databases, browser
+	scripts/need-chromium
+	$(BIN)/pytest -m "not soak" $(ARGS)
+
+soak: .venv/.dev ## the tests that take minutes
+	scripts/need-chromium
+	$(BIN)/pytest -m soak $(ARGS)
+
+lint: .venv/.dev ## style, types and the import contract
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+fmt: .venv/.dev ## put the code in shape
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: .venv/.dev ## every benchmark, each against a baseline in the same run
+	@for script in benchmarks/[a-z]*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+screenshots: .venv/.dev ## the pictures in docs/images, from a real system started for it
+	scripts/need-chromium
+	$(BIN)/python docs/screenshots.py
+
+pins: ## write constraints.txt anew from the newest versions pyproject.toml allows
+	scripts/pins "$(PYTHON)"
+
+clean: ## remove what installing made
+	rm -rf .venv *.egg-info
+
+.venv/.runtime: pyproject.toml constraints.txt
+	scripts/install "$(PYTHON)" .
+	@touch $@
+
+.venv/.dev: pyproject.toml constraints.txt
+	scripts/install "$(PYTHON)" ".[dev]"
+	@touch $@ .venv/.runtime
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14

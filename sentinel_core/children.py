@@ -1,0 +1,87 @@
+"""Programs that `sentinel up` starts: logs kept, problems shown, all stopped at the end.
+
+Knows processes; knows nothing of Prefect, rules or the store.
+"""
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import IO
+
+_PROBLEM = re.compile(r"\b(ERROR|CRITICAL)\b|^\w*(Error|Exception)\b:")
+_STOP_SECONDS = 20.0
+
+
+class Child:
+    """One program in a process group of its own; everything it prints goes to `log`."""
+
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str],
+        env: Mapping[str, str],
+        log: Path,
+        on_problem: Callable[[str, str], None],
+    ) -> None:
+        self.name = name
+        self.log = log
+        self.last_lines: deque[str] = deque(maxlen=15)
+        self._on_problem = on_problem
+        # Its own session: Ctrl-C in the terminal reaches us alone, and we stop in the right order.
+        self._process = subprocess.Popen(  # noqa: S603 (fixed programs, arguments of our own)
+            command,
+            env=dict(env),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            text=True,
+            errors="replace",
+        )
+        assert self._process.stdout is not None
+        self._reader = threading.Thread(
+            target=self._read, args=(self._process.stdout,), daemon=True
+        )
+        self._reader.start()
+
+    def _read(self, stream: IO[str]) -> None:
+        with self.log.open("a", encoding="utf-8", errors="replace") as log:
+            for line in stream:
+                log.write(line)
+                log.flush()
+                text = line.rstrip()
+                if text:
+                    self.last_lines.append(text)
+                if _PROBLEM.search(text):
+                    self._on_problem(self.name, text)
+
+    @property
+    def pid(self) -> int:
+        """The program's process id, which is its group's too."""
+        return self._process.pid
+
+    @property
+    def exit_code(self) -> int | None:
+        """How it ended; None while it runs."""
+        return self._process.poll()
+
+    def stop(self, seconds: float = _STOP_SECONDS) -> None:
+        """Ask it to end, wait, insist; then end what it left behind in its group."""
+        for sign, patience in ((signal.SIGTERM, seconds), (signal.SIGKILL, 5.0)):
+            if self._process.poll() is not None:
+                break
+            self._signal(sign)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(patience)
+        self._signal(signal.SIGKILL)
+        self._reader.join(2)
+
+    def _signal(self, sign: signal.Signals) -> None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, sign)

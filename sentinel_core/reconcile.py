@@ -1,0 +1,285 @@
+"""What hooks missed, found by comparing Prefect's runs with our records.
+
+Hooks are the fast path and can be lost (a killed process, an import error, a store that was away);
+this is the guarantee. It reads Prefect, asks the same judge and policy, and writes the same rows.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterDeploymentId,
+    FlowRunFilterEndTime,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+)
+from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.client.schemas.sorting import FlowRunSort
+from prefect.states import Crashed
+from sqlalchemy import Engine
+
+from sentinel_core import run as facts
+from sentinel_core.alert import AlertOutput
+from sentinel_core.coverage import standing
+from sentinel_core.errors import StoreUnavailableError
+from sentinel_core.hooks import deliver, record_facts
+from sentinel_core.judge import Kind, Observation
+from sentinel_core.policy import decide, decide_late
+from sentinel_core.prefect_runs import (
+    CHECKED,
+    TRIGGERED,
+    is_rule,
+    kept_outputs,
+    rule_facts,
+    run_facts,
+)
+from sentinel_core.run import RuleFacts, RunFacts
+from sentinel_core.settings import Settings
+from sentinel_core.store import outbox, rules
+from sentinel_core.store.engine import reading
+from sentinel_core.store.recording import record, recorded_runs
+
+CHECKPOINT = "reconcile"
+PAGE = 200  # the most Prefect's API gives at once
+SETTLE = timedelta(seconds=30)  # a run that ended just now has its hook still at work
+OVERLAP = timedelta(minutes=5)  # clocks of workers and servers differ
+FIRST_LOOK = timedelta(days=1)  # how far back the very first reconcile goes
+FALLBACK_TIMEOUT_SECONDS = 3600.0
+
+Say = Callable[[str], None]
+
+
+@dataclass(slots=True)
+class Report:
+    """What one reconcile did."""
+
+    rules: int = 0
+    runs: int = 0
+    recorded: int = 0
+    closed: int = 0
+    silent: list[str] = field(default_factory=list)
+    sent: int = 0
+
+    def sentence(self) -> str:
+        """The report in a line."""
+        text = (
+            f"{self.rules} rules, {self.runs} runs looked at, {self.recorded} recorded late, "
+            f"{self.closed} closed, {self.sent} notifications sent"
+        )
+        return text + (f"; silent: {', '.join(self.silent)}" if self.silent else "")
+
+
+def reconcile(
+    client: SyncPrefectClient,
+    engine: Engine,
+    settings: Settings,
+    *,
+    say: Say,
+    settle: timedelta = SETTLE,
+) -> Report:
+    """Record every terminal run of a rule that has no record, close stuck ones, name silent ones.
+
+    The checkpoint moves only after everything before it is recorded. Raises what Prefect's client
+    or the store raise when they are away; the next reconcile starts where this one did.
+    """
+    report = Report()
+    now = datetime.now(UTC)
+    known = read_rules(client)
+    report.rules = len(known)
+    rules.sync(engine, known.values(), now)
+    rules.deactivate_missing(engine, list(known))
+    _close_stuck(client, engine, settings, known, now, report, say)
+    until = now - settle
+    since = _since(engine, until, say)
+    _record_missing(client, engine, settings, known, (since, until), report, say)
+    rules.set_checkpoint(engine, CHECKPOINT, until)
+    _name_silent(engine, settings, known, now, report, say)
+    report.sent += deliver(engine, settings, outbox.due(engine, datetime.now(UTC)))
+    return report
+
+
+def read_rules(client: SyncPrefectClient) -> dict[UUID, RuleFacts]:
+    """Every rule deployment Prefect knows, by deployment id."""
+    found: dict[UUID, RuleFacts] = {}
+    names: dict[UUID, str] = {}
+    offset = 0
+    while page := client.read_deployments(limit=PAGE, offset=offset):
+        for deployment in filter(is_rule, page):
+            if deployment.flow_id not in names:
+                names[deployment.flow_id] = client.read_flow(deployment.flow_id).name
+            found[deployment.id] = rule_facts(deployment, names[deployment.flow_id])
+        offset += len(page)
+    return found
+
+
+def _since(engine: Engine, until: datetime, say: Say) -> datetime:
+    done = rules.checkpoint(engine, CHECKPOINT)
+    if done is None:
+        since = until - FIRST_LOOK
+        say(f"First reconcile of this store: looking at runs that ended after {since:%F %R} UTC.")
+        return since
+    return done - OVERLAP
+
+
+def _runs(
+    client: SyncPrefectClient, deployments: Sequence[UUID], run_filter: FlowRunFilter
+) -> Iterator[list[FlowRun]]:
+    """Pages of runs of these deployments, however many there are."""
+    for start in range(0, len(deployments), PAGE):
+        chosen = FlowRunFilterDeploymentId(any_=list(deployments[start : start + PAGE]))
+        wanted = run_filter.model_copy(update={"deployment_id": chosen})
+        offset = 0
+        while page := client.read_flow_runs(
+            flow_run_filter=wanted, sort=FlowRunSort.ID_DESC, limit=PAGE, offset=offset
+        ):
+            yield page
+            offset += len(page)
+
+
+def _states(*types: StateType) -> FlowRunFilterState:
+    return FlowRunFilterState(type=FlowRunFilterStateType(any_=list(types)))
+
+
+def _record_missing(
+    client: SyncPrefectClient,
+    engine: Engine,
+    settings: Settings,
+    known: dict[UUID, RuleFacts],
+    window: tuple[datetime, datetime],
+    report: Report,
+    say: Say,
+) -> None:
+    ended = FlowRunFilter(
+        state=_states(*(StateType(kind.value) for kind in facts.TERMINAL)),
+        end_time=FlowRunFilterEndTime(after_=window[0], before_=window[1]),
+    )
+    missing: list[FlowRun] = []
+    for page in _runs(client, list(known), ended):
+        report.runs += len(page)
+        with reading(engine) as connection:
+            done = recorded_runs(connection, [run.id for run in page])
+        missing += [run for run in page if _needs_record(run, done.get(run.id, set()))]
+    # Oldest first: each is decided as it would have been had its hook been there.
+    for flow_run in sorted(missing, key=lambda run: run_facts(run).at):
+        assert flow_run.deployment_id is not None
+        rule = known[flow_run.deployment_id]
+        _record_one(client, engine, settings, rule, flow_run, report, say)
+
+
+def _needs_record(run: FlowRun, recorded_states: set[str]) -> bool:
+    """No record at all, or one of a state the run has since left (the last state wins)."""
+    return run.state is not None and run.state.type.value not in recorded_states
+
+
+def _record_one(
+    client: SyncPrefectClient,
+    engine: Engine,
+    settings: Settings,
+    rule: RuleFacts,
+    flow_run: FlowRun,
+    report: Report,
+    say: Say,
+) -> None:
+    run = run_facts(flow_run)
+    outputs = recovered_outputs(run, lambda: kept_outputs(client, flow_run))
+    try:
+        recorded = record_facts(engine, rule, run, outputs)
+    except StoreUnavailableError:
+        raise
+    except Exception as error:
+        say(f"{rule.name}: run {run.name} could not be recorded as it is: {error!r}")
+        recorded = record_facts(engine, rule, run, None)
+    report.recorded += 1
+    say(f"{rule.name}: recorded run {run.name} ({run.state_name}), whose hook was lost.")
+    report.sent += deliver(engine, settings, recorded.notifications)
+
+
+def recovered_outputs(
+    run: RunFacts, kept: Callable[[], list[AlertOutput] | None]
+) -> list[AlertOutput] | None:
+    """The outputs of a completed run whose hook was lost; None when nobody can say.
+
+    A triggered run kept its output. Of a run that says in its own words that it checked and found
+    nothing, no more is known than that. A run somebody merely set to Completed was not checked.
+    """
+    if run.state_type is not facts.StateType.COMPLETED:
+        return None
+    if run.state_name == TRIGGERED:
+        return kept()
+    return [] if run.state_message.startswith(CHECKED) else None
+
+
+def outlived(flow_run: FlowRun, timeout_seconds: float | None, now: datetime) -> float | None:
+    """By how many seconds a run has outlived its timeout in the state it is in; None if it has not.
+
+    RUNNING counts from its start, PENDING and CANCELLING from when they were entered.
+    """
+    if flow_run.state is None:
+        return None
+    running = flow_run.state.type is StateType.RUNNING
+    began = flow_run.start_time if running and flow_run.start_time else flow_run.state.timestamp
+    over = (now - began).total_seconds() - (timeout_seconds or FALLBACK_TIMEOUT_SECONDS)
+    return over if over > 0 else None
+
+
+def _close_stuck(
+    client: SyncPrefectClient,
+    engine: Engine,
+    settings: Settings,
+    known: dict[UUID, RuleFacts],
+    now: datetime,
+    report: Report,
+    say: Say,
+) -> None:
+    """Crash runs nobody will ever end: they get a record, and their concurrency slot is free."""
+    stuck = FlowRunFilter(state=_states(StateType.RUNNING, StateType.PENDING, StateType.CANCELLING))
+    grace = settings.stuck_grace_seconds
+    for flow_run in [run for page in _runs(client, list(known), stuck) for run in page]:
+        assert flow_run.deployment_id is not None
+        rule = known[flow_run.deployment_id]
+        over = outlived(flow_run, (rule.timeout_seconds or FALLBACK_TIMEOUT_SECONDS) + grace, now)
+        if over is None:
+            continue
+        message = f"Outlived its timeout by {over + grace:.0f} s as {flow_run.state_name}."
+        client.set_flow_run_state(flow_run.id, Crashed(message=message), force=True)
+        say(f"{rule.name}: closed run {flow_run.name}. {message}")
+        report.closed += 1
+        _record_one(client, engine, settings, rule, client.read_flow_run(flow_run.id), report, say)
+
+
+def _name_silent(
+    engine: Engine,
+    settings: Settings,
+    known: dict[UUID, RuleFacts],
+    now: datetime,
+    report: Report,
+    say: Say,
+) -> None:
+    """Open an event for each active rule two of whose due times were missed; resolve the others."""
+    for row in rules.all_rules(engine):
+        rule = known.get(row["deployment_id"])
+        if rule is None:
+            continue
+        since = max(filter(None, (row["last_evaluated_at"], row["changed_at"])))
+        stands = standing(rule.cron, rule.interval_seconds, rule.timezone, since, now)
+        overdue = rule.active and stands.overdue
+        seen = Observation(
+            Kind.SILENT,
+            "",
+            now,
+            overdue,
+            rule.settings.importance,
+            f"Rule {rule.name} is silent: {stands.sentence}." if overdue else "Checked again.",
+            evaluated=False,
+        )
+        recorded = record(
+            engine, rule, None, [seen], decide=decide, decide_late=decide_late, now=now
+        )
+        report.sent += deliver(engine, settings, recorded.notifications)
+        if overdue:
+            report.silent.append(rule.name)
+            say(seen.message)

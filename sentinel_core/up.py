@@ -1,0 +1,305 @@
+"""`sentinel up`: everything a team needs, started in order, watched, and stopped again."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+import httpx
+import platformdirs
+from rich.console import Console
+
+from sentinel_core.children import Child
+from sentinel_core.errors import SetupError
+from sentinel_core.settings import get_settings
+
+HOST = "127.0.0.1"
+HEALTH_SECONDS = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What `sentinel up` was asked for."""
+
+    file: Path
+    server_port: int
+    viewer_port: int
+    worker_limit: int
+    first_run: bool
+
+
+class Up:
+    """One `sentinel up`: its steps, in the order they run."""
+
+    def __init__(self, options: Options, console: Console) -> None:
+        self.options = options
+        self.console = console
+        self.children: list[Child] = []
+        self.stopping = threading.Event()
+        self.logs = Path(platformdirs.user_log_dir("sentinel", appauthor=False))
+        self.env = dict(os.environ)
+
+    def run(self) -> int:
+        """Start, watch until Ctrl-C or until something dies, stop; the exit code."""
+        self.logs.mkdir(parents=True, exist_ok=True)
+        with _signals(self.stopping):
+            try:
+                self._start()
+                self._show_urls()
+                return self._watch()
+            except KeyboardInterrupt:
+                return 0
+            finally:
+                self._stop()
+
+    # -- steps -----------------------------------------------------------------------------
+
+    def _start(self) -> None:
+        self._check_inputs()
+        self._server()
+        self._step("event store", self._migrate)
+        self._step("work pools", self._pools)
+        self._deploy()
+        self._worker()
+        self._viewer()
+        if self.options.first_run:
+            self._step("first runs", self._first_runs)
+
+    def _check_inputs(self) -> None:
+        if not self.options.file.is_file():
+            raise SetupError(
+                f"there is no rule file {self.options.file}: run `sentinel up` in the folder of "
+                "your prefect.yaml, or name it with --file"
+            )
+        if _listens(self.options.viewer_port):
+            raise SetupError(
+                f"port {self.options.viewer_port} is busy: stop what listens there, or choose "
+                "another with --viewer-port"
+            )
+
+    def _server(self) -> None:
+        from prefect.settings import PREFECT_API_URL
+
+        named = PREFECT_API_URL.value()
+        url = named or f"http://{HOST}:{self.options.server_port}/api"
+        if _healthy(url):
+            self._say("Prefect server", f"using the one at {url}")
+        elif named:
+            raise SetupError(
+                f"no Prefect server answers at {named} (PREFECT_API_URL): start it, correct the "
+                "variable or profile, or unset it to have one started here"
+            )
+        elif _listens(self.options.server_port):
+            raise SetupError(
+                f"port {self.options.server_port} is busy, and not with a Prefect server: stop "
+                "what listens there, or choose another with --server-port"
+            )
+        else:
+            port = str(self.options.server_port)
+            command = [_program("prefect"), "server", "start", "--host", HOST, "--port", port]
+            child = self._child("server", command)
+            self._step("Prefect server", lambda: self._wait_healthy(url, child))
+        self._environment(url)
+
+    def _environment(self, api_url: str) -> None:
+        """What every child needs to know: where things are."""
+        settings = get_settings()
+        self.env["PREFECT_API_URL"] = api_url
+        self.env["SENTINEL_DATABASE_URL"] = settings.database_url
+        self.env["SENTINEL_VIEWER_URL"] = f"http://{HOST}:{self.options.viewer_port}"
+        self.env.setdefault("SENTINEL_PREFECT_UI_URL", api_url.removesuffix("/api"))
+        self.env.setdefault("PREFECT_WORKER_QUERY_SECONDS", "2")
+
+    def _wait_healthy(self, url: str, child: Child) -> str:
+        deadline = time.monotonic() + HEALTH_SECONDS
+        while not _healthy(url):
+            self._fail_if_dead(child)
+            if self.stopping.is_set():
+                raise KeyboardInterrupt
+            if time.monotonic() > deadline:
+                raise SetupError(
+                    f"the Prefect server did not become healthy within {HEALTH_SECONDS:.0f} s; "
+                    f"its log is {child.log}"
+                )
+            time.sleep(0.2)
+        return f"healthy at {url}"
+
+    def _migrate(self) -> str:
+        from sqlalchemy.engine import make_url
+        from sqlalchemy.exc import OperationalError
+
+        from sentinel_core.migrations.upgrade import upgrade
+        from sentinel_core.store.engine import open_engine
+
+        url = get_settings().database_url
+        shown = make_url(url).render_as_string(hide_password=True)
+        try:
+            upgrade(open_engine(url))
+        except OperationalError as error:
+            raise SetupError(
+                f"the event store {shown} can't be opened: {error.orig}. "
+                "Start it, or correct SENTINEL_DATABASE_URL"
+            ) from error
+        return shown
+
+    def _pools(self) -> str:
+        names = _pools_named_in(self.options.file)
+        for name in names:
+            if self._quiet("prefect", "work-pool", "inspect", name).returncode:
+                made = self._quiet("prefect", "work-pool", "create", name, "--type", "process")
+                if made.returncode:
+                    raise SetupError(f"work pool {name!r} can't be made: {_last_line(made)}")
+        return ", ".join(names)
+
+    def _deploy(self) -> None:
+        command = [_program("sentinel"), "rules", "deploy", str(self.options.file), "--yes"]
+        self._say("rules", f"checking and deploying {self.options.file}")
+        # Its own lines are the progress: one for each rule.
+        done = subprocess.run(command, env=self.env, check=False)  # noqa: S603
+        if done.returncode:
+            raise SetupError(f"the rules of {self.options.file} were not deployed (see above)")
+
+    def _worker(self) -> None:
+        for name in _pools_named_in(self.options.file):
+            limit = str(self.options.worker_limit)
+            command = [_program("prefect"), "worker", "start", "--pool", name, "--limit", limit]
+            self._child(f"worker-{name}", command)
+            self._say("worker", f"pool {name}, at most {limit} runs at once")
+
+    def _viewer(self) -> None:
+        app = Path(__file__).parents[1] / "viewer" / "app.py"
+        port = str(self.options.viewer_port)
+        command = [_program("streamlit"), "run", str(app), "--server.port", port]
+        command += ["--server.address", HOST, "--server.headless", "true"]
+        child = self._child("viewer", command)
+        url = f"http://{HOST}:{port}"
+        deadline = time.monotonic() + HEALTH_SECONDS
+        while not _answers(f"{url}/_stcore/health"):
+            self._fail_if_dead(child)
+            if time.monotonic() > deadline:
+                raise SetupError(f"the viewer did not start; its log is {child.log}")
+            time.sleep(0.2)
+        self._say("viewer", url)
+
+    def _first_runs(self) -> str:
+        """One run of every active rule now: nobody waits for a cron minute to see it work."""
+        started = self._quiet("sentinel", "rules", "run", "--all", "--file", str(self.options.file))
+        return _last_line(started)
+
+    # -- saying and watching ---------------------------------------------------------------
+
+    def _step(self, name: str, work: Callable[[], str]) -> None:
+        with self.console.status(f"{name} …"):
+            said = work()
+        self._say(name, said)
+
+    def _say(self, name: str, text: str) -> None:
+        self.console.print(f"[green]✓[/] [bold]{name}[/] {text}", highlight=False, soft_wrap=True)
+
+    def _problem(self, name: str, line: str) -> None:
+        self.console.print(f"[red]{name}[/] ", end="")
+        self.console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    def _show_urls(self) -> None:
+        ui = self.env["SENTINEL_PREFECT_UI_URL"]
+        self.console.print()
+        self.console.print(f"  Blotter     {self.env['SENTINEL_VIEWER_URL']}", highlight=False)
+        self.console.print(f"  Prefect UI  {ui}", highlight=False)
+        self.console.print(f"  Logs        {self.logs}", highlight=False, soft_wrap=True)
+        self.console.print("\nRunning; only problems are shown from here on. Ctrl-C stops all.")
+
+    def _watch(self) -> int:
+        while not self.stopping.wait(0.5):
+            for child in self.children:
+                self._fail_if_dead(child)
+        return 0
+
+    def _fail_if_dead(self, child: Child) -> None:
+        if child.exit_code is None:
+            return
+        tail = "\n".join(child.last_lines)
+        raise SetupError(
+            f"the {child.name} ended by itself (exit code {child.exit_code}). Its last lines:\n"
+            f"{tail}\nThe whole log is {child.log}"
+        )
+
+    def _stop(self) -> None:
+        for child in reversed(self.children):
+            self.console.print(f"stopping {child.name} …", highlight=False)
+            child.stop()
+
+    def _child(self, name: str, command: list[str]) -> Child:
+        child = Child(name, command, self.env, self.logs / f"{name}.log", self._problem)
+        self.children.append(child)
+        return child
+
+    def _quiet(self, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(  # noqa: S603
+            [_program(program), *arguments],
+            env=self.env,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+
+@contextmanager
+def _signals(stopping: threading.Event) -> Iterator[None]:
+    """SIGTERM and SIGINT ask for an orderly end, also while something is being started."""
+
+    def ask(_number: int, _frame: FrameType | None) -> None:
+        if not stopping.is_set():
+            stopping.set()
+            raise KeyboardInterrupt
+
+    previous = {sign: signal.signal(sign, ask) for sign in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for sign, handler in previous.items():
+            signal.signal(sign, handler)
+
+
+def _program(name: str) -> str:
+    """A program of this environment, whatever PATH says."""
+    return str(Path(sys.executable).parent / name)
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex((HOST, port)) == 0
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(url, timeout=2).is_success
+    except httpx.HTTPError:
+        return False
+
+
+def _healthy(api_url: str) -> bool:
+    try:
+        answer = httpx.get(f"{api_url}/health", timeout=5)
+        return answer.is_success and answer.json() is True
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError):
+        return False
+
+
+def _pools_named_in(file: Path) -> list[str]:
+    from sentinel_core.rulesfile import work_pools
+
+    return work_pools(file)
+
+
+def _last_line(done: subprocess.CompletedProcess[str]) -> str:
+    lines = (done.stdout + done.stderr).strip().splitlines()
+    return lines[-1] if lines else f"exit code {done.returncode}"

@@ -1,0 +1,330 @@
+"""What no hook tells, reconcile finds: every way a run can end, on a real server and worker."""
+
+import signal
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import psutil
+import pytest
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.objects import StateType
+from prefect.states import Cancelled, Completed, Failed, Running
+from sqlalchemy import Engine, text
+
+from sentinel_core.hooks import connect
+from sentinel_core.reconcile import Report, reconcile
+from sentinel_core.settings import Settings, get_settings
+from sentinel_core.store import rules
+from sentinel_core.store.engine import writing
+from tests.support.deployed import Deployed, client_of, deploy, rows, rule_yaml
+from tests.support.prefect import PrefectServer, prefect_worker
+from tests.support.processes import wait_for
+
+CHAOS = "tests/support/rules/chaos.py:chaos"
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("reconcile")
+
+
+@pytest.fixture(scope="module")
+def url(home: Path) -> str:
+    return f"sqlite:///{home / 'sentinel.db'}"
+
+
+@pytest.fixture
+def settings(url: str, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    monkeypatch.setenv("SENTINEL_DATABASE_URL", url)
+    monkeypatch.setenv("SENTINEL_STUCK_GRACE_SECONDS", "0")
+    get_settings.cache_clear()
+    return get_settings()
+
+
+@pytest.fixture(scope="module")
+def client(server: PrefectServer) -> Iterator[SyncPrefectClient]:
+    with client_of(server) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def worker(server: PrefectServer, url: str) -> Iterator[None]:
+    with prefect_worker(server, SENTINEL_DATABASE_URL=url):
+        yield
+
+
+@pytest.fixture
+def store(settings: Settings) -> Engine:
+    return connect(settings)
+
+
+def _rule(
+    server: PrefectServer, client: SyncPrefectClient, folder: Path, name: str, **more: object
+) -> Deployed:
+    deploy(server, folder, rule_yaml(name, CHAOS, **more))  # type: ignore[arg-type]
+    return Deployed.find(client, f"chaos/{name}")
+
+
+def _reconcile(client: SyncPrefectClient, store: Engine, settings: Settings) -> Report:
+    said: list[str] = []
+    return reconcile(client, store, settings, say=said.append, settle=timedelta(0))
+
+
+def _events(store: Engine, rule: str) -> list[dict[str, object]]:
+    return rows(store, "SELECT * FROM alert_event WHERE rule_name = :rule ORDER BY id", rule=rule)
+
+
+def _evaluations(store: Engine, rule: str) -> list[dict[str, object]]:
+    return rows(
+        store,
+        "SELECT e.* FROM evaluation e JOIN alert_rule r ON r.id = e.rule_id WHERE r.name = :rule",
+        rule=rule,
+    )
+
+
+@pytest.mark.usefixtures("worker")
+@pytest.mark.parametrize("mode", ["kill", "exit0", "sysexit"])
+def test_a_process_that_dies_is_exactly_one_failure_event(
+    server: PrefectServer,
+    client: SyncPrefectClient,
+    store: Engine,
+    settings: Settings,
+    tmp_path: Path,
+    mode: str,
+) -> None:
+    rule = _rule(server, client, tmp_path, f"dies-{mode}")
+    run = rule.start(mode=mode)
+
+    def recorded() -> bool:
+        _reconcile(client, store, settings)
+        return bool(_events(store, f"dies-{mode}"))
+
+    wait_for(recorded, seconds=60, what="the failure event", every=1)
+    _reconcile(client, store, settings)
+    [event] = _events(store, f"dies-{mode}")
+    assert event["kind"] == "failure"
+    assert event["occurrences"] == 1
+    assert event["prefect_state"] in ("CRASHED", "FAILED")
+    assert str(event["prefect_flow_run_id"]).replace("-", "") == run.hex
+
+
+def test_a_flow_file_that_no_longer_imports_becomes_a_failure_event(
+    server: PrefectServer,
+    client: SyncPrefectClient,
+    store: Engine,
+    settings: Settings,
+    tmp_path: Path,
+    worker: None,
+) -> None:
+    source = Path(__file__).parents[1] / "support/rules/chaos.py"
+    broken = tmp_path / "later_broken.py"
+    broken.write_text(source.read_text())
+    deploy(server, tmp_path, rule_yaml("import-breaks", f"{broken}:chaos"))
+    rule = Deployed.find(client, "chaos/import-breaks")
+    broken.write_text("raise ImportError('a dependency went away')\n" + source.read_text())
+    rule.wait(rule.start(mode="ok"))
+    _reconcile(client, store, settings)
+    [event] = _events(store, "import-breaks")
+    assert event["kind"] == "failure"
+    assert event["prefect_state"] in ("CRASHED", "FAILED")
+
+
+def test_a_worker_killed_with_its_child_leaves_a_run_that_reconcile_closes(
+    server: PrefectServer,
+    client: SyncPrefectClient,
+    store: Engine,
+    settings: Settings,
+    tmp_path: Path,
+    url: str,
+) -> None:
+    server.prefect("work-pool", "create", "doomed", "--type", "process", check=False)
+    rule = _rule(
+        server, client, tmp_path, "worker-dies", deployment={"work_pool": {"name": "doomed"}}
+    )
+    with prefect_worker(server, "doomed", SENTINEL_DATABASE_URL=url) as doomed:
+        run = rule.start(mode="ok", seconds=600)
+        rule.wait_state(run, "Running")
+        for process in [*psutil.Process(doomed.pid).children(recursive=True)]:
+            process.send_signal(signal.SIGKILL)
+        doomed.kill()
+        doomed.wait()
+    state = client.read_flow_run(run).state
+    assert state is not None and state.type is StateType.RUNNING  # nobody ended it
+    time.sleep(6.5)  # the rule's timeout, after which the run counts as stuck
+    assert _reconcile(client, store, settings).closed >= 1
+    assert client.read_flow_run(run).state.type is StateType.CRASHED  # type: ignore[union-attr]
+    [event] = _events(store, "worker-dies")
+    assert event["kind"] == "failure"
+    assert "Outlived its timeout" in str(event["message"])
+
+
+@pytest.mark.usefixtures("worker")
+def test_runs_of_a_time_without_a_store_are_recorded_afterwards_with_their_full_output(
+    server: PrefectServer,
+    client: SyncPrefectClient,
+    store: Engine,
+    settings: Settings,
+    tmp_path: Path,
+) -> None:
+    away = rule_yaml(
+        "store-away",
+        CHAOS,
+        {"mode": "fire", "note": "while away"},
+        deployment={
+            "work_pool": {
+                "name": "sentinel",
+                "job_variables": {
+                    "env": {
+                        "SENTINEL_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none",
+                        "SENTINEL_RECORD_TIMEOUT_SECONDS": "1",
+                    }
+                },
+            }
+        },
+    )
+    deploy(server, tmp_path, away)
+    rule = Deployed.find(client, "chaos/store-away")
+    run = rule.wait(rule.start())
+    assert run.state_name == "Triggered"  # a store that is away never fails the run
+    assert not _events(store, "store-away")
+    _reconcile(client, store, settings)
+    _reconcile(client, store, settings)
+    [event] = _events(store, "store-away")
+    assert (event["kind"], event["occurrences"], event["ticker"]) == ("alert", 1, "chaos")
+    assert event["message"] == "chaos while away"
+    assert "ünï ✓" in str(event["metadata"]).encode().decode("unicode_escape") or (
+        "ünï ✓" in str(event["metadata"])
+    )
+
+
+def test_a_run_cancelled_before_it_started_is_seen_as_not_checked(
+    server: PrefectServer,
+    client: SyncPrefectClient,
+    store: Engine,
+    settings: Settings,
+    tmp_path: Path,
+) -> None:
+    rule = _rule(server, client, tmp_path, "cancelled-early")
+    later = datetime.now(UTC) + timedelta(hours=1)
+    run = client.create_flow_run_from_deployment(rule.id)
+    del later
+    client.set_flow_run_state(run.id, Cancelled(message="changed my mind"), force=True)
+    _reconcile(client, store, settings)
+    [event] = _events(store, "cancelled-early")
+    assert (event["kind"], event["importance"]) == ("failure", "low")
+    assert "changed my mind" in str(event["message"])
+
+
+def test_a_run_somebody_merely_set_to_completed_counts_as_not_checked(
+    server: PrefectServer,
+    client: SyncPrefectClient,
+    store: Engine,
+    settings: Settings,
+    tmp_path: Path,
+) -> None:
+    rule = _rule(server, client, tmp_path, "declared-done")
+    run = client.create_flow_run_from_deployment(rule.id)
+    client.set_flow_run_state(run.id, Completed(message="looks fine to me"), force=True)
+    _reconcile(client, store, settings)
+    [event] = _events(store, "declared-done")
+    assert event["kind"] == "failure"
+
+
+def test_a_state_that_changes_after_the_end_wins_and_both_are_kept(
+    server: PrefectServer,
+    client: SyncPrefectClient,
+    store: Engine,
+    settings: Settings,
+    tmp_path: Path,
+) -> None:
+    rule = _rule(server, client, tmp_path, "changes-its-end")
+    run = client.create_flow_run_from_deployment(rule.id)
+    client.set_flow_run_state(run.id, Failed(message="first word"), force=True)
+    _reconcile(client, store, settings)
+    client.set_flow_run_state(
+        run.id, Completed(message="Checked 1 series, none triggered."), force=True
+    )
+    _reconcile(client, store, settings)
+    states = {row["prefect_state"] for row in _evaluations(store, "changes-its-end")}
+    assert states == {"FAILED", "COMPLETED"}
+    [event] = _events(store, "changes-its-end")
+    assert event["resolved_at"] is not None
+
+
+def test_more_runs_than_one_page_of_the_api_are_all_recorded(
+    server: PrefectServer,
+    client: SyncPrefectClient,
+    store: Engine,
+    settings: Settings,
+    tmp_path: Path,
+) -> None:
+    rule = _rule(server, client, tmp_path, "many-runs")
+    for _ in range(230):
+        run = client.create_flow_run_from_deployment(rule.id, state=Running())
+        client.set_flow_run_state(run.id, Failed(message="in bulk"), force=True)
+    _reconcile(client, store, settings)
+    assert len(_evaluations(store, "many-runs")) == 230
+    [event] = _events(store, "many-runs")
+    assert event["occurrences"] == 230
+
+
+def test_reconciling_twice_records_nothing_more(
+    client: SyncPrefectClient, store: Engine, settings: Settings
+) -> None:
+    _reconcile(client, store, settings)
+    before = rows(store, "SELECT count(*) AS n FROM evaluation")
+    assert _reconcile(client, store, settings).recorded == 0
+    assert rows(store, "SELECT count(*) AS n FROM evaluation") == before
+
+
+def test_a_rule_whose_due_times_pass_without_a_run_is_named_silent_until_it_runs(
+    server: PrefectServer,
+    client: SyncPrefectClient,
+    store: Engine,
+    settings: Settings,
+    tmp_path: Path,
+) -> None:
+    server.prefect("work-pool", "create", "nobody-home", "--type", "process", check=False)
+    every_minute = [{"cron": "* * * * *", "timezone": "UTC"}]
+    rule = _rule(
+        server,
+        client,
+        tmp_path,
+        "goes-silent",
+        schedules=every_minute,
+        deployment={"work_pool": {"name": "nobody-home"}},
+    )
+    assert "goes-silent" not in _reconcile(client, store, settings).silent
+    with writing(store) as connection:  # as if it had been deployed ten minutes ago
+        connection.execute(
+            text("UPDATE alert_rule SET changed_at = :at WHERE name = 'goes-silent'"),
+            {"at": datetime.now(UTC).replace(tzinfo=None) - timedelta(minutes=10)},
+        )
+    assert "goes-silent" in _reconcile(client, store, settings).silent
+    [event] = _events(store, "goes-silent")
+    assert event["kind"] == "silent"
+    assert event["resolved_at"] is None
+    run = client.create_flow_run_from_deployment(rule.id)
+    client.set_flow_run_state(
+        run.id, Completed(message="Checked 1 series, none triggered."), force=True
+    )
+    assert "goes-silent" not in _reconcile(client, store, settings).silent
+    [event] = _events(store, "goes-silent")
+    assert event["resolved_at"] is not None
+
+
+def test_a_rule_that_was_deleted_in_prefect_is_no_longer_active(
+    server: PrefectServer,
+    client: SyncPrefectClient,
+    store: Engine,
+    settings: Settings,
+    tmp_path: Path,
+) -> None:
+    rule = _rule(server, client, tmp_path, "deleted-later")
+    _reconcile(client, store, settings)
+    client.delete_deployment(rule.id)
+    _reconcile(client, store, settings)
+    [row] = [row for row in rules.all_rules(store) if row["name"] == "deleted-later"]
+    assert not row["is_active"]

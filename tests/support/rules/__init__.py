@@ -1,0 +1,1 @@
+"""Rules for tests, used as Prefect entrypoints."""
