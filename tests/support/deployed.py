@@ -73,6 +73,10 @@ class Deployed:
         )
         return run.id
 
+    def start_as_is(self) -> UUID:
+        """A run now, with the deployment's own parameters."""
+        return self.client.create_flow_run_from_deployment(self.id).id
+
     def wait(self, run_id: UUID, *, seconds: float = 60, what: str = "end") -> FlowRun:
         """The run once it is final."""
 

