@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sentinel_core.alert import AlertOutput, Importance, clean_text
+from sentinel_core.alert import AlertOutput, Importance, clean_message
 from sentinel_core.rule import RuleSettings
 from sentinel_core.run import RunFacts, StateType
 
@@ -96,15 +96,14 @@ def _failure(run: RunFacts, rule: RuleSettings, message: str) -> Observation:
         message=message,
         metadata={
             "prefect_state": run.state_name,
-            "prefect_message": clean_text(run.state_message),
+            "prefect_message": clean_message(run.state_message),
         },
     )
 
 
 def _failure_message(run: RunFacts) -> str:
     what = f"Not checked: the run ended as {run.state_name}."
-    said = clean_text(run.state_message).strip()
-    return f"{what} {said}" if said else what
+    return clean_message(f"{what} {run.state_message}")
 
 
 def _running_again(run: RunFacts, rule: RuleSettings) -> list[Observation]:

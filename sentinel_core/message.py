@@ -7,6 +7,7 @@ from sentinel_core.alert import clean_text
 
 _MARK = {"critical": "🔴", "high": "🟠", "medium": "🟡", "low": "⚪"}
 _BODY_LIMIT = 2_000  # Slack folds longer texts; the blotter has the whole
+_LARGE, _HUGE = 1e5, 1e15  # from here on no decimals; from here on no thousands either
 _KIND = {"failure": "check failed", "silent": "not checked"}
 
 
@@ -20,22 +21,33 @@ def shorten(text: str, limit: int) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
+def _flat(text: str, limit: int) -> str:
+    """Text from outside on one line, where it cannot pose as a line of ours."""
+    return shorten(" ".join(clean_text(text).split()), limit)
+
+
 def _inline(text: str, limit: int = 200) -> str:
-    """Text from outside on one line, where it cannot pose as a line of ours or as formatting."""
-    flat = " ".join(clean_text(text).split())
+    """Like `_flat`, escaped, and without any formatting."""
+    flat = _flat(text, limit)
     for mark in "*_~`":
         flat = flat.replace(mark, f"{mark}\N{WORD JOINER}")
-    return slack_escape(shorten(flat, limit))
+    return slack_escape(flat)
 
 
 def value_against_threshold(metrics: dict[str, Any], metadata: dict[str, Any]) -> str | None:
-    """`value 97.2 against threshold 90`, for events that carry both; else None."""
+    """`97.2% against threshold 90%`, for events that carry both; else None."""
     value, threshold = metrics.get("value"), metrics.get("threshold")
     if value is None or threshold is None:
         return None
-    unit = clean_text(str(metadata.get("unit", "")))[:20]
+    unit = _flat(str(metadata.get("unit") or ""), 20)
     space = " " if unit and unit != "%" else ""
-    return f"{value:g}{space}{unit} against threshold {threshold:g}{space}{unit}"
+    return f"{_figure(value)}{space}{unit} against threshold {_figure(threshold)}{space}{unit}"
+
+
+def _figure(value: float) -> str:
+    """Six digits as they are read: 1,234,568 rather than 1.23457e+06."""
+    whole = value == round(value, 0) or abs(value) >= _LARGE
+    return f"{value:,.0f}" if whole and abs(value) < _HUGE else f"{value:.6g}"
 
 
 def slack_text(event: dict[str, Any], *, run_url: str | None, event_url: str) -> tuple[str, str]:
@@ -50,13 +62,14 @@ def slack_text(event: dict[str, Any], *, run_url: str | None, event_url: str) ->
     quoted = slack_escape(shorten(clean_text(event["message"]), _BODY_LIMIT))
     lines = [f"> {line}" for line in quoted.splitlines()] or ["> (no message)"]
     if against := value_against_threshold(event["metrics"], event["metadata"]):
-        lines.append(slack_escape(against))
+        lines.append(_inline(against))
     lines.append(_when(event["timestamp"]))
     links = [f"<{event_url}|Open in the blotter>"]
     if run_url:
         links.append(f"<{run_url}|Flow run in Prefect>")
     if runbook := event.get("runbook"):
-        links.append(f"Runbook: {_inline(runbook)}")
+        # Without the joiners of _inline: they would break a path or a link.
+        links.append(f"Runbook: {slack_escape(_flat(runbook, 500))}")
     lines.append(" · ".join(links))
     return subject, "\n".join(lines)
 

@@ -55,6 +55,7 @@ class Neighbour:
 
     breached: bool
     event_id: int | None
+    event_importance: Importance | None = None
 
 
 class Place(StrEnum):
@@ -62,6 +63,7 @@ class Place(StrEnum):
 
     NOWHERE = "nowhere"  # recorded; changes no event
     JOIN = "join"  # counts into an existing event
+    RAISE = "raise"  # counts into an existing event, and matters more than it
     PAST = "past"  # an event of its own, over before it was known
 
 
@@ -107,13 +109,22 @@ def decide_late(
     if not seen.breached:
         return LateDecision(Place.NOWHERE, None, "late-ok", "late: not triggered at that time")
     for neighbour, side in ((before, "before"), (after, "after")):
-        if neighbour is not None and neighbour.breached and neighbour.event_id is not None:
+        if neighbour is None or not neighbour.breached or neighbour.event_id is None:
+            continue
+        known = neighbour.event_importance
+        if known is not None and seen.importance.rank > known.rank:
             return LateDecision(
-                Place.JOIN,
+                Place.RAISE,
                 neighbour.event_id,
-                "late-joined",
-                f"late: counted into the event of the run {side} it",
+                "late-raised",
+                f"late: counted into the event of the run {side} it, which was only {known}",
             )
+        return LateDecision(
+            Place.JOIN,
+            neighbour.event_id,
+            "late-joined",
+            f"late: counted into the event of the run {side} it",
+        )
     return LateDecision(
         Place.PAST, None, "late-past", "late: fired and recovered before it was recorded"
     )

@@ -29,6 +29,7 @@ from sentinel_core.errors import StoreUnavailableError
 from sentinel_core.hooks import deliver, record_facts
 from sentinel_core.judge import Kind, Observation
 from sentinel_core.policy import decide, decide_late
+from sentinel_core.prefect_api import PAGE, all_deployments
 from sentinel_core.prefect_runs import (
     CHECKED,
     TRIGGERED,
@@ -44,7 +45,6 @@ from sentinel_core.store.engine import reading
 from sentinel_core.store.recording import record, recorded_runs
 
 CHECKPOINT = "reconcile"
-PAGE = 200  # the most Prefect's API gives at once
 SETTLE = timedelta(seconds=30)  # a run that ended just now has its hook still at work
 OVERLAP = timedelta(minutes=5)  # clocks of workers and servers differ
 FIRST_LOOK = timedelta(days=1)  # how far back the very first reconcile goes
@@ -104,16 +104,11 @@ def reconcile(
 
 def read_rules(client: SyncPrefectClient) -> dict[UUID, RuleFacts]:
     """Every rule deployment Prefect knows, by deployment id."""
-    found: dict[UUID, RuleFacts] = {}
-    names: dict[UUID, str] = {}
-    offset = 0
-    while page := client.read_deployments(limit=PAGE, offset=offset):
-        for deployment in filter(is_rule, page):
-            if deployment.flow_id not in names:
-                names[deployment.flow_id] = client.read_flow(deployment.flow_id).name
-            found[deployment.id] = rule_facts(deployment, names[deployment.flow_id])
-        offset += len(page)
-    return found
+    return {
+        deployment.id: rule_facts(deployment, flow_name)
+        for deployment, flow_name in all_deployments(client)
+        if is_rule(deployment)
+    }
 
 
 def _since(engine: Engine, until: datetime, say: Say) -> datetime:

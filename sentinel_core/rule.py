@@ -2,9 +2,9 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
-from sentinel_core.alert import Importance
+from sentinel_core.alert import Importance, clean_text
 
 BlockSlug = Annotated[
     str,
@@ -37,7 +37,7 @@ class RuleSettings(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
     importance: Importance = Importance.MEDIUM
-    category: str = "General"
+    category: Annotated[str, AfterValidator(clean_text)] = "General"
     display_duration_minutes: int = DEFAULT_DISPLAY_MINUTES
     notify: Routes = Field(default_factory=Routes)
-    runbook: str | None = None
+    runbook: Annotated[str, AfterValidator(clean_text)] | None = None

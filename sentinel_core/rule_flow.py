@@ -15,8 +15,8 @@ from prefect.logging import get_run_logger
 from prefect.states import Completed
 from pydantic import Field
 
-from sentinel_core.alert import AlertOutput, Importance, as_outputs, dump_outputs
-from sentinel_core.errors import HistoryUnavailableError
+from sentinel_core.alert import AlertOutput, Importance, as_outputs, clean_text, dump_outputs
+from sentinel_core.errors import HistoryUnavailableError, SentinelError
 from sentinel_core.hooks import record_run
 from sentinel_core.prefect_runs import ARTIFACT_KEY, ARTIFACT_TYPE, CHECKED, TRIGGERED
 from sentinel_core.rule import DEFAULT_DISPLAY_MINUTES, Routes
@@ -84,7 +84,15 @@ def _signature(trigger: type[Trigger]) -> inspect.Signature:
 
 
 def _measure(check: Trigger, history: History) -> list[AlertOutput]:
-    return as_outputs(check.measure(history))
+    try:
+        return as_outputs(check.measure(history))
+    except Exception as error:
+        said = clean_text(str(error))
+        if said == str(error):
+            raise
+        # Prefect's API refuses such text (the name of a file that is not UTF-8 has it): the run
+        # would crash instead of saying what went wrong.
+        raise SentinelError(f"{type(error).__name__}: {said}") from None
 
 
 def _conclude(outputs: list[AlertOutput]) -> State[Any]:
@@ -145,7 +153,10 @@ class _StoreHistory:
                 f"the event store could not be read for this rule's past: {error}"
             ) from error
         return [
-            PastEvaluation(row["at"], row["ticker"], row["triggered"], row["metrics"])
+            # When it was measured, not when it was due: after a backlog the two differ.
+            PastEvaluation(
+                row["measured_at"] or row["at"], row["ticker"], row["triggered"], row["metrics"]
+            )
             for row in rows
         ]
 

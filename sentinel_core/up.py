@@ -1,6 +1,7 @@
 """`sentinel up`: everything a team needs, started in order, watched, and stopped again."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -23,6 +24,7 @@ from sentinel_core.settings import get_settings
 
 HOST = "127.0.0.1"
 HEALTH_SECONDS = 120.0
+_CLOCK = re.compile(r"^\d{2}:\d{2}:\d{2}\.\d{3} \| ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,7 @@ class Up:
         self.children: list[Child] = []
         self.stopping = threading.Event()
         self.logs = Path(platformdirs.user_log_dir("sentinel", appauthor=False))
+        self.shown: set[tuple[str, str]] = set()
         self.env = dict(os.environ)
 
     def run(self) -> int:
@@ -103,6 +106,8 @@ class Up:
                 "what listens there, or choose another with --server-port"
             )
         else:
+            # Marking many runs late at once is what Prefect's own SQLite stumbles over first.
+            self.env.setdefault("PREFECT_SERVER_SERVICES_LATE_RUNS_AFTER_SECONDS", "60")
             port = str(self.options.server_port)
             command = [_program("prefect"), "server", "start", "--host", HOST, "--port", port]
             child = self._child("server", command)
@@ -192,6 +197,8 @@ class Up:
     def _first_runs(self) -> str:
         """One run of every active rule now: nobody waits for a cron minute to see it work."""
         started = self._quiet("sentinel", "rules", "run", "--all", "--file", str(self.options.file))
+        if started.returncode:
+            raise SetupError(f"the first runs could not be started: {_last_line(started)}")
         return _last_line(started)
 
     # -- saying and watching ---------------------------------------------------------------
@@ -205,6 +212,11 @@ class Up:
         self.console.print(f"[green]✓[/] [bold]{name}[/] {text}", highlight=False, soft_wrap=True)
 
     def _problem(self, name: str, line: str) -> None:
+        """Show a problem once; its repetitions are in the log."""
+        what = (name, _CLOCK.sub("", line))
+        if what in self.shown:
+            return
+        self.shown.add(what)
         self.console.print(f"[red]{name}[/] ", end="")
         self.console.print(line, markup=False, highlight=False, soft_wrap=True)
 

@@ -13,7 +13,13 @@ from sqlalchemy.pool import NullPool, QueuePool
 from sentinel_core.errors import SchemaBehindError
 
 SCHEMA_HEAD = "0001"  # the newest file in migrations/versions; a test compares
-_BUSY_MS = 30_000
+_BUSY_MS = 30_000  # how long a writer waits for another, on either database
+_LIVENESS = {  # a network that swallows packets is noticed in about half a minute
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 4,
+    "tcp_user_timeout": 30_000,
+}
 
 
 def open_engine(url: str, *, pooled: bool = False, connect_timeout_seconds: int = 5) -> Engine:
@@ -26,7 +32,8 @@ def open_engine(url: str, *, pooled: bool = False, connect_timeout_seconds: int 
     if kind.get_backend_name() != "sqlite":
         if pooled:
             pool["pool_pre_ping"] = True  # a restarted database costs one retry, not a page
-        return create_engine(url, **pool, connect_args={"connect_timeout": connect_timeout_seconds})
+        arguments = {"connect_timeout": connect_timeout_seconds, **_LIVENESS}
+        return create_engine(url, **pool, connect_args=arguments)
     if kind.database and kind.database != ":memory:":
         Path(kind.database).expanduser().parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(url, **pool, connect_args={"timeout": _BUSY_MS / 1000})
@@ -58,6 +65,8 @@ def writing(engine: Engine) -> Iterator[Connection]:
     later fails with "database is locked" whatever the busy timeout says.
     """
     with engine.connect().execution_options(sentinel_write=True) as connection, connection.begin():
+        if connection.dialect.name == "postgresql":
+            connection.exec_driver_sql(f"SET LOCAL lock_timeout = {_BUSY_MS}")
         yield connection
 
 

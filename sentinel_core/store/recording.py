@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
@@ -20,7 +21,7 @@ from sentinel_core.policy import (
     Series,
     Status,
 )
-from sentinel_core.run import RuleFacts, RunFacts
+from sentinel_core.run import RuleFacts, RunFacts, StateType
 from sentinel_core.store.engine import writing
 from sentinel_core.store.rules import EVALUATION, RULE, insert_or, touch
 
@@ -30,6 +31,8 @@ NOTIFICATION: Table = Notification.__table__  # type: ignore[attr-defined]
 
 Decide = Callable[[Series | None, Observation], Decision]
 DecideLate = Callable[[Observation, Neighbour | None, Neighbour | None], LateDecision]
+
+_Told = tuple[int, datetime]  # which attempt, and when the state it was told in began
 
 _CHUNK = 500  # values in one IN list: SQLite takes 32,766 parameters, the planner prefers fewer
 
@@ -61,8 +64,6 @@ def record(
     """
     with writing(engine) as connection:
         rule_id = touch(connection, rule, now)
-        if run is not None:
-            _note_run(connection, rule_id, run, observations)
         return _Recording(connection, rule_id, rule, run, decide, decide_late, now).write(
             observations
         )
@@ -121,15 +122,17 @@ class _Recording:
 
     def write(self, observations: Sequence[Observation]) -> Recorded:
         fresh = self._not_yet_recorded(observations)
+        if self.run is not None and fresh:
+            _note_run(self.connection, self.rule_id, self.run, observations)
         known = self._series(fresh)
         for seen in fresh:
             previous = known.get((seen.kind, seen.ticker))
             if not seen.breached and not seen.evaluated and not _fires(previous):
                 continue  # good news about a series that is fine: nothing to write
-            if previous is not None and seen.at < previous.last_at:
-                self._place_late(seen)
-            else:
+            if not self._is_late(seen, previous):
                 self._apply(seen, previous, self.decide(previous, seen))
+            elif seen.evaluated:
+                self._place_late(seen)
         self._flush()
         return self.result
 
@@ -138,18 +141,47 @@ class _Recording:
     def _not_yet_recorded(self, observations: Sequence[Observation]) -> list[Observation]:
         if self.run is None:
             return list(observations)
+        c = EVALUATION.c
         rows = self.connection.execute(
-            select(EVALUATION.c.kind, EVALUATION.c.ticker, EVALUATION.c.retry_count).where(
-                EVALUATION.c.prefect_flow_run_id == self.run.id
-            )
+            select(c.kind, c.retry_count, func.max(c.completed_at))
+            .where(c.prefect_flow_run_id == self.run.id)
+            .group_by(c.kind, c.retry_count)
         )
-        done = {(kind, ticker): retries for kind, ticker, retries in rows}
-        retries = _retries(self.run)
-        return [
-            seen
-            for seen in observations
-            if not seen.evaluated or done.get((seen.kind, seen.ticker), -1) < retries
-        ]
+        told = sorted((retries, ended, kind) for kind, retries, ended in rows)
+        measured = next((t[:2] for t in reversed(told) if t[2] != Kind.FAILURE), None)
+        failed = next((t[:2] for t in reversed(told) if t[2] == Kind.FAILURE), None)
+        return [seen for seen in observations if self._is_news(seen, measured, failed)]
+
+    def _is_news(self, seen: Observation, measured: _Told | None, failed: _Told | None) -> bool:
+        """Is this new of this run? An attempt measures once and fails once; its last state wins."""
+        assert self.run is not None
+        attempt = _retries(self.run)
+        now = (attempt, self.run.state_at)
+        if not (seen.kind is Kind.FAILURE and seen.breached):
+            if measured is not None and measured[0] >= attempt:
+                return False
+            return seen.evaluated or failed is None or failed <= now
+        if failed is not None and failed[0] >= attempt:
+            return False
+        # "What it measured is gone" is no news of a run whose measurement is on record.
+        return measured is None or (
+            measured < now and (self.run.state_type is not StateType.COMPLETED)
+        )
+
+    def _is_late(self, seen: Observation, previous: Series | None) -> bool:
+        """Is something newer known? Of a failure, any later run that did check is."""
+        if previous is not None and seen.at < previous.last_at:
+            return True
+        if seen.kind is not Kind.FAILURE or not seen.breached or self.run is None:
+            return False
+        c = EVALUATION.c
+        checked_since = select(c.id).where(
+            c.rule_id == self.rule_id,
+            c.at >= seen.at,
+            c.kind == Kind.ALERT.value,
+            c.prefect_flow_run_id != self.run.id,
+        )
+        return self.connection.execute(checked_since.limit(1)).first() is not None
 
     def _series(self, observations: Sequence[Observation]) -> dict[tuple[str, str], Series]:
         tickers = sorted({seen.ticker for seen in observations})
@@ -182,13 +214,21 @@ class _Recording:
         c = EVALUATION.c
         side = c.at > seen.at if newer else c.at <= seen.at
         order = (c.at.asc(), c.id.asc()) if newer else (c.at.desc(), c.id.desc())
-        statement = select(c.kind, c.triggered, c.event_id).where(c.rule_id == self.rule_id, side)
+        statement = (
+            select(c.kind, c.triggered, c.event_id, EVENT.c.importance)
+            .join(EVENT, EVENT.c.id == c.event_id, isouter=True)
+            .where(c.rule_id == self.rule_id, side)
+        )
         if seen.kind is not Kind.FAILURE:
             statement = statement.where(c.kind == seen.kind, c.ticker == seen.ticker)
         row = self.connection.execute(statement.order_by(*order).limit(1)).first()
         if row is None:
             return None
-        return Neighbour(bool(row.triggered) and row.kind == seen.kind, row.event_id)
+        return Neighbour(
+            bool(row.triggered) and row.kind == seen.kind,
+            row.event_id,
+            Importance(row.importance) if row.importance else None,
+        )
 
     # -- what a decision means for the rows ------------------------------------------------
 
@@ -245,15 +285,16 @@ class _Recording:
         after = self._neighbour(seen, newer=True)
         placed = self.decide_late(seen, before, after)
         event_id = placed.event_id
-        if placed.place is Place.JOIN:
-            self._join(event_id, seen)
+        if event_id is not None:
+            self._join(event_id, seen, raised=placed.place is Place.RAISE)
         elif placed.place is Place.PAST:
             [event_id] = self._insert_events([seen], resolved_at=self.now)
             self._owe(event_id, seen, reason="opened")
         self._evaluated(seen, placed.place.value, placed.code, placed.reason, event_id)
 
-    def _join(self, event_id: int | None, seen: Observation) -> None:
+    def _join(self, event_id: int, seen: Observation, *, raised: bool) -> None:
         least, most = ("min", "max") if self._sqlite else ("least", "greatest")
+        importance = {"importance": seen.importance.value} if raised else {}
         self.connection.execute(
             update(EVENT)
             .where(EVENT.c.id == event_id)
@@ -261,8 +302,16 @@ class _Recording:
                 occurrences=EVENT.c.occurrences + 1,
                 first_seen=getattr(func, least)(EVENT.c.first_seen, seen.at),
                 last_seen=getattr(func, most)(EVENT.c.last_seen, seen.at),
+                **importance,
             )
         )
+        if raised:
+            self.connection.execute(
+                update(SERIES)
+                .where(SERIES.c.event_id == event_id)
+                .values(event_importance=seen.importance.value)
+            )
+            self._owe(event_id, seen, reason=f"escalated-{seen.importance}")
 
     @property
     def _sqlite(self) -> bool:
@@ -393,14 +442,15 @@ class _Recording:
                     }
                 )
             )
-            self.connection.execute(statement, self.continued)
+            # By id, as whoever else locks several events does: no two wait for each other.
+            self.connection.execute(statement, sorted(self.continued, key=itemgetter("event")))
         if self.resolving:
             statement = (
                 update(EVENT)
                 .where(e.id == bindparam("event"), e.resolved_at.is_(None))
                 .values(resolved_at=bindparam("at", type_=e.resolved_at.type))
             )
-            self.connection.execute(statement, self.resolving)
+            self.connection.execute(statement, sorted(self.resolving, key=itemgetter("event")))
 
     def _upsert(self, table: Table, key: list[str], rows: list[dict[str, Any]]) -> None:
         if not rows:

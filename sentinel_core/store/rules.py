@@ -53,7 +53,9 @@ def sync(engine: Engine, rules: Iterable[RuleFacts], now: datetime) -> int:
             )
             moved = previous is None or any(previous[k] != values[k] for k in _DEFINES_CHECKING)
             changed = {"changed_at": now} if moved else {}
-            statement = insert_or(connection, RULE).values(**values, **_birth(now))
+            statement = insert_or(connection, RULE).values(
+                **values, **_birth(now), last_prefect_sync=now
+            )
             connection.execute(
                 statement.on_conflict_do_update(
                     index_elements=["flow_name", "name"],
@@ -89,7 +91,7 @@ def _definition(rule: RuleFacts) -> dict[str, Any]:
 
 
 def _birth(now: datetime) -> dict[str, Any]:
-    return {"first_seen_at": now, "changed_at": now, "last_output": [], "last_prefect_sync": None}
+    return {"first_seen_at": now, "changed_at": now, "last_output": []}
 
 
 def deactivate_missing(engine: Engine, present: Sequence[UUID]) -> list[str]:

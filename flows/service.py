@@ -1,0 +1,8 @@
+"""Rules about what other programs offer."""
+
+from sentinel_core.rule_flow import rule_flow
+from triggers.service.health_check import HealthCheck
+from triggers.service.prefect_deployment import PrefectDeployment
+
+health_check = rule_flow(HealthCheck)
+prefect_deployment = rule_flow(PrefectDeployment)

@@ -1,0 +1,43 @@
+"""The `sentinel` command. Thin: each group of commands is a file here, and imports late."""
+
+import sys
+from importlib.metadata import version
+
+from cyclopts import App, CycloptsError
+
+from sentinel_core.cli import db, rules
+from sentinel_core.cli.reconcile import reconcile
+from sentinel_core.cli.up import up
+from sentinel_core.errors import SentinelError
+
+app = App(
+    name="sentinel",
+    help="Alerting for teams that run Prefect: rules are deployments, alerts are events.",
+    version=lambda: version("sentinel-alerts"),
+    result_action="return_value",
+)
+app.command(up)
+app.command(rules.app)
+app.command(reconcile)
+app.command(db.app)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run a command and exit: 0 done, 1 it could not be done (one sentence says why), 2 usage.
+
+    What Sentinel did not foresee keeps its traceback.
+    """
+    try:
+        code = app(arguments, exit_on_error=False)
+    except CycloptsError:
+        sys.exit(2)  # cyclopts has printed what is wrong
+    except SentinelError as error:
+        sys.stdout.flush()
+        print(f"sentinel: {error}", file=sys.stderr)
+        sys.exit(1)
+    except BrokenPipeError:  # `sentinel rules list | head`
+        sys.stderr.close()
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    sys.exit(code if isinstance(code, int) else 0)

@@ -1,0 +1,113 @@
+"""`sentinel db`: where the event store is and how new its tables are."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import App, Parameter
+
+from sentinel_core.cli.store import exists, masked, opened, settings, sqlite_file
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+app = App(name="db", help="The event store: upgrade its tables, or see how it stands.")
+
+
+@app.command
+def upgrade() -> None:
+    """Bring the event store's tables to this version, creating them where there are none.
+
+    Safe to run again, and from several places at once. The store is the one that
+    SENTINEL_DATABASE_URL names, else a file in your data folder.
+    """
+    from sentinel_core.migrations.upgrade import upgrade as migrate
+    from sentinel_core.store.engine import SCHEMA_HEAD, schema_revision
+
+    url = settings().database_url
+    with opened(url) as engine:
+        before = schema_revision(engine)
+        _refuse_newer(before, SCHEMA_HEAD)
+        migrate(engine)
+    print(f"store     {masked(url)}")
+    if before == SCHEMA_HEAD:
+        print(f"revision  {SCHEMA_HEAD}, nothing to do")
+    else:
+        print(f"revision  {before or 'none'} -> {SCHEMA_HEAD}")
+
+
+@app.command
+def status(*, as_json: Annotated[bool, Parameter("--json", negative="")] = False) -> int:
+    """Where the event store is, its revision and its row counts. Changes nothing.
+
+    Exits with 1 when the store is missing or its tables are not those of this version.
+
+    Parameters
+    ----------
+    as_json
+        Print one JSON object instead of text.
+    """
+    from sentinel_core.store.engine import SCHEMA_HEAD
+
+    url = settings().database_url
+    found = _look(url)
+    found["needed"] = SCHEMA_HEAD
+    good = found["revision"] == SCHEMA_HEAD
+    if as_json:
+        import json
+
+        print(json.dumps(found))
+        return 0 if good else 1
+    print(f"store     {found['store']}")
+    if not found["exists"]:
+        print("          does not exist yet: `sentinel db upgrade` makes it")
+        return 1
+    advice = "" if good else f", this Sentinel needs {SCHEMA_HEAD}: run `sentinel db upgrade`"
+    print(f"revision  {found['revision'] or 'none'}{advice}")
+    if found["bytes"] is not None:
+        print(f"size      {found['bytes'] / 2**20:,.1f} MiB")
+    for table, count in found["rows"].items():
+        print(f"{table:16}  {count:>12,}")
+    return 0 if good else 1
+
+
+def _look(url: str) -> dict[str, Any]:
+    from sentinel_core.store.engine import schema_revision
+
+    file = sqlite_file(url)
+    found: dict[str, Any] = {
+        "store": masked(url),
+        "exists": exists(url),
+        "revision": None,
+        "bytes": file.stat().st_size if file and file.exists() else None,
+        "rows": {},
+    }
+    if found["exists"]:
+        with opened(url) as engine:
+            found["revision"] = schema_revision(engine)
+            found["rows"] = _row_counts(engine)
+    return found
+
+
+def _row_counts(engine: "Engine") -> dict[str, int]:
+    from sqlalchemy import func, inspect, select
+    from sqlmodel import SQLModel
+
+    import sentinel_core.models  # noqa: F401  (the tables register themselves)
+    from sentinel_core.store.engine import reading
+
+    with reading(engine) as connection:
+        there = set(inspect(connection).get_table_names())
+        return {
+            table.name: connection.scalar(select(func.count()).select_from(table)) or 0
+            for table in SQLModel.metadata.sorted_tables
+            if table.name in there
+        }
+
+
+def _refuse_newer(revision: str | None, head: str) -> None:
+    from sentinel_core.errors import StoreUnavailableError
+
+    if revision is not None and revision > head:
+        raise StoreUnavailableError(
+            f"the event store stands at revision {revision}, which is newer than this Sentinel "
+            f"({head}): upgrade Sentinel"
+        )

@@ -1,0 +1,35 @@
+"""`sentinel reconcile`."""
+
+
+def reconcile(*, settle_seconds: float = 30) -> int:
+    """Compare Prefect's runs with the event store now, and record what is missing.
+
+    The same as the scheduled flow `reconcile/reconcile`: records runs whose hook was lost, closes
+    stuck runs, names silent rules, sends what is owed. Running it twice changes nothing.
+
+    Parameters
+    ----------
+    settle_seconds
+        Leave runs that ended less long ago than this to their own hooks.
+    """
+    from datetime import timedelta
+
+    from rich.console import Console
+
+    from sentinel_core.hooks import connect
+    from sentinel_core.prefect_api import prefect_api
+    from sentinel_core.reconcile import reconcile as run
+    from sentinel_core.settings import get_settings
+
+    console = Console()
+    settings = get_settings()
+    with prefect_api() as client, console.status("Reconciling …"):
+        report = run(
+            client,
+            connect(settings),
+            settings,
+            say=lambda line: console.print(line, markup=False, highlight=False, soft_wrap=True),
+            settle=timedelta(seconds=settle_seconds),
+        )
+    console.print(report.sentence(), highlight=False, soft_wrap=True)
+    return 0

@@ -1,0 +1,186 @@
+"""`sentinel rules`: check, deploy, list and test the rules of a prefect.yaml."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import App, Parameter
+
+from sentinel_core.errors import RuleFileError
+
+if TYPE_CHECKING:
+    from sentinel_core.rulescheck import Report
+
+app = App(name="rules", help="The rules: check, deploy, list and test them.")
+
+DEFAULT_FILE = Path("prefect.yaml")
+Flag = Parameter(negative="")
+Json = Annotated[bool, Parameter("--json", negative="")]
+
+
+@app.command
+def check(file: Path = DEFAULT_FILE, *, as_json: Json = False) -> int:
+    """Check a whole rule file, and name everything that is wrong with it at once.
+
+    Run it in the project's folder, as you would `prefect deploy`. Loads the flows; asks Prefect's
+    API whether work pools and notification blocks exist, when it can be reached. Exits with 1 when
+    there is an error.
+
+    Parameters
+    ----------
+    file
+        The rule file.
+    as_json
+        Print one JSON object instead of text.
+    """
+    from sentinel_core.rulescheck import check as run_check
+
+    report = run_check(file)
+    if as_json:
+        _print_json(file, report)
+    else:
+        print_problems(report)
+        if not report.errors:
+            print(f"{file}: {summary(report)}, no errors")
+    return 1 if report.errors else 0
+
+
+@app.command
+def deploy(
+    file: Path = DEFAULT_FILE,
+    *,
+    prune: Annotated[bool, Flag] = False,
+    dry_run: Annotated[bool, Flag] = False,
+    yes: Annotated[bool, Flag] = False,
+) -> int:
+    """Check a rule file and deploy all of it, or nothing.
+
+    Says first what will change in Prefect, field by field. Pauses made in Prefect's UI are kept
+    (unless the file says `paused:` or `active:`); other edits made there give way to the file.
+
+    Parameters
+    ----------
+    file
+        The rule file.
+    prune
+        Remove deployments of this project that the file no longer has.
+    dry_run
+        Say what would change, and change nothing.
+    yes
+        Don't ask. Nothing is asked either where there is nobody to answer.
+    """
+    from sentinel_core.cli.rules_deploy import run
+
+    report = checked(file)
+    return run(report, prune=prune, dry_run=dry_run, yes=yes)
+
+
+@app.command(name="run")
+def run_rules(
+    *names: str,
+    every: Annotated[bool, Parameter("--all", negative="")] = False,
+    file: Path = DEFAULT_FILE,
+) -> int:
+    """Start one run of rules in Prefect now; recorded like any other, events included.
+
+    Parameters
+    ----------
+    names
+        Rules to run.
+    every
+        Every rule of the file that is not paused.
+    file
+        The rule file, for --all.
+    """
+    from sentinel_core.cli.rules_run import run
+
+    return run(names, every=every, file=file)
+
+
+@app.command(name="list")
+def list_rules(*, as_json: Json = False) -> None:
+    """List the rules Prefect has: schedule, last state, last and next run (times in UTC).
+
+    Also those that are in the event store and no longer deployed.
+
+    Parameters
+    ----------
+    as_json
+        Print a JSON list instead of a table.
+    """
+    from sentinel_core.cli.rules_list import run
+
+    run(as_json=as_json)
+
+
+@app.command
+def test(
+    name: str,
+    *,
+    file: Path = DEFAULT_FILE,
+    param: tuple[str, ...] = (),
+    as_json: Json = False,
+) -> int:
+    """Run one rule's check now, here, and show what it measured.
+
+    Nothing is recorded and nobody is notified. The rule is taken from the file, deployed or not;
+    a trigger that needs its own past is given what the event store has. Exits with 0 when the check
+    ran, triggered or not, and with 1 when it failed.
+
+    Parameters
+    ----------
+    name
+        The rule's name.
+    file
+        The rule file.
+    param
+        Another value for a parameter, like `check.threshold=5` (JSON, else text). May be repeated.
+    as_json
+        Print a JSON list of the outputs instead of text.
+    """
+    from sentinel_core.cli.rules_try import run
+
+    return run(name, file, param, as_json=as_json)
+
+
+def checked(file: Path, *, only: str | None = None, ask_prefect: bool = True) -> "Report":
+    """The report of a file without errors. Raises RuleFileError after printing the errors."""
+    from sentinel_core.rulescheck import check as run_check
+
+    report = run_check(file, only=only, ask_prefect=ask_prefect)
+    print_problems(report)
+    if report.errors:
+        count = len(report.errors)
+        raise RuleFileError(f"{file} has {count} error{'s' * (count > 1)}: nothing was done")
+    return report
+
+
+def print_problems(report: "Report") -> None:
+    """Every problem on a line of its own, errors and warnings, on stderr."""
+    import sys
+
+    for problem in report.problems:
+        print(f"{problem.level}: {problem}", file=sys.stderr)
+    for sentence in report.unchecked:
+        print(f"note: {sentence}", file=sys.stderr)
+
+
+def summary(report: "Report") -> str:
+    """`12 rules and 2 other deployments`."""
+    rules = sum(item.is_rule for item in report.declared)
+    others = len(report.declared) - rules
+    told = f"{rules} rule{'s' * (rules != 1)}"
+    return told if not others else f"{told} and {others} other deployment{'s' * (others != 1)}"
+
+
+def _print_json(file: Path, report: "Report") -> None:
+    import json
+    from dataclasses import asdict
+
+    found = {
+        "file": str(file),
+        "ok": not report.errors,
+        "deployments": [item.entry.name for item in report.declared],
+        "problems": [asdict(problem) for problem in report.problems],
+        "unchecked": report.unchecked,
+    }
+    print(json.dumps(found))

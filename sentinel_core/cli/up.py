@@ -1,0 +1,45 @@
+"""`sentinel up`."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter, validators
+
+Port = Annotated[int, Parameter(validator=validators.Number(gte=1, lte=65535))]
+
+
+def up(
+    *,
+    file: Path = Path("prefect.yaml"),
+    server_port: Port = 4200,
+    viewer_port: Port = 8501,
+    worker_limit: Annotated[int, Parameter(validator=validators.Number(gte=1))] = max(
+        2, os.cpu_count() or 2
+    ),
+    first_run: bool = True,
+) -> int:
+    """Start everything, deploy the rules, print the addresses; Ctrl-C stops it all again.
+
+    Uses the Prefect server that PREFECT_API_URL (or your Prefect profile) names, or the one that
+    already listens on --server-port; starts one of its own when there is none.
+
+    Parameters
+    ----------
+    file
+        The rule file.
+    server_port
+        Where to start, or find, a local Prefect server.
+    viewer_port
+        Where the blotter listens.
+    worker_limit
+        How many rules may run at once; each takes a process of about 100 MB.
+    first_run
+        Run every active rule once right away instead of waiting for its schedule.
+    """
+    from rich.console import Console
+
+    from sentinel_core.up import Options, Up
+
+    options = Options(file, server_port, viewer_port, worker_limit, first_run)
+    return Up(options, Console()).run()

@@ -1,0 +1,269 @@
+"""What deploying a rule file would change in Prefect. Pure: two descriptions in, a plan out.
+
+`prefect deploy` overwrites whatever was edited in Prefect's UI, resumes what was paused there and
+leaves schedules and rules that the file no longer has. The plan names each of these beforehand.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+NO_VALUE = "nothing"
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """When a deployment runs, as far as two of them can be compared.
+
+    `timing` is the kind and its values ("cron", "*/5 * * * *", "UTC", True); `active` None means
+    that the file leaves it open.
+    """
+
+    timing: tuple[Any, ...]
+    words: str
+    active: bool | None
+    slug: str | None = None
+    parameters: dict[str, Any] = field(default_factory=dict)
+    id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A deployment as the file has it. `fields` holds what is compared, by name.
+
+    `hidden` are names of fields whose values come from the environment: never shown.
+    `incomparable` says what can't be compared, so that this deployment is always deployed.
+    """
+
+    index: int
+    name: str
+    flow_name: str
+    fields: dict[str, Any]
+    schedules: tuple[Schedule, ...]
+    paused: bool | None
+    pull_steps: list[Any]
+    entrypoint: str
+    is_rule: bool
+    hidden: frozenset[str] = frozenset()
+    incomparable: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Deployed:
+    """A deployment as Prefect has it."""
+
+    id: UUID
+    name: str
+    flow_name: str
+    fields: dict[str, Any]
+    schedules: tuple[Schedule, ...]
+    paused: bool
+    pull_steps: list[Any]
+    entrypoint: str
+    is_rule: bool
+
+
+class Action(StrEnum):
+    """What happens to one deployment of the file."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    UNCHANGED = "unchanged"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One field that deploying changes, with both values in words."""
+
+    field: str
+    before: str
+    after: str
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.before} -> {self.after}"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One deployment of the file, what happens to it and what is kept of Prefect's side."""
+
+    wanted: Wanted
+    action: Action
+    deployed: Deployed | None = None
+    changes: tuple[Change, ...] = ()
+    keep_paused: bool = False
+    keep_inactive: tuple[int, ...] = ()  # places in the file's list of schedules
+    drop: tuple[UUID, ...] = ()  # schedules plain deploy would leave behind
+
+    @property
+    def name(self) -> str:
+        """The rule's name."""
+        return self.wanted.name
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything a deploy would do. `gone` are ours and not in the file, `foreign` not ours."""
+
+    steps: tuple[Step, ...]
+    gone: tuple[Deployed, ...]
+    foreign: tuple[Deployed, ...]
+
+    @property
+    def to_deploy(self) -> tuple[Step, ...]:
+        """The steps that change something."""
+        return tuple(step for step in self.steps if step.action is not Action.UNCHANGED)
+
+
+def plan(wanted: Sequence[Wanted], deployed: Sequence[Deployed]) -> Plan:
+    """What it takes to make `deployed` what the file says."""
+    there = {(item.flow_name, item.name): item for item in deployed}
+    in_file = {(item.flow_name, item.name) for item in wanted}
+    others = [item for key, item in there.items() if key not in in_file]
+    ours = [item for item in others if _is_ours(item, wanted)]
+    return Plan(
+        tuple(_step(item, there.get((item.flow_name, item.name))) for item in wanted),
+        tuple(ours),
+        tuple(item for item in others if item.is_rule and item not in ours),
+    )
+
+
+def _is_ours(item: Deployed, wanted: Sequence[Wanted]) -> bool:
+    """Was it deployed from this project? Its code comes from where this file's code comes from.
+
+    Being a rule is not enough: another team's rules may live on the same server. A deployment that
+    is no rule must also come from one of the folders this file takes flows from.
+    """
+    if not any(item.pull_steps == other.pull_steps for other in wanted):
+        return False
+    folders = {_folder(other.entrypoint) for other in wanted}
+    return item.is_rule or _folder(item.entrypoint) in folders
+
+
+def _folder(entrypoint: str) -> str:
+    path, _, _name = entrypoint.rpartition(":")
+    return path.removeprefix("./").rpartition("/")[0]
+
+
+def _step(wanted: Wanted, deployed: Deployed | None) -> Step:
+    if deployed is None:
+        return Step(wanted, Action.CREATE)
+    pairs = _pair(wanted.schedules, deployed.schedules)
+    keep_paused = wanted.paused is None and deployed.paused
+    keep_inactive = tuple(
+        place
+        for place, schedule in enumerate(wanted.schedules)
+        if schedule.active is None and (old := pairs.get(place)) is not None and not old.active
+    )
+    changes = [
+        *_field_changes(wanted, deployed),
+        *_pause_change(wanted, deployed),
+        *_schedule_changes(wanted, deployed, pairs),
+    ]
+    action = Action.UPDATE if changes or wanted.incomparable else Action.UNCHANGED
+    drop = _leftovers(wanted, deployed) if action is Action.UPDATE else ()
+    return Step(wanted, action, deployed, tuple(changes), keep_paused, keep_inactive, drop)
+
+
+def _pair(wanted: Sequence[Schedule], deployed: Sequence[Schedule]) -> dict[int, Schedule]:
+    """Which deployed schedule each of the file's is: by slug, by timing, else by what is left."""
+    left = list(deployed)
+    pairs: dict[int, Schedule] = {}
+    for same in (_same_slug, _same_timing, lambda _new, _old: True):
+        for place, new in enumerate(wanted):
+            match = next((old for old in left if place not in pairs and same(new, old)), None)
+            if match is not None:
+                pairs[place] = match
+                left.remove(match)
+    return pairs
+
+
+def _same_slug(new: Schedule, old: Schedule) -> bool:
+    return new.slug is not None and new.slug == old.slug
+
+
+def _same_timing(new: Schedule, old: Schedule) -> bool:
+    return new.timing == old.timing and new.parameters == old.parameters
+
+
+def _field_changes(wanted: Wanted, deployed: Deployed) -> Iterator[Change]:
+    for name, after in wanted.fields.items():
+        before = deployed.fields.get(name)
+        for path, old, new in _differences(name, before, after):
+            hidden = any(path == part or path.startswith(f"{part}.") for part in wanted.hidden)
+            yield Change(path, *(("(not shown)",) * 2 if hidden else (_words(old), _words(new))))
+
+
+def _differences(path: str, before: Any, after: Any) -> Iterator[tuple[str, Any, Any]]:
+    if before == after and type(before) is type(after):
+        return
+    if _is_number(before) and _is_number(after) and before == after:
+        return  # 90 and 90.0 are one value to JSON
+    if isinstance(before, dict) and isinstance(after, dict):
+        for key in dict.fromkeys([*before, *after]):
+            yield from _differences(f"{path}.{key}", before.get(key), after.get(key))
+    else:
+        yield path, before, after
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _pause_change(wanted: Wanted, deployed: Deployed) -> Iterator[Change]:
+    if wanted.paused is not None and wanted.paused != deployed.paused:
+        yield Change("paused", _words(deployed.paused), _words(wanted.paused))
+
+
+def _schedule_changes(
+    wanted: Wanted, deployed: Deployed, pairs: Mapping[int, Schedule]
+) -> Iterator[Change]:
+    for place, new in enumerate(wanted.schedules):
+        old = pairs.get(place)
+        where = f"schedules[{place}]"
+        if old is None:
+            yield Change(where, NO_VALUE, new.words)
+            continue
+        if old.timing != new.timing:
+            yield Change(where, old.words, new.words)
+        if new.active is not None and new.active != old.active:
+            yield Change(f"{where}.active", _words(old.active), _words(new.active))
+        if new.slug != old.slug:
+            yield Change(f"{where}.slug", _words(old.slug), _words(new.slug))
+        for path, before, after in _differences(
+            f"{where}.parameters", old.parameters, new.parameters
+        ):
+            yield Change(path, _words(before), _words(after))
+    for old in _unpaired(deployed.schedules, pairs.values()):
+        yield Change("schedules", old.words, NO_VALUE)
+
+
+def _unpaired(schedules: Iterable[Schedule], paired: Iterable[Schedule]) -> list[Schedule]:
+    taken = {schedule.id for schedule in paired}
+    return [schedule for schedule in schedules if schedule.id not in taken]
+
+
+def _leftovers(wanted: Wanted, deployed: Deployed) -> tuple[UUID, ...]:
+    """Schedules to delete first. Prefect's update replaces all schedules, with two exceptions:
+
+    none in the request leaves all; and when all deployed ones have slugs, only those with the same
+    slug are changed (and a request without slugs is refused).
+    """
+    old, new = deployed.schedules, wanted.schedules
+    if not new or (old and all(s.slug for s in old) and not all(s.slug for s in new)):
+        gone = list(old)
+    elif old and all(s.slug for s in old):
+        slugs = {s.slug for s in new}
+        gone = [s for s in old if s.slug not in slugs]
+    else:
+        gone = []
+    return tuple(s.id for s in gone if s.id is not None)
+
+
+def _words(value: Any, most: int = 120) -> str:
+    if value is None:
+        return NO_VALUE
+    text = " ".join(repr(value).split())
+    return text if len(text) <= most else f"{text[: most - 1]}…"

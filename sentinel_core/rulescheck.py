@@ -1,0 +1,244 @@
+"""The whole check of a rule file: its form, its flows, their parameters, and what Prefect has.
+
+Loads the flows, so that a rule whose family can't be imported is known before it goes silent.
+"""
+
+import traceback
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from prefect import Flow
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.exceptions import ScriptError
+from prefect.flows import load_flow_from_entrypoint
+from prefect.utilities.callables import parameter_schema
+from prefect.utilities.importtools import load_script_as_module
+
+from sentinel_core.alert import clean_text
+from sentinel_core.errors import RuleFileError
+from sentinel_core.prefect_api import (
+    PrefectUnreachableError,
+    prefect_api,
+    work_pool_exists,
+    wrong_channel,
+)
+from sentinel_core.prefect_runs import trigger_of
+from sentinel_core.ruleparameters import check_parameters, dig, given_parameters, stdout_to_stderr
+from sentinel_core.rulesfile import (
+    Entry,
+    Problem,
+    RuleFile,
+    Where,
+    did_you_mean,
+    dotted,
+    read,
+    shorten,
+)
+from sentinel_core.rulesform import check_form
+
+IMPORTANCES = ("critical", "high", "medium", "low")
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """A deployment of the file together with the flow it deploys."""
+
+    entry: Entry
+    flow: Flow[..., Any]
+    schema: dict[str, Any]
+
+    @property
+    def is_rule(self) -> bool:
+        """Was its flow made by `rule_flow`?"""
+        return trigger_of(self.schema) is not None
+
+
+@dataclass(slots=True)
+class Report:
+    """What a check found. `unchecked` says in sentences what could not be looked at."""
+
+    problems: list[Problem] = field(default_factory=list)
+    unchecked: list[str] = field(default_factory=list)
+    file: RuleFile | None = None
+    declared: list[Declared] = field(default_factory=list)
+
+    @property
+    def errors(self) -> list[Problem]:
+        """The problems that keep the file from being deployed."""
+        return [problem for problem in self.problems if problem.level == "error"]
+
+
+def check(path: Path, *, only: str | None = None, ask_prefect: bool = True) -> Report:
+    """Check the file, or of its deployments the one named `only`. Never raises for a bad file."""
+    try:
+        file = read(path)
+    except RuleFileError as error:
+        return Report([_unreadable(path, error)])
+    check_form(file)
+    report = Report(file=file)
+    flows = _Flows()
+    for entry in file.entries:
+        if only is None or entry.name == only:
+            declared = _check_flow(file, entry, flows)
+            if declared is not None:
+                report.declared.append(declared)
+    if ask_prefect:
+        _check_against_prefect(file, report)
+    wanted = (p for p in file.problems if only is None or p.deployment in (only, None))
+    report.problems = sorted(wanted, key=lambda problem: problem.line or 0)
+    return report
+
+
+def _unreadable(path: Path, error: RuleFileError) -> Problem:
+    place, _, message = str(error).partition(": ")
+    line = place.removeprefix(f"{path}:") if place.startswith(f"{path}:") else ""
+    if line.isdigit():
+        return Problem(str(path), int(line), None, "", message)
+    return Problem(str(path), None, None, "", str(error).removeprefix(f"{path}: "))
+
+
+# -- flows ---------------------------------------------------------------------------------------
+
+
+class _Flows:
+    """Flows by entrypoint, each file loaded once; a string says why one could not be loaded."""
+
+    def __init__(self) -> None:
+        self.loaded: dict[str, Flow[..., Any] | str] = {}
+
+    def get(self, entrypoint: str) -> Flow[..., Any] | str:
+        if entrypoint not in self.loaded:
+            with stdout_to_stderr():
+                self.loaded[entrypoint] = _load(entrypoint)
+        return self.loaded[entrypoint]
+
+
+def _load(entrypoint: str) -> Flow[..., Any] | str:
+    path, _, name = entrypoint.rpartition(":")
+    try:
+        if not path.endswith(".py"):
+            return load_flow_from_entrypoint(entrypoint, use_placeholder_flow=False)
+        if not Path(path).is_file():
+            return f"there is no file {shorten(path)} in {Path.cwd()}"
+        return _pick(load_script_as_module(path), path, name)
+    except ScriptError as error:
+        return f"{shorten(path)} can't be imported: {last_line(error.user_exc)}"
+    except SystemExit as error:
+        return f"{shorten(path)} can't be imported: it exits ({error.code})"
+    except Exception as error:
+        return f"can't be loaded: {last_line(error)}"
+
+
+def _pick(module: ModuleType, path: str, name: str) -> Flow[..., Any] | str:
+    found: Any = module
+    for part in name.split("."):
+        found = getattr(found, part, None)
+    if isinstance(found, Flow):
+        return found
+    flows = [key for key, value in vars(module).items() if isinstance(value, Flow)]
+    what = "is not a flow" if found is not None else "does not exist"
+    return f"{shorten(name)} {what} in {shorten(path)}{did_you_mean(name, flows)}"
+
+
+def last_line(error: BaseException) -> str:
+    """The line a traceback would end in."""
+    lines = "".join(traceback.format_exception_only(error)).strip().splitlines()
+    return shorten(clean_text(lines[-1] if lines else type(error).__name__), 300)
+
+
+def _check_flow(file: RuleFile, entry: Entry, flows: _Flows) -> Declared | None:
+    entrypoint = entry.config.get("entrypoint")
+    if not isinstance(entrypoint, str) or not entrypoint or entry.is_open(("entrypoint",)):
+        return None
+    flow = flows.get(entrypoint)
+    if isinstance(flow, str):
+        file.complain(entry, ("entrypoint",), flow)
+        return None
+    schema = parameter_schema(flow).model_dump()
+    declared = Declared(entry, flow, schema)
+    if declared.is_rule:
+        _check_has_schedule(file, entry)
+    check_parameters(file, entry, flow, schema, is_rule=declared.is_rule)
+    return declared
+
+
+def _check_has_schedule(file: RuleFile, entry: Entry) -> None:
+    if entry.schedules:
+        return
+    if entry.config.get("paused") is True or entry.config.get("schedules") == []:
+        message = "no schedule: this rule is checked only when somebody starts it"
+        file.complain(entry, ("schedules",), message, warning=True)
+    elif not isinstance(entry.config.get("schedules"), str | dict | int):
+        file.complain(
+            entry,
+            ("schedules",),
+            "missing: without a schedule this rule would never be checked; write one, or "
+            "`schedules: []` if that is meant",
+        )
+
+
+# -- what Prefect has ----------------------------------------------------------------------------
+
+
+def _check_against_prefect(file: RuleFile, report: Report) -> None:
+    channels = _channels(report.declared)
+    pools = _pools(file)
+    if not channels and not pools:
+        return
+    try:
+        with prefect_api() as client:
+            _check_pools(client, file, pools)
+            _check_channels(client, file, channels)
+    except PrefectUnreachableError as error:
+        report.unchecked.append(f"work pools and notification blocks were not checked: {error}")
+
+
+def _pools(file: RuleFile) -> list[tuple[Entry, str]]:
+    found = ((entry, dig(entry.config, ("work_pool", "name"))) for entry in file.entries)
+    return [
+        (entry, name)
+        for entry, name in found
+        if isinstance(name, str) and name and not entry.is_open(("work_pool", "name"))
+    ]
+
+
+def _check_pools(client: SyncPrefectClient, file: RuleFile, pools: list[tuple[Entry, str]]) -> None:
+    """Each missing pool is told once, where it is first named."""
+    for name, entry in {name: entry for entry, name in reversed(pools)}.items():
+        if not work_pool_exists(client, name):
+            message = (
+                f"there is no work pool {name} in Prefect: create it with "
+                f"`prefect work-pool create {name} --type process`"
+            )
+            file.complain(entry, ("work_pool", "name"), message)
+
+
+def _channels(declared: list[Declared]) -> list[tuple[Entry, Where, str]]:
+    found: list[tuple[Entry, Where, str]] = []
+    for item in declared:
+        for where in (("parameters",), *(w for w, _ in given_parameters(item.entry))):
+            for importance in IMPORTANCES:
+                path = (*where, "notify", importance)
+                slugs = dig(item.entry.config, path) if item.is_rule else None
+                for number, slug in enumerate(slugs if isinstance(slugs, list) else []):
+                    if isinstance(slug, str) and slug.count("/") == 1:
+                        found.append((item.entry, (*path, number), slug))
+    return list(
+        {(entry.index, where): (entry, where, slug) for entry, where, slug in found}.values()
+    )
+
+
+def _check_channels(
+    client: SyncPrefectClient, file: RuleFile, channels: list[tuple[Entry, Where, str]]
+) -> None:
+    """Each block that does not exist is told once, where it is first named."""
+    malformed = {(problem.deployment, problem.field) for problem in file.problems}
+    first: dict[str, tuple[Entry, Where]] = {}
+    for entry, where, slug in channels:
+        if (entry.name, dotted(where)) not in malformed:
+            first.setdefault(slug, (entry, where))
+    for slug, (entry, where) in first.items():
+        if wrong := wrong_channel(client, slug):
+            file.complain(entry, where, wrong)

@@ -1,0 +1,110 @@
+"""Schedules in words: `*/5 9-16 * * 1-5` as "every 5 minutes, Mon-Fri 9-16 New York". Pure."""
+
+_DAYS = ("Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+_FIELDS = 5
+
+
+def cron_words(cron: str, timezone: str = "UTC") -> str:
+    """A cron expression for people; the expression itself where no short sentence fits."""
+    zone = _zone(timezone)
+    parts = cron.split()
+    words = _sentence(*parts) if len(parts) == _FIELDS else None
+    return f"{words} {zone}" if words and _names_hours(parts) else words or f"{cron} {zone}"
+
+
+def _names_hours(parts: list[str]) -> bool:
+    """Does the sentence speak of a time of day or a date, so that the zone matters?"""
+    return parts[1] != "*" or any(part != "*" for part in parts[2:])
+
+
+def interval_words(seconds: float) -> str:
+    """`300` as "every 5 minutes"."""
+    for size, unit in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
+        if seconds >= size and seconds % size == 0:
+            return _every(int(seconds // size), unit)
+    return "every second" if seconds == 1 else f"every {seconds:g} seconds"
+
+
+def _sentence(minute: str, hour: str, day: str, month: str, weekday: str) -> str | None:
+    days = _weekdays(weekday) if weekday != "*" else ""
+    date = _date(day, month)
+    if days is None or date is None or (days and date):
+        return None
+    if minute.isdigit() and hour.replace(",", "").isdigit():
+        when = days or date or "every day"
+        times = ", ".join(f"{int(at)}:{int(minute):02d}" for at in hour.split(",") if at)
+        return f"{when} at {times}"
+    often = _often(minute, hour)
+    hours = _hours(hour)
+    if often is None or hours is None:
+        return None
+    limits = " ".join(part for part in (days or date, hours) if part)
+    return f"{often}, {limits}" if limits else often
+
+
+def _often(minute: str, hour: str) -> str | None:
+    if minute == "*" and not hour.startswith("*/"):
+        return "every minute"
+    if (step := _step(minute, 60)) and not hour.startswith("*/"):
+        return _every(step, "minute")
+    if not minute.isdigit():
+        return None
+    past = f" at :{int(minute):02d}" if int(minute) else ""
+    if step := _step(hour, 24):
+        return _every(step, "hour") + past
+    return None if hour.startswith("*/") else f"every hour{past}"
+
+
+def _step(text: str, whole: int) -> int | None:
+    """The n of `*/n`, when it divides the hour or the day: else the last step is a shorter one."""
+    step = int(text[2:]) if text.startswith("*/") and text[2:].isdigit() else 0
+    return step if step and whole % step == 0 else None
+
+
+def _hours(hour: str) -> str | None:
+    """The part of the day; "" for all of it or when `_often` has said it."""
+    if hour == "*" or (hour.startswith("*/") and hour[2:].isdigit()):
+        return ""
+    first, dash, last = hour.partition("-")
+    if first.isdigit() and (not dash or last.isdigit()):
+        return hour
+    return ",".join(hour.split(",")) if hour.replace(",", "").isdigit() else None
+
+
+def _weekdays(text: str) -> str | None:
+    """`1-5` as "Mon-Fri"; None when it is more than days, ranges and lists of them."""
+    words = []
+    for item in text.split(","):
+        ends = [_weekday(end) for end in item.split("-")]
+        if None in ends or len(ends) > 2:  # noqa: PLR2004
+            return None
+        words.append("-".join(end for end in ends if end))
+    return ",".join(words)
+
+
+def _weekday(text: str) -> str | None:
+    if text.isdigit() and int(text) < len(_DAYS):
+        return _DAYS[int(text)]
+    name = text.capitalize()
+    return name if name in _DAYS else None
+
+
+def _date(day: str, month: str) -> str | None:
+    if day == "*" and month == "*":
+        return ""
+    if not day.isdigit():
+        return None
+    if month == "*":
+        return f"on day {int(day)} of the month"
+    if month.isdigit() and 1 <= int(month) <= len(_MONTHS):
+        return f"on {_MONTHS[int(month) - 1]} {int(day)}"
+    return None
+
+
+def _every(count: int, unit: str) -> str:
+    return f"every {unit}" if count == 1 else f"every {count} {unit}s"
+
+
+def _zone(timezone: str) -> str:
+    return timezone.rpartition("/")[2].replace("_", " ")

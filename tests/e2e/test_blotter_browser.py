@@ -1,0 +1,320 @@
+"""The blotter in a real browser, over a real store: what is selected is what is acknowledged."""
+
+import csv
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+from sqlalchemy import Engine
+
+from sentinel_core.store import events
+from sentinel_core.store.engine import ensure_schema, open_engine
+from sentinel_core.store.events import EventFilter, Status
+from tests.support.prefect import clean_environment
+from tests.support.processes import BIN, answers, free_port, running, wait_for
+from tests.support.recorded import a_rule, calm, fire
+
+ROW = 28  # pixels; viewer.board.ROW_HEIGHT
+HOSTILE = (
+    "=HYPERLINK(1) <!channel> <script>window.hurt=1</script><img src=x onerror=window.hurt=1> "
+    "**bold** [link](javascript:window.hurt=1) `code` :red[x] $x^2$ \x1b[31m\x00 "
+) + "long " * 4_000
+
+
+@dataclass(frozen=True)
+class Blotter:
+    """A running viewer and the store behind it."""
+
+    url: str
+    engine: Engine
+    browser: Browser
+
+    @contextmanager
+    def page(self, path: str = "", **context: Any) -> Iterator[Page]:
+        opened = self.browser.new_context(
+            viewport={"width": 1600, "height": 900}, timezone_id="Europe/London", **context
+        )
+        page = opened.new_page()
+        page.set_default_timeout(20_000)
+        page.goto(f"{self.url}/{path}")
+        settled(page)
+        yield page
+        opened.close()
+
+    def acknowledged(self) -> list[int]:
+        rows = events.page(
+            self.engine, EventFilter(status=frozenset({Status.ACKNOWLEDGED})), now=now(), size=100
+        ).rows
+        return sorted(row["id"] for row in rows)
+
+
+def now() -> datetime:
+    return datetime.now(UTC).replace(microsecond=0)
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=os.environ.get("CHROMIUM", "/usr/bin/chromium"), args=["--no-sandbox"]
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def blotter(tmp_path: Path, chromium: Browser) -> Iterator[Blotter]:
+    url = f"sqlite:///{tmp_path / 'events.db'}"
+    engine = open_engine(url)
+    ensure_schema(engine)
+    port = free_port()
+    command = (str(BIN / "streamlit"), "run", "viewer/app.py", "--server.port", str(port))
+    env = {**clean_environment(tmp_path), "SENTINEL_DATABASE_URL": url, "SENTINEL_USER": "ana"}
+    with running(*command, env=env, log=tmp_path / "viewer.log"):
+        address = f"http://127.0.0.1:{port}"
+        wait_for(lambda: answers(f"{address}/_stcore/health"), seconds=60, what="the viewer")
+        yield Blotter(address, engine, chromium)
+    log = (tmp_path / "viewer.log").read_text()
+    assert "Traceback" not in log, log
+
+
+def settled(page: Page) -> None:
+    page.wait_for_selector('.stApp[data-test-script-state="notRunning"]')
+
+
+def cell(page: Page, row: int, column: int) -> str:
+    """The text of a cell of the events table (0 is the selection column)."""
+    found = page.get_by_test_id("stDataFrame").first.get_by_test_id(f"glide-cell-{column}-{row}")
+    return found.text_content() or ""
+
+
+def shown_ids(page: Page, count: int) -> list[int]:
+    return [int(cell(page, row, 10).rpartition("=")[2]) for row in range(count)]
+
+
+def select(page: Page, *rows: int) -> None:
+    grid = page.get_by_test_id("stDataFrame").first
+    for number, row in enumerate(rows, start=1):
+        grid.click(position={"x": 16, "y": 36 + ROW * (row + 0.5)})
+        expect(page.get_by_text(f"{number} selected")).to_be_visible()
+    settled(page)
+
+
+def confirm(page: Page, name: str | None = None, comment: str = "") -> None:
+    dialog = page.get_by_role("dialog")
+    if name is not None:
+        dialog.get_by_label("Your name").fill(name)
+    if comment:
+        dialog.get_by_label("Comment").fill(comment)
+    dialog.get_by_role("button", name="Acknowledge").click()
+    expect(dialog).to_be_hidden()
+
+
+def several(blotter: Blotter, count: int, importance: str = "high") -> list[int]:
+    """`count` events, the newest first."""
+    start = now() - timedelta(minutes=count)
+    made = [
+        fire(
+            blotter.engine,
+            a_rule(f"rule-{n}-{uuid4().hex[:6]}", importance),
+            start + n * timedelta(minutes=1),
+            ticker=f"T{n}",
+            message=f"Reading {n}",
+        )
+        for n in range(count)
+    ]
+    return made[::-1]
+
+
+def eventually(condition: Callable[[], object], what: str) -> None:
+    wait_for(condition, seconds=20, what=what)
+
+
+def test_events_that_arrive_meanwhile_never_shift_what_is_acknowledged(blotter: Blotter) -> None:
+    made = several(blotter, 6)
+    with blotter.page() as page:
+        assert shown_ids(page, 6) == made
+        select(page, 1, 3)
+        several(blotter, 3, "critical")
+        expect(page.get_by_text("paused, 3 newer events")).to_be_visible()
+        page.get_by_role("button", name="Acknowledge").click()
+        dialog = page.get_by_role("dialog")
+        listed = dialog.get_by_test_id("stDataFrame")
+        expect(listed.get_by_test_id("glide-cell-0-0")).to_have_text(str(made[1]))
+        expect(listed.get_by_test_id("glide-cell-0-1")).to_have_text(str(made[3]))
+        several(blotter, 4, "critical")
+        time.sleep(6)  # the page refreshes at least once while the dialog is open
+        expect(dialog).to_be_visible()
+        confirm(page, comment="on it")
+        expect(page.get_by_text("Acknowledged 2 events.")).to_be_visible()
+        assert blotter.acknowledged() == sorted([made[1], made[3]])
+        eventually(lambda: made[1] not in shown_ids(page, 9), "the rows to leave the live list")
+    whole = events.event(blotter.engine, made[3])
+    assert whole is not None
+    assert (whole.event["acknowledged_by"], whole.event["comment"]) == ("ana", "on it")
+
+
+def test_rows_that_arrive_between_looking_and_clicking_do_not_shift_the_click(
+    blotter: Blotter,
+) -> None:
+    made = several(blotter, 5)
+    with blotter.page() as page:
+        assert shown_ids(page, 5) == made
+        for turn in range(3):
+            several(blotter, 1, "critical")  # arrives at some point of the refresh
+            grid = page.get_by_test_id("stDataFrame").first
+            before = shown_ids(page, 5)
+            grid.click(position={"x": 16, "y": 36 + ROW * 2.5})
+            expect(page.get_by_text("1 selected")).to_be_visible()
+            page.get_by_role("button", name="Acknowledge").click()
+            listed = page.get_by_role("dialog").get_by_test_id("stDataFrame")
+            expect(listed.get_by_test_id("glide-cell-0-0")).to_have_text(str(before[2]))
+            confirm(page)
+            expect(page.get_by_text("Acknowledged 1 event.")).to_be_visible()
+            assert before[2] in blotter.acknowledged()
+            assert len(blotter.acknowledged()) == turn + 1
+            settled(page)
+
+
+def test_a_table_sorted_in_the_browser_still_acknowledges_the_row_that_was_clicked(
+    blotter: Blotter,
+) -> None:
+    made = several(blotter, 4)
+    with blotter.page() as page:
+        grid = page.get_by_test_id("stDataFrame").first
+        grid.click(position={"x": 80, "y": 16})  # the header of Time: oldest first
+        eventually(lambda: shown_ids(page, 4) == made[::-1], "the browser to sort the rows")
+        select(page, 0)
+        page.get_by_role("button", name="Acknowledge").click()
+        confirm(page)
+        expect(page.get_by_text("Acknowledged 1 event.")).to_be_visible()
+        assert blotter.acknowledged() == [made[3]]
+
+
+def test_two_people_acknowledge_the_same_event_and_both_are_told(blotter: Blotter) -> None:
+    made = several(blotter, 3)
+    with blotter.page() as ana, blotter.page() as bo:
+        for page, rows in ((ana, (0, 1)), (bo, (1, 2))):
+            select(page, *rows)
+            page.get_by_role("button", name="Acknowledge").click()
+        confirm(ana, "Ana")
+        expect(ana.get_by_text("Acknowledged 2 events.")).to_be_visible()
+        confirm(bo, "Bo")
+        told = "Acknowledged 1 event. 1 event has already been acknowledged by Ana."
+        expect(bo.get_by_text(told)).to_be_visible()
+    assert blotter.acknowledged() == sorted(made)
+    whole = events.event(blotter.engine, made[1])
+    assert whole is not None
+    assert whole.event["acknowledged_by"] == "Ana"
+    assert [row["actor"] for row in whole.audit] == ["Ana"]
+
+
+def test_a_hostile_event_is_harmless_wherever_it_is_shown(blotter: Blotter, tmp_path: Path) -> None:
+    rule = a_rule("<b>rule</b>", "critical", "**cat**", runbook="javascript:window.hurt=1")
+    key = fire(
+        blotter.engine,
+        rule,
+        now(),
+        ticker="=1+1 <img src=x onerror=window.hurt=1>",
+        message=HOSTILE,
+        metadata={"<script>window.hurt=1</script>": ["<img src=x onerror=window.hurt=1>"]},
+        metrics={"value": 1e308, "threshold": -1e308, "<i>": 0.0},
+    )
+    dialogs: list[str] = []
+    with blotter.page() as page:
+        page.on("dialog", lambda box: dialogs.append(box.message))
+        assert shown_ids(page, 1) == [key]
+        assert cell(page, 0, 5).startswith("=HYPERLINK(1) <!channel> <script>")
+        with page.expect_download() as caught:
+            page.get_by_role("button", name="CSV", exact=True).click()
+        caught.value.save_as(tmp_path / "events.csv")
+        select(page, 0)
+        page.get_by_role("button", name="Acknowledge").click()
+        listed = page.get_by_role("dialog").get_by_test_id("stDataFrame")
+        expect(listed.get_by_test_id("glide-cell-0-0")).to_have_text(str(key))
+        confirm(page, "<b>Eve</b> :red[x]", comment="<img src=x onerror=window.hurt=1>")
+        expect(page.get_by_text("Acknowledged 1 event.")).to_be_visible()
+        assert page.evaluate("window.hurt") is None
+        page.goto(f"{blotter.url}/?event={key}")
+        settled(page)
+        expect(page.get_by_text("<!channel> <script>").first).to_be_visible()
+        expect(page.get_by_text("<b>rule</b>").first).to_be_visible()
+        expect(page.get_by_text("<b>Eve</b>").first).to_be_visible()
+        assert page.evaluate("window.hurt") is None
+        assert page.locator('a[href^="javascript"]').count() == 0
+        assert page.locator("img[src=x], .stMarkdown b").count() == 0
+    assert dialogs == []
+    with (tmp_path / "events.csv").open(encoding="utf-8-sig", newline="") as file:
+        [row] = csv.DictReader(file)
+    assert row["message"].startswith("'=HYPERLINK(1)")
+    assert row["ticker"].startswith("'=1+1")
+    assert "\x1b" not in row["message"]
+
+
+def test_filters_live_in_the_address_and_survive_a_reload(blotter: Blotter) -> None:
+    price = fire(blotter.engine, a_rule("price", "high", "Market"), now(), ticker="AAPL")
+    disk = fire(blotter.engine, a_rule("disk", "low"), now() - timedelta(minutes=1))
+    with blotter.page() as page:
+        assert shown_ids(page, 2) == [price, disk]
+        page.get_by_text("market", exact=True).click()
+        expect(page.get_by_text("1 event unacknowledged")).to_be_visible()
+        assert shown_ids(page, 1) == [price]
+        assert "quick=market" in page.url
+        page.reload()
+        settled(page)
+        expect(page.get_by_text("1 event unacknowledged")).to_be_visible()
+        assert shown_ids(page, 1) == [price]
+    with blotter.page("?importance=low&view=all") as page:
+        expect(page.get_by_text("1 event of the last 24h")).to_be_visible()
+        assert shown_ids(page, 1) == [disk]
+
+
+def test_an_event_appears_without_anybody_touching_the_page(blotter: Blotter) -> None:
+    rule = a_rule("disk", "critical")
+    fire(blotter.engine, a_rule("first"), now() - timedelta(minutes=1))
+    with blotter.page() as page:
+        key = fire(blotter.engine, rule, now())
+        eventually(lambda: shown_ids(page, 1) == [key], "the new event on the page")
+        calm(blotter.engine, rule, now() + timedelta(seconds=30))
+        eventually(lambda: cell(page, 0, 7) == "resolved", "the event to be shown as resolved")
+
+
+def test_paging_goes_to_older_events_and_back(blotter: Blotter) -> None:
+    made = several(blotter, 45)
+    with blotter.page("?size=20") as page:
+        assert shown_ids(page, 1) == made[:1]
+        page.get_by_role("button", name="Older").click()
+        expect(page.get_by_text("page 2")).to_be_visible()
+        eventually(lambda: shown_ids(page, 1) == made[20:21], "the second page")
+        page.get_by_role("button", name="Older").click()
+        expect(page.get_by_text("page 3")).to_be_visible()
+        expect(page.get_by_role("button", name="Older")).to_be_disabled()
+        page.get_by_role("button", name="Newest").click()
+        eventually(lambda: shown_ids(page, 1) == made[:1], "the first page")
+
+
+def test_selecting_a_row_does_not_move_the_rows(blotter: Blotter) -> None:
+    several(blotter, 5)
+    with blotter.page() as page:
+        grid = page.get_by_test_id("stDataFrame").first
+        before = grid.bounding_box()
+        select(page, 2)
+        assert grid.bounding_box() == before
+        page.get_by_role("button", name="Clear selection").click()
+        expect(page.get_by_text("5 events unacknowledged")).to_be_visible()
+        assert blotter.acknowledged() == []
+
+
+def test_tables_offer_no_csv_of_their_own(blotter: Blotter) -> None:
+    several(blotter, 1)
+    with blotter.page() as page:
+        page.get_by_test_id("stDataFrame").first.hover()
+        expect(page.get_by_role("button", name="CSV")).to_have_count(1)

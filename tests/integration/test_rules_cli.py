@@ -1,0 +1,454 @@
+"""`sentinel rules` and `sentinel db` against a real Prefect server, as a user runs them."""
+
+import json
+import os
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.responses import DeploymentResponse
+
+from sentinel_core.cli import main
+from sentinel_core.settings import get_settings
+from tests.support.deployed import client_of
+from tests.support.prefect import PrefectServer
+
+DISK = "flows/system.py:disk_usage"
+POOL = "rules-cli"
+SET_FOLDER = "prefect.deployments.steps.set_working_directory"
+Capture = pytest.CaptureFixture[str]
+HOURLY = {"cron": "0 * * * *", "timezone": "UTC"}
+PLAIN_FLOW = """
+from prefect import flow
+
+@flow
+def tidy(days: int = 30) -> None:
+    "Throw old files away."
+"""
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a command ended."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+class Project:
+    """One user's rule file and event store, on the shared server."""
+
+    def __init__(self, client: SyncPrefectClient, folder: Path, capture: Capture) -> None:
+        self.client = client
+        self.folder = folder
+        self.capture = capture
+        self.file = folder / "prefect.yaml"
+        self.tag = uuid.uuid4().hex[:6]
+
+    def rule(self, name: str, **keys: Any) -> dict[str, Any]:
+        parameters = keys.pop("parameters", {"check": {"path": "/", "threshold": 90}})
+        return {
+            "name": self.name(name),
+            "entrypoint": DISK,
+            "work_pool": {"name": POOL},
+            "schedules": [HOURLY],
+            "parameters": parameters,
+            # a pull step of its own keeps this project apart from others on the server
+            "pull": [{SET_FOLDER: {"directory": str(self.folder)}}],
+            **keys,
+        }
+
+    def name(self, name: str) -> str:
+        return f"{name}-{self.tag}"
+
+    def write(self, *deployments: dict[str, Any]) -> None:
+        self.file.write_text(yaml.safe_dump({"deployments": list(deployments)}), "utf-8")
+
+    def sentinel(self, *arguments: str, check: bool = True) -> Done:
+        """Run a command in this process: the imports of a new one would take most of the time."""
+        get_settings.cache_clear()
+        self.capture.readouterr()
+        with pytest.raises(SystemExit) as exit_:
+            main(list(arguments))
+        out, err = self.capture.readouterr()
+        assert not check or exit_.value.code == 0, f"{out}\n{err}"
+        return Done(int(str(exit_.value.code)), out, err)
+
+    def deploy(self, *flags: str, check: bool = True) -> Done:
+        return self.sentinel("rules", "deploy", str(self.file), *flags, check=check)
+
+    def get(self, name: str, flow: str = "disk-usage") -> DeploymentResponse:
+        return self.client.read_deployment_by_name(f"{flow}/{self.name(name)}")
+
+    def names(self) -> set[str]:
+        found = self.client.read_deployments(limit=200)
+        return {item.name.rpartition("-")[0] for item in found if item.name.endswith(self.tag)}
+
+
+@pytest.fixture(scope="module")
+def client(server: PrefectServer) -> Iterator[SyncPrefectClient]:
+    """This process as a user's shell: its environment names the server."""
+    path, environment = list(sys.path), dict(os.environ)
+    server.prefect("work-pool", "create", POOL, "--type", "process", check=False)
+    os.environ.update(server.env)
+    with client_of(server) as connected:
+        yield connected
+    os.environ.clear()
+    os.environ.update(environment)
+    sys.path[:] = path  # loading a flow puts its folder there
+
+
+@pytest.fixture
+def project(client: SyncPrefectClient, tmp_path: Path, capsys: Capture) -> Iterator[Project]:
+    made = Project(client, tmp_path, capsys)
+    yield made
+    for item in client.read_deployments(limit=200):
+        if item.name.endswith(made.tag):
+            client.delete_deployment(item.id)
+
+
+def test_deploying_the_same_file_twice_changes_nothing(project: Project) -> None:
+    flow_file = project.folder / "tidying.py"
+    flow_file.write_text(PLAIN_FLOW)
+    project.write(
+        project.rule("cron", tags=["b", "a"], description="Disk."),
+        project.rule(
+            "everything",
+            schedules=[
+                {"interval": 300, "timezone": "Europe/Paris", "slug": "often"},
+                {
+                    "cron": "5 4 * * 1-5",
+                    "slug": "nightly",
+                    "parameters": {"check": {"threshold": 50}},
+                },
+                {"rrule": "FREQ=DAILY;INTERVAL=2", "slug": "rare"},
+            ],
+            parameters={
+                "check": {"threshold": 90.0},
+                "importance": "low",
+                "display_duration_minutes": 5,
+            },
+            concurrency_limit={"limit": 1, "collision_strategy": "CANCEL_NEW"},
+            work_pool={
+                "name": POOL,
+                "work_queue_name": "urgent",
+                "job_variables": {"env": {"A": "1"}},
+            },
+            version="7",
+        ),
+        project.rule("plain", entrypoint=f"{flow_file}:tidy", parameters={"days": 3}),
+    )
+    first = project.deploy()
+    assert "3 new" in first.stdout
+    before = [project.get("cron"), project.get("everything"), project.get("plain", "tidy")]
+    second = project.deploy()
+    assert second.stdout.count(": unchanged") == 3, second.stdout
+    after = [project.get("cron"), project.get("everything"), project.get("plain", "tidy")]
+    assert [item.model_dump() for item in after] == [item.model_dump() for item in before]
+
+
+def test_plain_prefect_deploy_of_the_same_file_leaves_nothing_to_change(
+    project: Project, server: PrefectServer
+) -> None:
+    project.write(project.rule("plain"))
+    plain = ("--no-prompt", "deploy", "--all", "--prefect-file", str(project.file))
+    server.prefect(*plain)
+    before = project.get("plain").id
+    server.prefect(*plain)
+    assert project.get("plain").id == before
+    assert len(project.get("plain").schedules) == 1
+    assert f"{project.name('plain')}: unchanged" in project.deploy().stdout
+
+
+def test_an_edited_rule_takes_effect_and_every_change_is_named(project: Project) -> None:
+    project.write(project.rule("edited"))
+    project.deploy()
+    project.write(
+        project.rule(
+            "edited",
+            parameters={"check": {"path": "/", "threshold": 42}},
+            schedules=[{"cron": "*/10 * * * *", "timezone": "UTC"}],
+        )
+    )
+    told = project.deploy().stdout
+    assert "parameters.check.threshold: 90 -> 42" in told
+    assert "schedules[0]: every hour -> every 10 minutes" in told
+    edited = project.get("edited")
+    assert edited.parameters["check"]["threshold"] == 42
+    assert [item.schedule.cron for item in edited.schedules] == ["*/10 * * * *"]  # type: ignore[union-attr]
+
+
+def test_an_invalid_rule_is_refused_before_anything_is_deployed(project: Project) -> None:
+    bad = {"check": {"threshold": "plenty"}}
+    project.write(project.rule("good"), project.rule("bad", parameters=bad))
+    done = project.deploy(check=False)
+    assert done.returncode == 1
+    assert f"{project.name('bad')}: parameters.check.threshold: expected" in done.stderr
+    assert "'plenty'" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert project.names() == set()
+
+
+def test_a_dry_run_says_what_would_change_and_changes_nothing(project: Project) -> None:
+    project.write(project.rule("dry"))
+    told = project.deploy("--dry-run").stdout
+    assert f"{project.name('dry')}: new" in told
+    assert "nothing was changed" in told
+    assert project.names() == set()
+
+
+def test_pauses_made_in_the_ui_survive_a_change_of_the_rule(project: Project) -> None:
+    schedules = [HOURLY, {"cron": "30 6 * * *", "timezone": "UTC"}]
+    project.write(project.rule("paused"), project.rule("half", schedules=schedules))
+    project.deploy()
+    client = project.client
+    client.pause_deployment(project.get("paused").id)
+    half = project.get("half")
+    six = next(item for item in half.schedules if item.schedule.cron.startswith("30"))  # type: ignore[union-attr]
+    client.update_deployment_schedule(half.id, six.id, active=False)
+
+    lower = {"check": {"threshold": 10}}
+    project.write(
+        project.rule("paused", parameters=lower),
+        project.rule("half", parameters=lower, schedules=schedules),
+    )
+    told = project.deploy().stdout
+    assert f"{project.name('paused')}: changes, stays paused" in told
+    assert project.get("paused").paused
+    assert project.get("paused").parameters == lower
+    active = {item.schedule.cron: item.active for item in project.get("half").schedules}  # type: ignore[union-attr]
+    assert active == {"0 * * * *": True, "30 6 * * *": False}
+
+    project.write(project.rule("paused", parameters=lower, paused=False))
+    again = project.deploy().stdout
+    assert "paused: True -> False" in again
+    assert not project.get("paused").paused, "the file has the last word when it says something"
+
+
+def test_a_paused_rule_is_never_resumed_not_even_while_it_is_deployed(
+    project: Project, server: PrefectServer
+) -> None:
+    every_second = {"schedules": [{"interval": 1}]}
+    project.write(project.rule("never", paused=True, **every_second))
+    project.deploy()
+    deployment_id = project.get("never").id
+    seen: set[bool] = set()
+    done = threading.Event()
+
+    def watch() -> None:
+        with httpx.Client() as http:
+            while not done.is_set():
+                answer = http.get(f"{server.api_url}/deployments/{deployment_id}")
+                seen.add(answer.json()["paused"])
+                time.sleep(0.005)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        low = {"check": {"threshold": 1}}
+        project.write(project.rule("never", parameters=low, **every_second))
+        assert "parameters.check.threshold: 90 -> 1" in project.deploy().stdout
+    finally:
+        done.set()
+        watcher.join()
+    assert seen == {True}
+    runs = project.client.read_flow_runs(limit=200)
+    assert [run for run in runs if run.deployment_id == deployment_id] == []
+
+
+def test_edits_made_in_the_ui_are_named_before_they_are_lost(project: Project) -> None:
+    project.write(project.rule("ui", description="From the file."))
+    project.deploy()
+    deployment = project.get("ui")
+    project.client.request(
+        "PATCH",
+        "/deployments/{id}",
+        path_params={"id": deployment.id},
+        json={"description": "By hand.", "tags": ["urgent"], "parameters": {"check": {}}},
+    )
+    told = project.deploy().stdout
+    assert "description: 'By hand.' -> 'From the file.'" in told
+    assert "tags: ['urgent'] -> []" in told
+    assert "parameters.check.threshold: nothing -> 90" in told
+    assert project.get("ui").description == "From the file."
+
+
+def test_schedules_the_file_no_longer_has_are_removed(project: Project) -> None:
+    slugged = [{**HOURLY, "slug": "a"}, {"cron": "1 1 * * *", "slug": "b"}]
+    project.write(
+        project.rule("emptied"),
+        project.rule("slugs", schedules=slugged),
+        project.rule("unslugged", schedules=slugged),
+    )
+    project.deploy()
+    project.write(
+        project.rule("emptied", schedules=[]),
+        project.rule("slugs", schedules=slugged[:1]),
+        project.rule("unslugged", schedules=[HOURLY]),
+    )
+    project.deploy()
+    assert project.get("emptied").schedules == []
+    assert [item.slug for item in project.get("slugs").schedules] == ["a"]
+    assert [item.slug for item in project.get("unslugged").schedules] == [None]
+
+
+def test_when_one_deployment_fails_midway_all_are_put_back(project: Project) -> None:
+    project.write(project.rule("first", description="Before."))
+    project.deploy()
+    before = project.get("first")
+    broken = {"name": POOL, "job_variables": {"env": "no mapping"}}
+    project.write(
+        project.rule("first", description="After.", schedules=[{"cron": "7 7 * * *"}]),
+        project.rule("second"),
+        project.rule("third", work_pool=broken),
+    )
+    done = project.deploy(check=False)
+    assert done.returncode == 1
+    assert f"{project.name('third')}: Prefect could not deploy it" in done.stderr
+    assert "put back as they were" in done.stderr
+    assert project.name("first") in done.stderr
+    assert project.names() == {"first"}
+    after = project.get("first")
+    ours = {"id", "updated", "schedules", "version_id", "updated_by"}
+    assert after.model_dump(exclude=ours) == before.model_dump(exclude=ours)
+    assert [s.schedule for s in after.schedules] == [s.schedule for s in before.schedules]
+    assert after.id == before.id
+
+
+def test_only_rules_of_this_project_are_pruned(project: Project, server: PrefectServer) -> None:
+    elsewhere = [{SET_FOLDER: {"directory": "/elsewhere"}}]
+    project.write(project.rule("stays"), project.rule("goes"))
+    project.deploy()
+    other = project.folder / "other.yaml"
+    foreign = project.rule("foreign", pull=elsewhere)
+    other.write_text(yaml.safe_dump({"deployments": [foreign]}))
+    server.prefect("--no-prompt", "deploy", "--all", "--prefect-file", str(other))
+
+    project.write(project.rule("stays"))
+    told = project.deploy().stdout
+    assert f"{project.name('goes')}: not in the file, still deployed and running" in told
+    assert f"{project.name('foreign')}: not in the file, from another project" in told
+    assert project.names() == {"stays", "goes", "foreign"}
+    assert f"{project.name('goes')}: removed" in project.deploy("--prune").stdout
+    assert project.names() == {"stays", "foreign"}
+    listed = json.loads(project.sentinel("rules", "list", "--json").stdout)
+    mine = {row["rule"]: row["active"] for row in listed if row["rule"].endswith(project.tag)}
+    assert mine[project.name("goes")] == "not deployed"
+    assert mine[project.name("stays")] == "active"
+
+
+def test_the_event_store_knows_a_rule_before_its_first_run(project: Project) -> None:
+    project.write(project.rule("known", parameters={"check": {}, "importance": "critical"}))
+    project.deploy()
+    status = json.loads(project.sentinel("db", "status", "--json").stdout)
+    assert status["revision"] == status["needed"]
+    assert status["rows"]["alert_rule"] >= 1
+    rows = json.loads(project.sentinel("rules", "list", "--json").stdout)
+    row = next(row for row in rows if row["rule"] == project.name("known"))
+    assert (row["importance"], row["trigger"]) == ("critical", "disk-usage")
+    assert row["schedule"] == "every hour"
+    assert row["last_run"] is None
+    table = project.sentinel("rules", "list").stdout
+    assert "every hour" in table
+
+
+def test_rules_are_deployed_although_the_event_store_is_away(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.write(project.rule("away"))
+    nowhere = "postgresql://nobody:geheim@127.0.0.1:9/none"
+    monkeypatch.setenv("SENTINEL_DATABASE_URL", nowhere)
+    done = project.deploy()
+    assert "note: the rules are deployed, but the event store" in done.stderr
+    assert "geheim" not in done.stderr + done.stdout
+    assert project.names() == {"away"}
+
+
+def test_a_block_that_does_not_exist_is_named_with_what_to_do(project: Project) -> None:
+    notify = {"high": ["slack-incoming-webhook/alerts-critical"]}
+    project.write(project.rule("loud", parameters={"check": {}, "notify": notify}))
+    done = project.sentinel("rules", "check", str(project.file), check=False)
+    assert done.returncode == 1
+    assert "unknown notification block slack-incoming-webhook/alerts-critical" in done.stderr
+    assert "prefect block create slack-incoming-webhook" in done.stderr
+
+
+def test_a_missing_work_pool_is_named_with_the_command_to_make_it(project: Project) -> None:
+    project.write(project.rule("poolless", work_pool={"name": "no-such-pool"}))
+    done = project.deploy(check=False)
+    assert done.returncode == 1
+    assert "prefect work-pool create no-such-pool --type process" in done.stderr
+
+
+def test_without_prefect_there_is_a_sentence_and_no_traceback(
+    project: Project, server: PrefectServer
+) -> None:
+    project.write(project.rule("lost"))
+    nobody = {"PREFECT_API_URL": "http://127.0.0.1:9/api"}
+    checked = server.run("sentinel", "rules", "check", str(project.file), **nobody)
+    assert "were not checked" in checked.stderr
+    for env in (nobody, {"PREFECT_API_URL": "", "PREFECT_PROFILE": "ephemeral"}):
+        done = server.run("sentinel", "rules", "deploy", str(project.file), check=False, **env)
+        assert done.returncode == 1
+        assert "PREFECT_API_URL" in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_testing_a_rule_shows_its_output_and_records_nothing(project: Project) -> None:
+    project.write(project.rule("tried", parameters={"check": {"threshold": 100}}))
+    name, file = project.name("tried"), ("--file", str(project.file))
+    done = project.sentinel("rules", "test", name, *file)
+    assert "0 of 1 series triggered" in done.stdout
+    assert "nothing was recorded" in done.stdout
+    fired = project.sentinel("rules", "test", name, *file, "--param", "check.threshold=0", "--json")
+    (output,) = json.loads(fired.stdout)
+    assert output["triggered"] is True
+    assert output["metrics"]["threshold"] == 0
+    assert output["metrics"]["value"] > 0
+    assert not (project.folder / "sentinel.db").exists()
+
+
+def test_a_check_that_fails_exits_with_one_and_one_sentence(project: Project) -> None:
+    project.write(project.rule("broken", parameters={"check": {"path": "/does/not/exist"}}))
+    name, file = project.name("broken"), ("--file", str(project.file))
+    done = project.sentinel("rules", "test", name, *file, check=False)
+    assert done.returncode == 1
+    assert "the check failed: FileNotFoundError" in done.stderr
+    assert "triggers/system/disk_usage.py" in done.stderr
+    assert "Traceback" not in done.stderr
+    typo = project.sentinel("rules", "test", name[:-1], *file, check=False)
+    assert f"did you mean {name}?" in typo.stderr
+    wrong = project.sentinel("rules", "test", name, *file, "--param", "threshold=1", check=False)
+    assert "did you mean check.threshold?" in wrong.stderr
+
+
+def test_usage_errors_exit_with_two(server: PrefectServer) -> None:
+    assert server.run("sentinel", "rules", "tset", check=False).returncode == 2
+    assert server.run("sentinel", "rules", "test", check=False).returncode == 2
+    assert server.run("sentinel", "--help").returncode == 0
+
+
+def test_the_database_commands_make_a_store_and_only_when_asked(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    missing = project.sentinel("db", "status", check=False)
+    assert missing.returncode == 1
+    assert "does not exist yet" in missing.stdout
+    assert not (project.folder / "sentinel.db").exists()
+    assert "none -> " in project.sentinel("db", "upgrade").stdout
+    assert "nothing to do" in project.sentinel("db", "upgrade").stdout
+    assert "alert_event" in project.sentinel("db", "status").stdout
+    monkeypatch.setenv("SENTINEL_DATABASE_URL", "mysql://x")
+    bad = project.sentinel("db", "status", check=False)
+    assert bad.returncode == 1
+    assert "SENTINEL_DATABASE_URL" in bad.stderr

@@ -1,0 +1,340 @@
+"""A rule file is judged as a whole: every problem at once, each with its place and what to do."""
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from sentinel_core.cli import main
+from sentinel_core.errors import RuleFileError
+from sentinel_core.rulescheck import check
+from sentinel_core.rulesfile import Problem, read, work_pools
+from sentinel_core.rulesform import wrong_cron, wrong_timezone
+from sentinel_core.schedule_words import cron_words, interval_words
+
+DISK = "flows/system.py:disk_usage"
+GOOD: dict[str, Any] = {
+    "name": "disk",
+    "entrypoint": DISK,
+    "work_pool": {"name": "sentinel"},
+    "schedules": [{"cron": "*/5 * * * *", "timezone": "UTC"}],
+    "parameters": {"check": {"path": "/", "threshold": 90}},
+}
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "prefect.yaml"
+
+
+def problems(file: Path, content: str | bytes) -> list[Problem]:
+    file.write_bytes(content.encode() if isinstance(content, str) else content)
+    return check(file, ask_prefect=False).problems
+
+
+def told(file: Path, *deployments: Any, **top: Any) -> list[str]:
+    """The problems of a file with these deployments, without file and line."""
+    found = problems(file, yaml.safe_dump({**top, "deployments": list(deployments)}))
+    return [f"{p.level}: {p.field}: {p.message}" for p in found]
+
+
+def without(*keys: str) -> dict[str, Any]:
+    return {key: value for key, value in GOOD.items() if key not in keys}
+
+
+def test_a_good_rule_has_no_problems(file: Path) -> None:
+    assert told(file, GOOD) == []
+
+
+def test_merge_keys_anchors_and_definitions_are_understood(file: Path) -> None:
+    content = """
+definitions:
+  rule: &rule
+    work_pool: {name: sentinel}
+    schedules: [{cron: "0 * * * *"}]
+  routes: &routes {high: [slack-webhook/alerts]}
+deployments:
+  - <<: *rule
+    name: a
+    entrypoint: flows/system.py:disk_usage
+    parameters: {check: {threshold: 5}, notify: *routes}
+  - <<: *rule
+    name: b
+    entrypoint: flows/system.py:disk_usage
+    work_pool: {name: other}
+    parameters: {check: {threshold: many}}
+"""
+    (problem,) = problems(file, content)
+    assert (problem.line, problem.deployment) == (16, "b")
+    assert problem.field == "parameters.check.threshold"
+    assert str(problem).startswith(f"{file}:16: b: parameters.check.threshold: expected")
+    assert work_pools(file) == ["sentinel", "other"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ({"concurency_limit": 1}, "concurency_limit: unknown deployment key; did you mean concurr"),
+        ({"name": 5}, "name: expected text, got a number (5): put it in quotes"),
+        ({"name": "a/b"}, "name: expected a name without any of /"),
+        ({"name": "a\nb"}, "name: expected a name without line breaks"),
+        ({"name": "a\x1b[2Jb"}, "name: expected a name without line breaks"),
+        ({"name": "  "}, "name: expected text without spaces around it"),
+        ({"name": "x" * 201}, "name: expected at most 200 characters, got 201"),
+        ({"name": "disk.py"}, "name: expected a name that does not end in .py"),
+        ({"entrypoint": ["a"]}, "entrypoint: expected flows/<family>.py:<flow>"),
+        ({"entrypoint": "flows/nope.py:x"}, "entrypoint: there is no file flows/nope.py"),
+        ({"entrypoint": "flows/system.py:disc_usage"}, "did you mean disk_usage?"),
+        ({"entrypoint": "flows/system.py:rule_flow"}, "entrypoint: rule_flow is not a flow"),
+        ({"work_pool": "sentinel"}, "work_pool: expected `work_pool: {name: sentinel}`"),
+        ({"work_pool": {"nam": "x"}}, "work_pool.nam: unknown work pool key; did you mean name?"),
+        ({"tags": "market"}, "tags: expected a list of texts, got 'market'"),
+        ({"paused": "yes please"}, "paused: expected true or false, got 'yes please'"),
+        ({"parameters": [1]}, "parameters: expected a mapping of parameters"),
+        ({"concurrency_limit": 0}, "concurrency_limit: expected a whole number from 1 up, got 0"),
+        (
+            {"concurrency_limit": {"limit": 1, "collision_strategy": "DROP"}},
+            "concurrency_limit.collision_strategy: expected ENQUEUE or CANCEL_NEW, got 'DROP'",
+        ),
+        ({"schedules": {"cron": "* * * * *"}}, "schedules: expected a list of schedules"),
+        ({"schedules": ["* * * * *"]}, "schedules[0]: expected a mapping with cron"),
+        ({"schedules": [{}]}, "schedules[0]: expected exactly one of cron, interval, rrule; got n"),
+        (
+            {"schedules": [{"cron": "* * * * *", "interval": 5}]},
+            "schedules[0]: expected exactly one of cron, interval, rrule; got cron and interval",
+        ),
+        (
+            {"schedules": [{"corn": "* * * * *"}]},
+            "schedules[0].corn: unknown schedule key; did you mean cron?",
+        ),
+        ({"schedules": [{"interval": -5}]}, "schedules[0].interval: expected seconds above 0"),
+        ({"schedules": [{"rrule": "EVERY DAY"}]}, "schedules[0].rrule: expected an iCalendar rule"),
+        (
+            {"schedules": [{"cron": "* * * * *", "timezone": "America/NewYork"}]},
+            "did you mean America/New_York?",
+        ),
+        ({"description": "{{ $NOT_SET_ANYWHERE }}"}, "variable NOT_SET_ANYWHERE is not set"),
+        (
+            {"name": "{{ prefect.variables.x }}"},
+            "name: expected text or {{ $VARIABLES }}, got {{ p",
+        ),
+        ({"version": float("nan")}, "expected a finite number, got nan"),
+    ],
+)
+def test_what_is_wrong_is_named_with_what_was_expected(
+    file: Path, changed: dict[str, Any], expected: str
+) -> None:
+    found = told(file, {**GOOD, **changed})
+    assert any(expected in line and line.startswith("error") for line in found), found
+
+
+@pytest.mark.parametrize(
+    ("parameters", "expected"),
+    [
+        ({}, "parameters.check: missing: this parameter is required"),
+        ({"check": {"treshold": 5}}, "check.treshold: unknown parameter; did you mean threshold?"),
+        ({"check": {"threshold": "abc"}}, "check.threshold: expected a valid number"),
+        ({"check": {"threshold": "90"}}, "check.threshold: expected number, got '90'"),
+        ({"check": {"threshold": 900}}, "check.threshold: expected less than or equal to 100"),
+        ({"check": {"threshold": True}}, "check.threshold: expected number, got True"),
+        ({"check": "threshold"}, "parameters.check: expected a mapping"),
+        ({"check": {}, "importence": "high"}, "importence: unknown parameter; did you mean import"),
+        ({"check": {}, "importance": "urgent"}, "importance: expected 'low', 'medium', 'high' or"),
+        ({"check": {}, "notify": {"high": ["alerts"]}}, "notify.high[0]: expected a notification"),
+        (
+            {"check": {}, "notify": {"hihg": []}},
+            "notify.hihg: unknown parameter; did you mean hi",
+        ),
+    ],
+)
+def test_a_wrong_parameter_is_named_by_its_path(
+    file: Path, parameters: dict[str, Any], expected: str
+) -> None:
+    found = told(file, {**GOOD, "parameters": parameters})
+    assert any(expected in line for line in found), found
+    scheduled = {"cron": "0 * * * *", "parameters": parameters}
+    if parameters:  # Prefect's deploy never looks into these
+        nested = told(file, {**GOOD, "schedules": [scheduled]})
+        assert any(expected.removeprefix("parameters.") in line for line in nested), nested
+
+
+def test_all_problems_of_all_deployments_are_told_at_once(file: Path) -> None:
+    other = {**GOOD, "name": "other", "schedules": [{"cron": "61 * * * *"}], "paramters": {}}
+    found = told(file, without("name"), other, {**GOOD, "name": "other"}, 5, deployment={})
+    for expected in (
+        "name: missing",
+        "schedules[0].cron",
+        "paramters",
+        "a deployment of this name",
+    ):
+        assert any(expected in line for line in found), found
+    assert any("deployments[3]: expected a mapping" in line for line in found)
+    assert any("deployment: unknown key; did you mean deployments?" in line for line in found)
+
+
+def test_a_rule_that_would_never_run_is_an_error_unless_that_is_written(file: Path) -> None:
+    (never,) = told(file, without("schedules"))
+    assert never.startswith("error: schedules: missing: without a schedule")
+    for meant in ({"schedules": []}, {"paused": True}):
+        (warning,) = told(file, {**without("schedules"), **meant})
+        assert warning.startswith("warning: schedules: no schedule")
+
+
+def test_values_from_the_environment_are_checked_and_never_shown(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WATCHED", "/")
+    good = {**GOOD, "parameters": {"check": {"path": "{{ $WATCHED }}"}}}
+    assert told(file, good) == []
+    monkeypatch.setenv("LEVEL", "geheim")
+    (line,) = told(file, {**GOOD, "parameters": {"check": {}, "importance": "{{ $LEVEL }}"}})
+    assert "got {{ $LEVEL }}" in line
+    assert "geheim" not in line
+
+
+def test_a_flow_file_that_cannot_be_imported_is_reported_with_its_last_line(
+    file: Path, tmp_path: Path
+) -> None:
+    for name, code, expected in (
+        ("broken_a", "import no_such_package\n", "ModuleNotFoundError: No module named 'no_such"),
+        ("broken_b", "def f(:\n", "SyntaxError"),
+        ("broken_c", "raise SystemExit(3)\n", "it exits (3)"),
+    ):
+        flow = tmp_path / f"{name}.py"
+        flow.write_text(code)
+        (line,) = told(file, {**GOOD, "entrypoint": f"{flow}:x"})
+        assert expected in line
+
+
+def test_a_plain_flow_needs_no_schedule_and_is_checked_by_prefect(
+    file: Path, tmp_path: Path
+) -> None:
+    flow = tmp_path / "plain_flow.py"
+    flow.write_text("from prefect import flow\n\n@flow\ndef tidy(days: int) -> None: ...\n")
+    plain = {**without("schedules", "parameters"), "entrypoint": f"{flow}:tidy"}
+    assert told(file, plain) == []
+    (line,) = told(file, {**plain, "parameters": {"days": "many"}})
+    assert "parameters: " in line
+    assert "days" in line
+
+
+@pytest.mark.parametrize(
+    ("content", "line", "expected"),
+    [
+        ("", None, "is empty"),
+        ("just words", 1, "expected a mapping with the key `deployments`"),
+        ("- a\n- b\n", 1, "expected a mapping with the key `deployments`"),
+        ("deployments:\n  - name: [\n", 3, "not YAML"),
+        ("deployments:\n\t- name: a\n", 2, "not YAML"),
+        ("a: *nowhere\n", 1, "not YAML: found undefined alias"),
+        ("a: &a [*a]\n", 1, "an anchor that contains itself"),
+        ("a: 2026-99-99\n", None, "not what its form says"),
+        ("? [a]\n: b\n", 1, "not YAML"),
+        ("a: !!python/object/apply:os.system [ls]\n", 1, "not YAML: could not determine"),
+        (b"\x89PNG\r\n\x1a\n\x00\x00", 1, "expected text in UTF-8, found the byte 0x89"),
+        (b"a: \x00b\n", None, "not YAML"),
+        ("[" * 100 + "]" * 100, 1, "nested deeper"),
+        ("[" * 100_000, 1, "nested deeper"),
+        ("x" * (11 * 2**20), None, "has 11.0 MB"),
+        ("deployments: 5\n", 1, "expected a list, got a number (5)"),
+        ("name: x\n", None, "expected a list of deployments, found none"),
+        ("deployments:\n  - name: a\n    name: b\n", 3, "written twice (line 2 and here)"),
+    ],
+)
+def test_a_file_that_makes_no_sense_is_refused_in_a_sentence(
+    file: Path, content: str | bytes, line: int | None, expected: str
+) -> None:
+    found = problems(file, content)
+    match = [problem for problem in found if expected in problem.message]
+    assert match, found
+    assert match[0].line == line
+
+
+def test_an_alias_bomb_is_refused_at_once(file: Path) -> None:
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    merges = ["m0: &m0 {k: v}"]
+    for n in range(1, 12):
+        lines.append(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]")
+        merges.append(f"m{n}: &m{n} {{<<: [{', '.join([f'*m{n - 1}'] * 10)}]}}")
+    for bomb in (lines, merges):
+        started = time.monotonic()
+        (problem,) = problems(file, "\n".join(bomb))
+        assert "its aliases stand for" in problem.message
+        assert time.monotonic() - started < 2
+
+
+def test_a_missing_file_and_a_folder_are_refused_with_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(RuleFileError, match="Name the rule file, or run this in the folder"):
+        read(tmp_path / "prefect.yaml")
+    with pytest.raises(RuleFileError, match="is a folder"):
+        read(tmp_path)
+
+
+@pytest.mark.parametrize("value", [None, 5, "x", [], {}, [[]], {"a": {"b": []}}, True, -1.5])
+@pytest.mark.parametrize("key", [*GOOD, "schedule", "tags", "concurrency_limit", "paused"])
+def test_a_wrong_type_anywhere_is_never_a_crash(file: Path, key: str, value: Any) -> None:
+    for problem in problems(file, yaml.safe_dump({"deployments": [{**GOOD, key: value}]})):
+        assert problem.message
+    nested = {**GOOD, "schedules": [{"cron": "* * * * *", "parameters": {"check": value}}]}
+    assert isinstance(told(file, nested), list)
+
+
+def test_an_emoji_is_a_good_name(file: Path) -> None:
+    assert told(file, {**GOOD, "name": "disk 🔥 [red]"}) == []
+
+
+def test_the_report_is_machine_readable(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file.write_text(yaml.safe_dump({"deployments": [{**GOOD, "tags": 5}]}))
+    with pytest.raises(SystemExit) as exit_:
+        main(["rules", "check", str(file), "--json"])
+    found = json.loads(capsys.readouterr().out)
+    assert exit_.value.code == 1
+    assert found["ok"] is False
+    (problem,) = found["problems"]
+    assert (problem["deployment"], problem["field"], problem["level"]) == ("disk", "tags", "error")
+
+
+@pytest.mark.parametrize(
+    "cron", ["", "* * * *", "@hourly", "60 * * * *", "* * * * * *", "0 0 30 2 *", "R * * * *", 5]
+)
+def test_a_cron_that_prefect_or_coverage_cannot_read_is_refused(cron: object) -> None:
+    assert "expected" in str(wrong_cron(cron))
+
+
+def test_crons_and_zones_that_both_can_read_pass() -> None:
+    for cron in ("* * * * *", "*/5 9-16 * * 1-5", "0 0 29 2 *", "0 9 * * MON-FRI", "0 0 L * *"):
+        assert wrong_cron(cron) is None, cron
+    assert wrong_timezone("Europe/London") is None
+
+
+@pytest.mark.parametrize(
+    ("cron", "words"),
+    [
+        ("*/5 9-16 * * 1-5", "every 5 minutes, Mon-Fri 9-16 New York"),
+        ("* * * * *", "every minute"),
+        ("0 * * * *", "every hour"),
+        ("15 */2 * * *", "every 2 hours at :15 New York"),
+        ("0 9 * * *", "every day at 9:00 New York"),
+        ("0 9,17 * * 1-5", "Mon-Fri at 9:00, 17:00 New York"),
+        ("30 6 * * 0", "Sun at 6:30 New York"),
+        ("0 0 1 1 *", "on Jan 1 at 0:00 New York"),
+        ("0 7 1 * *", "on day 1 of the month at 7:00 New York"),
+        ("* 9 * * SAT,SUN", "every minute, Sat,Sun 9 New York"),
+        # forms a short sentence would get wrong stay as they are
+        ("*/7 * * * *", "*/7 * * * * New York"),
+        ("*/5 */2 * * *", "*/5 */2 * * * New York"),
+        ("0 9 1 * 1", "0 9 1 * 1 New York"),
+        ("5,35 * * * *", "5,35 * * * * New York"),
+    ],
+)
+def test_common_schedules_have_words(cron: str, words: str) -> None:
+    assert cron_words(cron, "America/New_York") == words
+
+
+def test_intervals_have_words() -> None:
+    words = [interval_words(seconds) for seconds in (1, 90, 300, 3600, 172_800)]
+    assert words[:3] == ["every second", "every 90 seconds", "every 5 minutes"]
+    assert words[3:] == ["every hour", "every 2 days"]

@@ -1,0 +1,160 @@
+"""Rows for the table, the dialog and the CSV."""
+
+import csv
+import io
+from typing import Any
+from uuid import UUID
+
+import pandas as pd
+import pytest
+
+from sentinel_core.settings import Settings
+from sentinel_core.store.events import Acknowledged, Handled
+from tests.support.recorded import NOON
+from viewer import rows
+
+RUN = UUID("a8098c1a-f86e-11da-bd1a-00112444be1e")
+SETTINGS = Settings(prefect_ui_url="http://127.0.0.1:4200")
+
+
+def row(**changes: Any) -> dict[str, Any]:
+    return {
+        "id": 7,
+        "rule_name": "price",
+        "ticker": "AAPL",
+        "kind": "alert",
+        "category": "Market",
+        "importance": "critical",
+        "message": "AAPL above 150",
+        "timestamp": NOON,
+        "first_seen": NOON,
+        "last_seen": NOON,
+        "occurrences": 1,
+        "is_acknowledged": False,
+        "acknowledged_at": None,
+        "acknowledged_by": None,
+        "comment": None,
+        "resolved_at": None,
+        "prefect_flow_run_id": RUN,
+        "prefect_state": "COMPLETED",
+        "prefect_state_name": "Triggered",
+        **changes,
+    }
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, ["open"]),
+        ({"is_acknowledged": True}, ["acknowledged"]),
+        ({"resolved_at": NOON}, ["resolved"]),
+        ({"resolved_at": NOON, "is_acknowledged": True}, ["resolved", "acknowledged"]),
+    ],
+)
+def test_a_resolved_event_still_shows_whether_anybody_took_it(
+    changes: dict[str, Any], expected: list[str]
+) -> None:
+    assert rows.status_of(row(**changes)) == expected
+
+
+def test_a_row_of_the_table_carries_what_the_blotter_shows() -> None:
+    frame = rows.table(
+        [row(), row(id=8, prefect_flow_run_id=None, prefect_state_name=None)], SETTINGS
+    )
+    first = dict(frame.iloc[0])
+    assert first["Time"] == NOON
+    assert first["Importance"] == ["critical"]
+    assert first["State"] == ["Triggered"]
+    assert first["Run"] == f"http://127.0.0.1:4200/runs/flow-run/{RUN}"
+    assert first["id"] == "?event=7"
+    assert pd.isna(frame.iloc[1]["Run"])
+    assert frame.iloc[1]["State"] == []
+
+
+def test_a_table_without_rows_still_has_its_columns() -> None:
+    assert list(rows.table([], SETTINGS).columns) == list(rows.COLUMNS)
+
+
+def test_a_message_in_a_cell_is_one_line_of_bounded_length() -> None:
+    frame = rows.table([row(message="a\n\tb  \x1b[31m" + "c" * 20_000)], SETTINGS)
+    assert frame.iloc[0]["Message"].startswith("a b \ufffd[31mccc")
+    assert len(frame.iloc[0]["Message"]) == 400
+
+
+def test_only_critical_and_high_that_nobody_took_stand_out() -> None:
+    given = [
+        row(),
+        row(importance="high"),
+        row(importance="medium"),
+        row(is_acknowledged=True),
+        row(resolved_at=NOON),
+    ]
+    red, amber, *others, resolved = rows.shades(given, dark=False)
+    assert "209,36,47" in red
+    assert "212,136,6" in amber
+    assert others == ["", ""]
+    assert resolved == red
+
+
+def test_a_failed_run_has_another_badge_than_one_that_ended_well() -> None:
+    badges = rows.state_badges(
+        [
+            row(),
+            row(prefect_state="FAILED", prefect_state_name="TimedOut"),
+            row(prefect_state_name=None),
+        ]
+    )
+    assert set(badges) == {"Triggered", "TimedOut"}
+    assert badges["Triggered"] != badges["TimedOut"]
+
+
+def test_a_dialog_lists_exactly_the_chosen_events() -> None:
+    assert list(rows.chosen([row(id=3), row(id=9)])["id"]) == [3, 9]
+
+
+@pytest.mark.parametrize(
+    ("result", "sentence"),
+    [
+        (Acknowledged((1, 2)), "Acknowledged 2 events."),
+        (
+            Acknowledged((1,), (Handled(2, "bo", NOON),)),
+            "Acknowledged 1 event. 1 event has already been acknowledged by bo.",
+        ),
+        (
+            Acknowledged((), (Handled(2, "bo", NOON), Handled(3, "*al*", NOON)), (9,)),
+            "Acknowledged 0 events. 2 events have already been acknowledged by "
+            r"\*al\*, bo. 1 event no longer in the store.",
+        ),
+    ],
+)
+def test_the_result_says_what_somebody_else_had_handled(
+    result: Acknowledged, sentence: str
+) -> None:
+    assert rows.told(result) == sentence
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t=", " =", "\n@"])
+def test_no_cell_of_the_csv_is_a_formula(start: str) -> None:
+    given = row(message=f"{start}HYPERLINK(1)", ticker=f"{start}A", comment=f"{start}c")
+    [read] = parsed(rows.csv_text([given], cut=False, settings=SETTINGS))
+    for name in ("message", "ticker", "comment"):
+        assert read[name].startswith("'")
+
+
+def test_the_csv_is_what_the_store_said() -> None:
+    given = row(message='a "b",\nc;\x00 ä', acknowledged_by="ana", resolved_at=NOON)
+    [read] = parsed(rows.csv_text([given], cut=False, settings=SETTINGS))
+    assert read["message"] == 'a "b",\nc;\ufffd ä'
+    assert read["timestamp"] == "2026-11-20T12:00:00+00:00"
+    assert read["status"] == "resolved"
+    assert read["acknowledged_at"] == ""
+    assert read["flow_run_url"].endswith(str(RUN))
+
+
+def test_a_csv_that_was_cut_says_so() -> None:
+    assert b"Cut at 50,000 events" in rows.csv_text([row()], cut=True, settings=SETTINGS)
+    assert b"Cut at" not in rows.csv_text([row()], cut=False, settings=SETTINGS)
+
+
+def parsed(data: bytes) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(data.decode("utf-8-sig"), newline="")))

@@ -1,0 +1,47 @@
+"""Text from outside is text, whatever it looks like."""
+
+from datetime import UTC
+
+import pytest
+
+from tests.support.recorded import NOON
+from viewer import wording
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain words, 5", "plain words, 5"),
+        ("**a** _b_ `c`", r"\*\*a\*\* \_b\_ \`c\`"),
+        ("[x](http://y)", "\\[x\\]\\(http:\u2060//y\\)"),
+        ("<b>&amp;", r"\<b\>\&amp;"),
+        ("$x$ # h | t", r"\$x\$ \# h \| t"),
+        (":red[x] :material/bolt:", ":\u2060red\\[x\\] :\u2060material/bolt:\u2060"),
+        ("a\n\nb\x00", "a b\ufffd"),
+    ],
+)
+def test_markup_is_shown_as_it_was_written(text: str, shown: str) -> None:
+    assert wording.plain(text) == shown
+
+
+def test_long_text_is_cut_before_it_is_escaped() -> None:
+    assert wording.plain("*" * 9, limit=3) == r"\*\*…"
+
+
+@pytest.mark.parametrize("name", [None, "", "Nowhere/Town", "../../etc/passwd", "\x00", "a" * 999])
+def test_a_browser_in_an_unknown_zone_sees_utc(name: str | None) -> None:
+    assert wording.zone(name) is UTC
+
+
+def test_times_are_shown_in_the_zone_of_whoever_looks() -> None:
+    where = wording.zone("America/New_York")
+    assert wording.clock(NOON, where) == "07:00:00"
+    assert wording.moment(NOON, where) == "2026-11-20 07:00:00"
+    assert wording.moment(None, where) == ""
+
+
+def test_a_count_that_stopped_says_so() -> None:
+    assert wording.number(10_000, 10_000) == "10,000"
+    assert wording.number(10_001, 10_000) == "10,000+"
+    assert wording.plural(1, "event") == "1 event"
+    assert wording.plural(2_000, "event") == "2,000 events"

@@ -1,0 +1,1 @@
+"""What the people who write rules bring themselves: a query, a script."""

@@ -1,0 +1,173 @@
+"""A program run to its end, or to a limit: of time, of output. Nothing it starts outlives it."""
+
+import contextlib
+import os
+import selectors
+import signal
+import subprocess
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+_CHUNK = 65_536
+_LOOK_SECONDS = 0.05  # between two looks whether the program has ended while its pipes are open
+_GRACE_SECONDS = 1.0  # after SIGTERM, and for what a program leaves in its pipes
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a program said and how it ended. `exit_code` is negative for a signal.
+
+    `stderr` is the last part only. One of `timed_out` and `too_much` tells why it was stopped.
+    """
+
+    exit_code: int = 0
+    stdout: bytearray = field(default_factory=bytearray)
+    stderr: bytearray = field(default_factory=bytearray)
+    timed_out: bool = False
+    too_much: bool = False
+
+
+def run(
+    command: Sequence[str],
+    *,
+    stdin: bytes,
+    environment: Mapping[str, str],
+    folder: Path,
+    timeout_seconds: float,
+    stdout_limit: int,
+    stderr_kept: int,
+) -> Outcome:
+    """Run `command` in a session of its own. Raises OSError when it can't be started."""
+    deadline = time.monotonic() + timeout_seconds
+    outcome = Outcome()
+    with _started(command, environment, folder) as process:
+        with selectors.DefaultSelector() as selector:
+            pipes = _Pipes(process, selector, stdin, outcome, stdout_limit, stderr_kept)
+            while pipes.open and not (outcome.timed_out or outcome.too_much):
+                if process.poll() is not None:
+                    deadline = min(deadline, time.monotonic() + _GRACE_SECONDS)
+                    _signal_group(
+                        process, signal.SIGKILL
+                    )  # a child left behind would hold the pipes for ever
+                    pipes.drain_until(deadline)
+                    break
+                outcome.timed_out = time.monotonic() > deadline
+                pipes.exchange(_LOOK_SECONDS)
+        # It may close its pipes and go on: the time is for all of it.
+        while process.poll() is None and not (outcome.timed_out or outcome.too_much):
+            outcome.timed_out = time.monotonic() > deadline
+            time.sleep(_LOOK_SECONDS)
+        outcome.exit_code = _end(process)
+    return outcome
+
+
+class _Pipes:
+    """The three pipes of a program, moved without ever waiting for one of them alone."""
+
+    def __init__(
+        self,
+        process: subprocess.Popen[bytes],
+        selector: selectors.BaseSelector,
+        stdin: bytes,
+        outcome: Outcome,
+        stdout_limit: int,
+        stderr_kept: int,
+    ) -> None:
+        assert process.stdin and process.stdout and process.stderr
+        self.selector = selector
+        self.unsent = memoryview(stdin)
+        self.outcome = outcome
+        self.stdout_limit = stdout_limit
+        self.stderr_kept = stderr_kept
+        self.stdin, self.stdout, self.stderr = process.stdin, process.stdout, process.stderr
+        for pipe in (self.stdin, self.stdout, self.stderr):
+            os.set_blocking(pipe.fileno(), False)
+        selector.register(self.stdin, selectors.EVENT_WRITE)
+        selector.register(self.stdout, selectors.EVENT_READ)
+        selector.register(self.stderr, selectors.EVENT_READ)
+
+    @property
+    def open(self) -> bool:
+        """Can the program still say something?"""
+        return not (self.stdout.closed and self.stderr.closed)
+
+    def drain_until(self, deadline: float) -> None:
+        """What is left in the pipes of a program that has ended."""
+        while self.open and not self.outcome.too_much and time.monotonic() < deadline:
+            self.exchange(_LOOK_SECONDS)
+
+    def exchange(self, seconds: float) -> None:
+        """Move what can be moved now; wait for at most `seconds` when nothing can."""
+        for key, _ in self.selector.select(seconds):
+            if key.fileobj is self.stdin:
+                self._write()
+            elif key.fileobj is self.stdout:
+                self._read(self.stdout, self.outcome.stdout)
+            else:
+                self._read(self.stderr, self.outcome.stderr)
+                del self.outcome.stderr[: -self.stderr_kept]
+        if len(self.outcome.stdout) > self.stdout_limit:
+            self.outcome.too_much = True
+
+    def _write(self) -> None:
+        try:
+            self.unsent = self.unsent[os.write(self.stdin.fileno(), self.unsent[:_CHUNK]) :]
+        except BlockingIOError:
+            return
+        except BrokenPipeError:  # it need not read what it is given
+            self.unsent = self.unsent[:0]
+        if not self.unsent:
+            self._close(self.stdin)
+
+    def _read(self, pipe: IO[bytes], into: bytearray) -> None:
+        chunk = os.read(pipe.fileno(), _CHUNK)  # there is some, or its end: the selector says so
+        into += chunk
+        if not chunk:
+            self._close(pipe)
+
+    def _close(self, pipe: IO[bytes]) -> None:
+        self.selector.unregister(pipe)
+        with contextlib.suppress(BrokenPipeError):
+            pipe.close()
+
+
+@contextlib.contextmanager
+def _started(
+    command: Sequence[str], environment: Mapping[str, str], folder: Path
+) -> Iterator[subprocess.Popen[bytes]]:
+    process = subprocess.Popen(  # noqa: S603 - running what the rule names is the purpose
+        command,
+        env=dict(environment),
+        cwd=folder,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        bufsize=0,
+        start_new_session=True,
+    )
+    try:
+        yield process
+    finally:  # also when this run is itself cancelled or times out
+        _signal_group(process, signal.SIGKILL)
+        process.wait()
+        for pipe in (process.stdin, process.stdout, process.stderr):
+            if pipe is not None:
+                pipe.close()
+
+
+def _end(process: subprocess.Popen[bytes]) -> int:
+    """Ask what still runs to end, then insist; the exit code."""
+    if process.poll() is None:
+        _signal_group(process, signal.SIGTERM)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(_GRACE_SECONDS)
+    _signal_group(process, signal.SIGKILL)
+    return process.wait()
+
+
+def _signal_group(process: subprocess.Popen[bytes], sign: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, sign)

@@ -1,0 +1,107 @@
+"""A price beyond a threshold, or one that has moved. Reads quotes; decides nothing about events."""
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
+
+from sentinel_core.alert import AlertOutput, Importance
+from triggers.market.quote_trigger import QuoteTrigger, Ticker, as_of, names, when
+from triggers.sources.errors import SourceError
+from triggers.sources.quotes import QuoteSeries
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One value against one threshold, and the words for it."""
+
+    breached: bool
+    text: str
+    value: float
+    threshold: float
+    unit: str
+
+
+class PriceSurge(QuoteTrigger):
+    """The last price is beyond a threshold, or has moved by more than a percentage."""
+
+    display_name: ClassVar[str] = "Price surge"
+    default_importance: ClassVar[Importance] = Importance.HIGH
+    column: ClassVar[Literal["close", "volume"]] = "close"
+
+    ticker: Ticker | Annotated[list[Ticker], Field(min_length=1)] = Field(
+        "AAPL", description="one ticker, several, or * for every ticker of the source"
+    )
+    threshold: float | None = Field(
+        None,
+        gt=0,
+        allow_inf_nan=False,
+        description="price, in the source's currency, for example 150; null: not compared",
+    )
+    direction: Literal["above", "below"] = Field(
+        "above", description="which side of the threshold triggers"
+    )
+    move_percent: float | None = Field(
+        None,
+        gt=0,
+        allow_inf_nan=False,
+        description="percent moved, up or down, since `look_back` rows ago; null: not compared",
+    )
+    look_back: int = Field(1, ge=1, le=100_000, description="rows over which a move is measured")
+
+    @model_validator(mode="after")
+    def _something_to_compare(self) -> Self:
+        if self.threshold is None and self.move_percent is None:
+            raise ValueError("give a threshold, a move_percent, or both")
+        return self
+
+    @property
+    def tickers(self) -> list[str]:
+        """The tickers to check."""
+        return names(self.ticker)
+
+    @property
+    def rows(self) -> int:
+        """The last row, and the one it is compared with."""
+        return 1 if self.move_percent is None else self.look_back + 1
+
+    def evaluate(self, quotes: QuoteSeries) -> AlertOutput:
+        """Triggered when the price is beyond the threshold or has moved too far."""
+        close = quotes.value(0, "last close")
+        comparisons: list[Comparison] = []
+        metrics = {"close": close}
+        if self.threshold is not None:
+            comparisons.append(self._level(close, self.threshold))
+        if self.move_percent is not None:
+            move = self._move(quotes, close)
+            metrics["move_percent"] = move
+            comparisons.append(self._moved(move, self.move_percent))
+        breached = [comparison for comparison in comparisons if comparison.breached]
+        told = breached or comparisons
+        return AlertOutput(
+            triggered=bool(breached),
+            ticker=quotes.ticker,
+            message=f"{quotes.ticker}: last close {self._price(close)}, "
+            f"{', '.join(comparison.text for comparison in told)}{as_of(quotes)}",
+            metrics={**metrics, "value": told[0].value, "threshold": told[0].threshold},
+            metadata={"unit": told[0].unit, "last_row_at": when(quotes)},
+        )
+
+    def _level(self, close: float, threshold: float) -> Comparison:
+        beyond = close > threshold if self.direction == "above" else close < threshold
+        text = f"{'' if beyond else 'not '}{self.direction} {self._price(threshold)}"
+        return Comparison(beyond, text, close, threshold, self.unit)
+
+    def _moved(self, move: float, limit: float) -> Comparison:
+        text = f"moved {move:+.2f} % over {self.look_back} row(s) (limit {limit:g} %)"
+        return Comparison(abs(move) > limit, text, abs(move), limit, "%")
+
+    def _move(self, quotes: QuoteSeries, close: float) -> float:
+        """The move in percent since `look_back` rows ago."""
+        base = quotes.value(self.look_back, f"close {self.look_back} row(s) before the last")
+        if base <= 0:
+            raise SourceError(f"a move in percent from a price of {base:g} means nothing")
+        return (close - base) / base * 100
+
+    def _price(self, value: float) -> str:
+        return f"{value:,.10g} {self.unit}".rstrip()

@@ -1,0 +1,148 @@
+"""What the triggers over quotes share: where quotes come from and which tickers are checked."""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Annotated, ClassVar, Literal, Self
+
+from pydantic import Field, StringConstraints, model_validator
+
+from sentinel_core.alert import AlertOutput
+from sentinel_core.trigger import Trigger
+from triggers.sources.errors import SourceError
+from triggers.sources.quotes import ALL, Columns, QuoteSeries, SqlSource, read_quotes
+
+Ticker = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+
+_CLOCK_SKEW_SECONDS = 300
+_NAMED = 10  # how many tickers an error message names
+
+
+class QuoteTrigger(Trigger):
+    """A trigger over the newest quotes of one, several or all tickers of a source."""
+
+    default_category: ClassVar[str] = "Market"
+    retries: ClassVar[int] = 1
+    retry_delay_seconds: ClassVar[float] = 2
+    column: ClassVar[Literal["close", "volume"]]
+
+    source: Annotated[str, Field(min_length=1)] | SqlSource = Field(
+        description="CSV, Parquet or JSON: a path relative to the working directory or an http(s) "
+        "URL; or a SQL query: {database: URL or env:NAME, query: SELECT …}",
+    )
+    columns: Columns = Field(
+        default_factory=Columns, description="what the columns of the source are called"
+    )
+    unit: str = Field("", max_length=20, description="shown behind values, for example USD")
+    max_age_seconds: float | None = Field(
+        None,
+        gt=0,
+        allow_inf_nan=False,
+        description="a last row older than this many seconds is an error; null: any age is fine",
+    )
+    http_timeout_seconds: float = Field(
+        20, gt=0, le=50, description="how long the source may take to answer, in seconds"
+    )
+
+    @property
+    @abstractmethod
+    def tickers(self) -> list[str]:
+        """The tickers to check; `["*"]` for every ticker of the source."""
+
+    @property
+    @abstractmethod
+    def rows(self) -> int:
+        """How many of a ticker's newest rows an evaluation needs."""
+
+    @abstractmethod
+    def evaluate(self, quotes: QuoteSeries) -> AlertOutput:
+        """Judge one ticker. Pure. Raises SourceError when its rows cannot be judged."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if ALL in self.tickers and len(self.tickers) > 1:
+            raise ValueError("ticker: give either names or '*' for all, not both")
+        if self.columns.ticker is None and (self.tickers == [ALL] or len(self.tickers) > 1):
+            raise ValueError("ticker: a source without a ticker column holds one: give its name")
+        if self.columns.time is None and self.max_age_seconds is not None:
+            raise ValueError("max_age_seconds: needs a time column (columns.time is null)")
+        return self
+
+    def check(self) -> list[AlertOutput]:
+        """Read the source and judge every ticker. Raises SourceError when one can't be judged."""
+        return self.evaluate_all(self.read(), datetime.now(UTC))
+
+    def read(self) -> list[QuoteSeries]:
+        """The newest rows of each ticker."""
+        return read_quotes(
+            self.source,
+            self.columns,
+            getattr(self.columns, self.column),
+            self.tickers,
+            rows=self.rows,
+            timeout_seconds=self.http_timeout_seconds,
+        )
+
+    def evaluate_all(self, series: Sequence[QuoteSeries], now: datetime) -> list[AlertOutput]:
+        """One output for each ticker. Pure.
+
+        One ticker that can't be judged fails the whole check, so that nobody takes it for "not
+        triggered"; the error then also says which of the others would have fired.
+        """
+        outputs: list[AlertOutput] = []
+        problems: list[str] = []
+        for quotes in series:
+            try:
+                self._require_fresh(quotes, now)
+                outputs.append(self.evaluate(quotes))
+            except SourceError as error:
+                problems.append(f"{quotes.ticker}: {error}")
+        if problems:
+            raise SourceError(_summary(problems, outputs, len(series)))
+        return outputs
+
+    def _require_fresh(self, quotes: QuoteSeries, now: datetime) -> None:
+        if self.max_age_seconds is None or quotes.last_at is None:
+            return
+        age = (now - quotes.last_at).total_seconds()
+        if age > self.max_age_seconds:
+            raise SourceError(
+                f"stale quotes: the last row, {quotes.last_at.isoformat()}, is {age:,.0f} s old, "
+                f"more than {self.max_age_seconds:,.0f} s"
+            )
+        if age < -_CLOCK_SKEW_SECONDS:
+            raise SourceError(
+                f"the last row, {quotes.last_at.isoformat()}, lies in the future: "
+                "times without a zone are read as UTC"
+            )
+
+
+def names(ticker: str | list[str]) -> list[str]:
+    """One name or several as a list, each once, in the order given."""
+    return [ticker] if isinstance(ticker, str) else list(dict.fromkeys(ticker))
+
+
+def as_of(quotes: QuoteSeries) -> str:
+    """` (as of …)`, for the end of a message; nothing when the source has no times."""
+    if quotes.last_at is None:
+        return ""
+    midnight = quotes.last_at.time() == datetime.min.time()
+    return f" (as of {quotes.last_at:%Y-%m-%d})" if midnight else f" (as of {quotes.last_at:%F %T})"
+
+
+def when(quotes: QuoteSeries) -> str | None:
+    """The time of the last row for the evidence, ISO 8601."""
+    return quotes.last_at.isoformat() if quotes.last_at else None
+
+
+def _summary(problems: Sequence[str], outputs: Sequence[AlertOutput], total: int) -> str:
+    listed = "; ".join(problems[:_NAMED])
+    more = f"; and {len(problems) - _NAMED} more" if len(problems) > _NAMED else ""
+    if total == 1:
+        return listed
+    text = f"{len(problems)} of {total} tickers could not be checked: {listed}{more}"
+    fired = [output.message for output in outputs if output.triggered]
+    if fired:
+        more = f"; and {len(fired) - _NAMED} more" if len(fired) > _NAMED else ""
+        text += f". Triggered among the others: {'; '.join(fired[:_NAMED])}{more}"
+    return text

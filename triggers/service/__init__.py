@@ -1,0 +1,1 @@
+"""What other programs offer: HTTP services and Prefect deployments."""

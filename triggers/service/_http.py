@@ -1,0 +1,120 @@
+"""One HTTP request under one deadline, with a bounded body. Reads; judges nothing."""
+
+import asyncio
+import errno
+import os
+import ssl
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from time import monotonic
+from typing import Any
+
+import httpx
+from cryptography import x509
+from pydantic import BaseModel
+
+BODY_LIMIT = 1 << 20  # bytes read at most; what a health page says fits, an endless stream ends
+
+
+class Probe(BaseModel):
+    """What one request saw. `failure` is why there is no complete answer; None when there is one.
+
+    `latency_ms` runs from the start until the last response's headers are there: name lookup, TLS
+    and redirects included, the body not. `certificate_days` is the shortest remaining life of the
+    certificates met on the way (negative: expired); None without TLS.
+    """
+
+    url: str
+    asked: str = ""
+    status: int | None = None
+    latency_ms: float | None = None
+    certificate_days: float | None = None
+    body: str = ""
+    body_cut: bool = False
+    failure: str | None = None
+
+
+async def ask(
+    url: str,
+    *,
+    method: str,
+    headers: Mapping[str, str],
+    follow_redirects: bool,
+    verify: bool,
+    timeout_seconds: float,
+) -> Probe:
+    """Send one request; whatever the network or the server does becomes a Probe.
+
+    Raises httpx.LocalProtocolError for headers that HTTP does not allow.
+    """
+    seen: dict[str, Any] = {"url": url, "asked": url}
+    started = monotonic()
+
+    async def note_certificate(response: httpx.Response) -> None:
+        days = _certificate_days(response, datetime.now(UTC))
+        if days is not None:
+            seen["certificate_days"] = min(days, seen.get("certificate_days", days))
+
+    # identity: a compressed body of a few bytes could unfold to more than anyone wants to hold
+    asked = {"user-agent": "sentinel-health-check", "accept-encoding": "identity", **headers}
+    try:
+        # The client's own timeouts start anew with each byte; this one does not.
+        async with (
+            asyncio.timeout(timeout_seconds),
+            httpx.AsyncClient(
+                verify=verify,
+                timeout=timeout_seconds,
+                follow_redirects=follow_redirects,
+                event_hooks={"response": [note_certificate]},
+            ) as client,
+            client.stream(method, url, headers=asked) as response,
+        ):
+            seen["latency_ms"] = (monotonic() - started) * 1000
+            seen["status"] = response.status_code
+            seen["url"] = str(response.url.copy_with(userinfo=b""))
+            seen["body"], seen["body_cut"] = await _read(response)
+    except httpx.LocalProtocolError:
+        raise
+    except (TimeoutError, httpx.TimeoutException):
+        part = "no complete answer" if "status" in seen else "no answer"
+        seen["failure"] = f"{part} within {timeout_seconds:g} s"
+    except httpx.RequestError as error:
+        seen["failure"] = _reason(error)
+    return Probe.model_validate(seen)
+
+
+async def _read(response: httpx.Response) -> tuple[str, bool]:
+    """The body's first part as text, and whether there was more."""
+    body = bytearray()
+    async for chunk in response.aiter_bytes():
+        body += chunk
+        if len(body) > BODY_LIMIT:
+            break
+    return body[:BODY_LIMIT].decode("utf-8", errors="replace"), len(body) > BODY_LIMIT
+
+
+def _certificate_days(response: httpx.Response, now: datetime) -> float | None:
+    """Days until the peer's certificate ends; read from its bytes, so unverified ones count too."""
+    stream = response.extensions.get("network_stream")
+    tls = stream.get_extra_info("ssl_object") if stream is not None else None
+    if not isinstance(tls, ssl.SSLObject | ssl.SSLSocket):
+        return None
+    encoded = tls.getpeercert(binary_form=True)
+    if encoded is None:
+        return None
+    ends = x509.load_der_x509_certificate(encoded).not_valid_after_utc
+    return (ends - now).total_seconds() / 86_400
+
+
+def _reason(error: httpx.RequestError) -> str:
+    """The innermost cause says most: `Connection refused` instead of `All attempts failed`."""
+    cause: BaseException = error
+    while deeper := cause.__cause__ or cause.__context__:
+        cause = deeper
+        if isinstance(cause, BaseExceptionGroup):  # one for each address; the first will do
+            cause = cause.exceptions[0]
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return f"the TLS certificate was refused: {cause.verify_message}"
+    if isinstance(cause, OSError) and cause.errno and cause.errno in errno.errorcode:
+        return os.strerror(cause.errno)
+    return getattr(cause, "strerror", None) or str(cause) or str(error) or type(error).__name__

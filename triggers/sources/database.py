@@ -1,0 +1,168 @@
+"""The rows of one SQL statement, read so that it can change nothing. Judges nothing."""
+
+import os
+import sqlite3
+from collections.abc import Mapping
+from contextlib import closing
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from triggers.sources.errors import SourceError
+
+if TYPE_CHECKING:
+    from sqlalchemy import URL, Connection, CursorResult, Engine
+
+ENVIRONMENT = "env:"
+_STEPS = 10_000  # SQLite instructions between two looks at the clock: well under a millisecond
+_BUFFERED = 10_000  # rows fetched from PostgreSQL at a time
+
+
+def resolve_url(url: str) -> str:
+    """`url` itself, or the environment variable that `env:NAME` names.
+
+    So that no password stands in the rule file. Raises SourceError when the variable is not set.
+    """
+    if not url.startswith(ENVIRONMENT):
+        return url
+    name = url.removeprefix(ENVIRONMENT)
+    value = os.environ.get(name, "").strip()
+    if not value:
+        raise SourceError(
+            f"the environment variable {name!r} is not set where the worker runs; "
+            "it should hold a database URL"
+        )
+    return value
+
+
+def read_rows(
+    url: str,
+    query: str,
+    parameters: Mapping[str, Any] | None = None,
+    *,
+    timeout_seconds: float = 30,
+    max_rows: int = 1_000_000,
+) -> list[dict[str, Any]]:
+    """The rows of `query` as dictionaries, in its order; more than `max_rows` is an error.
+
+    `url` is any SQLAlchemy URL whose driver is installed, or `env:NAME`. SQLite files are opened
+    read-only. On PostgreSQL the statement is declared as a cursor in a read-only transaction: that
+    takes one SELECT and nothing else. On both, a query that outlives `timeout_seconds` is stopped.
+    Other databases are read in a transaction that is rolled back. Raises SourceError.
+    """
+    address = _address(resolve_url(url))
+    shown = address.render_as_string(hide_password=True)
+    try:
+        return _read(address, query, parameters or {}, timeout_seconds, max_rows)
+    except SourceError as error:
+        raise SourceError(f"{shown}: {error}") from error
+
+
+def _read(
+    address: "URL",
+    query: str,
+    parameters: Mapping[str, Any],
+    timeout_seconds: float,
+    max_rows: int,
+) -> list[dict[str, Any]]:
+    from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+    try:
+        with _engine(address, timeout_seconds).connect() as connection:
+            _restrict(connection, timeout_seconds)
+            with closing(_execute(connection, query, parameters)) as result:
+                return _fetch(result, max_rows)
+    except ImportError as error:
+        raise SourceError(f"the database driver is not installed ({error})") from error
+    except (SQLAlchemyError, sqlite3.Error, ValueError) as error:
+        cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
+        said = " ".join(str(cause).split())[:500] or type(cause).__name__
+        if said == "interrupted":
+            said = f"the query took longer than {timeout_seconds:g} s"
+        raise SourceError(f"the query failed: {said}") from error
+
+
+def _address(url: str) -> "URL":
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        address = make_url(url)
+    except (ArgumentError, ValueError) as error:
+        # The text is not repeated: half of it may be a password.
+        raise SourceError(
+            "not a database URL; expected for example postgresql://user:password@host/database, "
+            "sqlite:///path or env:NAME"
+        ) from error
+    if address.drivername in ("postgres", "postgresql"):
+        return address.set(drivername="postgresql+psycopg")
+    return address
+
+
+def _engine(address: "URL", timeout_seconds: float) -> "Engine":
+    from sqlalchemy import create_engine
+    from sqlalchemy.pool import NullPool
+
+    if address.get_backend_name() == "sqlite":
+        path = Path(address.database or "").absolute()
+        if not path.is_file():
+            raise SourceError(f"there is no SQLite file {path}")
+        return create_engine(
+            "sqlite://", creator=lambda: _open_sqlite(path, timeout_seconds), poolclass=NullPool
+        )
+    patience = {}
+    if address.get_backend_name() == "postgresql":
+        patience = {"connect_timeout": max(2, round(timeout_seconds))}
+    return create_engine(address, poolclass=NullPool, connect_args=patience)
+
+
+def _open_sqlite(path: Path, timeout_seconds: float) -> sqlite3.Connection:
+    connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=timeout_seconds)
+    connection.text_factory = lambda raw: raw.decode("utf-8", errors="replace")
+    connection.set_authorizer(_stay_in_this_file)
+    deadline = monotonic() + timeout_seconds
+    connection.set_progress_handler(lambda: monotonic() > deadline, _STEPS)
+    return connection
+
+
+def _stay_in_this_file(action: int, *_names: str | None) -> int:
+    """`mode=ro` binds the file that was opened, not those a statement attaches or copies it to."""
+    return sqlite3.SQLITE_DENY if action == sqlite3.SQLITE_ATTACH else sqlite3.SQLITE_OK
+
+
+def _restrict(connection: "Connection", timeout_seconds: float) -> None:
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SET TRANSACTION READ ONLY")
+        connection.exec_driver_sql(
+            f"SET LOCAL statement_timeout = {max(1, round(timeout_seconds * 1000))}"
+        )
+
+
+def _execute(
+    connection: "Connection", query: str, parameters: Mapping[str, Any]
+) -> "CursorResult[Any]":
+    from sqlalchemy import bindparam, text
+
+    # A cursor on the server's side can be declared for one SELECT only, and keeps its rows there.
+    connection = connection.execution_options(stream_results=True, max_row_buffer=_BUFFERED)
+    if not parameters:  # as it stands: colons and per cent signs in it are nobody's placeholders
+        return connection.execution_options(no_parameters=True).exec_driver_sql(query)
+    bound: list[Any] = [
+        bindparam(name, value, expanding=isinstance(value, list))
+        for name, value in parameters.items()
+    ]
+    return connection.execute(text(query).bindparams(*bound))
+
+
+def _fetch(result: "CursorResult[Any]", max_rows: int) -> list[dict[str, Any]]:
+    if not result.returns_rows:
+        raise SourceError("the statement returns no rows by its nature; a SELECT is needed")
+    names = list(result.keys())
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise SourceError(f"two columns have the same name, give one an alias: {twice}")
+    rows = result.fetchmany(max_rows + 1)
+    if len(rows) > max_rows:
+        raise SourceError(
+            f"the query returns more than {max_rows:,} rows: narrow it down or raise max_rows"
+        )
+    return [dict(zip(names, row, strict=True)) for row in rows]

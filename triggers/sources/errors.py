@@ -1,0 +1,7 @@
+"""What a source raises when it cannot answer."""
+
+from sentinel_core.errors import SentinelError
+
+
+class SourceError(SentinelError):
+    """A source could not be read, or what it holds cannot be checked. The message says why."""

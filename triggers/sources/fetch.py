@@ -1,0 +1,84 @@
+"""The bytes behind a local path or an http(s) URL, within a bounded time."""
+
+import re
+from pathlib import Path
+from time import monotonic
+from urllib.parse import urlsplit
+
+import httpx
+
+from triggers.sources.errors import SourceError
+
+MOST_BYTES = 512 * 2**20  # what a download may weigh, and what a compressed file may unpack to
+
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")  # one letter is a Windows drive
+
+
+def fetch(source: str, timeout_seconds: float) -> bytes:
+    """The content of a file (a path relative to the working directory) or of an http(s) URL.
+
+    Raises SourceError: no such file, another scheme, an answer other than 2xx, too slow, too large.
+    """
+    scheme = _SCHEME.match(source)
+    if scheme is None:
+        return _read_file(source)
+    if scheme[1].lower() in ("http", "https"):
+        return _download(source, timeout_seconds)
+    raise SourceError(
+        f"{shown(source)}: {scheme[1]} URLs are not read; "
+        "give a local path, an http(s) URL or a SQL query"
+    )
+
+
+def shown(source: str) -> str:
+    """`source` for messages: a URL without user, password and query, which may hold secrets."""
+    if "://" not in source:
+        return source
+    try:
+        parts = urlsplit(source)
+        host = parts.hostname or ""
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        return f"{source.partition('://')[0]}://…"
+    return f"{parts.scheme}://{host}{port}{parts.path}"
+
+
+def _read_file(source: str) -> bytes:
+    path = Path(source)
+    try:
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise SourceError(f"{source}: no such file (looked in {Path.cwd()})") from error
+    except IsADirectoryError as error:
+        raise SourceError(f"{source}: is a folder; a file is needed") from error
+    except (OSError, ValueError) as error:
+        raise SourceError(f"{source}: cannot be read: {error}") from error
+
+
+def _download(url: str, timeout_seconds: float) -> bytes:
+    deadline = monotonic() + timeout_seconds
+    body = bytearray()
+    try:
+        with httpx.stream("GET", url, timeout=timeout_seconds, follow_redirects=True) as response:
+            if not response.is_success:
+                raise SourceError(
+                    f"{shown(url)}: answered {response.status_code} {response.reason_phrase}"
+                )
+            for chunk in response.iter_bytes():
+                body += chunk
+                # httpx limits the wait for each piece; a server may send one byte at a time.
+                if monotonic() > deadline:
+                    raise SourceError(_too_slow(url, timeout_seconds))
+                if len(body) > MOST_BYTES:
+                    raise SourceError(f"{shown(url)}: is larger than {MOST_BYTES // 2**20} MiB")
+    except httpx.TimeoutException as error:
+        raise SourceError(_too_slow(url, timeout_seconds)) from error
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise SourceError(
+            f"{shown(url)}: cannot be read: {error or type(error).__name__}"
+        ) from error
+    return bytes(body)
+
+
+def _too_slow(url: str, timeout_seconds: float) -> str:
+    return f"{shown(url)}: did not answer completely within {timeout_seconds:g} s"

@@ -1,0 +1,65 @@
+"""How full the memory is. Reads the operating system; decides nothing about events."""
+
+import socket
+from typing import Any, ClassVar
+
+import psutil
+from pydantic import BaseModel, Field
+
+from sentinel_core.alert import AlertOutput, Importance
+from sentinel_core.trigger import Trigger
+from triggers.sources.processes import MIB, largest
+
+
+class MemorySample(BaseModel):
+    """One reading. `percent` is what programs could not get any more without swapping."""
+
+    percent: float
+    available_bytes: int
+    total_bytes: int
+    largest: list[dict[str, Any]] = []
+
+
+class MemoryUsage(Trigger):
+    """The memory is fuller than a threshold."""
+
+    display_name: ClassVar[str] = "Memory usage"
+    default_importance: ClassVar[Importance] = Importance.HIGH
+    default_category: ClassVar[str] = "System"
+
+    threshold: float = Field(90, ge=0, le=100, description="percent in use")
+    critical_threshold: float = Field(
+        95, ge=0, le=100, description="percent above which the alert is critical; 100: never"
+    )
+
+    def check(self) -> AlertOutput:
+        """Read the memory and compare."""
+        return self.evaluate(self.read(), socket.gethostname())
+
+    def read(self) -> MemorySample:
+        """One reading, with the largest processes."""
+        memory = psutil.virtual_memory()
+        return MemorySample(
+            percent=memory.percent,
+            available_bytes=memory.available,
+            total_bytes=memory.total,
+            largest=largest(),
+        )
+
+    def evaluate(self, sample: MemorySample, host: str) -> AlertOutput:
+        """Triggered above `threshold` percent; critical above `critical_threshold`."""
+        triggered = sample.percent > self.threshold
+        critical = triggered and sample.percent > self.critical_threshold
+        return AlertOutput(
+            triggered=triggered,
+            importance=Importance.CRITICAL if critical else None,
+            ticker=host,
+            message=f"Memory is {sample.percent:.1f} % in use "
+            f"(threshold {self.threshold:g} %), {sample.available_bytes / MIB:,.0f} MB available",
+            metrics={
+                "value": sample.percent,
+                "threshold": self.threshold,
+                "available_mb": sample.available_bytes / MIB,
+            },
+            metadata={"unit": "%", **sample.model_dump()},
+        )

@@ -1,0 +1,83 @@
+"""The dialog that acknowledges: it lists the exact events and says who takes them."""
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+import streamlit as st
+
+from sentinel_core.errors import SentinelError
+from sentinel_core.store.events import COMMENT_LIMIT
+from viewer import data, rows
+from viewer.wording import plain, plural
+
+_TOLD = "told"
+_TOLD_FOR = timedelta(minutes=1)
+ROUND = "round"
+"""Counts up with each acknowledgement: selections of an earlier round are gone."""
+
+
+def show_result() -> None:
+    """What the last acknowledgement did, for as long as that is news."""
+    text, at = st.session_state.get(_TOLD, ("", None))
+    if at and data.now() - at < _TOLD_FOR:
+        st.markdown(f":green-badge[:material/check: {text}]", width="content")
+
+
+def signed_in() -> str | None:
+    """Who is logged in, where logging in is set up; else None."""
+    try:
+        if not st.user.is_logged_in:
+            return None
+    except AttributeError:  # what Streamlit raises where no authentication is configured
+        return None
+    return str(st.user.get("name") or st.user.get("email") or "") or None
+
+
+@st.dialog("Acknowledge", width="large")
+def ask(events: Sequence[Mapping[str, Any]]) -> None:
+    """Ask for a comment and acknowledge `events`: these, whatever has arrived since."""
+    st.session_state.pop(_TOLD, None)
+    st.dataframe(
+        rows.chosen(events),
+        hide_index=True,
+        height=min(36 * (len(events) + 1), 330),
+        column_config={
+            "id": st.column_config.NumberColumn(width=60, format="%d"),
+            "Time": st.column_config.DatetimeColumn(
+                format="MM-DD HH:mm:ss", timezone=st.context.timezone or "UTC", width=110
+            ),
+            "Importance": st.column_config.TextColumn(width=80),
+            "Rule": st.column_config.TextColumn(width=140),
+            "Ticker": st.column_config.TextColumn(width=90),
+            "Message": st.column_config.TextColumn(width="large"),
+        },
+        key="acknowledge-list",
+    )
+    comment = st.text_input(
+        "Comment (optional)", max_chars=COMMENT_LIMIT, key="acknowledge-comment"
+    )
+    by = signed_in()
+    if by:
+        st.caption(f"Acknowledged by {plain(by)}")
+    else:
+        default = st.session_state.get("who", data.settings().user)
+        by = st.text_input("Your name", default, max_chars=100, key="acknowledge-by")
+    label = f"Acknowledge {plural(len(events), 'event')}"
+    if st.button(label, type="primary", key="acknowledge-confirm"):
+        _acknowledge(events, by, comment)
+
+
+def _acknowledge(events: Sequence[Mapping[str, Any]], by: str, comment: str) -> None:
+    if not by.strip():
+        st.error("Say who acknowledges: the name is part of the record.")
+        return
+    try:
+        result = data.acknowledge([event["id"] for event in events], by, comment)
+    except SentinelError as error:
+        st.error(f"Nothing was acknowledged: {plain(error)}.")
+        return
+    st.session_state["who"] = by
+    st.session_state[_TOLD] = (rows.told(result), data.now())
+    st.session_state[ROUND] = st.session_state.get(ROUND, 0) + 1
+    st.rerun()

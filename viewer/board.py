@@ -1,0 +1,260 @@
+"""The blotter itself: status line, filters, histogram, table, and what is done with a selection.
+
+One fragment, so that a refresh or a filter costs this much and no more. Selections are positions,
+so they only mean something together with the rows that were on the screen: a table's key is made
+from its rows, and while rows are selected the table stays exactly what it was.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+from sentinel_core.errors import SentinelError
+from sentinel_core.store.events import COUNT_CAP, EXPORT_LIMIT, Cursor, Page
+from viewer import acknowledging, controls, data, figures, filters, rows, status
+from viewer.filters import Choice
+from viewer.wording import clock, number, plain
+
+REFRESH_SECONDS = 5
+ROW_HEIGHT = 28
+TABLE_HEIGHT = 628
+_AUTO, _SHOWN, _CURSORS, _CHOICE, _UPDATED = "auto", "shown", "cursors", "choice", "updated"
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A table as it is on the screen: its rows, and the key under which they are selected."""
+
+    key: str
+    page: Page
+    choice: Choice
+    after: Cursor | None
+    turn: int
+
+    def selected(self) -> list[dict[str, Any]]:
+        """The rows chosen in this very table."""
+        state = st.session_state.get(self.key)
+        chosen = state["selection"]["rows"] if state else []
+        return [self.page.rows[position] for position in chosen if position < len(self.page.rows)]
+
+
+def draw() -> None:
+    """The blotter, refreshing itself unless told to hold still."""
+    auto = bool(st.session_state.get(_AUTO, True))
+    st.fragment(run_every=REFRESH_SECONDS if auto else None)(_draw)(auto)
+
+
+def _draw(armed: bool) -> None:
+    if bool(st.session_state.get(_AUTO, True)) != armed:
+        st.rerun()  # the pace of a fragment is set by whoever starts it
+    line = st.empty()
+    try:
+        known = data.facets()
+        problems = controls.not_understood(known)
+        choice = controls.draw(known, data.local_zone())
+        if problems:
+            st.warning("  \n".join(problems), icon=":material/filter_list_off:")
+        overview = data.overview()
+        line.markdown(
+            status.line(overview.unacknowledged, data.coverage(), data.now(), data.local_zone())
+        )
+        if not overview.any_event:
+            _first_steps()
+            return
+        shown, frozen = _current(choice)
+        _histogram(choice)
+        _head(shown, frozen)
+        _table(shown)
+        _foot(shown)
+        if not overview.any_notification:
+            st.caption(
+                "No rule has a notification channel yet: docs/notifications.md says how to add one."
+            )
+        st.session_state[_UPDATED] = data.now()
+    except SentinelError as error:
+        line.error(_unreadable(error), icon=":material/database_off:")
+        if isinstance(last := st.session_state.get(_SHOWN), Shown) and last.selected():
+            _table(last)  # or the selection would be lost with it
+
+
+def _unreadable(error: SentinelError) -> str:
+    last = st.session_state.get(_UPDATED)
+    since = f" Last update {clock(last, data.local_zone())}." if last else ""
+    return (
+        f"Events can't be shown: {plain(error)}. "
+        f"This page tries again every {REFRESH_SECONDS} seconds.{since}"
+    )
+
+
+def _first_steps() -> None:
+    where = plain(data.settings().database_url.rpartition("@")[2])
+    st.info(
+        "**No events yet.** Events appear here as soon as a rule fires or fails: `sentinel up` "
+        "starts everything, `sentinel rules deploy` deploys the rules of prefect.yaml, and "
+        "`sentinel rules test NAME` runs one check now without recording it.  \n"
+        f"Event store: {where}",
+        icon=":material/waving_hand:",
+    )
+
+
+# -- which rows ----------------------------------------------------------------------------
+
+
+def _current(choice: Choice) -> tuple[Shown, bool]:
+    """The table to show, and whether it is held still because rows of it are selected."""
+    if st.session_state.get(_CHOICE) != choice:
+        st.session_state[_CHOICE] = choice
+        st.session_state[_CURSORS] = []
+    cursors: list[Cursor] = st.session_state[_CURSORS]
+    after = cursors[-1] if cursors else None
+    last = st.session_state.get(_SHOWN)
+    turn = st.session_state.get(acknowledging.ROUND, 0)
+    if (
+        isinstance(last, Shown)
+        and (last.choice, last.after, last.turn) == (choice, after, turn)
+        and last.selected()
+    ):
+        return last, True
+    page = data.page(choice, after)
+    shown = Shown(_key(page, choice, turn), page, choice, after, turn)
+    st.session_state[_SHOWN] = shown
+    return shown, False
+
+
+def _key(page: Page, choice: Choice, turn: int) -> str:
+    """Other rows, or an acknowledgement in between: another table, with nothing selected."""
+    ids = ",".join(str(row["id"]) for row in page.rows)
+    digest = hashlib.blake2b(f"{turn}|{choice}|{ids}".encode(), digest_size=8)
+    return f"events-{digest.hexdigest()}"
+
+
+# -- drawing -------------------------------------------------------------------------------
+
+
+def _dark() -> bool:
+    return bool(st.context.theme.type == "dark")
+
+
+def _histogram(choice: Choice) -> None:
+    buckets, step = data.histogram(choice)
+    values, spec = figures.histogram(buckets, step, dark=_dark())
+    st.vega_lite_chart({**spec, "data": {"values": values}}, key="histogram", theme="streamlit")
+
+
+def _head(shown: Shown, frozen: bool) -> None:
+    """The line over the table: what it shows, or what is selected and what can be done with it."""
+    selected = shown.selected()
+    # Always the same buttons: a bar that grew with a selection would move the rows under the mouse
+    with st.container(horizontal=True, vertical_alignment="center", key="bar", gap="small"):
+        if st.button(
+            "Acknowledge", type="primary", key="acknowledge", shortcut="a", disabled=not frozen
+        ):
+            acknowledging.ask(selected)
+        st.button("Clear selection", key="clear", disabled=not frozen, on_click=_let_go)
+        if frozen:
+            newer = data.count(shown.choice, shown.page.newest_id)
+            st.markdown(
+                f"**{len(selected)} selected** · paused, "
+                f"{number(newer, COUNT_CAP)} newer {'event' if newer == 1 else 'events'}",
+                width="content",
+            )
+        else:
+            st.markdown(_what(shown), width="content")
+        acknowledging.show_result()
+
+
+def _let_go() -> None:
+    st.session_state[acknowledging.ROUND] = st.session_state.get(acknowledging.ROUND, 0) + 1
+
+
+def _what(shown: Shown) -> str:
+    total = data.count(shown.choice)
+    words = filters.shown_window(shown.choice, data.now(), data.local_zone())
+    noun = "event" if total == 1 else "events"
+    return f":gray[{number(total, COUNT_CAP)} {noun} {words}]"
+
+
+def _table(shown: Shown) -> None:
+    if not shown.page.rows:
+        quiet = shown.choice == Choice(sort=shown.choice.sort, size=shown.choice.size)
+        st.success(
+            "Nothing asks for attention. “all” shows what happened before."
+            if quiet
+            else "No event matches these filters.",
+            icon=":material/check_circle:" if quiet else ":material/search_off:",
+        )
+        return
+    frame = rows.table(shown.page.rows, data.settings())
+    shades = rows.shades(shown.page.rows, _dark())
+    styled = frame.style.apply(lambda _column: shades, axis=0) if any(shades) else frame
+    st.dataframe(
+        styled,
+        key=shown.key,
+        on_select="rerun",
+        selection_mode="multi-row",
+        hide_index=True,
+        row_height=ROW_HEIGHT,
+        height=min(ROW_HEIGHT * len(frame) + 40, TABLE_HEIGHT),
+        column_config=_columns(shown),
+    )
+
+
+def _columns(shown: Shown) -> dict[str, Any]:
+    column = st.column_config
+    states = rows.state_badges(shown.page.rows)
+    return {
+        "Time": column.DatetimeColumn(
+            format="MM-DD HH:mm:ss", timezone=st.context.timezone or "UTC", width=112
+        ),
+        "Importance": column.MultiselectColumn(
+            options=list(rows.BADGES), color=list(rows.BADGES.values()), width=80
+        ),
+        "Rule": column.TextColumn(width=150),
+        "Ticker": column.TextColumn(width=90),
+        "Message": column.TextColumn(width=430),
+        "State": column.MultiselectColumn(
+            options=list(states), color=list(states.values()), width=96, help="Prefect state"
+        ),
+        "Status": column.TextColumn(width=110),
+        "Occurrences": column.NumberColumn("×", format="%d", width=46, help="occurrences"),
+        "Run": column.LinkColumn(width=64, display_text="Prefect", help="flow run in Prefect"),
+        "id": column.LinkColumn(
+            "Event", width=64, display_text=r"event=(\d+)", help="everything about the event"
+        ),
+    }
+
+
+def _foot(shown: Shown) -> None:
+    """Paging, refreshing, and taking the events away as CSV."""
+    cursors: list[Cursor] = st.session_state[_CURSORS]
+    with st.container(horizontal=True, vertical_alignment="center", key="foot", gap="small"):
+        st.button("Newest", on_click=cursors.clear, disabled=not cursors, key="newest")
+        st.button("Newer", on_click=_newer, disabled=not cursors, key="newer")
+        following = shown.page.following
+        st.button(
+            "Older", on_click=_older, args=(following,), disabled=following is None, key="older"
+        )
+        st.markdown(f":gray[page {len(cursors) + 1}]", width="content")
+        st.download_button(
+            "CSV",
+            data=lambda: data.csv(shown.choice),
+            file_name=f"sentinel-events-{data.now():%Y%m%d-%H%M%S}.csv",
+            mime="text/csv",
+            icon=":material/download:",
+            on_click="ignore",
+            key="csv",
+            help=f"The filtered events, at most {EXPORT_LIMIT:,}; a last line says if there are "
+            "more. Messages are cut at 2,000 characters.",
+        )
+        st.toggle("Refresh", value=True, key=_AUTO, help=f"every {REFRESH_SECONDS} seconds")
+
+
+def _older(cursor: Cursor) -> None:
+    st.session_state[_CURSORS].append(cursor)
+
+
+def _newer() -> None:
+    if st.session_state[_CURSORS]:
+        st.session_state[_CURSORS].pop()

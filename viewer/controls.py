@@ -1,0 +1,122 @@
+"""The filter row. Every control is bound to a query parameter of its own name."""
+
+from datetime import datetime, tzinfo
+from typing import Any, cast
+
+import streamlit as st
+
+from sentinel_core.store.events import Facets
+from viewer import filters
+from viewer.filters import Choice
+
+_PROBLEMS = "not understood"
+
+
+def not_understood(known: Facets) -> list[str]:
+    """What the address bar asked for and nobody knows; looked at once, before any control is."""
+    if _PROBLEMS not in st.session_state:
+        given = {name: st.query_params.get_all(name) for name in st.query_params}
+        st.session_state[_PROBLEMS] = filters.problems(given, known)
+    return cast("list[str]", st.session_state[_PROBLEMS])
+
+
+def _changed() -> None:
+    st.session_state[_PROBLEMS] = []
+
+
+def _bound(name: str) -> dict[str, Any]:
+    return {"key": name, "bind": "query-params", "on_change": _changed}
+
+
+def draw(known: Facets, where: tzinfo) -> Choice:
+    """Draw the row; what was chosen in it."""
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="filters"):
+        view = st.segmented_control(
+            "View",
+            filters.VIEWS,
+            default="live",
+            required=True,
+            label_visibility="collapsed",
+            help="live: unacknowledged critical and high, and the others while they are due",
+            **_bound("view"),
+        )
+        quick = st.pills("Quick", filters.QUICK, label_visibility="collapsed", **_bound("quick"))
+        span = filters.DEFAULT_RANGE
+        if view == "all":
+            span = st.segmented_control(
+                "Range",
+                tuple(filters.RANGES),
+                default=filters.DEFAULT_RANGE,
+                required=True,
+                label_visibility="collapsed",
+                **_bound("range"),
+            )
+        text = st.text_input(
+            "Search",
+            placeholder="Search message, ticker, rule",
+            type="search",
+            max_chars=200,
+            label_visibility="collapsed",
+            width=230,
+            **_bound("q"),
+        )
+        more = _more(known, where)
+        sort = st.selectbox(
+            "Sort", filters.SORTS, label_visibility="collapsed", width=140, **_bound("sort")
+        )
+        size = st.selectbox(
+            "Rows",
+            filters.SIZES,
+            index=1,
+            label_visibility="collapsed",
+            width=80,
+            help="rows on a page",
+            **_bound("size"),
+        )
+    return Choice(view=view, quick=quick, range=span, q=text or "", sort=sort, size=size, **more)
+
+
+def _more(known: Facets, where: tzinfo) -> dict[str, Any]:
+    """The filters behind the button, whose label says how many are set."""
+    names = ("importance", "category", "status", "kind", "state", "rule", "ticker")
+    times = ("since", "until")
+    active = sum(bool(st.session_state.get(name)) for name in (*names, *times))
+    label = f"Filters ({active})" if active else "Filters"
+    kind = "primary" if active else "secondary"
+    with st.popover(label, icon=":material/filter_list:", type=cast("Any", kind), key="more"):
+        offered = {
+            "importance": filters.IMPORTANCES,
+            "category": filters.categories(known),
+            "status": filters.STATUSES,
+            "kind": filters.KINDS,
+        }
+        chosen: dict[str, Any] = {
+            name: tuple(
+                st.pills(name.title(), options, selection_mode="multi", **_bound(name)) or ()
+            )
+            for name, options in offered.items()
+        }
+        chosen["state"] = tuple(
+            st.multiselect("Prefect state", filters.STATES, **_bound("state")) or ()
+        )
+        chosen["rule"] = tuple(st.multiselect("Rule", known.rules, **_bound("rule")) or ())
+        chosen["ticker"] = (
+            st.text_input("Ticker (exactly)", max_chars=200, **_bound("ticker")) or ""
+        )
+        first, last = st.columns(2)
+        for name, place, title in (("since", first, "Not before"), ("until", last, "Before")):
+            moment = place.datetime_input(title, value=None, **_bound(name))
+            chosen[name] = _aware(moment, where)
+        st.button("Clear", on_click=_clear, args=((*names, *times),), disabled=not active)
+    return chosen
+
+
+def _aware(moment: datetime | None, where: tzinfo) -> datetime | None:
+    return moment.replace(tzinfo=where) if moment else None
+
+
+def _clear(names: tuple[str, ...]) -> None:
+    for name in names:
+        empty: Any = None if name in ("since", "until") else "" if name == "ticker" else []
+        st.session_state[name] = empty
+    _changed()

@@ -1,0 +1,160 @@
+"""Reading the store for the pages: one engine for all sessions, answers shared for two seconds."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from sentinel_core.settings import Settings, get_settings
+from sentinel_core.store import events, rules
+from sentinel_core.store.engine import ensure_schema, open_engine
+from sentinel_core.store.events import Acknowledged, Bucket, Cursor, EventDetail, Facets, Overview
+from viewer import filters, rows, status
+from viewer.filters import Choice
+from viewer.wording import zone
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+SHARED_SECONDS = 2
+_OF_A_RULE = (
+    "name",
+    "is_active",
+    "cron",
+    "interval_seconds",
+    "timezone",
+    "last_evaluated_at",
+    "changed_at",
+    "first_seen_at",
+)
+_BY_VALUE: dict[str | type[Any], Callable[[Any], Any]] = {Choice: repr, Cursor: repr}
+
+
+def settings() -> Settings:
+    """Where things are."""
+    return get_settings()
+
+
+@st.cache_resource(show_spinner=False)
+def _engine(url: str) -> "Engine":
+    engine = open_engine(url, pooled=True)
+    with events.answering(engine):
+        ensure_schema(engine)
+    return engine
+
+
+def engine() -> "Engine":
+    """The event store. Raises StoreUnavailableError and SchemaBehindError."""
+    return _engine(settings().database_url)
+
+
+def now() -> datetime:
+    """This moment, aware UTC."""
+    return datetime.now(UTC)
+
+
+@st.cache_data(ttl=SHARED_SECONDS, show_spinner=False, hash_funcs=_BY_VALUE, max_entries=500)
+def _page(url: str, choice: Choice, after: Cursor | None) -> events.Page:
+    sort, descending = filters.sorting(choice)
+    at = now()
+    return events.page(
+        _engine(url),
+        filters.to_filter(choice, at),
+        now=at,
+        size=int(choice.size),
+        sort=sort,
+        descending=descending,
+        after=after,
+    )
+
+
+def page(choice: Choice, after: Cursor | None) -> events.Page:
+    """The chosen events after a cursor."""
+    return _page(settings().database_url, choice, after)
+
+
+@st.cache_data(ttl=SHARED_SECONDS, show_spinner=False, hash_funcs=_BY_VALUE, max_entries=500)
+def _counts(url: str, choice: Choice, newer_than_id: int | None) -> int:
+    at = now()
+    wanted = filters.to_filter(choice, at)
+    return events.count(_engine(url), wanted, now=at, newer_than_id=newer_than_id)
+
+
+def count(choice: Choice, newer_than_id: int | None = None) -> int:
+    """How many events are chosen, up to the cap; or how many of them are newer than an id."""
+    return _counts(settings().database_url, choice, newer_than_id)
+
+
+@st.cache_data(ttl=15, show_spinner=False, hash_funcs=_BY_VALUE, max_entries=100)
+def _histogram(url: str, choice: Choice) -> tuple[list[Bucket], timedelta]:
+    at = now()
+    start, end, step = filters.bars(choice, at)
+    wanted = filters.to_filter(choice, at)
+    found = events.histogram(_engine(url), wanted, start=start, end=end, step=step, now=at)
+    return found, step
+
+
+def histogram(choice: Choice) -> tuple[list[Bucket], timedelta]:
+    """The chosen events over time, and the width of a bar. At most 15 seconds old."""
+    return _histogram(settings().database_url, choice)
+
+
+@st.cache_data(ttl=SHARED_SECONDS, show_spinner=False)
+def _overview(url: str) -> Overview:
+    return events.overview(_engine(url), now=now())
+
+
+def overview() -> Overview:
+    """What asks for attention."""
+    return _overview(settings().database_url)
+
+
+@st.cache_data(ttl=5, show_spinner=False)
+def _coverage(url: str) -> status.Coverage:
+    known = [{name: rule[name] for name in _OF_A_RULE} for rule in rules.all_rules(_engine(url))]
+    return status.coverage(known, now())
+
+
+def coverage() -> status.Coverage:
+    """Which rules are being checked. At most 5 seconds old. Raises StoreUnavailableError."""
+    with events.answering(engine()):
+        return _coverage(settings().database_url)
+
+
+@st.cache_data(ttl=30, show_spinner=False)
+def _facets(url: str) -> Facets:
+    return events.facets(_engine(url))
+
+
+def facets() -> Facets:
+    """Names to choose from. At most 30 seconds old."""
+    return _facets(settings().database_url)
+
+
+def event(event_id: int) -> EventDetail | None:
+    """One event whole, as it is now."""
+    return events.event(engine(), event_id)
+
+
+def csv(choice: Choice) -> bytes:
+    """The chosen events as CSV, up to the export's limit."""
+    at = now()
+    sort, descending = filters.sorting(choice)
+    found, cut = events.export(
+        engine(), filters.to_filter(choice, at), now=at, sort=sort, descending=descending
+    )
+    return rows.csv_text(found, cut=cut, settings=settings())
+
+
+def acknowledge(ids: list[int], by: str, comment: str) -> Acknowledged:
+    """Acknowledge exactly these events; what everybody sees is read anew after."""
+    result = events.acknowledge(engine(), ids, by=by, comment=comment, now=now())
+    for cached in (_page, _counts, _overview):
+        cached.clear()
+    return result
+
+
+def local_zone() -> tzinfo:
+    """The zone of whoever looks."""
+    return zone(st.context.timezone)

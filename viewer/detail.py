@@ -1,0 +1,216 @@
+"""One event whole: what was measured, what was decided and why, who was told, who did what."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from sentinel_core.errors import SentinelError
+from sentinel_core.message import value_against_threshold
+from sentinel_core.store.events import EventDetail
+from viewer import acknowledging, data, figures, rows
+from viewer.wording import moment, plain
+
+_LONG = 1_500  # characters of a message above which it scrolls in a box of its own
+_COLOUR = {"critical": "red", "high": "orange", "medium": "yellow", "low": "gray"}
+_STATUS = {"open": "yellow", "acknowledged": "blue", "resolved": "green"}
+_KIND = {"failure": "check failed", "silent": "not checked"}
+
+
+def draw(asked: str) -> None:
+    """The page of the event with the id `asked` for in the address bar."""
+    st.markdown("[← Blotter](./)")
+    if not (asked.isascii() and asked.isdigit()) or len(asked) > len(str(2**63)):
+        st.warning(f"“{plain(asked, 60)}” is not an event id: ids are numbers, as in ?event=12.")
+        return
+    try:
+        found = data.event(int(asked))
+    except SentinelError as error:
+        st.error(f"The event can't be shown: {plain(error)}.", icon=":material/database_off:")
+        return
+    if found is None:
+        st.warning(f"There is no event {int(asked)} in this store. It may have been removed.")
+        return
+    _draw(found)
+
+
+def _draw(found: EventDetail) -> None:
+    event = found.event
+    _title(found)
+    _actions(found)
+    _message(event)
+    left, right = st.columns([3, 2], gap="medium")
+    with left:
+        _chart(found)
+        _lifecycle(found)
+        _notifications(found)
+        _audit(found)
+    with right:
+        _facts(found)
+        if event["metrics"]:
+            st.markdown("##### Metrics")
+            _list(pd.DataFrame(sorted(event["metrics"].items()), columns=["Metric", "Value"]))
+        if event["metadata"]:
+            st.markdown("##### Evidence")
+            st.json(event["metadata"], expanded=2)
+
+
+def _title(found: EventDetail) -> None:
+    event = found.event
+    badges = [f":{_COLOUR.get(event['importance'], 'gray')}-badge[{plain(event['importance'])}]"]
+    badges += [f":{_STATUS[name]}-badge[{name}]" for name in rows.status_of(event)]
+    if event["kind"] in _KIND:
+        badges.append(f":gray-badge[{_KIND[event['kind']]}]")
+    subject = " · ".join(plain(part) for part in (event["rule_name"], event["ticker"]) if part)
+    st.markdown(f"#### {subject} {' '.join(badges)}", anchors=False)
+    acknowledging.show_result()
+
+
+def _actions(found: EventDetail) -> None:
+    event, settings = found.event, data.settings()
+    with st.container(horizontal=True, key="actions", gap="small"):
+        if not event["is_acknowledged"] and st.button(
+            "Acknowledge", type="primary", key="acknowledge", shortcut="a"
+        ):
+            acknowledging.ask([event])
+        if url := rows.run_url(event, settings):
+            st.link_button("Flow run in Prefect", url, icon=":material/open_in_new:")
+        if found.rule:
+            st.link_button(
+                "Rule in Prefect",
+                settings.deployment_url(found.rule["deployment_id"]),
+                icon=":material/open_in_new:",
+            )
+        runbook = event["runbook"] or ""
+        if runbook.startswith(("https://", "http://")):
+            st.link_button("Runbook", runbook, icon=":material/menu_book:")
+
+
+def _message(event: Mapping[str, Any]) -> None:
+    long = len(event["message"]) > _LONG
+    with st.container(height=260 if long else "content", border=False):
+        st.code(event["message"] or "(no message)", language=None, wrap_lines=True)
+    if against := value_against_threshold(event["metrics"], event["metadata"]):
+        st.markdown(plain(against))
+
+
+def _facts(found: EventDetail) -> None:
+    event, where = found.event, data.local_zone()
+    state = event["prefect_state_name"]
+    facts = {
+        "Event": event["id"],
+        "Opened": moment(event["timestamp"], where),
+        "Last seen": moment(event["last_seen"], where),
+        "Occurrences": event["occurrences"],
+        "Resolved": moment(event["resolved_at"], where) or "not yet",
+        "Acknowledged": _acknowledged(event),
+        "Comment": plain(event["comment"] or "", 2_000),
+        "Category": plain(event["category"]),
+        "Rule": plain((found.rule or {}).get("description") or "", 2_000),
+        "Runbook": plain(event["runbook"] or ""),
+        "Prefect state": plain(f"{state} ({event['prefect_state']})") if state else "no run",
+        "Run started": moment(event["started_at"], where),
+        "Run ended": moment(event["completed_at"], where),
+        "Retries": event["retry_count"],
+    }
+    body = "\n".join(f"| {name} | {value} |" for name, value in facts.items() if value != "")
+    st.markdown(f"| | |\n|:--|:--|\n{body}")
+
+
+def _acknowledged(event: Mapping[str, Any]) -> str:
+    if not event["is_acknowledged"]:
+        return "not yet"
+    return (
+        f"{plain(event['acknowledged_by'])}, {moment(event['acknowledged_at'], data.local_zone())}"
+    )
+
+
+def _chart(found: EventDetail) -> None:
+    dark = bool(st.context.theme.type == "dark")
+    figure = figures.readings(
+        found.evaluations, found.earlier, found.event["first_seen"], dark=dark
+    )
+    if figure is None:
+        return
+    values, spec = figure
+    st.markdown("##### Value against threshold")
+    st.vega_lite_chart({**spec, "data": {"values": values}}, key="readings")
+
+
+def _lifecycle(found: EventDetail) -> None:
+    st.markdown("##### What was decided, and why")
+    _list(
+        pd.DataFrame(
+            [
+                (
+                    row["at"],
+                    row["decision"],
+                    rows.one_line(row["decision_reason"]),
+                    rows.one_line(row["message"]),
+                    row["prefect_state_name"],
+                    data.settings().flow_run_url(row["prefect_flow_run_id"]),
+                )
+                for row in found.evaluations
+            ],
+            columns=["Time", "Decision", "Reason", "Message", "State", "Run"],
+        )
+    )
+
+
+def _notifications(found: EventDetail) -> None:
+    st.markdown("##### Who was told")
+    if not found.notifications:
+        st.caption("Nobody: this rule has no channel for this importance (docs/notifications.md).")
+        return
+    _list(
+        pd.DataFrame(
+            [
+                (
+                    row["sent_at"] or row["created_at"],
+                    row["channel"],
+                    row["reason"],
+                    row["status"],
+                    row["attempts"],
+                    rows.one_line(row["last_error"] or ""),
+                )
+                for row in found.notifications
+            ],
+            columns=["Time", "Channel", "Reason", "Status", "Attempts", "Error"],
+        )
+    )
+
+
+def _audit(found: EventDetail) -> None:
+    if not found.audit:
+        return
+    st.markdown("##### Who did what")
+    _list(
+        pd.DataFrame(
+            [
+                (
+                    row["at"],
+                    row["actor"],
+                    row["action"],
+                    rows.one_line(str(row["detail"].get("comment", ""))),
+                )
+                for row in found.audit
+            ],
+            columns=["Time", "Who", "What", "Comment"],
+        )
+    )
+
+
+def _list(frame: pd.DataFrame) -> None:
+    st.dataframe(
+        frame,
+        hide_index=True,
+        row_height=28,
+        height=min(28 * len(frame) + 40, 320),
+        column_config={
+            "Time": st.column_config.DatetimeColumn(
+                format="MM-DD HH:mm:ss", timezone=st.context.timezone or "UTC", width=112
+            ),
+            "Run": st.column_config.LinkColumn(display_text="Prefect", width=64),
+        },
+    )

@@ -1,0 +1,180 @@
+"""What is shown: from the address bar's parameters to an EventFilter. Pure.
+
+Widgets carry these names and values unchanged (no pretty labels): Streamlit finds a bound
+parameter by its label, and one it can't find would be dropped and everything shown.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta, tzinfo
+
+from sentinel_core.alert import Importance
+from sentinel_core.judge import Kind
+from sentinel_core.run import StateType
+from sentinel_core.store.events import EventFilter, Facets, Sort, Status
+from viewer.wording import plain
+
+VIEWS = ("live", "all")
+QUICK = ("critical", "market", "system")
+RANGES = {
+    "1h": timedelta(hours=1),
+    "4h": timedelta(hours=4),
+    "24h": timedelta(days=1),
+    "7d": timedelta(days=7),
+    "30d": timedelta(days=30),
+    "any": None,
+}
+SIZES = ("20", "50", "100")
+SORTS = tuple(f"{sort.value} {arrow}" for sort in Sort for arrow in ("↓", "↑"))
+IMPORTANCES = tuple(item.value for item in reversed(Importance))
+KINDS = tuple(item.value for item in Kind)
+STATUSES = tuple(item.value for item in Status)
+STATES = tuple(item.value for item in StateType)
+CATEGORIES = ("General", "Market", "System", "Security")
+
+DEFAULT_RANGE = "24h"
+_MOST_BARS = 200
+_NOTHING = frozenset({"(no such value)"})  # an empty set would mean: any
+_QUICK_IMPORTANCE = {"critical": frozenset({"critical", "high"})}
+_QUICK_CATEGORY = {"market": frozenset({"Market"}), "system": frozenset({"System"})}
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What the person at the screen chose. Times in their own zone, aware."""
+
+    view: str = "live"
+    quick: str | None = None
+    importance: tuple[str, ...] = ()
+    category: tuple[str, ...] = ()
+    status: tuple[str, ...] = ()
+    kind: tuple[str, ...] = ()
+    state: tuple[str, ...] = ()
+    rule: tuple[str, ...] = ()
+    ticker: str = ""
+    range: str = DEFAULT_RANGE
+    since: datetime | None = None
+    until: datetime | None = None
+    q: str = ""
+    sort: str = SORTS[0]
+    size: str = SIZES[1]
+
+    @property
+    def live(self) -> bool:
+        """Only what still asks for attention?"""
+        return self.view == "live"
+
+
+def sorting(choice: Choice) -> tuple[Sort, bool]:
+    """The column, and whether the greatest comes first."""
+    name, _, arrow = choice.sort.rpartition(" ")
+    return Sort(name), arrow == "↓"
+
+
+def to_filter(choice: Choice, now: datetime) -> EventFilter:
+    """The same choice as the store understands it."""
+    since, until = window(choice, now)
+    return EventFilter(
+        importance=_both(choice.importance, _QUICK_IMPORTANCE.get(choice.quick or "")),
+        category=_both(choice.category, _QUICK_CATEGORY.get(choice.quick or "")),
+        kind=frozenset(choice.kind),
+        status=frozenset(Status(status) for status in choice.status),
+        state=frozenset(choice.state),
+        rules=frozenset(choice.rule),
+        ticker=choice.ticker.strip(),
+        since=since,
+        until=until,
+        text=choice.q.strip()[:200],
+        live=choice.live,
+    )
+
+
+def _both(chosen: Sequence[str], quick: frozenset[str] | None) -> frozenset[str]:
+    if quick is None:
+        return frozenset(chosen)
+    return (frozenset(chosen) & quick or _NOTHING) if chosen else quick
+
+
+def window(choice: Choice, now: datetime) -> tuple[datetime | None, datetime | None]:
+    """From when to when. What is live has no age limit: critical stays until acknowledged."""
+    if choice.since or choice.until:
+        return choice.since, choice.until
+    if choice.live:
+        return None, None
+    length = RANGES.get(choice.range, RANGES[DEFAULT_RANGE])
+    return (now - length if length else None), None
+
+
+def bars(choice: Choice, now: datetime) -> tuple[datetime, datetime, timedelta]:
+    """Start, end and width of the histogram's bars: hours, fewer and wider beyond a week."""
+    since, until = window(choice, now)
+    end = until or now
+    start = since or end - (timedelta(days=30) if choice.range == "any" else timedelta(days=1))
+    start = min(start, end - timedelta(minutes=1))
+    length = end - start
+    step = timedelta(minutes=5) if length <= timedelta(hours=4) else timedelta(hours=1)
+    while length / step > _MOST_BARS:
+        step *= 4 if step >= timedelta(hours=1) else 12
+    return start, end, step
+
+
+def shown_window(choice: Choice, now: datetime, where: tzinfo) -> str:
+    """The time window in words, so that nobody takes "nothing here" for "nothing ever"."""
+    since, until = window(choice, now)
+    if choice.since or choice.until:
+        first = f"{since.astimezone(where):%Y-%m-%d %H:%M}" if since else "the beginning"
+        last = f"{until.astimezone(where):%Y-%m-%d %H:%M}" if until else "now"
+        return f"{first} to {last}"
+    if choice.live:
+        return "unacknowledged and still due, of any age"
+    return "of any age" if choice.range == "any" else f"of the last {choice.range}"
+
+
+def problems(params: Mapping[str, Sequence[str]], known: Facets) -> list[str]:
+    """What in the address bar was not understood, a sentence each (markdown, escaped)."""
+    offered: dict[str, Sequence[str]] = {
+        "view": VIEWS,
+        "quick": QUICK,
+        "importance": IMPORTANCES,
+        "category": categories(known),
+        "status": STATUSES,
+        "kind": KINDS,
+        "state": STATES,
+        "rule": known.rules,
+        "range": tuple(RANGES),
+        "sort": SORTS,
+        "size": SIZES,
+    }
+    found: list[str] = []
+    for name, given in params.items():
+        if name in ("since", "until"):
+            found += [_not_understood(name, value, "a date and time") for value in _no_times(given)]
+        elif name in offered:
+            unknown = [value for value in given if value not in offered[name]]
+            expected = "one of " + ", ".join(offered[name][:12]) if offered[name] else "nothing yet"
+            found += [_not_understood(name, value, expected) for value in unknown[:3]]
+        elif name not in ("ticker", "q", "event") and not name.startswith("embed"):
+            found.append(f"There is no filter called “{plain(name, 60)}”; it is ignored.")
+    return found[:10]
+
+
+def _not_understood(name: str, value: str, expected: str) -> str:
+    return (
+        f"Filter {name}: “{plain(value, 60)}” is not understood and left out; "
+        f"expected {plain(expected)}."
+    )
+
+
+def _no_times(given: Sequence[str]) -> list[str]:
+    wrong = []
+    for value in given:
+        try:
+            datetime.fromisoformat(value)
+        except ValueError:
+            wrong.append(value)
+    return wrong
+
+
+def categories(known: Facets) -> tuple[str, ...]:
+    """The usual categories and those that rules use besides."""
+    return (*CATEGORIES, *(name for name in known.categories if name not in CATEGORIES))

@@ -1,0 +1,177 @@
+"""Table rows, dialog rows and CSV from the store's rows. Pure."""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from sentinel_core.alert import clean_text
+from sentinel_core.message import shorten
+from sentinel_core.settings import Settings
+from sentinel_core.store.events import EXPORT_LIMIT, Acknowledged
+from viewer.wording import plain, plural
+
+Row = Mapping[str, Any]
+
+BADGES = {"critical": "#d1242f", "high": "#bc4c00", "medium": "#9a6700", "low": "#57606a"}
+"""White text on each has a contrast of at least 4.5."""
+STATE_TYPES = {"FAILED": "#d1242f", "CRASHED": "#bc4c00", "CANCELLED": "#9a6700"}
+_OTHER_STATE = "#57606a"  # a run that ended well is no news: its badge stays grey
+_SHADE = {"critical": "rgba(209,36,47,{})", "high": "rgba(212,136,6,{})"}
+
+COLUMNS = (
+    "Time",
+    "Importance",
+    "Rule",
+    "Ticker",
+    "Message",
+    "State",
+    "Status",
+    "Occurrences",
+    "Run",
+    "id",
+)
+
+
+def status_of(row: Row) -> list[str]:
+    """open; acknowledged; resolved; or resolved and acknowledged."""
+    status = ["resolved"] if row["resolved_at"] else []
+    if row["is_acknowledged"]:
+        status.append("acknowledged")
+    return status or ["open"]
+
+
+def one_line(text: str, limit: int = 400) -> str:
+    """A message in one table cell."""
+    return shorten(" ".join(clean_text(text).split()), limit)
+
+
+def state_badges(rows: Sequence[Row]) -> dict[str, str]:
+    """The state names in these rows with the colour of their Prefect state type."""
+    found: dict[str, str] = {}
+    for row in rows:
+        if name := row["prefect_state_name"]:
+            found[name] = STATE_TYPES.get(row["prefect_state"] or "", _OTHER_STATE)
+    return found
+
+
+def table(rows: Sequence[Row], settings: Settings) -> pd.DataFrame:
+    """The blotter's rows in the order given; row n is `rows[n]`."""
+    data = [
+        (
+            row["timestamp"],
+            [row["importance"]],
+            row["rule_name"],
+            row["ticker"],
+            _with_kind(row),
+            [row["prefect_state_name"]] if row["prefect_state_name"] else [],
+            ", ".join(status_of(row)),
+            row["occurrences"],
+            run_url(row, settings),
+            f"?event={row['id']}",
+        )
+        for row in rows
+    ]
+    return pd.DataFrame(data, columns=list(COLUMNS))
+
+
+def _with_kind(row: Row) -> str:
+    return one_line(row["message"]) or "(no message)"
+
+
+def run_url(row: Row, settings: Settings) -> str | None:
+    """The flow run in the Prefect UI; None where no run is behind the event."""
+    run = row["prefect_flow_run_id"]
+    return settings.flow_run_url(run) if run else None
+
+
+def shades(rows: Sequence[Row], dark: bool) -> list[str]:
+    """The background of each row: red and amber for critical and high nobody has taken yet."""
+    strength = {"critical": 0.32, "high": 0.16} if dark else {"critical": 0.14, "high": 0.10}
+    return [
+        f"background-color: {_SHADE[row['importance']].format(strength[row['importance']])}"
+        if row["importance"] in _SHADE and not row["is_acknowledged"]
+        else ""
+        for row in rows
+    ]
+
+
+def chosen(rows: Sequence[Row]) -> pd.DataFrame:
+    """The events an acknowledgement is about, for the person about to make it."""
+    return pd.DataFrame(
+        [
+            (
+                row["id"],
+                row["timestamp"],
+                row["importance"],
+                row["rule_name"],
+                row["ticker"],
+                one_line(row["message"]),
+            )
+            for row in rows
+        ],
+        columns=["id", "Time", "Importance", "Rule", "Ticker", "Message"],
+    )
+
+
+def told(result: Acknowledged) -> str:
+    """What an acknowledgement did, in a sentence (markdown, escaped)."""
+    parts = [f"Acknowledged {plural(len(result.done), 'event')}."]
+    if result.handled:
+        names = sorted({row.by or "somebody" for row in result.handled})
+        shown = plain(", ".join(names), 120)
+        have = "has" if len(result.handled) == 1 else "have"
+        parts.append(
+            f"{plural(len(result.handled), 'event')} {have} already been acknowledged by {shown}."
+        )
+    if result.missing:
+        parts.append(f"{plural(len(result.missing), 'event')} no longer in the store.")
+    return " ".join(parts)
+
+
+# -- CSV -----------------------------------------------------------------------------------
+
+_CSV = (
+    "id",
+    "timestamp",
+    "importance",
+    "category",
+    "kind",
+    "rule_name",
+    "ticker",
+    "message",
+    "prefect_state",
+    "prefect_state_name",
+    "status",
+    "occurrences",
+    "first_seen",
+    "last_seen",
+    "resolved_at",
+    "acknowledged_at",
+    "acknowledged_by",
+    "comment",
+    "flow_run_url",
+)
+
+
+def csv_cell(value: object) -> str:
+    """A cell no spreadsheet takes for a formula. Times as ISO 8601, in UTC."""
+    if value is None:
+        return ""
+    text = value.isoformat() if hasattr(value, "isoformat") else clean_text(str(value))
+    return f"'{text}" if text.lstrip()[:1] in ("=", "+", "-", "@") or text[:1] == "\t" else text
+
+
+def csv_text(rows: Sequence[Row], *, cut: bool, settings: Settings) -> bytes:
+    """The events as CSV; says in a last line when there were more than fit."""
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(_CSV)
+    for row in rows:
+        more = {"status": " ".join(status_of(row)), "flow_run_url": run_url(row, settings)}
+        writer.writerow([csv_cell({**row, **more}[name]) for name in _CSV])
+    if cut:
+        writer.writerow([f"Cut at {EXPORT_LIMIT:,} events: there are more. Narrow the filters."])
+    return out.getvalue().encode("utf-8-sig")  # with the mark that tells Excel it is UTF-8

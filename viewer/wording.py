@@ -1,0 +1,52 @@
+"""Text for people: escaped where a page would take it for markup, times in their own zone. Pure."""
+
+import re
+from datetime import UTC, datetime, tzinfo
+from zoneinfo import ZoneInfo
+
+from sentinel_core.alert import clean_text
+from sentinel_core.message import shorten
+
+_MARKUP = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$&^=\"'])")
+
+
+def plain(text: object, limit: int = 400) -> str:
+    """Text from outside on one line of markdown, as text and nothing else."""
+    flat = shorten(" ".join(clean_text(str(text)).split()), limit)
+    escaped = _MARKUP.sub(r"\\\1", flat)
+    # Icons and colours are `:name:` and `:red[…]`, found after escapes are gone
+    return escaped.replace(":", ":\N{WORD JOINER}")
+
+
+def zone(name: str | None) -> tzinfo:
+    """The browser's time zone by name; UTC when it names none we know."""
+    try:
+        return ZoneInfo(name) if name else UTC
+    except (KeyError, ValueError, OSError):
+        return UTC
+
+
+def clock(at: datetime | None, where: tzinfo) -> str:
+    """`16:31:05`"""
+    return f"{at.astimezone(where):%H:%M:%S}" if at else ""
+
+
+def moment(at: datetime | None, where: tzinfo) -> str:
+    """`2026-11-20 16:31:05`"""
+    return f"{at.astimezone(where):%Y-%m-%d %H:%M:%S}" if at else ""
+
+
+def number(count: int, cap: int) -> str:
+    """`1,234`, or `10,000+` for a count that stopped at its cap."""
+    return f"{cap:,}+" if count > cap else f"{count:,}"
+
+
+def plural(count: int, one: str, many: str | None = None) -> str:
+    """`1 event`, `2 events`."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def listed(names: list[str] | tuple[str, ...], most: int = 3) -> str:
+    """The first few names, escaped, and how many there are besides."""
+    shown = ", ".join(plain(name, 60) for name in names[:most])
+    return f"{shown} and {len(names) - most} more" if len(names) > most else shown
