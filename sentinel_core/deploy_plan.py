@@ -197,15 +197,22 @@ def _field_changes(wanted: Wanted, deployed: Deployed) -> Iterator[Change]:
 
 
 def _differences(path: str, before: Any, after: Any) -> Iterator[tuple[str, Any, Any]]:
-    if before == after and type(before) is type(after):
-        return
-    if _is_number(before) and _is_number(after) and before == after:
-        return  # 90 and 90.0 are one value to JSON
     if isinstance(before, dict) and isinstance(after, dict):
         for key in dict.fromkeys([*before, *after]):
             yield from _differences(f"{path}.{key}", before.get(key), after.get(key))
-    else:
+    elif not _same(before, after):
         yield path, before, after
+
+
+def _same(before: Any, after: Any) -> bool:
+    """Equal as JSON: 90 and 90.0 are one value, 1 and true are two."""
+    if _is_number(before) and _is_number(after):
+        return bool(before == after)
+    if isinstance(before, list) and isinstance(after, list):
+        return len(before) == len(after) and all(map(_same, before, after))
+    if isinstance(before, dict) and isinstance(after, dict):
+        return before.keys() == after.keys() and all(_same(before[k], after[k]) for k in before)
+    return type(before) is type(after) and bool(before == after)
 
 
 def _is_number(value: Any) -> bool:

@@ -107,12 +107,19 @@ class _Flows:
 
     def __init__(self) -> None:
         self.loaded: dict[str, Flow[..., Any] | str] = {}
+        self.schemas: dict[str, dict[str, Any]] = {}
 
     def get(self, entrypoint: str) -> Flow[..., Any] | str:
         if entrypoint not in self.loaded:
             with stdout_to_stderr():
                 self.loaded[entrypoint] = _load(entrypoint)
         return self.loaded[entrypoint]
+
+    def schema(self, entrypoint: str, flow: Flow[..., Any]) -> dict[str, Any]:
+        """The form of the flow's parameters, as Prefect stores it."""
+        if entrypoint not in self.schemas:
+            self.schemas[entrypoint] = parameter_schema(flow).model_dump()
+        return self.schemas[entrypoint]
 
 
 def _load(entrypoint: str) -> Flow[..., Any] | str:
@@ -156,7 +163,7 @@ def _check_flow(file: RuleFile, entry: Entry, flows: _Flows) -> Declared | None:
     if isinstance(flow, str):
         file.complain(entry, ("entrypoint",), flow)
         return None
-    schema = parameter_schema(flow).model_dump()
+    schema = flows.schema(entrypoint, flow)
     declared = Declared(entry, flow, schema)
     if declared.is_rule:
         _check_has_schedule(file, entry)

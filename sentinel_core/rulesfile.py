@@ -221,8 +221,8 @@ def _refuse_depth(path: Path, text: str) -> None:
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
         if depth > DEEPEST:
-            line = event.start_mark.line + 1
-            raise RuleFileError(f"{path}:{line}: nested deeper than {DEEPEST} levels")
+            place = f"{path}:{event.start_mark.line + 1}" if event.start_mark else str(path)
+            raise RuleFileError(f"{place}: nested deeper than {DEEPEST} levels")
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from functools import cache
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -207,8 +208,12 @@ def _check_tags(file: RuleFile, entry: Entry) -> None:
 
 def _check_as_prefect_does(file: RuleFile, entry: Entry) -> None:
     """A net below the checks above: one form Prefect refuses makes it skip the whole file."""
+    raw = entry.raw
+    if raw.get("schedules") == entry.config.get("schedules"):
+        # Judged already; Prefect's model reads the whole time zone database for each schedule.
+        raw = {key: value for key, value in raw.items() if key != "schedules"}
     try:
-        _models().DeploymentConfig.model_validate(entry.raw)
+        _models().DeploymentConfig.model_validate(raw)
     except ValidationError as error:
         for item in error.errors():
             path = tuple(part for part in item["loc"] if not str(part).startswith("function-"))
@@ -306,11 +311,16 @@ def wrong_cron(cron: object) -> str | None:
     return None
 
 
-def wrong_timezone(timezone: object) -> str | None:
-    """What is wrong with a time zone; None when it is one of the IANA database."""
+@cache
+def _zones() -> frozenset[str]:
     from zoneinfo import available_timezones
 
-    zones = available_timezones()
+    return frozenset(available_timezones())  # walks the whole database of zones
+
+
+def wrong_timezone(timezone: object) -> str | None:
+    """What is wrong with a time zone; None when it is one of the IANA database."""
+    zones = _zones()
     if isinstance(timezone, str) and timezone in zones:
         return None
     hint = did_you_mean(timezone, sorted(zones), cutoff=0.7)

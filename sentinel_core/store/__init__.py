@@ -3,6 +3,8 @@
 engine.py     opening a database and the two kinds of transaction
 rules.py      rule deployments as last seen, and how far reconcile has come
 recording.py  one run, recorded once, in one transaction
+known.py      what that transaction reads first
+rows.py       what it writes, as rows (pure)
 events.py     what people read and acknowledge
 outbox.py     messages owed to channels
 """

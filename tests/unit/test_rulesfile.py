@@ -119,7 +119,7 @@ deployments:
         ({"description": "{{ $NOT_SET_ANYWHERE }}"}, "variable NOT_SET_ANYWHERE is not set"),
         (
             {"name": "{{ prefect.variables.x }}"},
-            "name: expected text or {{ $VARIABLES }}, got {{ p",
+            "name: expected text or {{ $VARIABLES }}, got",
         ),
         ({"version": float("nan")}, "expected a finite number, got nan"),
     ],

@@ -36,7 +36,14 @@ def read_table(content: bytes, text: Sequence[str], numbers: Sequence[str]) -> "
         return _csv(content, text, numbers)
     except SourceError:
         raise
-    except (ValueError, OSError, TypeError, AttributeError, RecursionError) as error:
+    except (
+        ValueError,
+        OSError,
+        TypeError,
+        AttributeError,
+        RecursionError,
+        csv.Error,
+    ) as error:
         # ValueError covers what pandas, pyarrow, json and the text codec raise for broken input.
         what = " ".join(str(error).split())[:300]
         raise SourceError(f"is not a CSV, Parquet or JSON table: {what}") from error

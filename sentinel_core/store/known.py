@@ -1,0 +1,139 @@
+"""What the store knows already: of a run, of its series, and of the evaluations around it."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Connection, Table, func, select
+
+from sentinel_core.alert import Importance
+from sentinel_core.judge import Kind, Observation
+from sentinel_core.models import AlertEvent, AlertSeries
+from sentinel_core.policy import Neighbour, Series, Status
+from sentinel_core.run import RunFacts, StateType
+from sentinel_core.store.rows import retries_of
+from sentinel_core.store.rules import EVALUATION
+
+EVENT: Table = AlertEvent.__table__  # type: ignore[attr-defined]
+SERIES: Table = AlertSeries.__table__  # type: ignore[attr-defined]
+
+_CHUNK = 500  # values in one IN list: SQLite takes 32,766 parameters, the planner prefers fewer
+
+_Told = tuple[int, datetime]  # which attempt, and when the state it was told in began
+
+
+class Known:
+    """What one transaction reads before anything is decided."""
+
+    def __init__(self, connection: Connection, rule_id: int, run: RunFacts | None) -> None:
+        self.connection = connection
+        self.rule_id = rule_id
+        self.run = run
+
+    def not_yet_recorded(self, observations: Sequence[Observation]) -> list[Observation]:
+        """What of this is new of this run."""
+        if self.run is None:
+            return list(observations)
+        c = EVALUATION.c
+        rows = self.connection.execute(
+            select(c.kind, c.retry_count, func.max(c.completed_at))
+            .where(c.prefect_flow_run_id == self.run.id)
+            .group_by(c.kind, c.retry_count)
+        )
+        told = sorted((retries, ended, kind) for kind, retries, ended in rows)
+        measured = next((t[:2] for t in reversed(told) if t[2] != Kind.FAILURE), None)
+        failed = next((t[:2] for t in reversed(told) if t[2] == Kind.FAILURE), None)
+        return [seen for seen in observations if self._is_news(seen, measured, failed)]
+
+    def _is_news(self, seen: Observation, measured: _Told | None, failed: _Told | None) -> bool:
+        """Is this new of this run? An attempt measures once and fails once; its last state wins."""
+        assert self.run is not None
+        attempt = retries_of(self.run)
+        now = (attempt, self.run.state_at)
+        if not (seen.kind is Kind.FAILURE and seen.breached):
+            if measured is not None and measured[0] >= attempt:
+                return False
+            return seen.evaluated or failed is None or failed <= now
+        if failed is not None and failed[0] >= attempt:
+            return False
+        # "What it measured is gone" is no news of a run whose measurement is on record.
+        return (
+            measured is None
+            or measured[0] < attempt
+            or (measured < now and self.run.state_type is not StateType.COMPLETED)
+        )
+
+    def is_late(self, seen: Observation, previous: Series | None) -> bool:
+        """Is something newer known? Of a failure, any later run that did check is."""
+        if previous is not None and seen.at < previous.last_at:
+            return True
+        if seen.kind is not Kind.FAILURE or not seen.breached or self.run is None:
+            return False
+        c = EVALUATION.c
+        checked_since = select(c.id).where(
+            c.rule_id == self.rule_id,
+            c.at >= seen.at,
+            c.kind == Kind.ALERT.value,
+            c.prefect_flow_run_id != self.run.id,
+        )
+        return self.connection.execute(checked_since.limit(1)).first() is not None
+
+    def series(self, observations: Sequence[Observation]) -> dict[tuple[str, str], Series]:
+        """The state of the series these are about, by kind and ticker."""
+        tickers = sorted({seen.ticker for seen in observations})
+        found: dict[tuple[str, str], Series] = {}
+        for start in range(0, len(tickers), _CHUNK):
+            statement = select(
+                SERIES.c.kind,
+                SERIES.c.ticker,
+                SERIES.c.status,
+                SERIES.c.last_at,
+                SERIES.c.event_id,
+                SERIES.c.event_importance,
+            ).where(
+                SERIES.c.rule_id == self.rule_id,
+                SERIES.c.ticker.in_(tickers[start : start + _CHUNK]),
+            )
+            for kind, ticker, status, last_at, event_id, importance in self.connection.execute(
+                statement
+            ):
+                found[kind, ticker] = Series(
+                    Status(status),
+                    last_at,
+                    event_id,
+                    Importance(importance) if importance else None,
+                )
+        return found
+
+    def neighbour(self, seen: Observation, *, newer: bool) -> Neighbour | None:
+        """The evaluation next to `seen` in time; for a failure, any run that did check is an ok."""
+        c = EVALUATION.c
+        side = c.at > seen.at if newer else c.at <= seen.at
+        order = (c.at.asc(), c.id.asc()) if newer else (c.at.desc(), c.id.desc())
+        statement = (
+            select(c.kind, c.triggered, c.event_id, EVENT.c.importance)
+            .join(EVENT, EVENT.c.id == c.event_id, isouter=True)
+            .where(c.rule_id == self.rule_id, side)
+        )
+        if seen.kind is not Kind.FAILURE:
+            statement = statement.where(c.kind == seen.kind, c.ticker == seen.ticker)
+        row = self.connection.execute(statement.order_by(*order).limit(1)).first()
+        if row is None:
+            return None
+        return Neighbour(
+            bool(row.triggered) and row.kind == seen.kind,
+            row.event_id,
+            Importance(row.importance) if row.importance else None,
+        )
+
+
+def recorded_runs(connection: Connection, run_ids: Sequence[UUID]) -> dict[UUID, set[str]]:
+    """Of these runs, those with a record, and the Prefect state types they were recorded in."""
+    found: dict[UUID, set[str]] = {}
+    for start in range(0, len(run_ids), _CHUNK):
+        statement = select(EVALUATION.c.prefect_flow_run_id, EVALUATION.c.prefect_state).where(
+            EVALUATION.c.prefect_flow_run_id.in_(run_ids[start : start + _CHUNK])
+        )
+        for run_id, state in connection.execute(statement):
+            found.setdefault(run_id, set()).add(state)
+    return found
