@@ -307,7 +307,7 @@ def _healthy(api_url: str) -> bool:
 
 
 def _pools_named_in(file: Path) -> list[str]:
-    from sentinel_core.rulesfile import work_pools
+    from sentinel_core.rulefile.source import work_pools
 
     return work_pools(file)
 

@@ -8,7 +8,7 @@ from cyclopts import App, Parameter
 from sentinel_core.errors import RuleFileError
 
 if TYPE_CHECKING:
-    from sentinel_core.rulescheck import Report
+    from sentinel_core.rulefile.check import Report
 
 app = App(name="rules", help="The rules: check, deploy, list and test them.")
 
@@ -32,7 +32,7 @@ def check(file: Path = DEFAULT_FILE, *, as_json: Json = False) -> int:
     as_json
         Print one JSON object instead of text.
     """
-    from sentinel_core.rulescheck import check as run_check
+    from sentinel_core.rulefile.check import check as run_check
 
     report = run_check(file)
     if as_json:
@@ -144,7 +144,7 @@ def test(
 
 def checked(file: Path, *, only: str | None = None, ask_prefect: bool = True) -> "Report":
     """The report of a file without errors. Raises RuleFileError after printing the errors."""
-    from sentinel_core.rulescheck import check as run_check
+    from sentinel_core.rulefile.check import check as run_check
 
     report = run_check(file, only=only, ask_prefect=ask_prefect)
     print_problems(report)

@@ -7,12 +7,12 @@ from prefect.client.orchestration import SyncPrefectClient
 
 from sentinel_core.alert import clean_text
 from sentinel_core.cli.store import opened, settings
-from sentinel_core.deploy import apply, make_plan, prune
-from sentinel_core.deploy_plan import Action, Deployed, Plan, Step
+from sentinel_core.deploying.apply import apply, make_plan, prune
+from sentinel_core.deploying.plan import Action, Deployed, Plan, Step
 from sentinel_core.errors import SchemaBehindError, SetupError, StoreUnavailableError
 from sentinel_core.prefect_api import all_deployments, prefect_api
 from sentinel_core.prefect_runs import is_rule, rule_facts
-from sentinel_core.rulescheck import Report
+from sentinel_core.rulefile.check import Report
 
 
 def run(report: Report, *, prune: bool, dry_run: bool, yes: bool) -> int:

@@ -21,7 +21,7 @@ from rich.text import Text
 
 from sentinel_core.alert import clean_text
 from sentinel_core.cli.store import exists, opened, settings
-from sentinel_core.deploy_facts import schedule_words
+from sentinel_core.deploying.facts import schedule_words
 from sentinel_core.errors import SentinelError
 from sentinel_core.prefect_api import all_deployments, prefect_api
 from sentinel_core.prefect_runs import is_rule, rule_facts

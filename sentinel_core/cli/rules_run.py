@@ -8,7 +8,7 @@ from prefect.states import Scheduled
 from sentinel_core.errors import RuleFileError
 from sentinel_core.prefect_api import all_deployments, prefect_api
 from sentinel_core.prefect_runs import is_rule
-from sentinel_core.rulesfile import read
+from sentinel_core.rulefile.source import read
 
 SPREAD = timedelta(seconds=3)  # many at once make Prefect's own SQLite say "database is locked"
 

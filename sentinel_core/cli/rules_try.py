@@ -18,9 +18,9 @@ from sentinel_core.cli.rules import checked
 from sentinel_core.cli.store import exists, opened, settings
 from sentinel_core.errors import RuleFileError, SentinelError
 from sentinel_core.rule_flow import history_of
-from sentinel_core.ruleparameters import parameter_types
-from sentinel_core.rulescheck import Declared, last_line
-from sentinel_core.rulesfile import did_you_mean, read
+from sentinel_core.rulefile.check import Declared, last_line
+from sentinel_core.rulefile.parameters import parameter_types
+from sentinel_core.rulefile.source import did_you_mean, read
 from sentinel_core.trigger import History, NoHistory, Trigger
 
 

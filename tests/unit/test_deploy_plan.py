@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
-from sentinel_core.deploy_plan import Action, Deployed, Schedule, Step, Wanted, plan
+from sentinel_core.deploying.plan import Action, Deployed, Schedule, Step, Wanted, plan
 
 HERE = [{"set_working_directory": {"directory": "/project"}}]
 ELSEWHERE = [{"set_working_directory": {"directory": "/other"}}]

@@ -10,9 +10,9 @@ import yaml
 
 from sentinel_core.cli import main
 from sentinel_core.errors import RuleFileError
-from sentinel_core.rulescheck import check
-from sentinel_core.rulesfile import Problem, read, work_pools
-from sentinel_core.rulesform import wrong_cron, wrong_timezone
+from sentinel_core.rulefile.check import check
+from sentinel_core.rulefile.form import wrong_cron, wrong_timezone
+from sentinel_core.rulefile.source import Problem, read, work_pools
 from sentinel_core.schedule_words import cron_words, interval_words
 
 DISK = "flows/system.py:disk_usage"

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from sentinel_core.alert import clean_text
-from sentinel_core.rulesfile import (
+from sentinel_core.rulefile.source import (
     DEFINITIONS,
     PLACEHOLDER,
     Entry,

@@ -17,11 +17,11 @@ from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule, RRu
 from prefect.utilities.templating import apply_values
 from pydantic import TypeAdapter
 
-from sentinel_core.deploy_plan import Deployed, Plan, Schedule, Wanted, plan
+from sentinel_core.deploying.plan import Deployed, Plan, Schedule, Wanted, plan
 from sentinel_core.prefect_api import all_deployments
 from sentinel_core.prefect_runs import is_rule
-from sentinel_core.rulescheck import Declared
-from sentinel_core.rulesfile import PLACEHOLDER, RuleFile
+from sentinel_core.rulefile.check import Declared
+from sentinel_core.rulefile.source import PLACEHOLDER, RuleFile
 from sentinel_core.schedule_words import cron_words, interval_words
 
 

@@ -25,8 +25,14 @@ from sentinel_core.prefect_api import (
     wrong_channel,
 )
 from sentinel_core.prefect_runs import trigger_of
-from sentinel_core.ruleparameters import check_parameters, dig, given_parameters, stdout_to_stderr
-from sentinel_core.rulesfile import (
+from sentinel_core.rulefile.form import check_form
+from sentinel_core.rulefile.parameters import (
+    check_parameters,
+    dig,
+    given_parameters,
+    stdout_to_stderr,
+)
+from sentinel_core.rulefile.source import (
     Entry,
     Problem,
     RuleFile,
@@ -36,7 +42,6 @@ from sentinel_core.rulesfile import (
     read,
     shorten,
 )
-from sentinel_core.rulesform import check_form
 
 IMPORTANCES = ("critical", "high", "medium", "low")
 

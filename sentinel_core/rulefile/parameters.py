@@ -16,7 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from sentinel_core.alert import clean_text
-from sentinel_core.rulesfile import Entry, RuleFile, Where, did_you_mean, shorten
+from sentinel_core.rulefile.source import Entry, RuleFile, Where, did_you_mean, shorten
 
 
 @contextlib.contextmanager

@@ -1,7 +1,7 @@
 """Reading a rule file (prefect.yaml): from bytes to deployments, each value with its line.
 
 Only a file that can't be read at all raises; every other complaint is a `Problem`, so that all of
-them can be told at once. rulesform.py judges the form, rulescheck.py what needs the flows.
+them can be told at once. form.py judges the form, check.py what needs the flows.
 """
 
 import difflib

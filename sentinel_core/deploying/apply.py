@@ -1,6 +1,6 @@
 """Deploying a rule file through `prefect deploy`, all of it or none of it.
 
-The plan (deploy_plan.py) says what changes; here it is carried out. Pauses made in Prefect's UI are
+The plan (plan.py) says what changes; here it is carried out. Pauses made in Prefect's UI are
 written into the copy of the file that Prefect is given, so that there is no moment in which a
 paused rule could run.
 """
@@ -27,10 +27,10 @@ from prefect.client.schemas.objects import DeploymentSchedule
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.exceptions import ObjectNotFound
 
-from sentinel_core.deploy_facts import make_plan
-from sentinel_core.deploy_plan import Action, Deployed, Plan, Step
+from sentinel_core.deploying.facts import make_plan
+from sentinel_core.deploying.plan import Action, Deployed, Plan, Step
 from sentinel_core.errors import SentinelError
-from sentinel_core.rulesfile import RuleFile, shorten
+from sentinel_core.rulefile.source import RuleFile, shorten
 
 _DONE = re.compile(r"Deployment '(?P<name>.+)' successfully created with id")
 _PATIENCE_SECONDS = 600.0
