@@ -79,7 +79,9 @@ def histogram(
 
 
 def _format(span: timedelta) -> str:
-    """Hours on the axis within a day or so, days beyond."""
+    """Hours on the axis within a day or so, days beyond; seconds within minutes."""
+    if span <= timedelta(minutes=10):
+        return "%H:%M:%S"
     return "%H:%M" if span <= timedelta(days=2) else "%d %b"
 
 

@@ -1,12 +1,15 @@
 """An event store filled with real measurements, for looking at the blotter.
 
-`python -m tests.support.measured sqlite:///path.db` runs real triggers on this machine, and the
-market triggers over historical daily bars replayed at one bar per ten minutes up to now.
+`python -m tests.support.measured sqlite:///path.db` runs real triggers on this machine, each
+reading at the time it is taken, and the market triggers over historical daily bars, replayed at
+one bar every ten minutes up to now (their messages name the day of the bar). No Prefect run stands
+behind these events, so their links to Prefect lead nowhere.
 """
 
 import sys
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
+from time import sleep
 
 import pandas as pd
 from sqlalchemy import Engine
@@ -24,6 +27,8 @@ from triggers.system.disk_usage import DiskUsage
 from triggers.system.memory_usage import MemoryUsage
 
 STEP = timedelta(minutes=10)
+READINGS = 5
+PAUSE_SECONDS = 2
 _COLUMNS = {"ticker": "Ticker", "time": "Date", "close": "Close", "volume": "Volume"}
 
 
@@ -31,13 +36,7 @@ def fill(engine: Engine, *, bars: int = 130, now: datetime | None = None) -> Non
     """Record what real triggers measure: here and now, and over the last `bars` daily bars."""
     at = (now or datetime.now(UTC)).replace(microsecond=0)
     _market(engine, bars, at)
-    _machine(engine, at)
-    stuck = a_rule("nightly-prices", "high", "Market", cron="0 6 * * *")
-    observe(
-        engine,
-        stuck,
-        a_run(at - 6 * STEP, "CRASHED", message="Flow run process exited with status code -9."),
-    )
+    _machine(engine)
 
 
 def _market(engine: Engine, bars: int, now: datetime) -> None:
@@ -68,7 +67,7 @@ def _ended(outputs: list[AlertOutput]) -> str:
     return "Triggered" if any(output.triggered for output in outputs) else "Completed"
 
 
-def _machine(engine: Engine, now: datetime) -> None:
+def _machine(engine: Engine) -> None:
     checks = {
         "disk-root": (DiskUsage(threshold=1), a_rule("disk-root", "low")),
         "memory": (MemoryUsage(threshold=3), a_rule("memory", "medium")),
@@ -78,12 +77,13 @@ def _machine(engine: Engine, now: datetime) -> None:
             a_rule("quotes-gateway", "critical", "System", runbook="docs/runbooks/gateway.md"),
         ),
     }
-    for check, rule in checks.values():
-        for back in range(6, -1, -1):
+    for _ in range(READINGS):
+        for check, rule in checks.values():
+            due = datetime.now(UTC)
             measured = check.measure(NoHistory())
             assert isinstance(measured, AlertOutput)
-            due = now - back * timedelta(minutes=5)
             observe(engine, rule, a_run(due, name=_ended([measured])), [measured])
+        sleep(PAUSE_SECONDS)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,251 @@
+"""The main job: a rule in a file becomes an event that somebody acknowledges in the browser."""
+
+import os
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+import yaml
+from playwright.sync_api import expect, sync_playwright
+from sqlalchemy import Engine
+
+from sentinel_core.store.engine import open_engine
+from tests.support.deployed import client_of, rows
+from tests.support.prefect import PrefectServer, clean_environment
+from tests.support.processes import BIN, ROOT, answers, free_port, running, wait_for
+from tests.support.slack import Slack, slack_endpoint
+
+A_RUN = re.compile(r"^http://127\.0\.0\.1:\d+/runs/flow-run/[0-9a-f-]{36}$")
+
+
+@pytest.fixture
+def slack() -> Iterator[Slack]:
+    with slack_endpoint() as endpoint:
+        yield endpoint
+
+
+@dataclass(frozen=True)
+class System:
+    """A running `sentinel up`."""
+
+    process: subprocess.Popen[bytes]
+    viewer: str
+    store: Engine
+    log: Path
+
+    def said(self) -> str:
+        return self.log.read_text()
+
+
+@contextmanager
+def sentinel_up(
+    folder: Path, file: Path, *options: str, env: dict[str, str], ready: bool = True
+) -> Iterator[System]:
+    """`sentinel up` as a user runs it, on ports of its own."""
+    port = free_port()
+    url = f"sqlite:///{folder / 'sentinel.db'}"
+    log = folder / "up.log"
+    command = (str(BIN / "sentinel"), "up", "--file", str(file), "--viewer-port", str(port))
+    env = {**env, "SENTINEL_DATABASE_URL": url, "SENTINEL_USER": "ana"}
+    with running(*command, *options, env=env, log=log, grace_seconds=60) as process:
+        system = System(process, f"http://127.0.0.1:{port}", open_engine(url), log)
+        if ready:
+            wait_for(lambda: "Ctrl-C stops all" in log.read_text(), seconds=120, what="readiness")
+        yield system
+
+
+def rule_file(folder: Path, *deployments: dict[str, object]) -> Path:
+    file = folder / "prefect.yaml"
+    file.write_text(yaml.safe_dump({"deployments": list(deployments)}))
+    return file
+
+
+def disk_rule(name: str, **parameters: object) -> dict[str, object]:
+    return {
+        "name": name,
+        "entrypoint": "flows/system.py:disk_usage",
+        "work_pool": {"name": f"pool-{name}"},
+        "schedules": [{"cron": "* * * * *", "timezone": "UTC"}],
+        "parameters": {"check": {"path": "/", "threshold": 0}, **parameters},
+    }
+
+
+def save_webhook(server: PrefectServer, name: str, url: str) -> None:
+    """A prefect-slack webhook block, as docs/notifications.md makes it."""
+    code = (
+        "import os; from prefect_slack import SlackWebhook; "
+        f"SlackWebhook(url=os.environ['SLACK_WEBHOOK_URL']).save({name!r}, overwrite=True)"
+    )
+    server.prefect("block", "register", "-m", "prefect_slack")
+    server.run("python", "-c", code, SLACK_WEBHOOK_URL=url)
+
+
+def test_a_scheduled_rule_fires_is_sent_once_and_is_acknowledged_in_the_browser(
+    server: PrefectServer, slack: Slack, tmp_path: Path
+) -> None:
+    save_webhook(server, "desk", slack.url)
+    rule = disk_rule(
+        "main-job", importance="critical", notify={"critical": ["slack-incoming-webhook/desk"]}
+    )
+    file = rule_file(tmp_path, rule)
+    # Nobody starts a run here: the cron schedule alone does, so this also shows that it can.
+    with sentinel_up(tmp_path, file, "--no-first-run", env=server.env) as system:
+        wait_for(lambda: slack.received, seconds=120, what="the message in Slack")
+        events = "SELECT * FROM alert_event WHERE rule_name = 'main-job'"
+        [event] = rows(system.store, events)
+        _message_tells_the_event(slack.texts()[0], event, system.viewer, server.ui_url)
+        # A second scheduled run counts into the event and sends nothing.
+        wait_for(
+            lambda: rows(system.store, events)[0]["occurrences"] >= 2,
+            seconds=120,
+            what="a second run",
+        )
+        _acknowledge_in_the_browser(system.viewer, int(str(event["id"])))
+        [event] = rows(system.store, events)
+        assert (event["is_acknowledged"], event["acknowledged_by"]) == (1, "ana")
+        assert event["comment"] == "cleaning up"
+        assert event["acknowledged_at"]
+        [audit] = rows(system.store, "SELECT * FROM audit_entry")
+        assert (audit["actor"], audit["event_id"]) == ("ana", event["id"])
+        assert len(slack.received) == 1
+        [sent] = rows(system.store, "SELECT status, attempts FROM notification")
+        assert (sent["status"], sent["attempts"]) == ("sent", 1)
+        _scheduled_by_cron(server, system.store)
+
+
+def _message_tells_the_event(
+    text: str, event: dict[str, object], viewer: str, prefect_ui: str
+) -> None:
+    run = str(event["prefect_flow_run_id"])
+    assert "*CRITICAL*" in text
+    assert "main-job" in text
+    assert "against threshold 0%" in text
+    assert f"<{viewer}/?event={event['id']}|Open in the blotter>" in text
+    assert f"<{prefect_ui}/runs/flow-run/{run[:8]}-{run[8:12]}-" in text
+
+
+def _acknowledge_in_the_browser(viewer: str, event_id: int) -> None:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=os.environ.get("CHROMIUM", "/usr/bin/chromium"), args=["--no-sandbox"]
+        )
+        page = browser.new_page(viewport={"width": 1600, "height": 900})
+        page.goto(viewer)
+        grid = page.get_by_test_id("stDataFrame").first
+        expect(grid.get_by_test_id("glide-cell-3-0")).to_have_text("main-job", timeout=30_000)
+        grid.click(position={"x": 16, "y": 36 + 14})
+        expect(page.get_by_text("1 selected")).to_be_visible()
+        page.get_by_role("button", name="Acknowledge").click()
+        dialog = page.get_by_role("dialog")
+        listed = dialog.get_by_test_id("stDataFrame")
+        expect(listed.get_by_test_id("glide-cell-0-0")).to_have_text(str(event_id))
+        dialog.get_by_label("Comment").fill("cleaning up")
+        dialog.get_by_role("button", name="Acknowledge").click()
+        expect(dialog).to_be_hidden()
+        page.goto(f"{viewer}/?event={event_id}")
+        expect(page.get_by_text("cleaning up").first).to_be_visible(timeout=30_000)
+        link = page.get_by_role("link", name="Flow run in Prefect")
+        expect(link).to_have_attribute("href", A_RUN)
+        browser.close()
+
+
+def _scheduled_by_cron(server: PrefectServer, store: Engine) -> None:
+    """The runs were made by the scheduler, a minute apart."""
+    with client_of(server) as client:
+        times = [row["at"] for row in rows(store, "SELECT at FROM evaluation ORDER BY at")]
+        assert all(str(at).endswith(":00.000000") for at in times), times
+        found = client.read_deployment_by_name("disk-usage/main-job")
+        runs = [run for run in client.read_flow_runs() if run.deployment_id == found.id]
+        assert runs
+        assert all(run.auto_scheduled for run in runs)
+
+
+def test_up_starts_a_server_of_its_own_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    env = clean_environment(tmp_path)
+    port = free_port()
+    file = rule_file(tmp_path, disk_rule("own-server", importance="low"))
+    with sentinel_up(tmp_path, file, "--server-port", str(port), env=env) as system:
+        assert answers(f"http://127.0.0.1:{port}/api/health")
+        assert answers(system.viewer)
+        wait_for(
+            lambda: rows(system.store, "SELECT id FROM alert_event"),
+            seconds=60,
+            what="the first event, from the first run",
+        )
+        began = time.monotonic()
+        os.killpg(system.process.pid, signal.SIGINT)
+        assert system.process.wait(90) == 0, system.said()
+        assert not answers(f"http://127.0.0.1:{port}/api/health")
+        assert not answers(system.viewer)
+        assert "Traceback" not in system.said()
+        print(f"stopped in {time.monotonic() - began:.1f} s")
+
+
+@pytest.mark.parametrize(
+    ("problem", "sentence"),
+    [
+        ("no file", "there is no rule file"),
+        ("viewer port busy", "--viewer-port"),
+        ("server port busy", "not with a Prefect server"),
+        ("no server there", "no Prefect server answers"),
+        ("bad rule", "check.threshold"),
+        ("no store", "SENTINEL_DATABASE_URL"),
+    ],
+)
+def test_up_says_in_a_sentence_what_is_wrong(
+    server: PrefectServer, slack: Slack, tmp_path: Path, problem: str, sentence: str
+) -> None:
+    env = {**server.env, "SENTINEL_DATABASE_URL": f"sqlite:///{tmp_path / 's.db'}"}
+    file = rule_file(tmp_path, disk_rule("wrong"))
+    arguments = ["--file", str(file), "--viewer-port", str(free_port())]
+    match problem:
+        case "no file":
+            file.unlink()
+        case "viewer port busy":
+            arguments[3] = str(slack.port)
+        case "server port busy":
+            env.pop("PREFECT_API_URL")
+            arguments += ["--server-port", str(slack.port)]
+        case "no server there":
+            env["PREFECT_API_URL"] = f"http://127.0.0.1:{free_port()}/api"
+        case "bad rule":
+            rule_file(tmp_path, disk_rule("wrong", check={"threshold": "a lot"}))
+        case "no store":
+            env["SENTINEL_DATABASE_URL"] = "postgresql://nobody@127.0.0.1:1/none"
+    done = subprocess.run(
+        [str(BIN / "sentinel"), "up", *arguments],
+        env=env,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    said = done.stdout + done.stderr
+    assert done.returncode == 1, said
+    assert sentence in said
+    assert "Traceback" not in said
+
+
+def test_up_stops_everything_when_one_part_dies(tmp_path: Path) -> None:
+    env = clean_environment(tmp_path)
+    port = free_port()
+    file = rule_file(tmp_path, disk_rule("part-dies", importance="low"))
+    options = ("--server-port", str(port), "--no-first-run")
+    with sentinel_up(tmp_path, file, *options, env=env) as system:
+        [viewer] = [
+            child
+            for child in psutil.Process(system.process.pid).children(recursive=True)
+            if "streamlit" in " ".join(child.cmdline())
+        ][:1]
+        viewer.kill()
+        assert system.process.wait(90) == 1, system.said()
+        assert "the viewer ended by itself" in system.said()
+        assert not answers(f"http://127.0.0.1:{port}/api/health")
