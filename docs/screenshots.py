@@ -61,7 +61,7 @@ def one_event(page: Page) -> None:
     """The newest event, whole."""
     settled(page)
     table = page.get_by_test_id("stDataFrame").first
-    link = table.get_by_test_id("glide-cell-10-0").text_content() or ""
+    link = table.get_by_test_id("glide-cell-11-0").text_content() or ""
     page.goto(f"{page.url.partition('?')[0]}?event={link.rpartition('=')[2]}")
     settled(page)
 

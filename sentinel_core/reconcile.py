@@ -44,7 +44,6 @@ from sentinel_core.store import outbox, rules
 from sentinel_core.store.engine import reading
 from sentinel_core.store.recording import record, recorded_runs
 
-CHECKPOINT = "reconcile"
 SETTLE = timedelta(seconds=30)  # a run that ended just now has its hook still at work
 OVERLAP = timedelta(minutes=5)  # clocks of workers and servers differ
 FIRST_LOOK = timedelta(days=1)  # how far back the very first reconcile goes
@@ -96,7 +95,7 @@ def reconcile(
     until = now - settle
     since = _since(engine, until, say)
     _record_missing(client, engine, settings, known, (since, until), report, say)
-    rules.set_checkpoint(engine, CHECKPOINT, until)
+    rules.set_checkpoint(engine, rules.RECONCILE, until)
     _name_silent(engine, settings, known, now, report, say)
     report.sent += deliver(engine, settings, outbox.due(engine, datetime.now(UTC)))
     return report
@@ -112,7 +111,7 @@ def read_rules(client: SyncPrefectClient) -> dict[UUID, RuleFacts]:
 
 
 def _since(engine: Engine, until: datetime, say: Say) -> datetime:
-    done = rules.checkpoint(engine, CHECKPOINT)
+    done = rules.checkpoint(engine, rules.RECONCILE)
     if done is None:
         since = until - FIRST_LOOK
         say(f"First reconcile of this store: looking at runs that ended after {since:%F %R} UTC.")

@@ -113,7 +113,7 @@ def overview() -> Overview:
 @st.cache_data(ttl=5, show_spinner=False)
 def _coverage(url: str) -> status.Coverage:
     known = [{name: rule[name] for name in _OF_A_RULE} for rule in rules.all_rules(_engine(url))]
-    return status.coverage(known, now())
+    return status.coverage(known, now(), rules.checkpoint(_engine(url), rules.RECONCILE))
 
 
 def coverage() -> status.Coverage:

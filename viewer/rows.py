@@ -29,6 +29,7 @@ COLUMNS = (
     "Message",
     "State",
     "Status",
+    "Category",
     "Occurrences",
     "Run",
     "id",
@@ -65,9 +66,10 @@ def table(rows: Sequence[Row], settings: Settings) -> pd.DataFrame:
             [row["importance"]],
             row["rule_name"],
             row["ticker"],
-            _with_kind(row),
+            one_line(row["message"]) or "(no message)",
             [row["prefect_state_name"]] if row["prefect_state_name"] else [],
             ", ".join(status_of(row)),
+            row["category"],
             row["occurrences"],
             run_url(row, settings),
             f"?event={row['id']}",
@@ -75,10 +77,6 @@ def table(rows: Sequence[Row], settings: Settings) -> pd.DataFrame:
         for row in rows
     ]
     return pd.DataFrame(data, columns=list(COLUMNS))
-
-
-def _with_kind(row: Row) -> str:
-    return one_line(row["message"]) or "(no message)"
 
 
 def run_url(row: Row, settings: Settings) -> str | None:

@@ -2,13 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
 from sentinel_core.coverage import standing
 from sentinel_core.store.events import COUNT_CAP
 from viewer.filters import IMPORTANCES
 from viewer.wording import clock, listed, number, plural
+
+RECONCILE_PATIENCE = timedelta(minutes=10)
 
 _COLOUR = {"critical": "red", "high": "orange", "medium": "yellow", "low": "gray"}
 
@@ -21,10 +23,16 @@ class Coverage:
     overdue: tuple[str, ...]
     never: tuple[str, ...]
     sentences: tuple[str, ...]
+    reconcile_is_old: bool = False
 
 
-def coverage(rules: Sequence[Mapping[str, Any]], now: datetime) -> Coverage:
-    """Where the active rules stand. A rule never evaluated may be overdue as well."""
+def coverage(
+    rules: Sequence[Mapping[str, Any]], now: datetime, reconciled_at: datetime | None
+) -> Coverage:
+    """Where the active rules stand. A rule never evaluated may be overdue as well.
+
+    `reconciled_at` is up to when reconcile has looked: without it, lost runs stay unseen.
+    """
     overdue, never, sentences = [], [], []
     active = [rule for rule in rules if rule["is_active"]]
     for rule in active:
@@ -38,7 +46,10 @@ def coverage(rules: Sequence[Mapping[str, Any]], now: datetime) -> Coverage:
             sentences.append(f"{rule['name']}: {stands.sentence}")
         elif rule["last_evaluated_at"] is None:
             never.append(rule["name"])
-    return Coverage(len(active), tuple(overdue), tuple(never), tuple(sentences))
+    # A store filled this minute has had no time for a first reconcile.
+    settled = [rule for rule in active if now - rule["first_seen_at"] > RECONCILE_PATIENCE]
+    is_old = bool(settled) and (reconciled_at is None or now - reconciled_at > RECONCILE_PATIENCE)
+    return Coverage(len(active), tuple(overdue), tuple(never), tuple(sentences), is_old)
 
 
 def line(
@@ -61,6 +72,8 @@ def _rules(covered: Coverage) -> list[str]:
     if covered.overdue:
         names = listed(covered.overdue)
         parts.append(f":orange-badge[{len(covered.overdue)} overdue: {names}]")
+    if covered.reconcile_is_old:
+        parts.append(":orange-badge[reconcile is not running: lost runs go unseen]")
     if covered.never:
         parts.append(f"{len(covered.never)} never evaluated: {listed(covered.never)}")
     return parts

@@ -6,13 +6,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
+from sqlalchemy import Connection, Engine, column, create_engine, event, inspect, select, table
 from sqlalchemy.engine import make_url
 from sqlalchemy.pool import NullPool, QueuePool
 
 from sentinel_core.errors import SchemaBehindError
 
 SCHEMA_HEAD = "0001"  # the newest file in migrations/versions; a test compares
+VERSION_TABLE = "sentinel_version"  # alembic's default is taken where Prefect shares the database
 _BUSY_MS = 30_000  # how long a writer waits for another, on either database
 _LIVENESS = {  # a network that swallows packets is noticed in about half a minute
     "keepalives_idle": 10,
@@ -80,9 +81,11 @@ def reading(engine: Engine) -> Iterator[Connection]:
 def schema_revision(engine: Engine) -> str | None:
     """The migration the database stands at; None for a database without Sentinel's tables."""
     with reading(engine) as connection:
-        if not inspect(connection).has_table("alembic_version"):
+        if not inspect(connection).has_table(VERSION_TABLE):
             return None
-        revision: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+        revision: str | None = connection.scalar(
+            select(column("version_num")).select_from(table(VERSION_TABLE))
+        )
         return revision
 
 

@@ -14,6 +14,7 @@ from sentinel_core.store.engine import reading, writing
 
 RULE: Table = AlertRule.__table__  # type: ignore[attr-defined]
 CHECKPOINT: Table = Checkpoint.__table__  # type: ignore[attr-defined]
+RECONCILE = "reconcile"  # the checkpoint up to which every ended run has its record
 EVALUATION: Table = Evaluation.__table__  # type: ignore[attr-defined]
 
 

@@ -97,7 +97,7 @@ def cell(page: Page, row: int, column: int) -> str:
 
 
 def shown_ids(page: Page, count: int) -> list[int]:
-    return [int(cell(page, row, 10).rpartition("=")[2]) for row in range(count)]
+    return [int(cell(page, row, 11).rpartition("=")[2]) for row in range(count)]
 
 
 def select(page: Page, *rows: int) -> None:

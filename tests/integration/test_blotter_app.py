@@ -149,7 +149,7 @@ def test_a_store_that_goes_away_later_is_an_error_too(store: Engine) -> None:
 
 def test_a_store_of_an_older_sentinel_names_the_command(store: Engine) -> None:
     with store.begin() as connection:
-        connection.execute(text("UPDATE alembic_version SET version_num = '0000'"))
+        connection.execute(text("UPDATE sentinel_version SET version_num = '0000'"))
     assert "sentinel db upgrade" in words(blotter()).replace("\\", "")
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import psutil
 import pytest
 from prefect.client.orchestration import SyncPrefectClient
-from prefect.client.schemas.objects import StateType
-from prefect.states import Cancelled, Completed, Failed, Running
+from prefect.client.schemas.objects import State, StateType
+from prefect.states import Cancelled, Completed, Failed, Running, Scheduled
 from sqlalchemy import Engine, text
 
 from sentinel_core.hooks import connect
@@ -70,6 +70,11 @@ def _rule(
 def _reconcile(client: SyncPrefectClient, store: Engine, settings: Settings) -> Report:
     said: list[str] = []
     return reconcile(client, store, settings, say=said.append, settle=timedelta(0))
+
+
+def _later() -> State[None]:
+    """Scheduled so that no worker takes the run before the test has set its state."""
+    return Scheduled(scheduled_time=datetime.now(UTC) + timedelta(hours=1))
 
 
 def _events(store: Engine, rule: str) -> list[dict[str, object]]:
@@ -207,9 +212,7 @@ def test_a_run_cancelled_before_it_started_is_seen_as_not_checked(
     tmp_path: Path,
 ) -> None:
     rule = _rule(server, client, tmp_path, "cancelled-early")
-    later = datetime.now(UTC) + timedelta(hours=1)
-    run = client.create_flow_run_from_deployment(rule.id)
-    del later
+    run = client.create_flow_run_from_deployment(rule.id, state=_later())
     client.set_flow_run_state(run.id, Cancelled(message="changed my mind"), force=True)
     _reconcile(client, store, settings)
     [event] = _events(store, "cancelled-early")
@@ -225,7 +228,7 @@ def test_a_run_somebody_merely_set_to_completed_counts_as_not_checked(
     tmp_path: Path,
 ) -> None:
     rule = _rule(server, client, tmp_path, "declared-done")
-    run = client.create_flow_run_from_deployment(rule.id)
+    run = client.create_flow_run_from_deployment(rule.id, state=_later())
     client.set_flow_run_state(run.id, Completed(message="looks fine to me"), force=True)
     _reconcile(client, store, settings)
     [event] = _events(store, "declared-done")
@@ -240,7 +243,7 @@ def test_a_state_that_changes_after_the_end_wins_and_both_are_kept(
     tmp_path: Path,
 ) -> None:
     rule = _rule(server, client, tmp_path, "changes-its-end")
-    run = client.create_flow_run_from_deployment(rule.id)
+    run = client.create_flow_run_from_deployment(rule.id, state=_later())
     client.set_flow_run_state(run.id, Failed(message="first word"), force=True)
     _reconcile(client, store, settings)
     client.set_flow_run_state(

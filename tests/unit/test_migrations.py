@@ -8,14 +8,20 @@ from sqlalchemy import Engine
 from sqlmodel import SQLModel
 
 import sentinel_core.models
-from sentinel_core.store.engine import SCHEMA_HEAD, ensure_schema, reading, schema_revision
+from sentinel_core.store.engine import (
+    SCHEMA_HEAD,
+    VERSION_TABLE,
+    ensure_schema,
+    reading,
+    schema_revision,
+)
 
 VERSIONS = Path(sentinel_core.models.__file__).parent / "migrations" / "versions"
 
 
 def test_migrations_bring_a_database_to_the_shape_of_the_models(engine: Engine) -> None:
     with reading(engine) as connection:
-        context = MigrationContext.configure(connection)
+        context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
         assert compare_metadata(context, SQLModel.metadata) == []
 
 

@@ -29,7 +29,7 @@ def test_eight_processes_may_make_the_tables_at_once(database_url: str) -> None:
 
 def test_a_store_of_an_older_sentinel_is_refused_with_the_next_step(engine: Engine) -> None:
     with writing(engine) as connection:
-        connection.execute(text("UPDATE alembic_version SET version_num = '0000'"))
+        connection.execute(text("UPDATE sentinel_version SET version_num = '0000'"))
     with pytest.raises(SchemaBehindError, match="sentinel db upgrade"):
         ensure_schema(engine)
 

@@ -1,7 +1,9 @@
 """The status line names what is not being checked."""
 
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
+
+import pytest
 
 from tests.support.recorded import NOON
 from viewer import status
@@ -26,7 +28,9 @@ def a_row(name: str, **changes: Any) -> dict[str, Any]:
 
 def test_a_rule_whose_evaluations_stopped_is_named() -> None:
     found = status.coverage(
-        [a_row("fine"), a_row("stuck", last_evaluated_at=NOON - HOUR)], NOON + timedelta(minutes=1)
+        [a_row("fine"), a_row("stuck", last_evaluated_at=NOON - HOUR)],
+        NOON + timedelta(minutes=1),
+        NOON,
     )
     assert (found.active, found.overdue, found.never) == (2, ("stuck",), ())
     assert found.sentences[0].startswith("stuck: not checked since")
@@ -35,13 +39,30 @@ def test_a_rule_whose_evaluations_stopped_is_named() -> None:
 def test_a_rule_that_never_ran_though_due_is_overdue_and_a_new_one_is_not() -> None:
     old = a_row("old", last_evaluated_at=None)
     new = a_row("new", last_evaluated_at=None, changed_at=NOON)
-    found = status.coverage([old, new], NOON)
+    found = status.coverage([old, new], NOON, NOON)
     assert (found.overdue, found.never) == (("old",), ("new",))
 
 
 def test_a_paused_rule_is_nobody_s_worry() -> None:
     paused = a_row("paused", is_active=False, last_evaluated_at=NOON - HOUR)
-    assert status.coverage([paused], NOON) == Coverage(0, (), (), ())
+    assert status.coverage([paused], NOON, None) == Coverage(0, (), (), ())
+
+
+@pytest.mark.parametrize(
+    ("reconciled_at", "first_seen_at", "old"),
+    [
+        (NOON - timedelta(minutes=1), NOON - 9 * HOUR, False),
+        (NOON - timedelta(minutes=11), NOON - 9 * HOUR, True),
+        (None, NOON - 9 * HOUR, True),
+        (None, NOON - timedelta(minutes=1), False),
+    ],
+)
+def test_a_reconcile_that_stopped_is_said_and_a_store_filled_this_minute_is_given_time(
+    reconciled_at: datetime | None, first_seen_at: datetime, old: bool
+) -> None:
+    found = status.coverage([a_row("rule", first_seen_at=first_seen_at)], NOON, reconciled_at)
+    line = status.line({}, found, NOON, UTC)
+    assert ("reconcile is not running" in line) is old
 
 
 def test_the_line_counts_by_importance_most_important_first() -> None:
