@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, column, create_engine, event, inspect, select, table
 from sqlalchemy.engine import make_url
 from sqlalchemy.pool import NullPool, QueuePool
+from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
 from sentinel_core.errors import SchemaBehindError
 
@@ -47,10 +48,22 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     connection.isolation_level = None  # transactions begin where this file says so, not by guess
     cursor = connection.cursor()
     cursor.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
-    cursor.execute("PRAGMA journal_mode=WAL")
+    _use_wal(cursor)
     cursor.execute("PRAGMA synchronous=FULL")  # an acknowledged record survives a power loss
     cursor.execute("PRAGMA cache_size=-8000")  # 8 MB for each connection
     cursor.close()
+
+
+@retry(
+    retry=retry_if_exception_type(sqlite3.OperationalError),
+    wait=wait_random_exponential(multiplier=0.01, max=0.5),
+    stop=stop_after_delay(_BUSY_MS / 1000),
+    reraise=True,
+)
+def _use_wal(cursor: sqlite3.Cursor) -> None:
+    """The mode stays with the file. Changing it heeds no busy timeout: another may be doing so."""
+    if cursor.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+        cursor.execute("PRAGMA journal_mode=WAL")
 
 
 def _begin_sqlite(connection: Connection) -> None:
