@@ -1,9 +1,11 @@
 """Screenshots for the documentation, taken from a running Sentinel.
 
-    python docs/screenshots.py http://127.0.0.1:8501
+    python docs/screenshots.py
 
-Each shot is one function that is given a page and drives it to what should be seen. Chromium is
-found through CHROMIUM, else at /usr/bin/chromium.
+starts one for it (`sentinel up` with the example rules, over a store that already holds what real
+triggers measured: see tests/support/measured.py) and stops it afterwards. Each shot is one function
+that is given a page and drives it to what should be seen. Chromium is found through CHROMIUM, else
+at /usr/bin/chromium.
 """
 
 import os
@@ -11,9 +13,16 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Literal
 
 from playwright.sync_api import Browser, Page, sync_playwright
+from sqlalchemy import TextClause, text
+
+from sentinel_core.store.engine import open_engine
+from tests.support.measured import fill
+from tests.support.prefect import clean_environment
+from tests.support.processes import BIN, free_port, running, wait_for
 
 IMAGES = Path(__file__).parent / "images"
 WIDE, NARROW = (1600, 900), (420, 900)
@@ -78,6 +87,29 @@ BLOTTER: tuple[Shot, ...] = (
 )
 
 
+def deployments(page: Page) -> None:
+    """The rules, as Prefect lists them."""
+    page.goto(f"{page.url.rstrip('/')}/deployments")
+    page.get_by_text("aapl-price-surge").first.wait_for()
+    page.wait_for_timeout(2_000)
+
+
+def rule_form(page: Page) -> None:
+    """One rule, as the form Prefect makes of its parameters."""
+    deployments(page)
+    page.get_by_text("aapl-price-surge").first.click()
+    page.wait_for_url("**/deployments/deployment/*")
+    page.goto(f"{page.url.partition('?')[0]}/run")
+    page.get_by_text("threshold").first.wait_for()
+    page.wait_for_timeout(2_000)
+
+
+PREFECT: tuple[Shot, ...] = (
+    ("prefect-deployments", deployments, "light", WIDE),
+    ("prefect-rule-form", rule_form, "light", (1600, 1400)),
+)
+
+
 def take(url: str, shots: tuple[Shot, ...]) -> None:
     """Take `shots` of the pages at `url` into docs/images."""
     IMAGES.mkdir(exist_ok=True)
@@ -92,7 +124,40 @@ def take(url: str, shots: tuple[Shot, ...]) -> None:
         browser.close()
 
 
+@contextmanager
+def sentinel(folder: Path) -> Iterator[tuple[str, str]]:
+    """A running `sentinel up` with the example rules: the addresses of the blotter and the UI."""
+    store = f"sqlite:///{folder / 'sentinel.db'}"
+    engine = open_engine(store)
+    fill(engine)
+    server, viewer = free_port(), free_port()
+    log = folder / "up.log"
+    command = (str(BIN / "sentinel"), "up", "--server-port", str(server))
+    command += ("--viewer-port", str(viewer))
+    env = {**clean_environment(folder), "SENTINEL_DATABASE_URL": store, "SENTINEL_USER": "ana"}
+    with running(*command, env=env, log=log, grace_seconds=60):
+        wait_for(lambda: "Ctrl-C stops all" in log.read_text(), seconds=180, what="sentinel up")
+        with open_engine(store).connect() as connection:
+            runs = text("SELECT count(DISTINCT rule_id) FROM evaluation")
+            before = connection.scalar(runs)
+        wait_for(lambda: _count(store, runs) >= before + 11, seconds=240, what="the first runs")
+        yield f"http://127.0.0.1:{viewer}", f"http://127.0.0.1:{server}"
+
+
+def _count(store: str, query: TextClause) -> int:
+    with open_engine(store).connect() as connection:
+        return int(connection.scalar(query) or 0)
+
+
+def main() -> None:
+    """All of them, or those of a running blotter at the address given."""
+    if sys.argv[1:]:
+        take(sys.argv[1], BLOTTER)
+        return
+    with TemporaryDirectory() as name, sentinel(Path(name)) as (blotter, ui):
+        take(blotter, BLOTTER)
+        take(ui, PREFECT)
+
+
 if __name__ == "__main__":
-    if len(sys.argv) != 2:  # noqa: PLR2004
-        raise SystemExit("usage: python docs/screenshots.py URL_OF_THE_BLOTTER")
-    take(sys.argv[1], BLOTTER)
+    main()

@@ -28,6 +28,7 @@ class Child:
         env: Mapping[str, str],
         log: Path,
         on_problem: Callable[[str, str], None],
+        cwd: Path | None = None,
     ) -> None:
         self.name = name
         self.log = log
@@ -37,6 +38,7 @@ class Child:
         self._process = subprocess.Popen(  # noqa: S603 (fixed programs, arguments of our own)
             command,
             env=dict(env),
+            cwd=cwd,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -162,7 +162,10 @@ def deliver(engine: Engine, settings: Settings, notification_ids: Sequence[int])
         sent += delivery.outcome is Outcome.SENT
         if delivery.error:
             logger.warning("%s: event %s: %s", owed.channel, owed.event["id"], delivery.error)
-        _settle(engine, owed, delivery.outcome, delivery.error)
+        # A sent message whose outcome is not written down would be sent again: hence patience.
+        for attempt in _patiently(settings):
+            with attempt:
+                _settle(engine, owed, delivery.outcome, delivery.error)
     return sent
 
 

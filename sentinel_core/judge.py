@@ -46,7 +46,7 @@ def judge(
     """What this run tells of the rule's series.
 
     `outputs` None on a completed run means: it completed, and what it measured is gone. That is
-    "not checked", so it is a failure, unless the run's state says that nothing had triggered.
+    "not checked", so it is a failure.
     """
     if run.state_type is not StateType.COMPLETED:
         return [_failure(run, rule, _failure_message(run))]

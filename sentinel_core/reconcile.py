@@ -187,8 +187,9 @@ def _record_one(
     except Exception as error:
         say(f"{rule.name}: run {run.name} could not be recorded as it is: {error!r}")
         recorded = record_facts(engine, rule, run, None)
-    report.recorded += 1
-    say(f"{rule.name}: recorded run {run.name} ({run.state_name}), whose hook was lost.")
+    if recorded.evaluations:
+        report.recorded += 1
+        say(f"{rule.name}: recorded run {run.name} ({run.state_name}), whose hook was lost.")
     report.sent += deliver(engine, settings, recorded.notifications)
 
 

@@ -180,11 +180,11 @@ class Up:
             self._say("worker", f"pool {name}, at most {limit} runs at once")
 
     def _viewer(self) -> None:
-        app = Path(__file__).parents[1] / "viewer" / "app.py"
+        root = Path(__file__).parents[1]  # where .streamlit/config.toml is, whoever's rules these are
         port = str(self.options.viewer_port)
-        command = [_program("streamlit"), "run", str(app), "--server.port", port]
+        command = [_program("streamlit"), "run", "viewer/app.py", "--server.port", port]
         command += ["--server.address", HOST, "--server.headless", "true"]
-        child = self._child("viewer", command)
+        child = self._child("viewer", command, cwd=root)
         url = f"http://{HOST}:{port}"
         deadline = time.monotonic() + HEALTH_SECONDS
         while not _answers(f"{url}/_stcore/health"):
@@ -248,8 +248,8 @@ class Up:
             self.console.print(f"stopping {child.name} …", highlight=False)
             child.stop()
 
-    def _child(self, name: str, command: list[str]) -> Child:
-        child = Child(name, command, self.env, self.logs / f"{name}.log", self._problem)
+    def _child(self, name: str, command: list[str], cwd: Path | None = None) -> Child:
+        child = Child(name, command, self.env, self.logs / f"{name}.log", self._problem, cwd)
         self.children.append(child)
         return child
 
