@@ -11,7 +11,7 @@ up: .venv/.runtime ## install, start Prefect server, worker and viewer, deploy t
 
 test: .venv/.dev ## the whole suite: real server, worker, databases, browser
 	scripts/need-chromium
-	$(BIN)/pytest -m "not soak" $(ARGS)
+	$(BIN)/pytest -m "not soak" -n 3 --dist loadfile $(ARGS)
 
 soak: .venv/.dev ## the tests that take minutes
 	scripts/need-chromium

@@ -180,7 +180,9 @@ class Up:
             self._say("worker", f"pool {name}, at most {limit} runs at once")
 
     def _viewer(self) -> None:
-        root = Path(__file__).parents[1]  # where .streamlit/config.toml is, whoever's rules these are
+        root = Path(__file__).parents[
+            1
+        ]  # where .streamlit/config.toml is, whoever's rules these are
         port = str(self.options.viewer_port)
         command = [_program("streamlit"), "run", "viewer/app.py", "--server.port", port]
         command += ["--server.address", HOST, "--server.headless", "true"]

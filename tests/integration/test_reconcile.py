@@ -10,10 +10,11 @@ import psutil
 import pytest
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import State, StateType
-from prefect.states import Cancelled, Completed, Failed, Running, Scheduled
+from prefect.states import Cancelled, Completed, Failed, Scheduled
 from sqlalchemy import Engine, text
 
 from sentinel_core.hooks import connect
+from sentinel_core.prefect_api import PAGE
 from sentinel_core.reconcile import Report, reconcile
 from sentinel_core.settings import Settings, get_settings
 from sentinel_core.store import rules
@@ -264,13 +265,13 @@ def test_more_runs_than_one_page_of_the_api_are_all_recorded(
     tmp_path: Path,
 ) -> None:
     rule = _rule(server, client, tmp_path, "many-runs")
-    for _ in range(230):
-        run = client.create_flow_run_from_deployment(rule.id, state=Running())
-        client.set_flow_run_state(run.id, Failed(message="in bulk"), force=True)
+    many = PAGE + 5
+    for _ in range(many):
+        client.create_flow_run_from_deployment(rule.id, state=Failed(message="in bulk"))
     _reconcile(client, store, settings)
-    assert len(_evaluations(store, "many-runs")) == 230
+    assert len(_evaluations(store, "many-runs")) == many
     [event] = _events(store, "many-runs")
-    assert event["occurrences"] == 230
+    assert event["occurrences"] == many
 
 
 def test_reconciling_twice_records_nothing_more(

@@ -141,11 +141,18 @@ def by_ticker(
     newest = table.groupby("ticker").tail(rows).groupby("ticker")
     values, last = newest["value"].agg(tuple), newest["time"].last()
     found = {
-        str(name): QuoteSeries(str(name), numbers, at.to_pydatetime() if columns.time else None)
+        str(name): QuoteSeries(str(name), numbers, _moment(at) if columns.time else None)
         for name, numbers, at in zip(values.index, values, last, strict=True)
     }
     wanted = list(found) if everything else list(dict.fromkeys(tickers))
     return [found.get(name, QuoteSeries(name, ())) for name in wanted]
+
+
+def _moment(at: "pd.Timestamp") -> datetime:
+    try:
+        return at.to_pydatetime(warn=False)  # nanoseconds are dropped
+    except ValueError as error:  # pandas knows years that the calendar does not
+        raise SourceError(f"a time is out of range: {error}") from error
 
 
 def _flat(column: "pd.Series") -> "pd.Series":
@@ -192,7 +199,8 @@ def _times(column: "pd.Series") -> "pd.Series":
         else:
             times = pd.to_datetime(column, format="ISO8601", utc=True)
     except (ValueError, TypeError, OverflowError) as error:
-        unread = column[pd.to_datetime(column, format="ISO8601", utc=True, errors="coerce").isna()]
+        text = column.astype(str)
+        unread = column[pd.to_datetime(text, format="ISO8601", utc=True, errors="coerce").isna()]
         raise SourceError(
             f"column {column.name!r} holds {_sample(unread if len(unread) else column)}, "
             "which is not an ISO 8601 or epoch time"
