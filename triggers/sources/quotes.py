@@ -197,6 +197,8 @@ def _times(column: "pd.Series") -> "pd.Series":
         if pd.api.types.is_numeric_dtype(column):
             times: pd.Series = pd.to_datetime(column, unit=_epoch_unit(column), utc=True)
         else:
+            if column.dtype == object:  # numbers too large for a number's column are among them
+                column = column.map(str, na_action="ignore")
             times = pd.to_datetime(column, format="ISO8601", utc=True)
     except (ValueError, TypeError, OverflowError) as error:
         text = column.astype(str)
