@@ -19,7 +19,7 @@ from typing import Literal
 from playwright.sync_api import Browser, Page, sync_playwright
 from sqlalchemy import TextClause, text
 
-from sentinel_core.store.engine import open_engine
+from sentinel_core.store.engine import ensure_schema, open_engine
 from tests.support.measured import fill
 from tests.support.prefect import clean_environment
 from tests.support.processes import BIN, free_port, running, wait_for
@@ -89,7 +89,7 @@ BLOTTER: tuple[Shot, ...] = (
 
 def deployments(page: Page) -> None:
     """The rules, as Prefect lists them."""
-    page.goto(f"{page.url.rstrip('/')}/deployments")
+    page.goto(page.url.partition("/dashboard")[0].rstrip("/") + "/deployments")
     page.get_by_text("aapl-price-surge").first.wait_for()
     page.wait_for_timeout(2_000)
 
@@ -97,10 +97,10 @@ def deployments(page: Page) -> None:
 def rule_form(page: Page) -> None:
     """One rule, as the form Prefect makes of its parameters."""
     deployments(page)
-    page.get_by_text("aapl-price-surge").first.click()
+    page.get_by_text("disk-nearly-full").first.click()
     page.wait_for_url("**/deployments/deployment/*")
     page.goto(f"{page.url.partition('?')[0]}/run")
-    page.get_by_text("threshold").first.wait_for()
+    page.get_by_text("percent used").first.wait_for()
     page.wait_for_timeout(2_000)
 
 
@@ -129,6 +129,7 @@ def sentinel(folder: Path) -> Iterator[tuple[str, str]]:
     """A running `sentinel up` with the example rules: the addresses of the blotter and the UI."""
     store = f"sqlite:///{folder / 'sentinel.db'}"
     engine = open_engine(store)
+    ensure_schema(engine)
     fill(engine)
     server, viewer = free_port(), free_port()
     log = folder / "up.log"

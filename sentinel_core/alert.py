@@ -41,7 +41,7 @@ _UNPRINTABLE = re.compile(
 
 
 class Importance(StrEnum):
-    """How much an alert matters. Ordered: `Importance.LOW.rank == 0`."""
+    """How much an alert matters."""
 
     LOW = "low"
     MEDIUM = "medium"

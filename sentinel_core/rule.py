@@ -16,7 +16,7 @@ DEFAULT_DISPLAY_MINUTES = 1440
 
 
 class Routes(BaseModel):
-    """Which notification blocks hear of which importance."""
+    """Which Prefect notification blocks (type/name) hear of which importance."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

@@ -71,14 +71,29 @@ def _signature(trigger: type[Trigger]) -> inspect.Signature:
         [
             inspect.Parameter("check", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=trigger),
             setting("importance", Importance, trigger.default_importance),
-            setting("category", Annotated[str, Field(max_length=40)], trigger.default_category),
+            setting(
+                "category",
+                Annotated[str, Field(max_length=40, description="for filters on the blotter")],
+                trigger.default_category,
+            ),
             setting(
                 "display_duration_minutes",
-                Annotated[int, Field(ge=1, le=525_600)],
+                Annotated[
+                    int,
+                    Field(
+                        ge=1,
+                        le=525_600,
+                        description="how long a medium or low event stays on the live blotter",
+                    ),
+                ],
                 DEFAULT_DISPLAY_MINUTES,
             ),
             setting("notify", Routes, Routes()),
-            setting("runbook", str | None, None),
+            setting(
+                "runbook",
+                Annotated[str | None, Field(description="where to read what to do")],
+                None,
+            ),
         ]
     )
 

@@ -93,6 +93,7 @@ class Up:
 
         named = PREFECT_API_URL.value()
         url = named or f"http://{HOST}:{self.options.server_port}/api"
+        self._environment(url)  # a server of our own needs it too: its UI asks there
         if _healthy(url):
             self._say("Prefect server", f"using the one at {url}")
         elif named:
@@ -112,7 +113,6 @@ class Up:
             command = [_program("prefect"), "server", "start", "--host", HOST, "--port", port]
             child = self._child("server", command)
             self._step("Prefect server", lambda: self._wait_healthy(url, child))
-        self._environment(url)
 
     def _environment(self, api_url: str) -> None:
         """What every child needs to know: where things are."""

@@ -49,17 +49,17 @@ def draw() -> None:
 def _draw(armed: bool) -> None:
     if bool(st.session_state.get(_AUTO, True)) != armed:
         st.rerun()  # the pace of a fragment is set by whoever starts it
-    line = st.empty()
     try:
+        overview = data.overview()
+        # Written at once: a placeholder filled later would blink with every refresh.
+        st.markdown(
+            status.line(overview.unacknowledged, data.coverage(), data.now(), data.local_zone())
+        )
         known = data.facets()
         problems = controls.not_understood(known)
         choice = controls.draw(known, data.local_zone())
         if problems:
             st.warning("  \n".join(problems), icon=":material/filter_list_off:")
-        overview = data.overview()
-        line.markdown(
-            status.line(overview.unacknowledged, data.coverage(), data.now(), data.local_zone())
-        )
         if not overview.any_event:
             _first_steps()
             return
@@ -74,7 +74,7 @@ def _draw(armed: bool) -> None:
             )
         st.session_state[_UPDATED] = data.now()
     except SentinelError as error:
-        line.error(_unreadable(error), icon=":material/database_off:")
+        st.error(_unreadable(error), icon=":material/database_off:")
         if isinstance(last := st.session_state.get(_SHOWN), Shown) and last.selected():
             _table(last)  # or the selection would be lost with it
 
