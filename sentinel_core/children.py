@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
-_PROBLEM = re.compile(r"\b(ERROR|CRITICAL)\b|^\w*(Error|Exception)\b:")
+_PROBLEM = re.compile(r"\b(ERROR|CRITICAL)\b|^[\w.]*(Error|Exception)\b:")
 _STOP_SECONDS = 20.0
 
 

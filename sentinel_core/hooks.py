@@ -158,7 +158,7 @@ def deliver(engine: Engine, settings: Settings, notification_ids: Sequence[int])
         owed = outbox.claim(engine, notification_id, datetime.now(UTC))
         if owed is None:
             continue
-        delivery = send(owed.channel, owed.event, settings)
+        delivery = send(owed.channel, owed.event, settings, owed.reason)
         sent += delivery.outcome is Outcome.SENT
         if delivery.error:
             logger.warning("%s: event %s: %s", owed.channel, owed.event["id"], delivery.error)

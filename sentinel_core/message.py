@@ -50,7 +50,9 @@ def _figure(value: float) -> str:
     return f"{value:,.0f}" if whole and abs(value) < _HUGE else f"{value:.6g}"
 
 
-def slack_text(event: dict[str, Any], *, run_url: str | None, event_url: str) -> tuple[str, str]:
+def slack_text(
+    event: dict[str, Any], *, run_url: str | None, event_url: str, escalated: bool = False
+) -> tuple[str, str]:
     """Subject and body in Slack's mrkdwn, for an event's columns by name."""
     importance = str(event["importance"])
     what = _KIND.get(str(event["kind"]), "")
@@ -59,6 +61,8 @@ def slack_text(event: dict[str, Any], *, run_url: str | None, event_url: str) ->
         subject += f" · {_inline(event['ticker'])}"
     if what:
         subject += f" · {what}"
+    if escalated:
+        subject += " · more important than before"
     quoted = slack_escape(shorten(clean_text(event["message"]), _BODY_LIMIT))
     lines = [f"> {line}" for line in quoted.splitlines()] or ["> (no message)"]
     if against := value_against_threshold(event["metrics"], event["metadata"]):

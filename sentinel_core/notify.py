@@ -41,13 +41,16 @@ class Delivery:
     error: str | None = None
 
 
-def send(channel: str, event: dict[str, Any], settings: Settings) -> Delivery:
+def send(
+    channel: str, event: dict[str, Any], settings: Settings, reason: str = "opened"
+) -> Delivery:
     """Tell `channel` (a block slug) of an event. Never raises; takes at most the notify timeout."""
     run_id = event["prefect_flow_run_id"]
     subject, body = slack_text(
         event,
         run_url=settings.flow_run_url(run_id) if run_id else None,
         event_url=settings.event_url(event["id"]),
+        escalated=reason.startswith("escalated"),
     )
     box: list[Delivery] = []
     prefect_settings = get_settings_context().model_copy()

@@ -85,8 +85,8 @@ def wrong_channel(client: SyncPrefectClient, slug: str) -> str | None:
         block = client.read_block_document_by_name(name, kind, include_secrets=False)
     except ObjectNotFound:
         return (
-            f"unknown notification block {slug}: create it with `prefect block create {kind}` "
-            f"and the name {name}, or remove it from the rule"
+            f"unknown notification block {slug}: Prefect has no block {name!r} of the type "
+            f"{kind!r}. Create it (docs/notifications.md says how), or remove it from the rule"
         )
     capabilities = block.block_schema.capabilities if block.block_schema else []
     if "notify" not in capabilities:

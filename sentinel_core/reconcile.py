@@ -189,7 +189,7 @@ def _record_one(
         recorded = record_facts(engine, rule, run, None)
     if recorded.evaluations:
         report.recorded += 1
-        say(f"{rule.name}: recorded run {run.name} ({run.state_name}), whose hook was lost.")
+        say(f"{rule.name}: recorded run {run.name} ({run.state_name}), which had no record.")
     report.sent += deliver(engine, settings, recorded.notifications)
 
 

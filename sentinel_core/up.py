@@ -24,6 +24,12 @@ from sentinel_core.settings import get_settings
 
 HOST = "127.0.0.1"
 HEALTH_SECONDS = 120.0
+_LEASES = "prefect.server.concurrency.lease_storage.filesystem"
+# What Prefect's server says when its own SQLite was busy for a moment, before it tries again.
+_TRANSIENT = re.compile(
+    r"Encountered error during state validation|database is locked"
+    r"|Worker channel heartbeat persistence failed"
+)
 _CLOCK = re.compile(r"^\d{2}:\d{2}:\d{2}\.\d{3} \| ")
 
 
@@ -91,12 +97,13 @@ class Up:
     def _server(self) -> None:
         from prefect.settings import PREFECT_API_URL
 
-        named = PREFECT_API_URL.value()
-        url = named or f"http://{HOST}:{self.options.server_port}/api"
+        local = f"http://{HOST}:{self.options.server_port}/api"
+        named = (PREFECT_API_URL.value() or "").rstrip("/")
+        url = named or local
         self._environment(url)  # a server of our own needs it too: its UI asks there
         if _healthy(url):
             self._say("Prefect server", f"using the one at {url}")
-        elif named:
+        elif named and named.replace("localhost", HOST) != local:
             raise SetupError(
                 f"no Prefect server answers at {named} (PREFECT_API_URL): start it, correct the "
                 "variable or profile, or unset it to have one started here"
@@ -109,6 +116,10 @@ class Up:
         else:
             # Marking many runs late at once is what Prefect's own SQLite stumbles over first.
             self.env.setdefault("PREFECT_SERVER_SERVICES_LATE_RUNS_AFTER_SECONDS", "60")
+            # In memory, a restart forgets who held a rule's slot, and the slot is never freed.
+            self.env.setdefault("PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE", _LEASES)
+            # Without a network its telemetry is an error at every start.
+            self.env.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
             port = str(self.options.server_port)
             command = [_program("prefect"), "server", "start", "--host", HOST, "--port", port]
             child = self._child("server", command)
@@ -119,8 +130,9 @@ class Up:
         settings = get_settings()
         self.env["PREFECT_API_URL"] = api_url
         self.env["SENTINEL_DATABASE_URL"] = settings.database_url
-        self.env["SENTINEL_VIEWER_URL"] = f"http://{HOST}:{self.options.viewer_port}"
-        self.env.setdefault("SENTINEL_PREFECT_UI_URL", api_url.removesuffix("/api"))
+        self.env.setdefault("SENTINEL_VIEWER_URL", f"http://{HOST}:{self.options.viewer_port}")
+        ui = self.env.get("PREFECT_UI_URL") or api_url.rstrip("/").removesuffix("/api")
+        self.env.setdefault("SENTINEL_PREFECT_UI_URL", ui)
         self.env.setdefault("PREFECT_WORKER_QUERY_SECONDS", "2")
 
     def _wait_healthy(self, url: str, child: Child) -> str:
@@ -216,18 +228,22 @@ class Up:
     def _problem(self, name: str, line: str) -> None:
         """Show a problem once; its repetitions are in the log."""
         what = (name, _CLOCK.sub("", line))
-        if what in self.shown:
+        if what in self.shown or _TRANSIENT.search(line):
             return
         self.shown.add(what)
         self.console.print(f"[red]{name}[/] ", end="")
         self.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     def _show_urls(self) -> None:
-        ui = self.env["SENTINEL_PREFECT_UI_URL"]
+        lines = {
+            "Blotter": f"http://{HOST}:{self.options.viewer_port}",
+            "Prefect UI": self.env["SENTINEL_PREFECT_UI_URL"],
+            "Logs": str(self.logs),
+            "Commands": f"export PREFECT_API_URL={self.env['PREFECT_API_URL']}",
+        }
         self.console.print()
-        self.console.print(f"  Blotter     {self.env['SENTINEL_VIEWER_URL']}", highlight=False)
-        self.console.print(f"  Prefect UI  {ui}", highlight=False)
-        self.console.print(f"  Logs        {self.logs}", highlight=False, soft_wrap=True)
+        for name, value in lines.items():
+            self.console.print(f"  {name:<11} {value}", highlight=False, soft_wrap=True)
         self.console.print("\nRunning; only problems are shown from here on. Ctrl-C stops all.")
 
     def _watch(self) -> int:

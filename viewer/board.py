@@ -179,7 +179,8 @@ def _what(shown: Shown) -> str:
 def _table(shown: Shown) -> None:
     if not shown.page.rows:
         quiet = shown.choice == Choice(sort=shown.choice.sort, size=shown.choice.size)
-        st.success(
+        say = st.success if quiet else st.info  # a search that finds nothing is no good news
+        say(
             "Nothing asks for attention. “all” shows what happened before."
             if quiet
             else "No event matches these filters.",

@@ -140,13 +140,16 @@ def _iso(time: datetime | None) -> str | None:
     return datetime.fromtimestamp(time.timestamp(), UTC).isoformat(timespec="seconds")
 
 
+_WHOLE = ("rule", "last_run", "next_run")  # a name broken over two lines can't be copied
+
+
 def _print_table(rows: list[dict[str, Any]]) -> None:
     if not rows:
         print("no rules: `sentinel rules deploy` deploys those of prefect.yaml")
         return
     table = Table(box=None, pad_edge=False)
     for column in COLUMNS:
-        table.add_column(column.replace("_", " "), overflow="fold")
+        table.add_column(column.replace("_", " "), overflow="fold", no_wrap=column in _WHOLE)
     for row in rows:
         # Text, not str: names in [brackets] are no markup.
         table.add_row(*(Text(_cell(row[column])) for column in COLUMNS))
@@ -157,5 +160,5 @@ def _cell(value: str | None) -> str:
     if not value:
         return "–"
     if value.endswith("+00:00"):
-        return value.removesuffix("+00:00").replace("T", " ")
+        return datetime.fromisoformat(value).strftime("%m-%d %H:%M")
     return clean_text(value)

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import sys
 import time
 import traceback
@@ -33,6 +34,8 @@ def run(name: str, file: Path, overrides: Sequence[str], *, as_json: bool) -> in
     rule = _find(name, file)
     parameters = _overridden(rule, overrides)
     trigger = _trigger(rule, parameters)
+    # As `sentinel up` tells the worker: a rule over the event store finds it here too.
+    os.environ.setdefault("SENTINEL_DATABASE_URL", settings().database_url)
     started = time.perf_counter()
     outputs = _measure(rule, trigger)
     seconds = time.perf_counter() - started

@@ -5,7 +5,19 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from operator import itemgetter
 
-from sqlalchemy import Connection, Engine, Table, bindparam, func, insert, update
+from sqlalchemy import (
+    Connection,
+    Engine,
+    Table,
+    and_,
+    bindparam,
+    case,
+    func,
+    insert,
+    not_,
+    null,
+    update,
+)
 
 from sentinel_core.alert import Importance
 from sentinel_core.judge import Observation
@@ -200,7 +212,7 @@ class _Recording:
     def _continue(self, event_id: int, seen: Observation, *, raised: bool) -> None:
         row = {f"new_{name}": value for name, value in shown(self.run, seen).items()}
         importance = seen.importance.value if raised else None
-        self.continued.append({"event": event_id, "raised": importance, **row})
+        self.continued.append({"event": event_id, "raised": importance, "reopened": raised, **row})
         if raised:
             self._owe(event_id, seen, f"escalated-{seen.importance}")
 
@@ -223,7 +235,13 @@ class _Recording:
     def _join(self, event_id: int, seen: Observation, *, raised: bool) -> None:
         sqlite = self.connection.dialect.name == "sqlite"
         least, most = (func.min, func.max) if sqlite else (func.least, func.greatest)
-        importance = {"importance": seen.importance.value} if raised else {}
+        importance: Row = {"importance": seen.importance.value} if raised else {}
+        if raised:
+            importance |= {
+                "is_acknowledged": False,
+                "acknowledged_at": None,
+                "acknowledged_by": None,
+            }
         self.connection.execute(
             update(EVENT)
             .where(EVENT.c.id == event_id)
@@ -251,6 +269,7 @@ class _Recording:
             (c := e[name.removeprefix("new_")]): bindparam(name, type_=c.type) for name in names
         }
         raised = bindparam("raised", type_=e.importance.type)
+        reopened = bindparam("reopened", type_=e.is_acknowledged.type)
         statement = (
             update(EVENT)
             .where(e.id == bindparam("event"))
@@ -258,6 +277,10 @@ class _Recording:
                 {
                     e.occurrences: e.occurrences + 1,
                     e.importance: func.coalesce(raised, e.importance),
+                    # Whoever acknowledged it took on something that mattered less.
+                    e.is_acknowledged: and_(e.is_acknowledged, not_(reopened)),
+                    e.acknowledged_at: case((reopened, null()), else_=e.acknowledged_at),
+                    e.acknowledged_by: case((reopened, null()), else_=e.acknowledged_by),
                     **newest,
                 }
             )

@@ -380,7 +380,7 @@ def test_a_block_that_does_not_exist_is_named_with_what_to_do(project: Project) 
     done = project.sentinel("rules", "check", str(project.file), check=False)
     assert done.returncode == 1
     assert "unknown notification block slack-incoming-webhook/alerts-critical" in done.stderr
-    assert "prefect block create slack-incoming-webhook" in done.stderr
+    assert "no block 'alerts-critical' of the type 'slack-incoming-webhook'" in done.stderr
 
 
 def test_a_missing_work_pool_is_named_with_the_command_to_make_it(project: Project) -> None:

@@ -11,6 +11,7 @@ from sentinel_core.alert import dump_outputs
 from sentinel_core.judge import Kind, Observation, judge
 from sentinel_core.policy import Decision, Series, decide, decide_late
 from sentinel_core.store.engine import ensure_schema
+from sentinel_core.store.events import acknowledge
 from sentinel_core.store.recording import record
 from tests.support.runs import NOW, a_rule, a_run, at, fired, quiet, rows, snapshot, told
 from tests.support.swarm import (
@@ -182,6 +183,23 @@ def test_an_event_that_comes_to_matter_more_is_told_to_the_routes_of_its_new_imp
         ("critical", "escalated-critical"),
         ("everyone", "escalated-critical"),
     ]
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_an_acknowledged_event_that_comes_to_matter_more_asks_again(
+    engine: Engine, late: bool
+) -> None:
+    told(engine, RULE, a_run(5), [fired(importance="medium")])
+    event_id = int(str(only(engine, "alert_event")["id"]))
+    acknowledge(engine, [event_id], by="ana", comment="seen", now=NOW)
+    told(engine, RULE, a_run(6), [fired(importance="medium")])
+    assert only(engine, "alert_event")["is_acknowledged"]
+    told(engine, RULE, a_run(0 if late else 10), [fired(importance="critical")])
+    event = only(engine, "alert_event")
+    assert not event["is_acknowledged"]
+    assert (event["acknowledged_by"], event["acknowledged_at"]) == (None, None)
+    with engine.connect() as connection:  # who took it on when it mattered less stays on record
+        assert connection.scalar(text("SELECT actor FROM audit_entry")) == "ana"
 
 
 @pytest.mark.parametrize(
