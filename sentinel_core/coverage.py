@@ -1,11 +1,17 @@
 """Was every rule checked when it should have been? Pure: schedules and times in, a verdict out."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from heapq import merge
+from itertools import islice
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
+from dateutil.rrule import rrule, rrulestr
+
+from sentinel_core.run import Schedule
 
 GRACE = timedelta(seconds=90)
 """Added to the second missed due time: a run needs to start, measure and be recorded."""
@@ -18,48 +24,53 @@ class Standing:
     overdue: bool
     due_at: datetime | None
     sentence: str
+    unreadable: bool = False
 
 
-def standing(
-    cron: str | None,
-    interval_seconds: float | None,
-    timezone: str,
-    since: datetime,
-    now: datetime,
-) -> Standing:
+def standing(schedules: Sequence[Schedule], since: datetime, now: datetime) -> Standing:
     """Is an active rule overdue: were two due times after `since` missed?
 
-    `since` is the due time of its newest evaluation, or when its schedule last changed.
-    All times aware; `timezone` is the schedule's. A schedule that can't be read is said to be so:
-    never "fine".
+    `since` is the due time of its newest evaluation, or when its schedule last changed. With
+    several schedules the due times of all count. All times aware. A schedule that can't be read is
+    said to be so: never "fine".
     """
-    if cron is None and interval_seconds is None:
-        return Standing(False, None, "no cron or interval schedule: runs only when asked to")
+    if not schedules:
+        return Standing(False, None, "no schedule: runs only when asked to")
     try:
-        times = _due_times(cron, interval_seconds, timezone, since)
-        first, second = next(times), next(times)
-    except (CronSimError, ValueError, KeyError, OSError, StopIteration) as error:
-        return Standing(True, None, f"its schedule can't be read: {error}")
-    if now >= second + GRACE:
+        times = list(islice(merge(*(islice(_due_times(s, since), 2) for s in schedules)), 2))
+    except (CronSimError, ValueError, KeyError, OSError, ArithmeticError) as error:
+        return Standing(True, None, f"its schedule can't be read: {error}", unreadable=True)
+    if len(times) > 1 and now >= times[1] + GRACE:
+        first = times[0]
         return Standing(
             True, first, f"not checked since {_clock(since)}: due at {_clock(first)} and after"
         )
-    if now >= first + GRACE:
-        return Standing(False, first, f"late: due at {_clock(first)}")
-    return Standing(False, None, f"checked on time, next at {_clock(first)}")
+    if times and now >= times[0] + GRACE:
+        return Standing(False, times[0], f"late: due at {_clock(times[0])}")
+    return Standing(False, None, f"checked on time, {_next(times)}")
 
 
-def _due_times(
-    cron: str | None, interval_seconds: float | None, timezone: str, since: datetime
-) -> Iterator[datetime]:
-    if cron is None:
-        assert interval_seconds is not None
-        step = timedelta(seconds=interval_seconds)
+def _next(times: Sequence[datetime]) -> str:
+    return f"next at {_clock(times[0])}" if times else "and not due again"
+
+
+def _due_times(schedule: Schedule, since: datetime) -> Iterator[datetime]:
+    zone = ZoneInfo(schedule.timezone)
+    if schedule.cron is not None:
+        for due in CronSim(schedule.cron, since.astimezone(zone)):
+            yield due.astimezone(UTC)
+    elif schedule.interval_seconds is not None:
         while True:
-            since += step
+            since += timedelta(seconds=schedule.interval_seconds)
             yield since.astimezone(UTC)
-    for due in CronSim(cron, since.astimezone(ZoneInfo(timezone))):
-        yield due.astimezone(UTC)
+    else:
+        local = since.astimezone(zone).replace(tzinfo=None)
+        rule: Any = rrulestr(schedule.rrule or "", dtstart=local, ignoretz=True)
+        # From `since` on, itself a due time: counting minutes from 2020 on takes many seconds.
+        if isinstance(rule, rrule) and rule._count is None and rule._dtstart < local:
+            rule = rule.replace(dtstart=local)
+        for due in rule.xafter(local):
+            yield due.replace(tzinfo=zone).astimezone(UTC)
 
 
 def _clock(at: datetime) -> str:

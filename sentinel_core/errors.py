@@ -27,3 +27,7 @@ class RuleFileError(SentinelError):
 
 class SetupError(SentinelError):
     """`sentinel up` could not start something."""
+
+
+class ReconcileError(SentinelError):
+    """Something could not be recorded. The rest was; the next reconcile tries again."""

@@ -150,16 +150,41 @@ def deliver(engine: Engine, settings: Settings, notification_ids: Sequence[int])
     Stops after twice the notify timeout: a run waits no longer, the rest stays owed and is
     delivered by the next reconcile.
     """
+    return _deliver(engine, settings, notification_ids, set(), _patience(settings))
+
+
+def deliver_due(engine: Engine, settings: Settings) -> int:
+    """Send whatever is owed by now, within twice the notify timeout; returns how many were sent."""
+    sent, hanging, deadline = 0, set[str](), _patience(settings)
+    while monotonic() < deadline:
+        due = outbox.due(engine, datetime.now(UTC), without=hanging)
+        if not due:
+            break
+        sent += _deliver(engine, settings, due, hanging, deadline)
+    return sent
+
+
+def _patience(settings: Settings) -> float:
+    return monotonic() + 2 * settings.notify_timeout_seconds
+
+
+def _deliver(
+    engine: Engine, settings: Settings, ids: Sequence[int], hanging: set[str], deadline: float
+) -> int:
+    """`hanging` gathers channels that let us wait: their queue must not hold up the others."""
     sent = 0
-    deadline = monotonic() + 2 * settings.notify_timeout_seconds
-    for notification_id in notification_ids:
+    for notification_id in ids:
         if monotonic() > deadline:
             break
-        owed = outbox.claim(engine, notification_id, datetime.now(UTC))
+        owed = outbox.claim(engine, notification_id, datetime.now(UTC), without=hanging)
         if owed is None:
             continue
+        began = monotonic()
         delivery = send(owed.channel, owed.event, settings, owed.reason)
         sent += delivery.outcome is Outcome.SENT
+        slow = monotonic() - began > settings.notify_timeout_seconds / 2
+        if slow and delivery.outcome is not Outcome.SENT:
+            hanging.add(owed.channel)
         if delivery.error:
             logger.warning("%s: event %s: %s", owed.channel, owed.event["id"], delivery.error)
         # A sent message whose outcome is not written down would be sent again: hence patience.
@@ -189,4 +214,4 @@ def _summary(recorded: Recorded) -> str:
     return ", ".join(parts) + "."
 
 
-__all__ = ["connect", "deliver", "record_facts", "record_run", "returned_outputs"]
+__all__ = ["connect", "deliver", "deliver_due", "record_facts", "record_run", "returned_outputs"]

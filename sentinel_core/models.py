@@ -92,6 +92,7 @@ class AlertRule(SQLModel, table=True):
     cron: str | None = None
     interval_seconds: float | None = None
     timezone: str = "UTC"
+    schedules: list[Any] = Field(default_factory=list, sa_column=_json())
     is_active: bool = True
     first_seen_at: datetime = Field(sa_column=_time())
     changed_at: datetime = Field(sa_column=_time())

@@ -10,6 +10,8 @@ import threading
 from dataclasses import dataclass
 from enum import StrEnum
 from http import HTTPStatus
+from json import JSONDecodeError
+from time import monotonic
 from typing import Any, cast
 
 from prefect.blocks.core import Block
@@ -19,10 +21,11 @@ from sentinel_core.alert import clean_text
 from sentinel_core.message import slack_text
 from sentinel_core.settings import Settings
 
-MOST_ATTEMPTS = 8
+MOST_ATTEMPTS = 30  # with the growing pauses between them, about a day
 
 _SLACK = "slack-incoming-webhook"
-_SECRET_PATH = re.compile(r"(\w+://[^\s/]+)/[^\s'\"]+")  # a webhook's URL is its password
+# A webhook's URL is its password: of an address only the host is told.
+_ADDRESS = re.compile(r"(\w+://)(?:[^\s/@'\"]*@)?([^\s/?#@'\"]+)(?:[/?#][^\s'\"]*)?")
 
 
 class Outcome(StrEnum):
@@ -53,11 +56,12 @@ def send(
         escalated=reason.startswith("escalated"),
     )
     box: list[Delivery] = []
+    deadline = monotonic() + settings.notify_timeout_seconds
     prefect_settings = get_settings_context().model_copy()
 
     def attempt() -> None:
         with prefect_settings:  # the caller's; a new thread starts without them
-            box.append(_attempt(channel, subject, body, settings.notify_timeout_seconds))
+            box.append(_attempt(channel, subject, body, deadline))
 
     # A thread of its own: a block's own timeout may be thirty seconds, and some have none. Nor
     # does it run inside the caller's flow or event loop, where blocks answer with coroutines.
@@ -73,18 +77,22 @@ def send(
     )
 
 
-def _attempt(channel: str, subject: str, body: str, timeout: float) -> Delivery:
+def _attempt(channel: str, subject: str, body: str, deadline: float) -> Delivery:
     try:
         block = cast("Any", Block.load)(channel, _sync=True)
-    except ValueError as error:  # Prefect's word for: no such block
-        return Delivery(Outcome.FAILED, f"block {channel!r} can't be loaded: {_plain(error)}")
     except Exception as error:
-        return Delivery(Outcome.RETRY, f"block {channel!r} can't be loaded: {_plain(error)}")
+        # Prefect says ValueError for: no such block. JSON that is none is a proxy's answer.
+        missing = isinstance(error, ValueError) and not isinstance(error, JSONDecodeError)
+        outcome = Outcome.FAILED if missing else Outcome.RETRY
+        return Delivery(outcome, f"block {channel!r} can't be loaded: {_plain(error)}")
     if not callable(getattr(block, "notify", None)):
         return Delivery(Outcome.FAILED, f"block {channel!r} is not a notification block")
+    left = deadline - monotonic()
+    if left <= 0:  # the caller has given up and will try again: sending now would be once too many
+        return Delivery(Outcome.RETRY, f"block {channel!r} took too long to load; nothing was sent")
     try:
         if block.get_block_type_slug() == _SLACK:
-            _post_to_slack(block, subject, body, timeout)
+            _post_to_slack(block, subject, body, left)
         else:
             _notify(block, subject, body)
     except Exception as error:
@@ -96,6 +104,7 @@ def _post_to_slack(block: Any, subject: str, body: str, timeout: float) -> None:
     """The block's own client: its `notify` leaves the status out of the error and waits 30 s."""
     client = block.get_client(sync_client=True)
     client.timeout = math.ceil(timeout)
+    client.retry_handlers = []  # by itself it posts again when the answer, not the message, is lost
     response = client.send(text=f"{subject}\n{body}")
     if response.status_code != HTTPStatus.OK:
         raise ConnectionError(f"Slack answered {response.status_code}: {response.body[:200]}")
@@ -124,4 +133,4 @@ def _call(block: Any, subject: str, body: str) -> None:
 
 def _plain(error: BaseException) -> str:
     text = getattr(error, "log", None) or str(error) or "no reason given"
-    return _SECRET_PATH.sub(r"\1/…", clean_text(f"{type(error).__name__}: {text}"))[:1_000]
+    return _ADDRESS.sub(r"\1\2/…", clean_text(f"{type(error).__name__}: {text}"))[:1_000]

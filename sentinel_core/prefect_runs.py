@@ -12,13 +12,13 @@ from prefect.client.schemas.filters import (
 )
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.client.schemas.responses import DeploymentResponse
-from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule
+from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule, RRuleSchedule
 from pydantic import ValidationError
 
 from sentinel_core.alert import AlertOutput, clean_json, clean_message, clean_text, load_outputs
 from sentinel_core.errors import OutputError
 from sentinel_core.rule import RuleSettings
-from sentinel_core.run import RuleFacts, RunFacts, StateType
+from sentinel_core.run import RuleFacts, RunFacts, Schedule, StateType
 from sentinel_core.trigger import MARK, TIMEOUT_MARK
 
 TRIGGERED = "Triggered"  # the state name of a completed run in which something fired
@@ -90,9 +90,19 @@ def rule_facts(deployment: DeploymentResponse, flow_name: str) -> RuleFacts:
         cron=cron.cron if cron else None,
         interval_seconds=interval.interval.total_seconds() if interval else None,
         timezone=(zoned.timezone if zoned else None) or "UTC",
+        schedules=tuple(_schedule(item.schedule) for item in schedules),
         active=not deployment.paused and bool(schedules),
         timeout_seconds=definition.get(TIMEOUT_MARK),
     )
+
+
+def _schedule(item: CronSchedule | IntervalSchedule | RRuleSchedule | Any) -> Schedule:
+    zone = getattr(item, "timezone", None) or "UTC"
+    if isinstance(item, CronSchedule):
+        return Schedule(cron=item.cron, timezone=zone)
+    if isinstance(item, IntervalSchedule):
+        return Schedule(interval_seconds=item.interval.total_seconds(), timezone=zone)
+    return Schedule(rrule=getattr(item, "rrule", ""), timezone=zone)
 
 
 def _parameters(deployment: DeploymentResponse) -> dict[str, Any]:

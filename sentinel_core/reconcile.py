@@ -7,6 +7,7 @@ this is the guarantee. It reads Prefect, asks the same judge and policy, and wri
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from uuid import UUID
 
 from prefect.client.orchestration import SyncPrefectClient
@@ -21,12 +22,13 @@ from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.states import Crashed
 from sqlalchemy import Engine
+from sqlalchemy.exc import OperationalError
 
 from sentinel_core import run as facts
 from sentinel_core.alert import AlertOutput
-from sentinel_core.coverage import standing
-from sentinel_core.errors import StoreUnavailableError
-from sentinel_core.hooks import deliver, record_facts
+from sentinel_core.coverage import Standing, standing
+from sentinel_core.errors import ReconcileError, StoreUnavailableError
+from sentinel_core.hooks import deliver_due, record_facts
 from sentinel_core.judge import Kind, Observation
 from sentinel_core.policy import decide, decide_late
 from sentinel_core.prefect_api import PAGE, all_deployments
@@ -40,12 +42,14 @@ from sentinel_core.prefect_runs import (
 )
 from sentinel_core.run import RuleFacts, RunFacts
 from sentinel_core.settings import Settings
-from sentinel_core.store import outbox, rules
+from sentinel_core.store import rules
 from sentinel_core.store.engine import reading
 from sentinel_core.store.recording import record, recorded_runs
 
 SETTLE = timedelta(seconds=30)  # a run that ended just now has its hook still at work
-OVERLAP = timedelta(minutes=5)  # clocks of workers and servers differ
+OVERLAP = timedelta(minutes=5)  # what is committed late or seen late
+SLICE = timedelta(hours=1)
+SKEW = timedelta(seconds=5)
 FIRST_LOOK = timedelta(days=1)  # how far back the very first reconcile goes
 FALLBACK_TIMEOUT_SECONDS = 3600.0
 
@@ -62,6 +66,7 @@ class Report:
     closed: int = 0
     silent: list[str] = field(default_factory=list)
     sent: int = 0
+    failed: list[str] = field(default_factory=list)
 
     def sentence(self) -> str:
         """The report in a line."""
@@ -86,19 +91,44 @@ def reconcile(
     or the store raise when they are away; the next reconcile starts where this one did.
     """
     report = Report()
-    now = datetime.now(UTC)
+    now = server_time(client)
     known = read_rules(client)
     report.rules = len(known)
     rules.sync(engine, known.values(), now)
     rules.deactivate_missing(engine, list(known))
     _close_stuck(client, engine, settings, known, now, report, say)
     until = now - settle
-    since = _since(engine, until, say)
-    _record_missing(client, engine, settings, known, (since, until), report, say)
-    rules.set_checkpoint(engine, rules.RECONCILE, until)
-    _name_silent(engine, settings, known, now, report, say)
-    report.sent += deliver(engine, settings, outbox.due(engine, datetime.now(UTC)))
+    for window in _slices(_since(engine, until, say), until):
+        _record_missing(client, engine, known, window, report, say)
+        if not report.failed:
+            rules.set_checkpoint(engine, rules.RECONCILE, window[1])
+    _name_silent(engine, known, now, report, say)
+    report.sent += deliver_due(engine, settings)
+    if report.failed:
+        raise ReconcileError(
+            f"{len(report.failed)} could not be recorded and will be tried again: "
+            f"{'; '.join(report.failed[:5])}"
+        )
     return report
+
+
+def server_time(client: SyncPrefectClient) -> datetime:
+    """Prefect's clock: its runs end by it, and that of this machine may differ by hours."""
+    here = datetime.now(UTC)
+    stamp = client.hello().headers.get("date")
+    if stamp is None:
+        return here
+    there = parsedate_to_datetime(stamp).astimezone(UTC)
+    # The header is of whole seconds and may be a few old: a smaller difference is none.
+    return there if abs(there - here) > SKEW else here
+
+
+def _slices(since: datetime, until: datetime) -> Iterator[tuple[datetime, datetime]]:
+    """Hour by hour: after a long outage each reconcile gets further, even when it is cut off."""
+    while since < until:
+        end = min(since + SLICE, until)
+        yield since, end
+        since = end
 
 
 def read_rules(client: SyncPrefectClient) -> dict[UUID, RuleFacts]:
@@ -141,7 +171,6 @@ def _states(*types: StateType) -> FlowRunFilterState:
 def _record_missing(
     client: SyncPrefectClient,
     engine: Engine,
-    settings: Settings,
     known: dict[UUID, RuleFacts],
     window: tuple[datetime, datetime],
     report: Report,
@@ -161,18 +190,19 @@ def _record_missing(
     for flow_run in sorted(missing, key=lambda run: run_facts(run).at):
         assert flow_run.deployment_id is not None
         rule = known[flow_run.deployment_id]
-        _record_one(client, engine, settings, rule, flow_run, report, say)
+        _record_one(client, engine, rule, flow_run, report, say)
 
 
-def _needs_record(run: FlowRun, recorded_states: set[str]) -> bool:
-    """No record at all, or one of a state the run has since left (the last state wins)."""
-    return run.state is not None and run.state.type.value not in recorded_states
+def _needs_record(run: FlowRun, recorded: set[tuple[str, int]]) -> bool:
+    """No record of this state in this attempt (the last state wins; each attempt counts)."""
+    if run.state is None:
+        return False
+    return (run.state.type.value, max((run.run_count or 0) - 1, 0)) not in recorded
 
 
 def _record_one(
     client: SyncPrefectClient,
     engine: Engine,
-    settings: Settings,
     rule: RuleFacts,
     flow_run: FlowRun,
     report: Report,
@@ -186,11 +216,16 @@ def _record_one(
         raise
     except Exception as error:
         say(f"{rule.name}: run {run.name} could not be recorded as it is: {error!r}")
-        recorded = record_facts(engine, rule, run, None)
+        try:
+            recorded = record_facts(engine, rule, run, None)
+        except StoreUnavailableError:
+            raise
+        except Exception as again:  # one run that can't be recorded must not hide all the others
+            report.failed.append(f"{rule.name}: run {run.name}: {again!r}")
+            return
     if recorded.evaluations:
         report.recorded += 1
         say(f"{rule.name}: recorded run {run.name} ({run.state_name}), which had no record.")
-    report.sent += deliver(engine, settings, recorded.notifications)
 
 
 def recovered_outputs(
@@ -243,12 +278,11 @@ def _close_stuck(
         client.set_flow_run_state(flow_run.id, Crashed(message=message), force=True)
         say(f"{rule.name}: closed run {flow_run.name}. {message}")
         report.closed += 1
-        _record_one(client, engine, settings, rule, client.read_flow_run(flow_run.id), report, say)
+        _record_one(client, engine, rule, client.read_flow_run(flow_run.id), report, say)
 
 
 def _name_silent(
     engine: Engine,
-    settings: Settings,
     known: dict[UUID, RuleFacts],
     now: datetime,
     report: Report,
@@ -260,21 +294,29 @@ def _name_silent(
         if rule is None:
             continue
         since = max(filter(None, (row["last_evaluated_at"], row["changed_at"])))
-        stands = standing(rule.cron, rule.interval_seconds, rule.timezone, since, now)
-        overdue = rule.active and stands.overdue
-        seen = Observation(
+        stands = standing(rule.schedules, since, now)
+        if rule.active and stands.overdue:
+            report.silent.append(rule.name)
+            say(f"Rule {rule.name} is silent: {stands.sentence}.")
+        try:
+            seen = list(_silences(rule, stands, now))
+            record(engine, rule, None, seen, decide=decide, decide_late=decide_late, now=now)
+        except OperationalError:
+            raise
+        except Exception as error:
+            report.failed.append(f"{rule.name}: silence: {error!r}")
+
+
+def _silences(rule: RuleFacts, stands: Standing, now: datetime) -> Iterator[Observation]:
+    """A schedule nobody can read is a series of its own: a run that came does not end it."""
+    for ticker, so in (("", not stands.unreadable), ("schedule", stands.unreadable)):
+        overdue = rule.active and stands.overdue and so
+        yield Observation(
             Kind.SILENT,
-            "",
+            ticker,
             now,
             overdue,
             rule.settings.importance,
             f"Rule {rule.name} is silent: {stands.sentence}." if overdue else "Checked again.",
             evaluated=False,
         )
-        recorded = record(
-            engine, rule, None, [seen], decide=decide, decide_late=decide_late, now=now
-        )
-        report.sent += deliver(engine, settings, recorded.notifications)
-        if overdue:
-            report.silent.append(rule.name)
-            say(seen.message)

@@ -13,6 +13,8 @@ BlockSlug = Annotated[
 """A Prefect notification block: `block-type-slug/block-name`."""
 
 DEFAULT_DISPLAY_MINUTES = 1440
+DisplayMinutes = Annotated[int, Field(ge=1, le=525_600)]
+"""At most a year: what a database and a calendar can hold."""
 
 
 class Routes(BaseModel):
@@ -38,6 +40,6 @@ class RuleSettings(BaseModel):
 
     importance: Importance = Importance.MEDIUM
     category: Annotated[str, AfterValidator(clean_text)] = "General"
-    display_duration_minutes: int = DEFAULT_DISPLAY_MINUTES
+    display_duration_minutes: DisplayMinutes = DEFAULT_DISPLAY_MINUTES
     notify: Routes = Field(default_factory=Routes)
     runbook: Annotated[str, AfterValidator(clean_text)] | None = None

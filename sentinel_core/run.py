@@ -44,9 +44,21 @@ class RunFacts:
     def at(self) -> datetime:
         """The moment this run speaks for: when it was due, or when it was run once more.
 
-        The due time orders runs the way the schedule meant them, whatever order they end in.
+        The due time orders runs the way the schedule meant them, whatever order they end in. A run
+        that ended before it was due (cancelled while scheduled) speaks for its end: a future time
+        would make everything until then look old.
         """
-        return self.expected_start if self.run_count <= 1 else self.state_at
+        return self.state_at if self.run_count > 1 else min(self.expected_start, self.state_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """One active schedule of a rule, as Prefect has it. One of the three is not None."""
+
+    cron: str | None = None
+    interval_seconds: float | None = None
+    rrule: str | None = None
+    timezone: str = "UTC"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,5 +76,6 @@ class RuleFacts:
     cron: str | None = None
     interval_seconds: float | None = None
     timezone: str = "UTC"
+    schedules: tuple[Schedule, ...] = ()
     active: bool = True
     timeout_seconds: float | None = None

@@ -21,9 +21,7 @@ SHARED_SECONDS = 2
 _OF_A_RULE = (
     "name",
     "is_active",
-    "cron",
-    "interval_seconds",
-    "timezone",
+    "schedules",
     "last_evaluated_at",
     "changed_at",
     "first_seen_at",

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
 from sentinel_core.coverage import standing
+from sentinel_core.run import Schedule
 from sentinel_core.store.events import COUNT_CAP
 from viewer.filters import IMPORTANCES
 from viewer.wording import clock, listed, number, plural
@@ -38,9 +39,7 @@ def coverage(
     for rule in active:
         known = (rule["last_evaluated_at"], rule["changed_at"], rule["first_seen_at"])
         since = max(moment for moment in known if moment is not None)
-        stands = standing(
-            rule["cron"], rule["interval_seconds"], rule["timezone"], since=since, now=now
-        )
+        stands = standing([Schedule(**item) for item in rule["schedules"]], since, now)
         if stands.overdue:
             overdue.append(rule["name"])
             sentences.append(f"{rule['name']}: {stands.sentence}")

@@ -127,13 +127,18 @@ class Known:
         )
 
 
-def recorded_runs(connection: Connection, run_ids: Sequence[UUID]) -> dict[UUID, set[str]]:
-    """Of these runs, those with a record, and the Prefect state types they were recorded in."""
-    found: dict[UUID, set[str]] = {}
+def recorded_runs(
+    connection: Connection, run_ids: Sequence[UUID]
+) -> dict[UUID, set[tuple[str, int]]]:
+    """Of these runs, those with a record: the Prefect state types and retries on record."""
+    found: dict[UUID, set[tuple[str, int]]] = {}
+    c = EVALUATION.c
     for start in range(0, len(run_ids), _CHUNK):
-        statement = select(EVALUATION.c.prefect_flow_run_id, EVALUATION.c.prefect_state).where(
-            EVALUATION.c.prefect_flow_run_id.in_(run_ids[start : start + _CHUNK])
+        statement = (
+            select(c.prefect_flow_run_id, c.prefect_state, c.retry_count)
+            .where(c.prefect_flow_run_id.in_(run_ids[start : start + _CHUNK]))
+            .distinct()
         )
-        for run_id, state in connection.execute(statement):
-            found.setdefault(run_id, set()).add(state)
+        for run_id, state, retries in connection.execute(statement):
+            found.setdefault(run_id, set()).add((state, retries))
     return found

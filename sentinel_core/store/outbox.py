@@ -1,6 +1,6 @@
 """Messages owed to channels: claimed before sending, settled after."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -24,21 +24,28 @@ class Owed:
     event: dict[str, Any]
 
 
-def due(engine: Engine, now: datetime, limit: int = 500) -> list[int]:
-    """Ids of messages that may be attempted now, oldest first."""
+def due(
+    engine: Engine, now: datetime, *, without: Collection[str] = (), limit: int = 500
+) -> list[int]:
+    """Ids of messages that may be attempted now, oldest first, but for some channels."""
     n = NOTIFICATION.c
     with reading(engine) as connection:
         statement = (
             select(n.id)
-            .where(n.status == "pending", n.next_attempt_at <= now)
+            .where(
+                n.status == "pending", n.next_attempt_at <= now, n.channel.not_in(sorted(without))
+            )
             .order_by(n.next_attempt_at, n.id)
             .limit(limit)
         )
         return list(connection.scalars(statement))
 
 
-def claim(engine: Engine, notification_id: int, now: datetime) -> Owed | None:
-    """Take one message for sending, or None when somebody else has it or it is settled.
+def claim(
+    engine: Engine, notification_id: int, now: datetime, *, without: Collection[str] = ()
+) -> Owed | None:
+    """Take one message for sending; None when somebody else has it, it is settled, or its channel
+    is one of `without`.
 
     The attempt is on record before anything is sent: whoever dies now leaves a trace.
     """
@@ -46,7 +53,12 @@ def claim(engine: Engine, notification_id: int, now: datetime) -> Owed | None:
     with writing(engine) as connection:
         claimed = connection.execute(
             update(NOTIFICATION)
-            .where(n.id == notification_id, n.status == "pending", n.next_attempt_at <= now)
+            .where(
+                n.id == notification_id,
+                n.status == "pending",
+                n.next_attempt_at <= now,
+                n.channel.not_in(sorted(without)),
+            )
             .values(attempts=n.attempts + 1, next_attempt_at=now + LEASE)
             .returning(n.event_id, n.channel, n.reason, n.attempts)
         ).first()

@@ -7,7 +7,7 @@ from typing import Any
 from sentinel_core.alert import Importance
 from sentinel_core.judge import Observation
 from sentinel_core.policy import Status
-from sentinel_core.run import RuleFacts, RunFacts
+from sentinel_core.run import RuleFacts, RunFacts, StateType
 
 Row = dict[str, Any]
 
@@ -19,8 +19,9 @@ def retries_of(run: RunFacts) -> int:
 
 def last_run(run: RunFacts, observations: Sequence[Observation]) -> Row:
     """What a rule's row shows of its newest run."""
+    cancelled = run.state_type is StateType.CANCELLED  # nobody looked: no evaluation
     return {
-        "last_evaluated_at": run.at,
+        **({} if cancelled else {"last_evaluated_at": run.at}),
         "last_prefect_state": run.state_type.value,
         "last_prefect_state_name": run.state_name,
         "last_output": [

@@ -1,6 +1,7 @@
 """Rule deployments as last seen, and how far reconcile has come."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -67,7 +68,7 @@ def sync(engine: Engine, rules: Iterable[RuleFacts], now: datetime) -> int:
     return written
 
 
-_DEFINES_CHECKING = ("cron", "interval_seconds", "timezone", "is_active", "parameters")
+_DEFINES_CHECKING = ("schedules", "is_active", "parameters")
 
 
 def _definition(rule: RuleFacts) -> dict[str, Any]:
@@ -87,6 +88,7 @@ def _definition(rule: RuleFacts) -> dict[str, Any]:
         "cron": rule.cron,
         "interval_seconds": rule.interval_seconds,
         "timezone": rule.timezone,
+        "schedules": [asdict(schedule) for schedule in rule.schedules],
         "is_active": rule.active,
     }
 

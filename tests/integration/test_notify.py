@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from prefect import flow
+from prefect.blocks.core import Block
 from prefect.blocks.notifications import CustomWebhookNotificationBlock, SlackWebhook
 from prefect.blocks.system import Secret
 from prefect.settings import (
@@ -21,9 +22,10 @@ from prefect_slack.credentials import SlackWebhook as SlackIncomingWebhook
 from pydantic import SecretStr
 from sqlalchemy import Engine
 
-from sentinel_core.hooks import deliver
+from sentinel_core.hooks import deliver, deliver_due
 from sentinel_core.notify import Delivery, Outcome, send
-from sentinel_core.settings import Settings
+from sentinel_core.settings import Settings, get_settings
+from sentinel_core.store.engine import ensure_schema, open_engine
 from tests.support.prefect import PrefectServer
 from tests.support.processes import free_port
 from tests.support.runs import T0, a_rule, a_run, fired, rows, told
@@ -260,3 +262,37 @@ def test_however_many_messages_a_hanging_channel_is_owed_the_run_is_not_held_up(
     assert time.monotonic() - began < 5
     untouched = [row for row in rows(engine, "notification") if row["attempts"] == 0]
     assert len(untouched) >= 16
+
+
+def test_a_lost_answer_is_not_answered_by_a_second_message(slack: Slack, channel: str) -> None:
+    slack.answer = "reset"
+    assert send(channel, EVENT, SETTINGS).outcome is Outcome.RETRY
+    assert len(slack.received) == 1
+
+
+def test_nothing_is_sent_after_giving_up(
+    slack: Slack, channel: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load = Block.load
+
+    def slow(*arguments: Any, **keys: Any) -> Any:  # Prefect's API is just starting again
+        time.sleep(1.5)
+        return load(*arguments, **keys)
+
+    monkeypatch.setattr(Block, "load", slow)
+    assert send(channel, EVENT, IMPATIENT).outcome is Outcome.RETRY
+    time.sleep(1.5)
+    assert slack.received == []
+
+
+def test_a_hanging_channel_does_not_hold_up_another(slack: Slack, channel: str) -> None:
+    engine = open_engine(get_settings().database_url)
+    ensure_schema(engine)
+    with slack_endpoint() as hung:
+        hung.answer = "hang"
+        rule = a_rule(notify={"high": [saved(hung.url), channel]})
+        told(engine, rule, a_run(), [fired(f"T{n}") for n in range(10)])
+        sent = deliver_due(engine, IMPATIENT)
+        # One message waited for the hanging channel; the rest of the time went to the other.
+        assert len(hung.received) == 1
+        assert sent == len(slack.received) >= 2

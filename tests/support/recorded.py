@@ -11,7 +11,7 @@ from sentinel_core.alert import AlertOutput, Importance
 from sentinel_core.judge import judge
 from sentinel_core.policy import decide, decide_late
 from sentinel_core.rule import Routes, RuleSettings
-from sentinel_core.run import RuleFacts, RunFacts, StateType
+from sentinel_core.run import RuleFacts, RunFacts, Schedule, StateType
 from sentinel_core.store.recording import Recorded, record
 from sentinel_core.store.rules import sync
 
@@ -37,7 +37,14 @@ def a_rule(
         runbook=runbook,
     )
     return RuleFacts(
-        uuid4(), name, name, settings, trigger=name, cron=cron, description=f"The rule {name}."
+        uuid4(),
+        name,
+        name,
+        settings,
+        trigger=name,
+        cron=cron,
+        schedules=(Schedule(cron=cron),) if cron else (),
+        description=f"The rule {name}.",
     )
 
 

@@ -12,7 +12,7 @@ from sentinel_core.judge import judge
 from sentinel_core.models import AlertEvent, AlertRule, AlertSeries, Evaluation, Notification
 from sentinel_core.policy import decide, decide_late
 from sentinel_core.rule import RuleSettings
-from sentinel_core.run import RuleFacts, RunFacts, StateType
+from sentinel_core.run import RuleFacts, RunFacts, Schedule, StateType
 from sentinel_core.store.engine import reading
 from sentinel_core.store.recording import Recorded, record
 
@@ -44,6 +44,7 @@ def a_rule(name: str = "aapl-price-surge", **settings: Any) -> RuleFacts:
         settings=RuleSettings.model_validate(chosen),
         trigger="price-surge",
         cron="*/5 * * * *",
+        schedules=(Schedule(cron="*/5 * * * *"),),
     )
 
 

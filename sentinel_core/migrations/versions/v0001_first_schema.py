@@ -85,6 +85,7 @@ def upgrade() -> None:
         sa.Column("cron", sa.String(), nullable=True),
         sa.Column("interval_seconds", sa.Float(), nullable=True),
         sa.Column("timezone", sa.String(), nullable=False),
+        sa.Column("schedules", Json, nullable=False),
         sa.Column("is_active", sa.Boolean(), nullable=False),
         sa.Column("first_seen_at", Time, nullable=False),
         sa.Column("changed_at", Time, nullable=False),

@@ -7,6 +7,7 @@ from uuid import uuid4
 from sqlalchemy import Engine
 
 from sentinel_core.rule import RuleSettings
+from sentinel_core.run import Schedule
 from sentinel_core.store import rules
 from tests.support.runs import NOW, a_rule, a_run, at, fired, quiet, rows, told
 
@@ -37,9 +38,17 @@ def test_a_new_schedule_or_a_pause_is_a_change_and_a_new_description_is_none(
     rules.sync(engine, [RULE], NOW)
     rules.sync(engine, [replace(RULE, description="in other words")], NOW + HOUR)
     assert rules.all_rules(engine)[0]["changed_at"] == NOW
-    rules.sync(engine, [replace(RULE, cron="0 * * * *")], NOW + 2 * HOUR)
+    rules.sync(
+        engine,
+        [replace(RULE, schedules=(Schedule(cron="0 * * * *"),), cron="0 * * * *")],
+        NOW + 2 * HOUR,
+    )
     assert rules.all_rules(engine)[0]["changed_at"] == NOW + 2 * HOUR
-    rules.sync(engine, [replace(RULE, cron="0 * * * *", active=False)], NOW + 3 * HOUR)
+    rules.sync(
+        engine,
+        [replace(RULE, schedules=(Schedule(cron="0 * * * *"),), cron="0 * * * *", active=False)],
+        NOW + 3 * HOUR,
+    )
     assert rules.all_rules(engine)[0]["changed_at"] == NOW + 3 * HOUR
 
 

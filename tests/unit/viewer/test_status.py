@@ -16,9 +16,7 @@ def a_row(name: str, **changes: Any) -> dict[str, Any]:
     return {
         "name": name,
         "is_active": True,
-        "cron": "*/5 * * * *",
-        "interval_seconds": None,
-        "timezone": "UTC",
+        "schedules": [{"cron": "*/5 * * * *"}],
         "first_seen_at": NOON - 9 * HOUR,
         "changed_at": NOON - 9 * HOUR,
         "last_evaluated_at": NOON,
