@@ -67,7 +67,7 @@ def _due_times(schedule: Schedule, since: datetime) -> Iterator[datetime]:
         local = since.astimezone(zone).replace(tzinfo=None)
         rule: Any = rrulestr(schedule.rrule or "", dtstart=local, ignoretz=True)
         # From `since` on, itself a due time: counting minutes from 2020 on takes many seconds.
-        said = vars(rule) if isinstance(rule, rrule) else {"_count": 0}
+        said: dict[str, Any] = vars(rule) if isinstance(rule, rrule) else {"_count": 0}
         if said["_count"] is None and said["_dtstart"] < local:
             rule = rule.replace(dtstart=local)
         for due in rule.xafter(local):
