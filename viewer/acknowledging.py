@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from sentinel_core.errors import SentinelError
-from sentinel_core.store.events import COMMENT_LIMIT
+from sentinel_core.store.acknowledging import COMMENT_LIMIT
 from viewer import data, rows
 from viewer.wording import plain, plural
 

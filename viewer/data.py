@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from sentinel_core.settings import Settings, get_settings
-from sentinel_core.store import events, rules
-from sentinel_core.store.engine import ensure_schema, open_engine
-from sentinel_core.store.events import Acknowledged, Bucket, Cursor, EventDetail, Facets, Overview
+from sentinel_core.store import acknowledging, events, rules
+from sentinel_core.store.acknowledging import Acknowledged
+from sentinel_core.store.engine import answering, ensure_schema, open_engine
+from sentinel_core.store.events import Bucket, Cursor, EventDetail, Facets, Overview
 from viewer import filters, rows, status
 from viewer.filters import Choice
 from viewer.wording import zone
@@ -37,7 +38,7 @@ def settings() -> Settings:
 @st.cache_resource(show_spinner=False)
 def _engine(url: str) -> "Engine":
     engine = open_engine(url, pooled=True)
-    with events.answering(engine):
+    with answering(engine):
         ensure_schema(engine)
     return engine
 
@@ -116,7 +117,7 @@ def _coverage(url: str) -> status.Coverage:
 
 def coverage() -> status.Coverage:
     """Which rules are being checked. At most 5 seconds old. Raises StoreUnavailableError."""
-    with events.answering(engine()):
+    with answering(engine()):
         return _coverage(settings().database_url)
 
 
@@ -147,7 +148,7 @@ def csv(choice: Choice) -> bytes:
 
 def acknowledge(ids: list[int], by: str, comment: str) -> Acknowledged:
     """Acknowledge exactly these events; what everybody sees is read anew after."""
-    result = events.acknowledge(engine(), ids, by=by, comment=comment, now=now())
+    result = acknowledging.acknowledge(engine(), ids, by=by, comment=comment, now=now())
     for cached in (_page, _counts, _overview):
         cached.clear()
     return result

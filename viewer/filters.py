@@ -11,7 +11,8 @@ from datetime import datetime, timedelta, tzinfo
 from sentinel_core.alert import Importance
 from sentinel_core.judge import Kind
 from sentinel_core.run import StateType
-from sentinel_core.store.events import EventFilter, Facets, Sort, Status
+from sentinel_core.store.events import Facets
+from sentinel_core.store.filters import EventFilter, Sort, Status
 from viewer.wording import plain
 
 VIEWS = ("live", "all")

@@ -10,7 +10,8 @@ import pandas as pd
 from sentinel_core.alert import clean_text
 from sentinel_core.message import shorten
 from sentinel_core.settings import Settings
-from sentinel_core.store.events import EXPORT_LIMIT, Acknowledged
+from sentinel_core.store.acknowledging import Acknowledged
+from sentinel_core.store.events import EXPORT_LIMIT
 from viewer.wording import plain, plural
 
 Row = Mapping[str, Any]

@@ -5,6 +5,8 @@ rules.py      rule deployments as last seen, and how far reconcile has come
 recording.py  one run, recorded once, in one transaction
 known.py      what that transaction reads first
 rows.py       what it writes, as rows (pure)
-events.py     what people read and acknowledge
+filters.py    which events, in which order: conditions the indexes can answer (pure)
+events.py     what people read
+acknowledging.py  exactly the events named, each with an audit entry
 outbox.py     messages owed to channels
 """

@@ -8,10 +8,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, column, create_engine, event, inspect, select, table
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.pool import NullPool, QueuePool
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
-from sentinel_core.errors import SchemaBehindError
+from sentinel_core.errors import SchemaBehindError, StoreUnavailableError
 
 SCHEMA_HEAD = "0001"  # the newest file in migrations/versions; a test compares
 VERSION_TABLE = "sentinel_version"  # alembic's default is taken where Prefect shares the database
@@ -114,3 +115,16 @@ def ensure_schema(engine: Engine) -> None:
             f"the event store stands at revision {revision}, this Sentinel needs {SCHEMA_HEAD}: "
             "run `sentinel db upgrade`"
         )
+
+
+@contextmanager
+def answering(engine: Engine) -> Iterator[None]:
+    """Turn a database that does not answer into StoreUnavailableError, with what to do."""
+    try:
+        yield
+    except (OperationalError, InterfaceError) as error:
+        reason = (str(error.orig).splitlines() or ["no reason given"])[0]
+        raise StoreUnavailableError(
+            f"the event store {engine.url.render_as_string(hide_password=True)} "
+            f"can't be read ({reason}): start the database, or correct SENTINEL_DATABASE_URL"
+        ) from error

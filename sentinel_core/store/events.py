@@ -1,14 +1,12 @@
-"""What people read and acknowledge: events filtered, sorted, paged, counted, and one event whole.
+"""What people read: events filtered, sorted, paged, counted, and one event whole.
 
-Everything is filtered in the database and returned as plain columns. Reading never writes; the
-one thing written here is an acknowledgement.
+Everything is filtered in the database and returned as plain columns. Nothing is written.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import (
@@ -17,94 +15,35 @@ from sqlalchemy import (
     Engine,
     Integer,
     Select,
-    Table,
     and_,
-    case,
     column,
     exists,
-    false,
     func,
-    insert,
-    literal_column,
     or_,
     select,
-    update,
     values,
 )
-from sqlalchemy.exc import InterfaceError, OperationalError
 
 from sentinel_core.alert import Importance, clean_text
-from sentinel_core.errors import StoreUnavailableError
-from sentinel_core.models import AuditEntry, UtcDateTime
-from sentinel_core.store.engine import reading, writing
+from sentinel_core.models import UtcDateTime
+from sentinel_core.store.acknowledging import AUDIT
+from sentinel_core.store.engine import answering, reading
+from sentinel_core.store.filters import (
+    UNACKNOWLEDGED,
+    EventFilter,
+    Sort,
+    conditions,
+    sorted_by,
+)
 from sentinel_core.store.recording import EVENT, NOTIFICATION, SERIES
 from sentinel_core.store.rules import EVALUATION, RULE
 
-AUDIT: Table = AuditEntry.__table__  # type: ignore[attr-defined]
-
 COUNT_CAP = 10_000
 EXPORT_LIMIT = 50_000
-COMMENT_LIMIT = 2_000
-BY_LIMIT = 200
 EVALUATIONS_SHOWN = 50
 _PREVIEW = 400  # characters of a message in a list; the event's own page has all of it
 _EXPORTED = 2_000  # characters of a message in an export
-_CHUNK = 500
 _FACET_LIMIT = 1_000
-
-# Word for word the condition of the partial index; SQLAlchemy's own spelling (`= 0`) misses it.
-_UNACKNOWLEDGED: ColumnElement[bool] = literal_column("NOT alert_event.is_acknowledged")
-
-
-class Status(StrEnum):
-    """Where an event stands. Resolved wins: a resolved event may be acknowledged or not."""
-
-    OPEN = "open"
-    ACKNOWLEDGED = "acknowledged"
-    RESOLVED = "resolved"
-
-
-class Sort(StrEnum):
-    """What a list of events can be sorted by."""
-
-    TIME = "time"
-    LAST_SEEN = "last seen"
-    IMPORTANCE = "importance"
-    RULE = "rule"
-    TICKER = "ticker"
-    OCCURRENCES = "occurrences"
-
-
-_SORTED_BY: dict[Sort, ColumnElement[Any]] = {
-    Sort.TIME: EVENT.c.timestamp,
-    Sort.LAST_SEEN: EVENT.c.last_seen,
-    Sort.IMPORTANCE: case(
-        {item.value: item.rank for item in Importance}, value=EVENT.c.importance, else_=-1
-    ),
-    Sort.RULE: EVENT.c.rule_name,
-    Sort.TICKER: EVENT.c.ticker,
-    Sort.OCCURRENCES: EVENT.c.occurrences,
-}
-
-
-@dataclass(frozen=True, slots=True)
-class EventFilter:
-    """Which events. An empty set, text or time means: any. All conditions hold together."""
-
-    importance: frozenset[str] = frozenset()
-    category: frozenset[str] = frozenset()
-    kind: frozenset[str] = frozenset()
-    status: frozenset[Status] = frozenset()
-    state: frozenset[str] = frozenset()
-    """Prefect state types, `FAILED` and so on."""
-    rules: frozenset[str] = frozenset()
-    ticker: str = ""
-    since: datetime | None = None
-    until: datetime | None = None
-    text: str = ""
-    """Anywhere in message, ticker or rule name; letter case does not matter."""
-    live: bool = False
-    """Only what still asks for attention: see `live_condition`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,103 +101,10 @@ class EventDetail:
     audit: list[dict[str, Any]]
 
 
-@dataclass(frozen=True, slots=True)
-class Handled:
-    """An event somebody had acknowledged before."""
-
-    id: int
-    by: str
-    at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class Acknowledged:
-    """What one acknowledgement did: to which events, and to which not."""
-
-    done: tuple[int, ...] = ()
-    handled: tuple[Handled, ...] = ()
-    missing: tuple[int, ...] = field(default=())
-
-
-@contextmanager
-def answering(engine: Engine) -> Iterator[None]:
-    """Turn a database that does not answer into StoreUnavailableError, with what to do."""
-    try:
-        yield
-    except (OperationalError, InterfaceError) as error:
-        reason = (str(error.orig).splitlines() or ["no reason given"])[0]
-        raise StoreUnavailableError(
-            f"the event store {engine.url.render_as_string(hide_password=True)} "
-            f"can't be read ({reason}): start the database, or correct SENTINEL_DATABASE_URL"
-        ) from error
-
-
 @contextmanager
 def _snapshot(engine: Engine) -> Iterator[Connection]:
     with answering(engine), reading(engine) as connection:
         yield connection
-
-
-# -- conditions ----------------------------------------------------------------------------
-
-
-def live_condition(now: datetime) -> ColumnElement[bool]:
-    """Critical and high stay until acknowledged, the others while they are due to be shown."""
-    return and_(
-        _UNACKNOWLEDGED,
-        or_(
-            EVENT.c.importance.in_([Importance.CRITICAL.value, Importance.HIGH.value]),
-            EVENT.c.display_until > now,
-        ),
-    )
-
-
-_STATUS: dict[Status, ColumnElement[bool]] = {
-    Status.OPEN: and_(EVENT.c.resolved_at.is_(None), _UNACKNOWLEDGED),
-    Status.ACKNOWLEDGED: and_(EVENT.c.resolved_at.is_(None), EVENT.c.is_acknowledged),
-    Status.RESOLVED: EVENT.c.resolved_at.is_not(None),
-}
-
-
-def _conditions(wanted: EventFilter, now: datetime) -> list[ColumnElement[bool]]:
-    e = EVENT.c
-    found: list[ColumnElement[bool]] = []
-    for chosen, one_of in (
-        (wanted.importance, e.importance),
-        (wanted.category, e.category),
-        (wanted.kind, e.kind),
-        (wanted.state, e.prefect_state),
-    ):
-        if chosen:
-            found.append(one_of.in_(sorted(chosen)))
-    if wanted.rules:
-        named = select(RULE.c.id).where(RULE.c.name.in_(sorted(wanted.rules)))
-        found.append(e.rule_id.in_(named))
-    if wanted.status:
-        found.append(or_(false(), *(_STATUS[status] for status in sorted(wanted.status))))
-    if wanted.ticker:
-        found.append(e.ticker == wanted.ticker)
-    if wanted.since is not None:
-        found.append(e.timestamp >= wanted.since)
-    if wanted.until is not None:
-        found.append(e.timestamp < wanted.until)
-    if wanted.text:
-        places = (e.message, e.ticker, e.rule_name)
-        found.append(or_(*(place.icontains(wanted.text, autoescape=True) for place in places)))
-    if wanted.live:
-        if not wanted.importance:
-            found.append(e.importance.in_([item.value for item in Importance]))  # for the index
-        found.append(live_condition(now))
-    return found
-
-
-def _sorted_by(sort: Sort, wanted: EventFilter) -> ColumnElement[Any]:
-    by = _SORTED_BY[sort]
-    if wanted.live and sort is Sort.TIME:
-        # Offered the time index for sorting, SQLite would walk everything ever acknowledged
-        # to find the few rows that are not; this spelling leaves it the partial index.
-        return func.coalesce(by, by)
-    return by
 
 
 # -- lists and counts ----------------------------------------------------------------------
@@ -296,11 +142,11 @@ def _listed(
     message_length: int,
     after: Cursor | None = None,
 ) -> Select[Any]:
-    by = _sorted_by(sort, wanted)
+    by = sorted_by(sort, wanted)
     order = (by.desc(), EVENT.c.id.desc()) if descending else (by.asc(), EVENT.c.id.asc())
     message = func.substr(EVENT.c.message, 1, message_length).label("message")
     statement = select(*(EVENT.c[name] for name in _LISTED), message, by.label("sorted_by"))
-    statement = statement.where(*_conditions(wanted, now))
+    statement = statement.where(*conditions(wanted, now))
     if after is not None:
         statement = statement.where(_beyond(by, after, descending))
     return statement.order_by(*order).limit(limit)
@@ -361,7 +207,7 @@ def count(
     cap: int = COUNT_CAP,
 ) -> int:
     """How many events; `cap + 1` stands for "more than `cap`", as counting on is not worth it."""
-    statement = select(EVENT.c.id).where(*_conditions(wanted, now))
+    statement = select(EVENT.c.id).where(*conditions(wanted, now))
     if newer_than_id is not None:
         statement = statement.where(EVENT.c.id > newer_than_id)
     counted = select(func.count()).select_from(statement.limit(cap + 1).subquery())
@@ -375,7 +221,7 @@ def overview(engine: Engine, *, now: datetime, cap: int = COUNT_CAP) -> Overview
         counts: dict[str, int] = {}
         for importance in Importance:
             wanted = EventFilter(importance=frozenset({importance.value}), live=True)
-            rows = select(EVENT.c.id).where(*_conditions(wanted, now)).limit(cap + 1)
+            rows = select(EVENT.c.id).where(*conditions(wanted, now)).limit(cap + 1)
             counted = select(func.count()).select_from(rows.subquery())
             counts[importance.value] = int(connection.scalar(counted) or 0)
         return Overview(
@@ -416,11 +262,11 @@ def histogram(
         .data([(edge, min(edge + step, end)) for edge in edges])
         .cte("bar")
     )
-    conditions = _conditions(
+    held = conditions(
         replace(wanted, since=None, until=None, importance=frozenset(), live=False), now
     )
     if wanted.live:
-        conditions.append(_UNACKNOWLEDGED)
+        held.append(UNACKNOWLEDGED)
     names = [i.value for i in Importance if not wanted.importance or i.value in wanted.importance]
     counts = [
         select(func.count())
@@ -428,7 +274,7 @@ def histogram(
             EVENT.c.importance == name,
             EVENT.c.timestamp >= bars.c.opens,
             EVENT.c.timestamp < bars.c.closes,
-            *conditions,
+            *held,
         )
         .correlate(bars)
         .scalar_subquery()
@@ -494,58 +340,3 @@ def _evaluations_of(whole: dict[str, Any]) -> Select[Any]:
 
 def _before(whole: dict[str, Any]) -> Select[Any]:
     return _series_of(whole).where(EVALUATION.c.at < whole["first_seen"]).limit(EVALUATIONS_SHOWN)
-
-
-# -- acknowledging -------------------------------------------------------------------------
-
-
-def acknowledge(
-    engine: Engine, ids: Sequence[int], *, by: str, comment: str = "", now: datetime
-) -> Acknowledged:
-    """Acknowledge exactly these events, each with an audit entry, all in one transaction.
-
-    Whatever somebody else acknowledged first stays theirs and is told in `handled`. Raises
-    ValueError without a name: an acknowledgement nobody made helps nobody; raises
-    StoreUnavailableError when nothing was written because the store did not answer.
-    """
-    who = " ".join(clean_text(by).split())[:BY_LIMIT]
-    if not who:
-        raise ValueError("say who acknowledges: the name is part of the record")
-    said = clean_text(comment).strip()[:COMMENT_LIMIT]
-    wanted = sorted(set(ids))
-    with answering(engine), writing(engine) as connection:
-        done: list[int] = []
-        rest: dict[int, Handled] = {}
-        for start in range(0, len(wanted), _CHUNK):
-            chunk = wanted[start : start + _CHUNK]
-            done.extend(_acknowledge(connection, chunk, who, said, now))
-            rest.update(_handled(connection, set(chunk).difference(done)))
-        if done:
-            detail = {"comment": said} if said else {}
-            entry = {"at": now, "actor": who, "action": "acknowledged", "detail": detail}
-            connection.execute(insert(AUDIT), [{**entry, "event_id": key} for key in done])
-    missing = tuple(key for key in wanted if key not in rest and key not in set(done))
-    return Acknowledged(tuple(sorted(done)), tuple(rest[key] for key in sorted(rest)), missing)
-
-
-def _acknowledge(
-    connection: Connection, ids: Sequence[int], by: str, comment: str, now: datetime
-) -> list[int]:
-    e = EVENT.c
-    # Locked in one order, so that two people who chose overlapping rows never wait for each other
-    connection.execute(select(e.id).where(e.id.in_(ids)).order_by(e.id).with_for_update())
-    statement = (
-        update(EVENT)
-        .where(e.id.in_(ids), _UNACKNOWLEDGED)
-        .values(
-            is_acknowledged=True, acknowledged_at=now, acknowledged_by=by, comment=comment or None
-        )
-        .returning(e.id)
-    )
-    return list(connection.scalars(statement))
-
-
-def _handled(connection: Connection, ids: set[int]) -> dict[int, Handled]:
-    e = EVENT.c
-    statement = select(e.id, e.acknowledged_by, e.acknowledged_at).where(e.id.in_(ids))
-    return {key: Handled(key, by or "", at) for key, by, at in connection.execute(statement)}

@@ -17,7 +17,7 @@ from sqlalchemy import Engine
 
 from sentinel_core.store import events
 from sentinel_core.store.engine import ensure_schema, open_engine
-from sentinel_core.store.events import EventFilter, Status
+from sentinel_core.store.filters import EventFilter, Status
 from tests.support.prefect import clean_environment
 from tests.support.processes import BIN, answers, free_port, running, wait_for
 from tests.support.recorded import a_rule, calm, fire

@@ -14,6 +14,7 @@ from streamlit.testing.v1 import AppTest
 from sentinel_core.errors import SentinelError
 from sentinel_core.settings import get_settings
 from sentinel_core.store import events
+from sentinel_core.store.acknowledging import acknowledge
 from sentinel_core.store.engine import ensure_schema, open_engine
 from tests.support.processes import ROOT
 from tests.support.recorded import a_rule, a_run, calm, fire, observe
@@ -111,7 +112,7 @@ def test_a_filter_without_hits_says_so(store: Engine) -> None:
 
 def test_a_quiet_day_is_said_to_be_quiet(store: Engine) -> None:
     key = fire(store, a_rule(), now())
-    events.acknowledge(store, [key], by="ana", now=now())
+    acknowledge(store, [key], by="ana", now=now())
     app = blotter()
     assert "Nothing asks for attention" in words(app)
     assert "Nothing unacknowledged" in words(app)
@@ -169,7 +170,7 @@ def test_the_page_of_an_event_shows_all_of_it(store: Engine) -> None:
         metrics={"value": 97.5, "threshold": 90.0},
         metadata={"unit": "%", "path": "/srv"},
     )
-    events.acknowledge(store, [key], by="Bo", comment="cleaning up", now=now())
+    acknowledge(store, [key], by="Bo", comment="cleaning up", now=now())
     app = blotter(event=str(key))
     assert [block.value for block in app.code] == ["Disk is full"]
     assert [json.loads(block.value) for block in app.json] == [{"unit": "%", "path": "/srv"}]

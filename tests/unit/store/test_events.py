@@ -11,8 +11,9 @@ from sqlalchemy import event as sqlalchemy_event
 
 from sentinel_core.errors import StoreUnavailableError
 from sentinel_core.store import events
+from sentinel_core.store.acknowledging import AUDIT, BY_LIMIT, COMMENT_LIMIT, acknowledge
 from sentinel_core.store.engine import ensure_schema, open_engine, reading, writing
-from sentinel_core.store.events import AUDIT, EventFilter, Sort, Status, acknowledge
+from sentinel_core.store.filters import EventFilter, Sort, Status
 from sentinel_core.store.recording import EVENT
 from tests.support.recorded import NOON, a_rule, a_run, calm, fire, observe
 
@@ -305,8 +306,8 @@ def test_a_comment_without_end_is_cut(engine: Engine) -> None:
     acknowledge(engine, [key], by="a" * 999, comment="c" * 99_999, now=NOON)
     whole = events.event(engine, key)
     assert whole is not None
-    assert len(whole.event["comment"]) == events.COMMENT_LIMIT
-    assert len(whole.event["acknowledged_by"]) == events.BY_LIMIT
+    assert len(whole.event["comment"]) == COMMENT_LIMIT
+    assert len(whole.event["acknowledged_by"]) == BY_LIMIT
 
 
 def test_more_events_than_one_statement_takes_are_acknowledged_together(engine: Engine) -> None:

@@ -10,8 +10,8 @@ from sqlalchemy.exc import OperationalError
 from sentinel_core.alert import dump_outputs
 from sentinel_core.judge import Kind, Observation, judge
 from sentinel_core.policy import Decision, Series, decide, decide_late
+from sentinel_core.store.acknowledging import acknowledge
 from sentinel_core.store.engine import ensure_schema
-from sentinel_core.store.events import acknowledge
 from sentinel_core.store.recording import record
 from tests.support.runs import NOW, a_rule, a_run, at, fired, quiet, rows, snapshot, told
 from tests.support.swarm import (

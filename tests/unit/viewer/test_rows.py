@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from sentinel_core.settings import Settings
-from sentinel_core.store.events import Acknowledged, Handled
+from sentinel_core.store.acknowledging import Acknowledged, Handled
 from tests.support.recorded import NOON
 from viewer import rows
 
