@@ -69,8 +69,8 @@ def ours(url: str) -> Callable[[int], None]:
 
 TOUCH = """INSERT INTO alert_rule (name, flow_name, deployment_id, trigger, description, parameters,
  tags, importance, category, display_duration_minutes, timezone, is_active, first_seen_at,
- changed_at, last_output) VALUES ('bare','bare',?,'','','{}','[]','medium','General',1440,'UTC',
- true,?,?,'[]')
+ changed_at, last_output, schedules) VALUES ('bare','bare',?,'','','{}','[]','medium','General',
+ 1440,'UTC',true,?,?,'[]','[]')
  ON CONFLICT (flow_name, name) DO UPDATE SET deployment_id = excluded.deployment_id RETURNING id"""
 NOTE = """UPDATE alert_rule SET last_evaluated_at=?, last_prefect_state='COMPLETED',
  last_prefect_state_name='Triggered', last_output=? WHERE id=?"""

@@ -15,6 +15,7 @@ from prefect.logging import get_run_logger
 from prefect.states import Completed
 from pydantic import Field
 
+import sentinel_core._frozen  # noqa: F401 (before whatever else is imported)
 from sentinel_core.alert import AlertOutput, Importance, as_outputs, clean_text, dump_outputs
 from sentinel_core.errors import HistoryUnavailableError, SentinelError
 from sentinel_core.hooks import record_run

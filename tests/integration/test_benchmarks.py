@@ -1,0 +1,22 @@
+"""The benchmarks still run, and end with the JSON object that was promised."""
+
+import json
+import subprocess
+import sys
+
+from tests.support.processes import ROOT
+
+
+def test_recording_is_measured_against_bare_drivers_on_both_databases() -> None:
+    done = subprocess.run(
+        [sys.executable, "benchmarks/record.py", "--count", "20"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout.splitlines()[-1])
+    assert set(result) == {"ratio_sqlite", "ratio_postgres", "p95_ms"}
+    assert all(value > 0 for value in result.values())
