@@ -15,6 +15,7 @@ from sentinel_core.reconcile import reconcile
 from sentinel_core.settings import get_settings
 from tests.support.deployed import Deployed, client_of, deploy, rows, rule_yaml
 from tests.support.prefect import PrefectServer, prefect_worker
+from tests.support.processes import wait_for
 
 
 @pytest.fixture
@@ -28,6 +29,12 @@ def postgres_server() -> Iterator[Any]:
     yield server
     server.cleanup()
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def hooks_given_up(server: PrefectServer) -> int:
+    """How many hooks have failed so far, as the worker's log tells."""
+    log = (server.folder / "worker.log").read_text()
+    return log.count("An error was encountered while running hook 'record_run'")
 
 
 def test_triggered_runs_of_an_outage_have_their_event_and_full_output_after_one_reconcile(
@@ -53,8 +60,13 @@ def test_triggered_runs_of_an_outage_have_their_event_and_full_output_after_one_
         rule = Deployed.find(client, "chaos/outage")
         rule.wait(rule.start(note="before"))
         postgres_server.stop()
+        before = hooks_given_up(server)
         during = [rule.start(note=f"during {number}") for number in (1, 2)]
         assert [rule.wait(run).state_name for run in during] == ["Triggered", "Triggered"]
+        # A hook that still tries would record its run by itself once the store is back.
+        wait_for(
+            lambda: hooks_given_up(server) >= before + 2, seconds=60, what="both hooks to give up"
+        )
         postgres_server.start()
         report = reconcile(client, store, settings, say=print, settle=timedelta(0))
         assert report.recorded >= 2
