@@ -44,7 +44,9 @@ from sentinel_core.run import RuleFacts, RunFacts
 from sentinel_core.settings import Settings
 from sentinel_core.store import rules
 from sentinel_core.store.engine import reading
-from sentinel_core.store.recording import record, recorded_runs
+from sentinel_core.store.known import firing_rules, recorded_runs
+from sentinel_core.store.recording import record
+from sentinel_core.store.rows import retries_of
 
 SETTLE = timedelta(seconds=30)  # a run that ended just now has its hook still at work
 OVERLAP = timedelta(minutes=5)  # what is committed late or seen late
@@ -197,7 +199,7 @@ def _needs_record(run: FlowRun, recorded: set[tuple[str, int]]) -> bool:
     """No record of this state in this attempt (the last state wins; each attempt counts)."""
     if run.state is None:
         return False
-    return (run.state.type.value, max((run.run_count or 0) - 1, 0)) not in recorded
+    return (run.state.type.value, retries_of(run_facts(run))) not in recorded
 
 
 def _record_one(
@@ -289,6 +291,8 @@ def _name_silent(
     say: Say,
 ) -> None:
     """Open an event for each active rule two of whose due times were missed; resolve the others."""
+    with reading(engine) as connection:
+        named = firing_rules(connection, Kind.SILENT)
     for row in rules.all_rules(engine):
         rule = known.get(row["deployment_id"])
         if rule is None:
@@ -298,6 +302,8 @@ def _name_silent(
         if rule.active and stands.overdue:
             report.silent.append(rule.name)
             say(f"Rule {rule.name} is silent: {stands.sentence}.")
+        elif row["id"] not in named:
+            continue  # checked on time, and nothing to take back: no reason to write
         try:
             seen = list(_silences(rule, stands, now))
             record(engine, rule, None, seen, decide=decide, decide_late=decide_late, now=now)

@@ -135,18 +135,20 @@ class Up:
         self.env.setdefault("SENTINEL_PREFECT_UI_URL", ui)
         self.env.setdefault("PREFECT_WORKER_QUERY_SECONDS", "2")
 
-    def _wait_healthy(self, url: str, child: Child) -> str:
+    def _wait_for(self, answers: Callable[[], bool], child: Child, what: str) -> None:
         deadline = time.monotonic() + HEALTH_SECONDS
-        while not _healthy(url):
+        while not answers():
             self._fail_if_dead(child)
             if self.stopping.is_set():
                 raise KeyboardInterrupt
             if time.monotonic() > deadline:
                 raise SetupError(
-                    f"the Prefect server did not become healthy within {HEALTH_SECONDS:.0f} s; "
-                    f"its log is {child.log}"
+                    f"{what} did not answer within {HEALTH_SECONDS:.0f} s; its log is {child.log}"
                 )
             time.sleep(0.2)
+
+    def _wait_healthy(self, url: str, child: Child) -> str:
+        self._wait_for(lambda: _healthy(url), child, "the Prefect server")
         return f"healthy at {url}"
 
     def _migrate(self) -> str:
@@ -200,12 +202,7 @@ class Up:
         command += ["--server.address", HOST, "--server.headless", "true"]
         child = self._child("viewer", command, cwd=root)
         url = f"http://{HOST}:{port}"
-        deadline = time.monotonic() + HEALTH_SECONDS
-        while not _answers(f"{url}/_stcore/health"):
-            self._fail_if_dead(child)
-            if time.monotonic() > deadline:
-                raise SetupError(f"the viewer did not start; its log is {child.log}")
-            time.sleep(0.2)
+        self._wait_for(lambda: _answers(f"{url}/_stcore/health"), child, "the viewer")
         self._say("viewer", url)
 
     def _first_runs(self) -> str:

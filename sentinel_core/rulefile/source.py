@@ -18,6 +18,7 @@ import yaml
 
 from sentinel_core.alert import clean_text
 from sentinel_core.errors import RuleFileError
+from sentinel_core.message import shorten as cut
 
 MOST_BYTES = 4 * 2**20
 MOST_VALUES = 500_000  # after aliases: a file of a few lines can stand for billions
@@ -397,5 +398,4 @@ def shown(value: object) -> str:
 
 def shorten(text: str, most: int = 80) -> str:
     """At most `most` characters, on one line."""
-    line = " ".join(text.split())
-    return line if len(line) <= most else f"{line[: most - 1]}…"
+    return cut(" ".join(text.split()), most)

@@ -142,3 +142,11 @@ def recorded_runs(
         for run_id, state, retries in connection.execute(statement):
             found.setdefault(run_id, set()).add((state, retries))
     return found
+
+
+def firing_rules(connection: Connection, kind: Kind) -> set[int]:
+    """Ids of the rules with a series of this kind that fires."""
+    firing = select(SERIES.c.rule_id).where(
+        SERIES.c.kind == kind.value, SERIES.c.status == Status.FIRING.value
+    )
+    return set(connection.scalars(firing))

@@ -1,7 +1,6 @@
 """Deploying test rules and running them for real."""
 
 import contextlib
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,12 +101,3 @@ def rows(engine: Engine, query: str, **values: Any) -> list[dict[str, Any]]:
     """Rows of a query, as dictionaries (SQLite gives times as text)."""
     with reading(engine) as connection:
         return [dict(row) for row in connection.execute(text(query), values).mappings()]
-
-
-def alive(pid: int) -> bool:
-    """Is there still a process of this id?"""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
