@@ -72,6 +72,18 @@ class Settings(BaseSettings):
     stuck_grace_seconds: float = Field(
         60, ge=0, description="how long past its timeout a run may stay before it is closed"
     )
+    worker_spread_seconds: float = Field(
+        5,
+        ge=0,
+        le=60,
+        description="a sentinel worker spreads rules that are due at once over so long",
+    )
+    worker_stop_seconds: float = Field(
+        15,
+        ge=0,
+        description="how long a stopping sentinel worker waits for its runs before it hands "
+        "them back",
+    )
     user: str = Field(
         default_factory=_default_user, description="who acknowledges, unless the viewer knows"
     )

@@ -1,0 +1,72 @@
+"""The `prefect` command with its server's SQLite made to stand many small writes at once.
+
+Two things of Prefect 3.8 on SQLite stop a busy server; both are mended here from outside, for the
+server that `sentinel up` starts. A server on PostgreSQL needs neither.
+
+*Transactions that read before they write.* They begin DEFERRED; when another one has committed in
+between, SQLite refuses the write at once whatever the busy timeout, the API answers 503 and the
+client tries again two seconds later. Beginning them IMMEDIATE makes them wait their turn instead.
+
+*Cursors of failed statements.* They stay open in a traceback. When the main thread's garbage
+collector finds one while its connection waits for a lock in another thread, closing it needs that
+connection's mutex: the main thread waits with the interpreter's lock held, and whoever has the
+database lock can't get on to release it. The server stands still until SQLite gives up, 60 s
+later. Closed where they failed, in the connection's own thread, they leave nothing to collect.
+"""
+
+import sys
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from aiosqlite import Cursor
+from sqlalchemy.ext.asyncio import AsyncSession, AsyncSessionTransaction
+
+
+def begin_immediate() -> None:
+    """From now on, every transaction that may write waits for its turn at its beginning."""
+    from prefect.server.database.configurations import AioSqliteConfiguration
+
+    begin = AioSqliteConfiguration.begin_transaction
+
+    @asynccontextmanager
+    async def immediate(
+        self: AioSqliteConfiguration,
+        session: AsyncSession,
+        with_for_update: bool = True,  # noqa: ARG001 (part of what is replaced)
+    ) -> AsyncGenerator[AsyncSessionTransaction, None]:
+        async with begin(self, session, with_for_update=True) as transaction:
+            yield transaction
+
+    setattr(AioSqliteConfiguration, "begin_transaction", immediate)  # noqa: B010
+
+
+def close_failed_cursors() -> None:
+    """From now on, a cursor whose statement fails is closed by its connection's thread."""
+    setattr(Cursor, "_execute", _closing(Cursor._execute))  # noqa: B010
+
+
+def _closing(execute: Callable[..., Any]) -> Callable[..., Any]:
+    async def closing(self: Cursor, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        try:
+            return await execute(self, fn, *args, **kwargs)
+        except BaseException:
+            # Nobody waits for this: the queue alone brings it to the right thread, in its turn.
+            self._conn._tx.put_nowait((None, self._cursor.close))
+            raise
+
+    return closing
+
+
+def main() -> None:
+    """Run the `prefect` command with this in place."""
+    from prefect.cli import app
+
+    begin_immediate()
+    close_failed_cursors()
+    sys.argv[0] = "prefect"
+    app()
+
+
+if __name__ == "__main__":
+    main()

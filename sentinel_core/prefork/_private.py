@@ -1,0 +1,104 @@
+"""All that the warm processes use of Prefect's internals; look here first when the pin moves."""
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from logging import Logger, LoggerAdapter
+from typing import Any
+from uuid import UUID
+
+import prefect.flow_engine
+import prefect.results
+from prefect import Flow
+from prefect._internal import control_listener
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.objects import FlowRun
+from prefect.engine import _drive_run_flow_result
+from prefect.flow_engine import load_flow_run as _load_flow_run
+from prefect.flow_engine import run_flow
+from prefect.utilities.engine import is_prefect_sigterm_handler_installed
+
+
+@contextlib.contextmanager
+def _unobserved(*_: object, **__: object) -> Iterator[None]:
+    """A run here is never suspended from outside, so nobody need watch for it.
+
+    Prefect's own watch is a thread, an event loop and a websocket for each run; the worker asks
+    for all its runs at once instead, and ends one that was suspended.
+    """
+    yield
+
+
+def _remembered(ask: Callable[[], UUID | None], seconds: float) -> Callable[[], UUID | None]:
+    """The answer of the server that is asked once per run and changes about never."""
+    answer: list[tuple[float, UUID | None]] = []
+
+    def remembering() -> UUID | None:
+        if not answer or answer[0][0] < time.monotonic():
+            answer[:] = [(time.monotonic() + seconds, ask())]
+        return answer[0][1]
+
+    return remembering
+
+
+setattr(prefect.flow_engine, "observe_flow_run_suspension", _unobserved)  # noqa: B010
+setattr(  # noqa: B010
+    prefect.results,
+    "_read_server_default_result_storage_block_id",
+    _remembered(prefect.results._read_server_default_result_storage_block_id, 60),
+)
+
+
+def _unless_nothing(update: Callable[..., Any]) -> Callable[..., Any]:
+    """The engine's first call is to note the flow's retries in the run: not worth it for none.
+
+    It is a write to Prefect's database for each run; a run without a noted policy is not retried,
+    which is what a policy of no retries says.
+    """
+
+    def updating(client: SyncPrefectClient, flow_run_id: UUID, **changes: Any) -> Any:
+        policy = changes.get("empirical_policy")
+        if set(changes) == {"flow_version", "empirical_policy"} and not getattr(
+            policy, "retries", 1
+        ):
+            return None
+        return update(client, flow_run_id, **changes)
+
+    return updating
+
+
+setattr(  # noqa: B010
+    SyncPrefectClient, "update_flow_run", _unless_nothing(SyncPrefectClient.update_flow_run)
+)
+
+
+def new_attempt() -> None:
+    """Forget how the process's previous run was concluded."""
+    control_listener.stop()
+    control_listener.clear_intent()
+    control_listener.configure_from_env()
+
+
+def outcome_was_reported() -> bool:
+    """Whether the engine has told Prefect's API how this run ended."""
+    return control_listener.engine_outcome_is_handled()
+
+
+def load_flow_run(flow_run_id: UUID) -> FlowRun:
+    """The run as the API has it now."""
+    return _load_flow_run(flow_run_id)
+
+
+def engine_listens() -> bool:
+    """Whether the engine is in the stretch where it takes a termination signal."""
+    return is_prefect_sigterm_handler_installed()
+
+
+def intend_to_cancel() -> None:
+    """The termination that follows is a cancellation, not a crash."""
+    control_listener._set_intent("cancel")
+
+
+def run(flow: Flow[..., Any], flow_run: FlowRun, log: Logger | LoggerAdapter[Any]) -> None:
+    """Run the flow to its end, sync, async or generator. Raises what the flow raised."""
+    _drive_run_flow_result(flow, run_flow(flow, flow_run=flow_run, error_logger=log))  # type: ignore[arg-type]
