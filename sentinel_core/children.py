@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO
 
 _PROBLEM = re.compile(r"\b(ERROR|CRITICAL)\b|^[\w.]*(Error|Exception)\b:")
-_STOP_SECONDS = 20.0
+_LONGEST_LINE = 1_000_000  # characters; what a rule prints without an end is cut there
 
 
 class Child:
@@ -29,8 +29,10 @@ class Child:
         log: Path,
         on_problem: Callable[[str, str], None],
         cwd: Path | None = None,
+        patience: float = 20.0,
     ) -> None:
         self.name = name
+        self.patience = patience
         self.log = log
         self.last_lines: deque[str] = deque(maxlen=15)
         self._on_problem = on_problem
@@ -54,12 +56,12 @@ class Child:
 
     def _read(self, stream: IO[str]) -> None:
         with self.log.open("a", encoding="utf-8", errors="replace") as log:
-            for line in stream:
+            while line := stream.readline(_LONGEST_LINE):
                 log.write(line)
                 log.flush()
                 text = line.rstrip()
                 if text:
-                    self.last_lines.append(text)
+                    self.last_lines.append(text[:1000])
                 if _PROBLEM.search(text):
                     self._on_problem(self.name, text)
 
@@ -73,7 +75,7 @@ class Child:
         """How it ended; None while it runs."""
         return self._process.poll()
 
-    def stop(self, seconds: float = _STOP_SECONDS) -> None:
+    def stop(self, seconds: float) -> None:
         """Ask it to end, wait, insist; then end what it left behind in its group."""
         for sign, patience in ((signal.SIGTERM, seconds), (signal.SIGKILL, 5.0)):
             if self._process.poll() is not None:

@@ -1,5 +1,6 @@
 """`sentinel up`: everything a team needs, started in order, watched, and stopped again."""
 
+import json
 import os
 import re
 import signal
@@ -40,7 +41,7 @@ class Options:
     file: Path
     server_port: int
     viewer_port: int
-    worker_limit: int
+    worker_limit: int | None
     first_run: bool
 
 
@@ -51,6 +52,7 @@ class Up:
         self.options = options
         self.console = console
         self.children: list[Child] = []
+        self.pools: dict[str, str] = {}
         self.stopping = threading.Event()
         self.logs = Path(platformdirs.user_log_dir("sentinel", appauthor=False))
         self.shown: set[tuple[str, str]] = set()
@@ -121,7 +123,8 @@ class Up:
             # Without a network its telemetry is an error at every start.
             self.env.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
             port = str(self.options.server_port)
-            command = [_program("prefect"), "server", "start", "--host", HOST, "--port", port]
+            command = [sys.executable, "-m", "sentinel_core.prefect_server"]
+            command += ["server", "start", "--host", HOST, "--port", port]
             child = self._child("server", command)
             self._step("Prefect server", lambda: self._wait_healthy(url, child))
 
@@ -170,13 +173,18 @@ class Up:
         return shown
 
     def _pools(self) -> str:
-        names = _pools_named_in(self.options.file)
-        for name in names:
-            if self._quiet("prefect", "work-pool", "inspect", name).returncode:
-                made = self._quiet("prefect", "work-pool", "create", name, "--type", "process")
+        """Make the pools that are missing; what is there keeps its type."""
+        for name in _pools_named_in(self.options.file):
+            if (found := self._pool_type(name)) is None:
+                made = self._quiet("prefect", "work-pool", "create", name, "--type", "sentinel")
                 if made.returncode:
                     raise SetupError(f"work pool {name!r} can't be made: {_last_line(made)}")
-        return ", ".join(names)
+            self.pools[name] = found or "sentinel"
+        return ", ".join(f"{name} (type {kind})" for name, kind in self.pools.items())
+
+    def _pool_type(self, name: str) -> str | None:
+        found = self._quiet("prefect", "work-pool", "inspect", name, "--output", "json")
+        return None if found.returncode else str(json.loads(found.stdout)["type"])
 
     def _deploy(self) -> None:
         command = [_program("sentinel"), "rules", "deploy", str(self.options.file), "--yes"]
@@ -187,11 +195,21 @@ class Up:
             raise SetupError(f"the rules of {self.options.file} were not deployed (see above)")
 
     def _worker(self) -> None:
-        for name in _pools_named_in(self.options.file):
-            limit = str(self.options.worker_limit)
-            command = [_program("prefect"), "worker", "start", "--pool", name, "--limit", limit]
-            self._child(f"worker-{name}", command)
-            self._say("worker", f"pool {name}, at most {limit} runs at once")
+        for name, kind in self.pools.items():
+            command = [_program("prefect"), "worker", "start", "--pool", name]
+            if limit := self._limit(kind):
+                command += ["--limit", str(limit)]
+            # It waits for its runs before it hands them back: give it the time.
+            patience = get_settings().worker_stop_seconds + 20
+            self._child(f"worker-{name}", command, patience=patience)
+            most = limit or "its default of 16"
+            self._say("worker", f"pool {name}, type {kind}, at most {most} runs at once")
+
+    def _limit(self, kind: str) -> int | None:
+        """As asked; else a process for each run is for as many as there are cores."""
+        if self.options.worker_limit is None and kind == "process":
+            return max(2, os.cpu_count() or 2)
+        return self.options.worker_limit
 
     def _viewer(self) -> None:
         root = Path(__file__).parents[
@@ -261,10 +279,13 @@ class Up:
     def _stop(self) -> None:
         for child in reversed(self.children):
             self.console.print(f"stopping {child.name} …", highlight=False)
-            child.stop()
+            child.stop(child.patience)
 
-    def _child(self, name: str, command: list[str], cwd: Path | None = None) -> Child:
-        child = Child(name, command, self.env, self.logs / f"{name}.log", self._problem, cwd)
+    def _child(
+        self, name: str, command: list[str], cwd: Path | None = None, patience: float = 20.0
+    ) -> Child:
+        log = self.logs / f"{name}.log"
+        child = Child(name, command, self.env, log, self._problem, cwd, patience)
         self.children.append(child)
         return child
 

@@ -10,7 +10,7 @@ from sentinel_core.prefect_api import all_deployments, prefect_api
 from sentinel_core.prefect_runs import is_rule
 from sentinel_core.rulefile.source import read
 
-SPREAD = timedelta(seconds=3)  # many at once make Prefect's own SQLite say "database is locked"
+SPREAD = timedelta(seconds=1)  # Prefect's own SQLite does not like many at once
 
 
 def run(names: tuple[str, ...], *, every: bool, file: Path) -> int:

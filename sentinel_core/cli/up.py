@@ -1,6 +1,5 @@
 """`sentinel up`."""
 
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -14,9 +13,7 @@ def up(
     file: Path = Path("prefect.yaml"),
     server_port: Port = 4200,
     viewer_port: Port = 8501,
-    worker_limit: Annotated[int, Parameter(validator=validators.Number(gte=1))] = max(
-        2, os.cpu_count() or 2
-    ),
+    worker_limit: Annotated[int | None, Parameter(validator=validators.Number(gte=1))] = None,
     first_run: bool = True,
 ) -> int:
     """Start everything, deploy the rules, print the addresses; Ctrl-C stops it all again.
@@ -33,7 +30,8 @@ def up(
     viewer_port
         Where the blotter listens.
     worker_limit
-        How many rules may run at once; each takes a process of about 100 MB.
+        How many rules may run at once. Without it: 16 on a sentinel pool, as many as there are
+        cores on a process pool, where each takes a process of about 100 MB.
     first_run
         Run every active rule once right away instead of waiting for its schedule.
     """

@@ -222,7 +222,7 @@ def _check_pools(client: SyncPrefectClient, file: RuleFile, pools: list[tuple[En
         if not work_pool_exists(client, name):
             message = (
                 f"there is no work pool {name} in Prefect: create it with "
-                f"`prefect work-pool create {name} --type process`"
+                f"`prefect work-pool create {name} --type sentinel`"
             )
             file.complain(entry, ("work_pool", "name"), message)
 

@@ -387,7 +387,7 @@ def test_a_missing_work_pool_is_named_with_the_command_to_make_it(project: Proje
     project.write(project.rule("poolless", work_pool={"name": "no-such-pool"}))
     done = project.deploy(check=False)
     assert done.returncode == 1
-    assert "prefect work-pool create no-such-pool --type process" in done.stderr
+    assert "prefect work-pool create no-such-pool --type sentinel" in done.stderr
 
 
 def test_without_prefect_there_is_a_sentence_and_no_traceback(
