@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import os
 from collections.abc import Sequence
 from typing import Annotated, Any, TypeVar
 from uuid import UUID
@@ -100,6 +101,7 @@ def _signature(trigger: type[Trigger]) -> inspect.Signature:
 
 
 def _measure(check: Trigger, history: History) -> list[AlertOutput]:
+    run_process = os.getpid()
     try:
         return as_outputs(check.measure(history))
     except Exception as error:
@@ -109,6 +111,11 @@ def _measure(check: Trigger, history: History) -> list[AlertOutput]:
         # Prefect's API refuses such text (the name of a file that is not UTF-8 has it): the run
         # would crash instead of saying what went wrong.
         raise SentinelError(f"{type(error).__name__}: {said}") from None
+    finally:
+        if os.getpid() != run_process:
+            # The check forked, and this is the copy: it would tell Prefect a second end of the run
+            # over the same connection, and each would read the other's answers.
+            os._exit(0)
 
 
 def _conclude(outputs: list[AlertOutput]) -> State[Any]:

@@ -78,6 +78,12 @@ class Settings(BaseSettings):
         le=60,
         description="a sentinel worker spreads rules that are due at once over so long",
     )
+    worker_overrun_seconds: float = Field(
+        15,
+        ge=1,
+        description="how long past its timeout a run may hang in a sentinel worker's process "
+        "before it is killed",
+    )
     worker_stop_seconds: float = Field(
         15,
         ge=0,

@@ -5,44 +5,40 @@ Knows Prefect's runs and their states; processes are prefork/crew.py's business.
 
 import asyncio
 import contextlib
+import math
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import anyio
 from anyio.abc import TaskStatus
-from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.filters import (
     FlowRunFilter,
     FlowRunFilterId,
     FlowRunFilterState,
     FlowRunFilterStateType,
 )
-from prefect.client.schemas.objects import Flow, FlowRun, State, StateType, WorkPool
+from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.client.schemas.responses import DeploymentResponse, WorkerFlowRunResponse
 from prefect.exceptions import Abort, ObjectNotFound
 from prefect.logging import get_logger
 from prefect.states import AwaitingRetry, Cancelled, Cancelling, Crashed, Failed, Pending
 from prefect.utilities.engine import propose_state
 from prefect.workers.base import (
-    BaseJobConfiguration,
-    BaseVariables,
     BaseWorker,
     BaseWorkerResult,
 )
-from pydantic import Field, PrivateAttr
 
-from sentinel_core.prefork.crew import Crew, Ended, Profile, environment
-from sentinel_core.prefork.wire import Job, Terms
+from sentinel_core.prefork.crew import Crew, Ended, Profile
+from sentinel_core.prefork.wire import Job
 from sentinel_core.settings import get_settings
 from sentinel_core.spread import offset_seconds
+from sentinel_core.worker_job import SentinelJobConfiguration, SentinelVariables
 
 DEFAULT_LIMIT = 16
-PRELOAD = ("sentinel_core.hooks", "sentinel_core.rule_flow", "pandas", "httpx")
 WATCH_SECONDS = 2.0
 CANCEL_GRACE_SECONDS = 30.0
 
@@ -50,140 +46,6 @@ _NO_PAUSE = (
     "A run on a sentinel worker can't be paused or suspended: it was ended. "
     "Use a process work pool for flows that wait for people."
 )
-
-
-class SentinelJobConfiguration(BaseJobConfiguration):
-    """What one run needs of its process."""
-
-    working_dir: Path | None = None
-    heartbeat_seconds: int | None = Field(default=None, ge=30)
-    preload: list[str] = Field(default_factory=lambda: list(PRELOAD))
-    max_runs_per_process: int = Field(default=1000, ge=1)
-    max_memory_mb: float = Field(default=512, gt=0)
-
-    _deployment: DeploymentResponse | None = PrivateAttr(default=None)
-
-    def prepare_for_flow_run(
-        self,
-        flow_run: FlowRun,
-        deployment: DeploymentResponse | None = None,
-        flow: Flow | None = None,
-        work_pool: WorkPool | None = None,
-        worker_name: str | None = None,
-        worker_id: UUID | None = None,
-    ) -> None:
-        """Complete the configuration for a run. Raises ValueError for a command of one's own."""
-        if self.command is not None:
-            raise ValueError(
-                "the job variable 'command' starts a program of its own for each run, which a "
-                "sentinel worker does not do: remove it, or use a process work pool"
-            )
-        super().prepare_for_flow_run(
-            flow_run, deployment, flow, work_pool, worker_name, worker_id=worker_id
-        )
-        self._deployment = deployment
-
-    @classmethod
-    async def resolve_for_flow_run(
-        cls,
-        flow_run: FlowRun,
-        *,
-        client: PrefectClient,
-        work_pool: WorkPool,
-        worker_name: str,
-        worker_id: UUID | None = None,
-        deployment: DeploymentResponse | None = None,
-    ) -> "SentinelJobConfiguration":
-        """The configuration of a run: pool, deployment and run, each overriding the one before.
-
-        (Prefect's own also asks for the flow, for names that nothing here uses.)
-        Raises ObjectNotFound when the deployment is gone.
-        """
-        if deployment is None and flow_run.deployment_id is not None:
-            deployment = await client.read_deployment(flow_run.deployment_id)
-        general = (deployment.job_variables if deployment else None) or {}
-        own = flow_run.job_variables or {}
-        values = {**general, **own}
-        if "env" in values:
-            values["env"] = {**(general.get("env") or {}), **(own.get("env") or {})}
-        configuration: SentinelJobConfiguration = await cls.from_template_and_values(
-            base_job_template=work_pool.base_job_template, values=values, client=client
-        )
-        configuration.prepare_for_flow_run(
-            flow_run, deployment, None, work_pool, worker_name, worker_id
-        )
-        return configuration
-
-    def job(self, flow_run: FlowRun) -> Job:
-        """The run as a child is told of it."""
-        own = {name: value for name, value in self.env.items() if name.startswith("PREFECT__")}
-        return Job(
-            id=str(flow_run.id),
-            env={name: value for name, value in own.items() if value is not None},
-            flow_run=flow_run.model_dump(mode="json"),
-            entrypoint=self._entrypoint(),
-        )
-
-    def profile(self) -> Profile:
-        """What the run's process must be like."""
-        shared = {k: v for k, v in self.env.items() if not k.startswith("PREFECT__") and v}
-        terms = Terms(
-            self.max_runs_per_process,
-            self.max_memory_mb,
-            heartbeat_seconds=self.heartbeat_seconds,
-        )
-        folder = _checkout(self._deployment) or self.working_dir or Path.cwd()
-        return Profile(str(folder), environment(shared), tuple(self.preload), terms)
-
-    def _entrypoint(self) -> str | None:
-        found = self._deployment
-        return found.entrypoint if found is not None and _checkout(found) is not None else None
-
-
-def _checkout(deployment: DeploymentResponse | None) -> Path | None:
-    """The folder of a deployment whose code lies on this machine; None when it is fetched.
-
-    `prefect deploy` writes one pull step for such a deployment: go to that folder.
-    """
-    steps = deployment.pull_steps if deployment is not None else None
-    if not steps or len(steps) != 1:
-        return None
-    inputs = steps[0].get("prefect.deployments.steps.set_working_directory")
-    folder = inputs.get("directory") if isinstance(inputs, dict) else None
-    if not isinstance(folder, str) or "{{" in folder or not Path(folder).is_absolute():
-        return None
-    return Path(folder)
-
-
-class SentinelVariables(BaseVariables):
-    """The work pool's form in the Prefect UI; a deployment may override each in `job_variables`."""
-
-    working_dir: Path | None = Field(
-        default=None,
-        description="Where processes for code that is fetched (pull steps) are started.",
-    )
-    heartbeat_seconds: int | None = Field(
-        default=None,
-        ge=30,
-        description=(
-            "Seconds between a run's heartbeat events. Empty: none, as the worker watches its "
-            "processes itself; a heartbeat costs each run up to a second of waiting at its end."
-        ),
-    )
-    preload: list[str] = Field(
-        default_factory=lambda: list(PRELOAD),
-        description="Modules that are imported once for all processes; they must start no thread.",
-    )
-    max_runs_per_process: int = Field(
-        default=1000,
-        ge=1,
-        description="A process serves so many runs, then a new one takes over; 1 for isolation.",
-    )
-    max_memory_mb: float = Field(
-        default=512,
-        gt=0,
-        description="A process that holds more after a run is replaced.",
-    )
 
 
 class SentinelWorkerResult(BaseWorkerResult):
@@ -209,13 +71,13 @@ class SentinelWorker(BaseWorker[SentinelJobConfiguration, SentinelVariables, Sen
             )
         super().__init__(work_pool_name, *args, **kwargs)
         self._limit = self._limit or DEFAULT_LIMIT  # never without one
-        self._crew = Crew(get_logger("sentinel.worker"))
+        self._crew = Crew(get_logger("sentinel.worker"), get_settings().worker_overrun_seconds)
         self._running: dict[UUID, FlowRun] = {}
         self._taken: set[UUID] = set()
         self._ended: dict[UUID, float] = {}
         self._asked = time.monotonic()
         self._cancelling_since: dict[UUID, float] = {}
-        self._offsets: dict[UUID, float] = {}
+        self._deployments: dict[UUID, tuple[float, DeploymentResponse]] = {}
         self._stopping = self._run_once = False
         self._turn = anyio.Lock()
         self._slot_freed = asyncio.Event()
@@ -240,8 +102,8 @@ class SentinelWorker(BaseWorker[SentinelJobConfiguration, SentinelVariables, Sen
 
     async def teardown(self, *exc_info: Any) -> None:
         """Start nothing more, let runs finish for a while, hand the rest back."""
-        while self._run_once and self._taken and exc_info[0] is None:  # noqa: ASYNC110 (an event would have to be set in many places)
-            await asyncio.sleep(0.1)
+        if self._run_once and exc_info[0] is None:
+            await self._until(lambda: not self._taken)
         self._stopping = True
         self._slot_freed.set()
         with anyio.CancelScope(shield=True):
@@ -254,14 +116,15 @@ class SentinelWorker(BaseWorker[SentinelJobConfiguration, SentinelVariables, Sen
     async def _finish(self, seconds: float) -> None:
         if self._running:
             self._logger.info("Waiting up to %g s for %d runs", seconds, len(self._running))
-        await self._until_idle(seconds)
+        await self._until(lambda: not self._running, seconds)
         for run_id in list(self._running):
             self._crew.kill(str(run_id), "the worker is stopping")
-        await self._until_idle(10)
+        await self._until(lambda: not self._running, 10)
 
-    async def _until_idle(self, seconds: float) -> None:
+    @staticmethod
+    async def _until(done: Callable[[], bool], seconds: float = math.inf) -> None:
         deadline = time.monotonic() + seconds
-        while self._running and time.monotonic() < deadline:  # noqa: ASYNC110
+        while not done() and time.monotonic() < deadline:  # noqa: ASYNC110 (many places end it)
             await asyncio.sleep(0.05)
 
     # -- when a run starts -----------------------------------------------------------------
@@ -305,6 +168,8 @@ class SentinelWorker(BaseWorker[SentinelJobConfiguration, SentinelVariables, Sen
                     return
                 self.limiter.acquire_on_behalf_of_nowait(run.id)
             await self._see_through(run)
+        except Exception:  # one run's trouble is never the worker's end; reconcile closes the run
+            self._logger.exception("Run %s was lost sight of", run.id)
         finally:
             with contextlib.suppress(RuntimeError):  # it never had one
                 self.limiter.release_on_behalf_of(run.id)
@@ -319,6 +184,7 @@ class SentinelWorker(BaseWorker[SentinelJobConfiguration, SentinelVariables, Sen
         Submitting, the process id, the deployment twice): half of what a run costs the server.
         """
         log = self.get_flow_run_logger(run)
+        self._running[run.id] = run  # from the claim on it is this worker's to bring to an end
         try:
             claimed = await self._set(run, Pending())
             if claimed is None or not claimed.is_pending():
@@ -330,6 +196,7 @@ class SentinelWorker(BaseWorker[SentinelJobConfiguration, SentinelVariables, Sen
                 work_pool=self.work_pool,
                 worker_name=self.name,
                 worker_id=self.backend_id,
+                deployment=await self._deployment_of(run),
             )
         except ObjectNotFound:
             await self._set(run, Cancelled(message="Not started: its deployment is gone."))
@@ -339,25 +206,43 @@ class SentinelWorker(BaseWorker[SentinelJobConfiguration, SentinelVariables, Sen
             await self._set(run, Crashed(message=message))
         else:
             await self.run(run, configuration)
+        finally:
+            self._running.pop(run.id, None)
 
     async def _seconds_until_start(self, run: FlowRun) -> float:
         due = run.next_scheduled_start_time or run.expected_start_time
         if due is None:
             return 0.0
         wait = due.timestamp() - time.time()
-        if run.auto_scheduled and run.deployment_id is not None:
-            wait += await self._offset(run.deployment_id)
+        if run.auto_scheduled:
+            wait += await self._offset(run)
         return max(0.0, wait)
 
-    async def _offset(self, deployment_id: UUID) -> float:
-        if deployment_id not in self._offsets:
-            try:
-                name = str((await self.client.read_deployment(deployment_id)).name)
-            except Exception:
-                return 0.0  # whatever is wrong with it, submitting will say
-            window = get_settings().worker_spread_seconds
-            self._offsets[deployment_id] = offset_seconds(name, window)
-        return self._offsets[deployment_id]
+    async def _offset(self, run: FlowRun) -> float:
+        try:
+            deployment = await self._deployment_of(run)
+        except Exception:
+            return 0.0  # whatever is wrong with it, preparing the run will say
+        name = deployment.name if deployment else ""
+        return offset_seconds(name, get_settings().worker_spread_seconds)
+
+    async def _deployment_of(self, run: FlowRun) -> DeploymentResponse | None:
+        """The run's deployment, from memory when it can't have changed since.
+
+        Prefect makes a deployment's scheduled runs anew whenever the deployment is changed: a run
+        that is older than our copy belongs to the deployment as we know it. (The two times are
+        different computers', so that runs younger than a minute are always asked about.)
+        Raises ObjectNotFound.
+        """
+        if run.deployment_id is None:
+            return None
+        asked, known = self._deployments.get(run.deployment_id, (0.0, None))
+        created = run.created.timestamp() if run.created else math.inf
+        fresh = run.auto_scheduled and created < asked - 60 and asked > time.time() - 900
+        if known is None or not fresh:
+            asked, known = time.time(), await self.client.read_deployment(run.deployment_id)
+            self._deployments[run.deployment_id] = asked, known
+        return known
 
     # -- a run -----------------------------------------------------------------------------
 
@@ -369,10 +254,8 @@ class SentinelWorker(BaseWorker[SentinelJobConfiguration, SentinelVariables, Sen
     ) -> SentinelWorkerResult:
         """Run a flow run in a warm process and see to it that it ends in a state."""
         job, profile = configuration.job(flow_run), configuration.profile()
-        log, started = (
-            self.get_flow_run_logger(flow_run),
-            task_status.started if task_status else _ignore,
-        )
+        log = self.get_flow_run_logger(flow_run)
+        started: Callable[[int], None] = task_status.started if task_status else _ignore
 
         def assigned(pid: int) -> None:
             log.info("Runs in process %d of worker '%s'.", pid, self.name)

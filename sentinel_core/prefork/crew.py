@@ -246,7 +246,7 @@ class Crew:
     """All templates of a worker. At most `most_templates` that are idle are kept."""
 
     log: logging.Logger
-    overrun_seconds: float = 15.0
+    overrun_seconds: float
     most_templates: int = 8
     _templates: dict[Profile, Template] = field(default_factory=dict)
     _old: list[Template] = field(default_factory=list)

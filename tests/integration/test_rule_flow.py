@@ -64,7 +64,7 @@ def lab(server: PrefectServer, tmp_path_factory: pytest.TempPathFactory) -> Iter
         ensure_schema(engine)
         with temporary_settings({PREFECT_API_URL: server.api_url}):
             SlackWebhook(url=SecretStr(slack.url)).save("lab", overwrite=True, _sync=True)  # type: ignore[call-arg]
-        with prefect_worker(server, "lab", limit=3, SENTINEL_DATABASE_URL=url):
+        with prefect_worker(server, "lab", limit=3, kind="sentinel", SENTINEL_DATABASE_URL=url):
             deploy(server, folder, *deployments())
             rules = {name: Deployed.find(client, f"{flow}/{name}") for name, flow in names()}
             started = {name: rule.start() for name, rule in rules.items()}

@@ -62,23 +62,35 @@ def clean_environment(folder: Path) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def prefect_server(folder: Path, port: int | None = None) -> Iterator[PrefectServer]:
-    """A Prefect server with its own database in `folder`."""
+def prefect_server(
+    folder: Path, port: int | None = None, grace_seconds: float = 15
+) -> Iterator[PrefectServer]:
+    """A Prefect server with its own database in `folder`, started as `sentinel up` does.
+
+    With a short `grace_seconds` it does not get to see its connections closed when it is stopped.
+    """
     port = port or free_port()
     url = f"http://127.0.0.1:{port}/api"
     env = {**clean_environment(folder), "PREFECT_API_URL": url}
-    command = (str(BIN / "prefect"), "server", "start", "--host", "127.0.0.1", "--port", str(port))
-    with running(*command, env=env, log=folder / "server.log"):
+    command = (str(BIN / "python"), "-m", "sentinel_core.prefect_server", "server", "start")
+    command += ("--host", "127.0.0.1", "--port", str(port))
+    log = folder / "server.log"
+    with running(*command, env=env, log=log, grace_seconds=grace_seconds):
         wait_for(lambda: answers(f"{url}/health"), seconds=90, what="the Prefect server")
         yield PrefectServer(url, env, folder)
 
 
 @contextlib.contextmanager
 def prefect_worker(
-    server: PrefectServer, pool: str = "sentinel", *, limit: int = 2, **env: str
+    server: PrefectServer,
+    pool: str = "sentinel",
+    *,
+    limit: int = 2,
+    kind: str = "process",
+    **env: str,
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """A process worker for `pool`, which is made if need be."""
-    server.prefect("work-pool", "create", pool, "--type", "process", check=False)
+    """A worker for `pool`, which is made of this kind if it does not exist."""
+    server.prefect("work-pool", "create", pool, "--type", kind, check=False)
     command = (str(BIN / "prefect"), "worker", "start", "--pool", pool, "--limit", str(limit))
     extra = {"PREFECT_WORKER_QUERY_SECONDS": "1", **env}
     with running(

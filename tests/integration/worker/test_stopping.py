@@ -1,0 +1,155 @@
+"""Runs that somebody stops, holds up or starts again, from Prefect or with a signal."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from prefect.client.schemas.actions import WorkPoolUpdate
+from prefect.states import Cancelled, Cancelling, Paused, Scheduled, State, Suspended
+
+from tests.support.prefect import PrefectServer
+from tests.support.processes import wait_for
+from tests.support.workers import QUERY_SECONDS, WORKER_TYPES, Workplace, gone, workplace
+
+pytestmark = pytest.mark.timeout(400)
+LIMIT = 2
+
+
+@pytest.fixture(scope="module", params=WORKER_TYPES)
+def place(
+    request: pytest.FixtureRequest,
+    server: PrefectServer,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Workplace]:
+    pool = f"stopping-{request.param}"
+    folder = tmp_path_factory.mktemp(pool)
+    with (
+        workplace(server, folder, request.param, pool) as place,
+        place.worker(limit=LIMIT),
+    ):
+        yield place
+
+
+def test_a_run_killed_with_signal_9_is_crashed_once_and_makes_room_while_others_go_on(
+    place: Workplace,
+) -> None:
+    doomed = place.start("wait", name="doomed").wait_started()
+    neighbour = place.start("wait", name="neighbour").wait_started()
+    third = place.start("wait", name="third")
+    time.sleep(4 * QUERY_SECONDS)
+    assert third.facts == []  # the worker may have two
+    os.kill(doomed.pid, signal.SIGKILL)
+    doomed.wait().wait_recorded()
+    third.wait_started()
+    assert neighbour.still_works()
+    assert (doomed.state.type.value, doomed.hooks) == ("CRASHED", ["on_crashed"])
+    assert "9" in str(doomed.state.message)
+    for run in (neighbour, third):
+        run.let_go()
+        run.wait().wait_recorded()
+        assert (run.state.type.value, run.hooks) == ("COMPLETED", ["on_completion"])
+        assert run.events() == []
+    assert place.reconcile_adds_nothing_for(doomed, neighbour, third)
+    [evaluation] = doomed.evaluations
+    assert (evaluation["kind"], evaluation["prefect_state"]) == ("failure", "CRASHED")
+    assert [event["occurrences"] for event in doomed.events("failure")] == [1]
+    assert len(doomed.facts) == 1
+
+
+def test_a_run_cancelled_from_prefect_while_it_runs_stops_working(place: Workplace) -> None:
+    run = place.start("wait", name="cancelled").wait_started()
+    place.client.set_flow_run_state(run.id, Cancelling())
+    run.wait().wait_recorded()
+    assert (run.state.type.value, run.hooks) == ("CANCELLED", ["on_cancellation"])
+    assert not run.still_works()
+    assert place.reconcile_adds_nothing_for(run)
+    [evaluation] = run.evaluations
+    assert (evaluation["kind"], evaluation["prefect_state"]) == ("failure", "CANCELLED")
+    [event] = run.events()
+    assert (event["importance"], event["occurrences"]) == ("low", 1)
+
+
+@pytest.mark.parametrize("asked", [Paused(), Suspended()], ids=["paused", "suspended"])
+def test_a_run_that_is_paused_or_suspended_is_ended_with_a_sentence_by_the_sentinel_worker(
+    place: Workplace, asked: State
+) -> None:
+    """It would hold a process for an hour, or end unchecked and look like a run that waits."""
+    if not place.is_sentinel:
+        pytest.skip("a process worker holds it: that is what it is for")
+    run = place.start("wait", name=f"{asked.name}").wait_started()
+    place.client.set_flow_run_state(run.id, asked.model_copy())
+    run.wait().wait_recorded()
+    assert (run.state.name, run.hooks) == ("Failed", ["on_failure"])
+    assert "can't be paused or suspended" in str(run.state.message)
+    assert not run.still_works()
+    assert place.reconcile_adds_nothing_for(run)
+    assert [event["occurrences"] for event in run.events("failure")] == [1]
+
+
+def test_a_paused_pool_starts_nothing_until_it_goes_on(place: Workplace) -> None:
+    place.client.update_work_pool(place.pool, WorkPoolUpdate(is_paused=True))
+    held, cancelled = (place.start("ok", name=name) for name in ("held-up", "cancelled-early"))
+    time.sleep(4 * QUERY_SECONDS)
+    assert [run.state.type.value for run in (held, cancelled)] == ["SCHEDULED"] * 2
+    place.client.set_flow_run_state(cancelled.id, Cancelled(message="changed my mind"))
+    place.client.update_work_pool(place.pool, WorkPoolUpdate(is_paused=False))
+    assert held.wait().state.type.value == "COMPLETED"
+    assert len(held.facts) == 1
+    # What is cancelled while it is scheduled never starts, and nobody but reconcile can tell.
+    assert (cancelled.facts, cancelled.hooks, cancelled.evaluations) == ([], [], [])
+    place.reconcile()
+    [event] = cancelled.events()
+    assert (event["kind"], event["importance"], event["occurrences"]) == ("failure", "low", 1)
+    assert "changed my mind" in event["message"]
+
+
+def test_a_run_cancelled_shortly_before_it_is_due_does_not_start_under_the_sentinel_worker(
+    place: Workplace,
+) -> None:
+    """The worker has the run in view by then, as workers look some seconds ahead."""
+    if not place.is_sentinel:
+        pytest.skip("a process worker has started its process by then, and it runs all the same")
+    due = datetime.now(UTC) + timedelta(seconds=3)
+    run = place.rule("cancelled-late", "ok").run(state=Scheduled(scheduled_time=due))
+    time.sleep(3 * QUERY_SECONDS)
+    place.client.set_flow_run_state(run.id, Cancelled())
+    time.sleep(3)
+    assert (run.state.type.value, run.facts, run.hooks) == ("CANCELLED", [], [])
+
+
+def test_a_failed_run_that_is_started_again_from_prefect_runs_again(place: Workplace) -> None:
+    run = place.start("fail once", name="again")
+    run.wait().wait_recorded()
+    assert run.state.name == "Failed"
+    if not place.is_sentinel:  # its worker must have seen the end of the process
+        wait_for(lambda: gone(run.pid), seconds=30, what="the run's process to end")
+        time.sleep(QUERY_SECONDS)
+    place.client.set_flow_run_state(run.id, Scheduled(name="AwaitingRetry"), force=True)
+    run.wait_started(2)
+    wait_for(lambda: len(run.hooks) == 2, seconds=30, what="the second attempt's hooks")
+    assert run.wait().state.name == "Completed"
+    assert run.hooks == ["on_failure", "on_completion"]
+    assert [row["prefect_state"] for row in run.evaluations] == ["FAILED", "COMPLETED"]
+    [event] = run.events("failure")
+    assert event["resolved_at"] is not None
+    assert place.reconcile_adds_nothing_for(run)
+
+
+def test_a_rule_that_allows_one_run_at_a_time_has_the_second_cancelled(place: Workplace) -> None:
+    rule = place.rule("one-at-a-time", "wait", cancel_new=True)
+    first = rule.run().wait_started()
+    second = rule.run().wait()
+    assert (second.state.type.value, second.facts, second.hooks) == ("CANCELLED", [], [])
+    first.let_go()
+    first.wait().wait_recorded()
+    assert first.state.type.value == "COMPLETED"
+    third = rule.run()
+    third.let_go()
+    assert third.wait().state.type.value == "COMPLETED"  # the slot was given back
+    third.wait_recorded()
+    place.reconcile()
+    [evaluation] = second.evaluations
+    assert evaluation["prefect_state"] == "CANCELLED"
