@@ -4,6 +4,8 @@ import json
 import subprocess
 import sys
 
+import pytest
+
 from tests.support.processes import ROOT
 
 
@@ -20,3 +22,21 @@ def test_recording_is_measured_against_bare_drivers_on_both_databases() -> None:
     result = json.loads(done.stdout.splitlines()[-1])
     assert set(result) == {"ratio_sqlite", "ratio_postgres", "p95_ms"}
     assert all(value > 0 for value in result.values())
+
+
+@pytest.mark.timeout(420)
+def test_both_workers_are_measured_on_one_server() -> None:
+    small = ["--process", "6", "--sentinel", "30", "--seconds", "10", "--held", "2"]
+    done = subprocess.run(
+        [sys.executable, "benchmarks/worker.py", *small],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=400,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout.splitlines()[-1])
+    names = {"cpu_ratio", "runs_per_min_sentinel", "runs_per_min_process", "mb_per_run"}
+    assert set(result) == names
+    assert all(value > 0 for value in result.values()), done.stderr

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.prefect import PrefectServer
+from tests.support.prefect import PrefectServer, prefect_server
 from tests.support.processes import free_port, wait_for
 from tests.support.rules import contract
 from tests.support.workers import WORKER_TYPES, Run, Workplace, gone, workplace
