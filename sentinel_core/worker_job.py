@@ -108,27 +108,29 @@ class SentinelJobConfiguration(BaseJobConfiguration):
 
     def profile(self) -> Profile:
         """What the run's process must be like."""
-        shared = {k: v for k, v in self.env.items() if not k.startswith("PREFECT__") and v}
+        shared = {
+            k: v for k, v in self.env.items() if not k.startswith("PREFECT__") and v is not None
+        }
         terms = Terms(
             self.max_runs_per_process,
             self.max_memory_mb,
             heartbeat_seconds=self.heartbeat_seconds,
         )
-        folder = _checkout(self._deployment) or self.working_dir or Path.cwd()
+        folder = checkout(self._deployment) or self.working_dir or Path.cwd()
         return Profile(str(folder), environment(shared), tuple(self.preload), terms)
 
     def _entrypoint(self) -> str | None:
         found = self._deployment
-        return found.entrypoint if found is not None and _checkout(found) is not None else None
+        return found.entrypoint if found is not None and checkout(found) is not None else None
 
 
-def _checkout(deployment: DeploymentResponse | None) -> Path | None:
+def checkout(deployment: DeploymentResponse | None) -> Path | None:
     """The folder of a deployment whose code lies on this machine; None when it is fetched.
 
     `prefect deploy` writes one pull step for such a deployment: go to that folder.
     """
     steps = deployment.pull_steps if deployment is not None else None
-    if not steps or len(steps) != 1:
+    if not steps or len(steps) != 1 or len(steps[0]) != 1:
         return None
     inputs = steps[0].get("prefect.deployments.steps.set_working_directory")
     folder = inputs.get("directory") if isinstance(inputs, dict) else None

@@ -72,7 +72,7 @@ class _World:
         umask = os.umask(0)
         os.umask(umask)
         return cls(
-            folder=os.getcwd(),  # noqa: PTH109 (a string is what chdir takes back)
+            folder=engine.code.folder,  # by name: the folder itself may have been replaced
             env=dict(os.environ),
             umask=umask,
             signals={number: signal.getsignal(number) for number in _SIGNALS},

@@ -5,6 +5,7 @@ Knows files and modules; loading is somebody else's.
 
 import os
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,32 +30,52 @@ class LoadedCode(Generic[T]):
     folder: str
     loaded: dict[str, T] = field(default_factory=dict)
     _stamps: dict[str, _Stamp | None] = field(default_factory=dict)
-    _modules: int = 0
+    _modules: set[str] = field(default_factory=set)
+    _place: tuple[int, int] | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._place = _place(self.folder)
 
     def get(self, entrypoint: str, load: Callable[[str], T]) -> T:
         """The flow behind an entrypoint, loaded when it has not been."""
         if entrypoint not in self.loaded:
+            started = time.time_ns()
             file = entrypoint.partition(":")[0]
             if file != entrypoint:
                 path = str(Path(self.folder, file))
                 self._stamps.setdefault(path, _stamp(path))
             self.loaded[entrypoint] = load(entrypoint)
+            self.watch(since=started)
         return self.loaded[entrypoint]
 
     def changed(self) -> bool:
-        """Whether a file that was loaded is another one now, or gone."""
-        self.watch()
-        return any(_stamp(file) != stamp for file, stamp in self._stamps.items())
+        """Whether a file that was loaded, or the folder itself, is another one now, or gone."""
+        if _place(self.folder) != self._place:
+            return True
+        return any(stamp is None or _stamp(file) != stamp for file, stamp in self._stamps.items())
 
-    def watch(self) -> None:
-        """Take in what has been imported from the folder since the last time."""
-        if len(sys.modules) == self._modules:
+    def watch(self, since: int) -> None:
+        """Take in what was imported from the folder after `since` (in ns since the epoch).
+
+        A file that was written after that may have been read before or after: it counts as
+        changed.
+        """
+        if self._modules == sys.modules.keys():
             return
-        self._modules = len(sys.modules)
+        self._modules = set(sys.modules)
         inside = os.path.join(os.path.realpath(self.folder), "")  # noqa: PTH118
         for module in list(sys.modules.values()):
             file = getattr(module, "__file__", None)
             if not isinstance(file, str) or file in self._stamps or "site-packages" in file:
                 continue
             if os.path.realpath(file).startswith(inside):
-                self._stamps[file] = _stamp(file)
+                stamp = _stamp(file)
+                self._stamps[file] = stamp if stamp and stamp[0] < since else None
+
+
+def _place(folder: str) -> tuple[int, int] | None:
+    try:
+        found = os.stat(folder)  # noqa: PTH116
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

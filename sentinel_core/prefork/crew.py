@@ -68,7 +68,9 @@ class Template:
         self._log = log
         self._runs: dict[str, _Run] = {}
         self._process: subprocess.Popen[bytes] | None = None
-        self._reader: asyncio.Task[None] | None = None
+        self._tasks: tuple[asyncio.Task[None], ...] = ()
+        self._outbox: asyncio.Queue[bytes | None] = asyncio.Queue()
+        self._lost_it = False
 
     @property
     def busy(self) -> bool:
@@ -79,23 +81,31 @@ class Template:
         """Start the process. Raises OSError when it can't be."""
         here, there = socket.socketpair()
         here.setblocking(False)
-        command = [sys.executable, "-m", "sentinel_core.prefork.template", str(there.fileno())]
-        with there:
-            # Our own module; starting it takes 5 ms, which the event loop can spare.
-            self._process = subprocess.Popen(  # noqa: S603, ASYNC220
-                command,
-                cwd=self.profile.folder,
-                env=dict(self.profile.env),
-                stdin=subprocess.DEVNULL,
-                pass_fds=[there.fileno()],
-                start_new_session=True,  # Ctrl-C in a terminal is the worker's to handle
-            )
+        try:
+            with there:
+                self._process = self._popen(there.fileno())
+        except (OSError, ValueError) as error:  # ValueError: no such environment can be made
+            here.close()
+            raise OSError(f"{self.profile.folder}: {error}") from error
         self._here = here
         self._send({"preload": list(self.profile.preload), "terms": asdict(self.profile.terms)})
-        self._reader = asyncio.get_running_loop().create_task(self._read())
+        loop = asyncio.get_running_loop()
+        self._tasks = (loop.create_task(self._read()), loop.create_task(self._write()))
+
+    def _popen(self, descriptor: int) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(  # noqa: S603 (our own module)
+            [sys.executable, "-m", "sentinel_core.prefork.template", str(descriptor)],
+            cwd=self.profile.folder,
+            env=dict(self.profile.env),
+            stdin=subprocess.DEVNULL,
+            pass_fds=[descriptor],
+            start_new_session=True,  # Ctrl-C in a terminal is the worker's to handle
+        )
 
     async def run(self, job: Job, on_assigned: Assigned) -> Ended:
         """Run a job in a child. Raises StaleCodeError when nothing was run."""
+        if self.retired:
+            raise StaleCodeError
         loop = asyncio.get_running_loop()
         run = self._runs[job.id] = _Run(job, loop.create_future(), loop.create_future())
         self._send(job.message())
@@ -117,17 +127,21 @@ class Template:
             run.killed_because = run.killed_because or because
         return self._signal(job_id, signal.SIGKILL)
 
-    def _signal(self, job_id: str, number: int) -> bool:
-        if job_id not in self._runs:
+    def _signal(self, job_id: str, number: signal.Signals) -> bool:
+        run = self._runs.get(job_id)
+        if run is None:
             return False
-        self._send({"kind": "signal", "id": job_id, "signal": int(number)})
+        if not self._lost_it:
+            self._send({"kind": "signal", "id": job_id, "signal": int(number)})
+        elif run.pid is not None:  # nobody else is left to do it
+            with contextlib.suppress(ProcessLookupError):
+                (os.killpg if number == signal.SIGKILL else os.kill)(run.pid, number)
         return True
 
     def close(self) -> None:
         """Let it end: idle children now, busy ones after their runs."""
         self.retired = True
-        with contextlib.suppress(OSError):
-            self._here.shutdown(socket.SHUT_WR)
+        self._outbox.put_nowait(None)
 
     async def ended(self, seconds: float) -> bool:
         """Wait for the process to end; False when it has not by then."""
@@ -139,14 +153,15 @@ class Template:
         return True
 
     def _send(self, message: Message) -> None:
-        # Messages are small and the template always reads: a socket buffer takes them whole.
-        data = memoryview(pack(message))
-        with contextlib.suppress(BrokenPipeError, ConnectionError):  # _read notices the end
-            while data:
-                try:
-                    data = data[self._here.send(data) :]
-                except BlockingIOError:
-                    time.sleep(0.001)
+        self._outbox.put_nowait(pack(message))
+
+    async def _write(self) -> None:
+        """Send what is to be sent, at the pace at which it is read; at the end hang up."""
+        loop = asyncio.get_running_loop()
+        with contextlib.suppress(OSError):  # _read notices the end
+            while data := await self._outbox.get():
+                await loop.sock_sendall(self._here, data)
+            self._here.shutdown(socket.SHUT_WR)
 
     # -- what it says ----------------------------------------------------------------------
 
@@ -215,7 +230,9 @@ class Template:
 
     async def _lost(self) -> None:
         """The template is gone. Its children finish what they have, but nobody says so any more."""
-        self.retired = True
+        self.retired = self._lost_it = True
+        for task in self._tasks[1:]:
+            task.cancel()
         self._here.close()
         code = await asyncio.to_thread(self._process.wait) if self._process else None
         for run in list(self._runs.values()):

@@ -8,6 +8,7 @@ import contextlib
 import inspect
 import os
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,11 @@ from prefect.flows import (
 )
 from prefect.logging import get_logger
 from prefect.logging.loggers import flow_run_logger
-from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+from prefect.settings import (
+    PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED,
+    PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
+    temporary_settings,
+)
 from prefect.utilities.asyncutils import run_coro_as_sync
 
 from sentinel_core.prefork import _private
@@ -71,11 +76,12 @@ def execute(job: Job, tell: Callable[[Message], None]) -> Outcome:
     if code.changed():
         return Outcome(concluded=False, stale=True)
     os.environ.update(job.env)
+    started = time.time_ns()
     with _storage_folder(job):
         try:
             return _hooks(job) if job.hooks else _flow_run(job, tell)
         finally:
-            code.watch()
+            code.watch(since=started)
 
 
 def _flow_run(job: Job, tell: Callable[[Message], None]) -> Outcome:
@@ -159,7 +165,14 @@ def _storage_folder(job: Job) -> Iterator[None]:
 
 @contextlib.contextmanager
 def session(terms: Terms) -> Iterator[None]:
-    """What all runs of a child share: one client of Prefect's API, and the heartbeat setting."""
-    heartbeat = {PREFECT_FLOWS_HEARTBEAT_FREQUENCY: terms.heartbeat_seconds}
-    with temporary_settings(heartbeat), SyncClientContext():
+    """What all runs of a child share: one client of Prefect's API, and the heartbeat setting.
+
+    The worker has asked for the server's version already; asking again would end a child that
+    starts while the server is away, where the engine tries again.
+    """
+    settings = {
+        PREFECT_FLOWS_HEARTBEAT_FREQUENCY: terms.heartbeat_seconds,
+        PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED: False,
+    }
+    with temporary_settings(settings), SyncClientContext():
         yield

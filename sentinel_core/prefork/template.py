@@ -106,27 +106,30 @@ class Template:
             self._assign(child, job)
             return None
         here, there = socket.socketpair()
-        here.sendall(pack(job))
         pid = os.fork()
         if pid == 0:
-            return self._become_child(there, keep=here)
+            return self._become_child(there, other_end=here)
         there.close()
         child = Child(pid, here)
         self._children[pid] = child
         self._selector.register(here, selectors.EVENT_READ, lambda: self._hear_child(child))
         self._assign(child, job)
+        with contextlib.suppress(OSError):  # it died at once, which is heard of as any death is
+            here.sendall(pack(job))
         return None
 
     def _assign(self, child: Child, job: Message) -> None:
         child.job_id = job["id"]
         self._tell_worker({"kind": "assigned", "id": child.job_id, "pid": child.pid})
 
-    def _become_child(self, connection: socket.socket, keep: socket.socket) -> Callable[[], int]:
+    def _become_child(
+        self, connection: socket.socket, other_end: socket.socket
+    ) -> Callable[[], int]:
         """Forget everything of the template: what stays open here would outlive it there."""
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         self._selector.close()
-        for other in (self._worker, self._wake, self._wake_write, keep):
+        for other in (self._worker, self._wake, self._wake_write, other_end):
             other.close()
         for child in self._children.values():
             child.connection.close()
@@ -145,6 +148,8 @@ class Template:
     # -- the children ----------------------------------------------------------------------
 
     def _hear_child(self, child: Child) -> None:
+        if child.connection.fileno() < 0:
+            return  # reaped a moment ago, in the same round of events
         with contextlib.suppress(OSError):
             if data := child.connection.recv(_READ):
                 for message in child.frames.feed(data):
@@ -230,6 +235,7 @@ def preload(modules: list[str]) -> list[str]:
 
 def main(arguments: list[str]) -> int:
     """The template, and in its forks the children."""
+    started = time.time_ns()
     worker = socket.socket(fileno=int(arguments[0]))
     from sentinel_core.prefork import engine
     from sentinel_core.prefork.child import serve
@@ -239,7 +245,7 @@ def main(arguments: list[str]) -> int:
     if hello is None:
         return 0
     failed = preload(hello["preload"])
-    engine.code.watch()
+    engine.code.watch(since=started)
     gc.collect()
     gc.freeze()  # what was imported is never garbage: children share these pages for good
     ready: dict[str, Any] = {"kind": "ready", "failed": failed, "threads": threading.active_count()}
