@@ -36,12 +36,16 @@ class LoadedCode(Generic[T]):
     def __post_init__(self) -> None:
         self._place = _place(self.folder)
 
+    def move_to(self, folder: str) -> None:
+        """From now on the code is in that folder."""
+        self.folder, self._place = folder, _place(folder)
+
     def get(self, entrypoint: str, load: Callable[[str], T]) -> T:
         """The flow behind an entrypoint, loaded when it has not been."""
         if entrypoint not in self.loaded:
             started = time.time_ns()
             file = entrypoint.partition(":")[0]
-            if file != entrypoint:
+            if file.endswith(".py"):
                 path = str(Path(self.folder, file))
                 self._stamps.setdefault(path, _stamp(path))
             self.loaded[entrypoint] = load(entrypoint)
@@ -70,7 +74,8 @@ class LoadedCode(Generic[T]):
                 continue
             if os.path.realpath(file).startswith(inside):
                 stamp = _stamp(file)
-                self._stamps[file] = stamp if stamp and stamp[0] < since else None
+                unsure = stamp is None or since <= stamp[0] <= time.time_ns()
+                self._stamps[file] = None if unsure else stamp
 
 
 def _place(folder: str) -> tuple[int, int] | None:

@@ -88,7 +88,13 @@ class Template:
             here.close()
             raise OSError(f"{self.profile.folder}: {error}") from error
         self._here = here
-        self._send({"preload": list(self.profile.preload), "terms": asdict(self.profile.terms)})
+        self._send(
+            {
+                "folder": self.profile.folder,
+                "preload": list(self.profile.preload),
+                "terms": asdict(self.profile.terms),
+            }
+        )
         loop = asyncio.get_running_loop()
         self._tasks = (loop.create_task(self._read()), loop.create_task(self._write()))
 

@@ -156,7 +156,7 @@ def _storage_folder(job: Job) -> Iterator[None]:
         return
     with tempfile.TemporaryDirectory(prefix="sentinel-", ignore_cleanup_errors=True) as folder:
         os.chdir(folder)
-        code.folder = folder
+        code.move_to(folder)
         try:
             yield
         finally:

@@ -244,6 +244,7 @@ def main(arguments: list[str]) -> int:
     hello = receive(worker)
     if hello is None:
         return 0
+    engine.code.move_to(hello["folder"])  # by its name: it may be a link to another one tomorrow
     failed = preload(hello["preload"])
     engine.code.watch(since=started)
     gc.collect()

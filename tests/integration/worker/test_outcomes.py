@@ -178,9 +178,15 @@ def test_reconcile_has_to_add_only_runs_that_nobody_ended(day: Day) -> None:
 
 
 def test_log_lines_of_a_run_arrive_in_prefect(day: Day) -> None:
-    logs = day.runs["success"].logs
-    assert logs.count("contract: ok, attempt 1") == 1
-    assert any("Finished in state Completed" in line for line in logs)
+    """Prefect sends them two seconds later; a process that dies before takes them with it."""
+    run = day.place.start("ok", name="logs").wait()
+    wait_for(
+        lambda: any("Finished in state Completed" in line for line in run.logs),
+        seconds=15,
+        what="the last line of its log",
+        every=0.5,
+    )
+    assert run.logs.count("contract: ok, attempt 1") == 1
 
 
 def test_a_run_whose_process_ended_says_with_which_code(day: Day) -> None:
