@@ -282,7 +282,7 @@ class SentinelWorker(BaseWorker[SentinelJobConfiguration, SentinelVariables, Sen
             state = (await self.client.read_flow_run(flow_run.id)).state
         except ObjectNotFound:
             return
-        if state is None or state.is_final() or (state.is_scheduled() and not state.is_paused()):
+        if state is None or state.is_final() or state.is_scheduled():
             return
         if state.is_cancelling():
             await self._hooks("on_cancellation", Cancelling(message=ended.error), job, profile)
