@@ -6,6 +6,8 @@ server that `sentinel up` starts. A server on PostgreSQL needs neither.
 *Transactions that read before they write.* They begin DEFERRED; when another one has committed in
 between, SQLite refuses the write at once whatever the busy timeout, the API answers 503 and the
 client tries again two seconds later. Beginning them IMMEDIATE makes them wait their turn instead.
+SQLite has those that wait look again after a while, up to 100 ms, during which nobody may be
+writing; so they queue up in the server first, and the next one begins when the last has ended.
 
 *Cursors of failed statements.* They stay open in a traceback. When the main thread's garbage
 collector finds one while its connection waits for a lock in another thread, closing it needs that
@@ -14,13 +16,18 @@ database lock can't get on to release it. The server stands still until SQLite g
 later. Closed where they failed, in the connection's own thread, they leave nothing to collect.
 """
 
+import asyncio
 import sys
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from aiosqlite import Cursor
 from sqlalchemy.ext.asyncio import AsyncSession, AsyncSessionTransaction
+
+LONGEST_TURN_SECONDS = 5.0
+_locks: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
 
 
 def begin_immediate() -> None:
@@ -35,10 +42,30 @@ def begin_immediate() -> None:
         session: AsyncSession,
         with_for_update: bool = True,  # noqa: ARG001 (part of what is replaced)
     ) -> AsyncGenerator[AsyncSessionTransaction, None]:
-        async with begin(self, session, with_for_update=True) as transaction:
+        async with _turn(), begin(self, session, with_for_update=True) as transaction:
             yield transaction
 
     setattr(AioSqliteConfiguration, "begin_transaction", immediate)  # noqa: B010
+
+
+@asynccontextmanager
+async def _turn() -> AsyncGenerator[None, None]:
+    """One writer of this event loop at a time, first come, first served.
+
+    Whoever has waited too long goes on without: a transaction inside another one's would wait for
+    ever here, and SQLite has the last word anyway.
+    """
+    lock = _locks.setdefault(asyncio.get_running_loop(), asyncio.Lock())
+    try:
+        async with asyncio.timeout(LONGEST_TURN_SECONDS):
+            await lock.acquire()
+    except TimeoutError:
+        yield
+        return
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def close_failed_cursors() -> None:

@@ -1,0 +1,142 @@
+"""Many runs due at chosen moments, as cron would make them, and how late each of them started."""
+
+import contextlib
+import math
+import statistics
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterExpectedStartTime,
+    WorkPoolFilter,
+    WorkPoolFilterName,
+)
+from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.responses import DeploymentResponse
+from prefect.client.schemas.sorting import FlowRunSort
+from prefect.states import Scheduled, to_state_create
+from sqlalchemy import Engine
+
+from tests.support.deployed import rows
+from tests.support.prefect import PrefectServer, clean_environment
+from tests.support.processes import answers, free_port, running, wait_for
+
+PAGE = 200
+# What `sentinel up` gives a Prefect server that it starts.
+SERVER_SETTINGS = {
+    "PREFECT_SERVER_SERVICES_LATE_RUNS_AFTER_SECONDS": "60",
+    "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": (
+        "prefect.server.concurrency.lease_storage.filesystem"
+    ),
+}
+
+
+@contextlib.contextmanager
+def load_server(folder: Path, **env: str) -> Iterator[tuple[PrefectServer, int]]:
+    """A Prefect server as `sentinel up` starts one, and its process id."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}/api"
+    env = {**clean_environment(folder), "PREFECT_API_URL": url, **SERVER_SETTINGS, **env}
+    program = (sys.executable, "-m", "sentinel_core.prefect_server")
+    command = (*program, "server", "start", "--host", "127.0.0.1", "--port", str(port))
+    with running(*command, env=env, log=folder / "server.log") as process:
+        wait_for(lambda: answers(f"{url}/health"), seconds=90, what="the Prefect server")
+        yield PrefectServer(url, env, folder), process.pid
+
+
+def create_runs(server: PrefectServer, due: Sequence[tuple[DeploymentResponse, datetime]]) -> None:
+    """One run of each deployment, scheduled for its moment.
+
+    (By the plain route for flow runs: the one that starts from a deployment takes the server twice
+    as long, and the scheduler, which makes runs in bulk, takes neither.)
+    """
+    with httpx.Client(base_url=server.api_url, timeout=90) as client:
+        for deployment, moment in due:
+            state = to_state_create(Scheduled(scheduled_time=moment))
+            body = {
+                "flow_id": str(deployment.flow_id),
+                "deployment_id": str(deployment.id),
+                "parameters": deployment.parameters,
+                "work_pool_name": deployment.work_pool_name,
+                "work_queue_name": deployment.work_queue_name,
+                "state": state.model_dump(mode="json"),
+                "idempotency_key": str(uuid4()),  # so that asking again makes no second run
+            }
+            made = partial(_created, client, body)
+            wait_for(made, seconds=90, what="a run to be made", every=0.02)
+
+
+def _created(client: httpx.Client, body: dict[str, Any]) -> bool:
+    """False when the server's SQLite was busy: ask again."""
+    try:
+        answer = client.post("/flow_runs/", json=body)
+    except httpx.TransportError:
+        return False
+    if answer.status_code == httpx.codes.SERVICE_UNAVAILABLE:
+        return False
+    answer.raise_for_status()
+    return True
+
+
+def runs_due(client: SyncPrefectClient, pool: str, start: datetime, end: datetime) -> list[FlowRun]:
+    """All runs of a pool that were due from `start` up to, not including, `end`."""
+    found: list[FlowRun] = []
+    while True:
+        page = client.read_flow_runs(
+            flow_run_filter=FlowRunFilter(
+                expected_start_time=FlowRunFilterExpectedStartTime(after_=start, before_=end)
+            ),
+            work_pool_filter=WorkPoolFilter(name=WorkPoolFilterName(any_=[pool])),
+            sort=FlowRunSort.ID_DESC,
+            limit=PAGE,
+            offset=len(found),
+        )
+        found += page
+        if len(page) < PAGE:
+            return [run for run in found if run.expected_start_time != end]
+
+
+def lateness(run: FlowRun) -> float:
+    """Seconds from when the run was due to when it started. The run must have started."""
+    assert run.start_time is not None
+    assert run.expected_start_time is not None
+    return (run.start_time - run.expected_start_time).total_seconds()
+
+
+@dataclass(frozen=True)
+class Lateness:
+    """How late runs started, in seconds."""
+
+    p50: float
+    p95: float
+    most: float
+
+    @classmethod
+    def of(cls, runs: Sequence[FlowRun]) -> "Lateness":
+        """Of runs that have all started; for ever, when there is none."""
+        seconds = sorted(lateness(run) for run in runs) or [math.inf]
+        return cls(percentile(seconds, 50), percentile(seconds, 95), seconds[-1])
+
+
+def percentile(ordered: Sequence[float], percent: int) -> float:
+    """A percentile of sorted values (there is at least one)."""
+    if len(ordered) < 2:
+        return ordered[0]
+    return statistics.quantiles(ordered, n=100, method="inclusive")[percent - 1]
+
+
+def records_of(engine: Engine, runs: Sequence[FlowRun]) -> dict[UUID, int]:
+    """How many evaluations the store has of each run."""
+    known = rows(engine, "SELECT prefect_flow_run_id AS id FROM evaluation")
+    counted = Counter(UUID(str(row["id"])) for row in known)
+    return {run.id: counted[run.id] for run in runs}
