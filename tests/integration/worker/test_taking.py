@@ -1,0 +1,96 @@
+"""Which runs of Prefect's answer a sentinel worker takes, and what it remembers of a deployment."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prefect.client.schemas.objects import FlowRun
+from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.states import Scheduled
+
+from sentinel_core.worker import SentinelWorker
+from tests.support.prefect import PrefectServer
+from tests.support.workers import Workplace, workplace
+
+POOL = "taking"
+
+
+@pytest.fixture
+def place(server: PrefectServer, tmp_path: Path) -> Any:
+    """A pool whose worker lives in this process."""
+    with workplace(server, tmp_path, "sentinel", POOL) as place:
+        yield place
+
+
+def with_worker(
+    place: Workplace, do: Callable[[SentinelWorker], Coroutine[Any, Any, None]]
+) -> None:
+    """Do something with a worker that is connected and does not ask for runs by itself."""
+
+    async def main() -> None:
+        async with SentinelWorker(POOL, limit=2) as worker:
+            await do(worker)
+
+    with temporary_settings({PREFECT_API_URL: place.server.api_url}):
+        asyncio.run(main())
+
+
+def test_an_answer_that_was_asked_for_before_a_run_ended_does_not_start_it_again(
+    place: Workplace,
+) -> None:
+    """Prefect lets a crashed run go to Pending again: it would be done twice."""
+    place.start("ok", name="once")
+
+    async def ask_twice(worker: SentinelWorker) -> None:
+        [entry] = await worker._get_scheduled_flow_runs()
+        assert await worker._submit_scheduled_flow_runs([entry]) == [entry.flow_run]
+        assert await worker._submit_scheduled_flow_runs([entry]) == []  # it has it already
+        while worker._taken:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+        assert await worker._submit_scheduled_flow_runs([entry]) == []  # it has had it since
+        assert await worker.get_and_submit_flow_runs() == []  # Prefect knows it has ended
+
+    with_worker(place, ask_twice)
+
+
+def test_a_run_that_is_scheduled_again_is_taken_again(place: Workplace) -> None:
+    run = place.start("ok", name="again")
+
+    async def run_it_twice(worker: SentinelWorker) -> None:
+        for attempt in (1, 2):
+            assert [taken.id for taken in await worker.get_and_submit_flow_runs()] == [run.id]
+            while worker._taken:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+            assert len(run.facts) == attempt
+            await worker.client.set_flow_run_state(run.id, Scheduled(), force=True)
+
+    with_worker(place, run_it_twice)
+
+
+def test_a_deployment_is_asked_for_again_whenever_it_may_have_changed(place: Workplace) -> None:
+    rule = place.rule("remembered", "ok")
+    now = datetime.now(UTC)
+
+    async def look(worker: SentinelWorker) -> None:
+        def known() -> float:
+            return worker._deployments[rule.id][0]
+
+        def run(age: timedelta, *, auto: bool = True) -> FlowRun:
+            made = rule.run().now
+            return made.model_copy(update={"created": now - age, "auto_scheduled": auto})
+
+        await worker._deployment_of(run(timedelta(hours=1)))
+        first = known()
+        await worker._deployment_of(run(timedelta(hours=1)))
+        assert known() == first  # older than our copy: it was made of the deployment as we know it
+        await worker._deployment_of(run(timedelta(0)))
+        assert known() > first  # made since: perhaps of a deployment that was changed
+        second = known()
+        await worker._deployment_of(run(timedelta(hours=1), auto=False))
+        assert known() > second  # started by hand: Prefect does not make those anew
+        place.client.delete_deployment(rule.id)
+
+    with_worker(place, look)
