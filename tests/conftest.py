@@ -1,5 +1,6 @@
 """Fixtures every test may use. Servers are real and start once a session, when first asked for."""
 
+import signal
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,11 @@ from sentinel_core.settings import get_settings
 from sentinel_core.store.engine import ensure_schema, open_engine
 from tests.support.postgres import temporary_postgres
 from tests.support.prefect import PrefectServer, prefect_server
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # So it is where a script runs the tests in the background; the programs that are started here
+    # would inherit it, and Prefect's worker stops by sending itself that signal.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
