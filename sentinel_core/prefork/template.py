@@ -186,9 +186,9 @@ class Template:
         child = self._children.pop(pid, None)
         if child is None:
             return
+        self._last_words(child)
         if child in self._idle:
             self._idle.remove(child)
-        self._last_words(child)
         if child.job_id is not None:
             self._tell_worker({"kind": "died", "id": child.job_id, "exit_code": exit_code})
 
@@ -201,8 +201,6 @@ class Template:
             while data := child.connection.recv(_READ):
                 for message in child.frames.feed(data):
                     self._take(child, message)
-        if child in self._idle:
-            self._idle.remove(child)
         self._selector.unregister(child.connection)
         child.connection.close()
 
