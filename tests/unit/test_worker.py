@@ -8,6 +8,7 @@ from uuid import uuid4
 import pytest
 from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.responses import DeploymentResponse
+from prefect.settings import PREFECT_API_URL, temporary_settings
 from pydantic import ValidationError
 
 from sentinel_core.prefork.wire import Frames, Job, pack
@@ -146,6 +147,12 @@ def test_an_empty_variable_is_passed_on_as_the_process_worker_does(
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example.com:3128")
     env = dict(prepared(env={"HTTPS_PROXY": ""}).profile().env)
     assert env["HTTPS_PROXY"] == ""
+
+
+def test_prefects_settings_of_another_moment_are_not_passed_on() -> None:
+    for url in ("http://127.0.0.1:4201/api", "http://127.0.0.1:4202/api"):
+        with temporary_settings({PREFECT_API_URL: url}):
+            assert dict(prepared().profile().env)["PREFECT_API_URL"] == url
 
 
 def test_a_job_survives_its_way_to_the_child() -> None:
