@@ -21,7 +21,6 @@ import psycopg
 from benchmarks._support import median_ms, p95_ms, report
 from sentinel_core.alert import AlertOutput
 from sentinel_core.judge import judge
-from sentinel_core.policy import decide, decide_late
 from sentinel_core.rule import Routes, RuleSettings
 from sentinel_core.run import RuleFacts, RunFacts, StateType
 from sentinel_core.store.engine import ensure_schema, open_engine
@@ -59,8 +58,6 @@ def ours(url: str) -> Callable[[int], None]:
             RULE,
             run,
             judge(run, RULE.settings, [output]),
-            decide=decide,
-            decide_late=decide_late,
             now=datetime.now(UTC),
         )
 

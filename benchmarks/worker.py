@@ -34,8 +34,8 @@ from sqlalchemy import create_engine, text
 from benchmarks._support import report
 from benchmarks.flows.waiting import waiting
 from flows.system import disk_usage
-from tests.support.load import Lateness, create_runs, load_server, records_of, runs_due
-from tests.support.prefect import PrefectServer
+from tests.support.load import Lateness, create_runs, records_of, runs_due
+from tests.support.prefect import PrefectServer, prefect_server
 from tests.support.processes import wait_for
 from tests.support.usage import Usage
 from tests.support.workers import Workplace, workplace
@@ -129,8 +129,8 @@ def measured_server(folder: Path, database: str) -> Iterator[tuple[PrefectServer
         bare = database.partition("://")[2]
         pids = postmaster(f"postgresql+psycopg://{bare}")
         env["PREFECT_API_DATABASE_CONNECTION_URL"] = f"postgresql+asyncpg://{bare}"
-    with load_server(folder, **env) as (server, pid):
-        yield server, {"server": pid, **pids}
+    with prefect_server(folder, **env) as server:
+        yield server, {"server": server.pid, **pids}
 
 
 def postmaster(url: str) -> dict[str, int]:

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -22,6 +22,7 @@ from pydantic import (
     Field,
     StrictBool,
     ValidationError,
+    model_validator,
 )
 from pydantic_core import to_jsonable_python
 
@@ -184,7 +185,8 @@ class AlertOutput(BaseModel):
 
     `ticker` says what was measured (an instrument, a host, a table); "" where a rule has only one
     subject. `importance` None means: the rule's own. `metrics` holds finite numbers, the ones that
-    conditions, charts and replay work on; `metadata` is the evidence, any JSON.
+    conditions, charts and replay work on; `metadata` is the evidence, any JSON. `problem` says
+    that this one series could not be judged, while the others of the run were.
 
     Raises pydantic's ValidationError for a naive timestamp, a metric that is not finite, or
     metadata that is too large or too deep. Overlong messages are cut, control characters replaced,
@@ -197,6 +199,7 @@ class AlertOutput(BaseModel):
     importance: Importance | None = None
     ticker: Annotated[str, Field(max_length=200), _text(_clean_ticker)] = ""
     message: Annotated[str, _text(clean_message)] = ""
+    problem: Literal["error", "no_data"] | None = None
     metadata: Annotated[dict[str, Any], BeforeValidator(_clean_metadata)] = {}
     metrics: Annotated[
         dict[str, float], BeforeValidator(_plain_metrics), AfterValidator(_finite)
@@ -204,6 +207,12 @@ class AlertOutput(BaseModel):
     timestamp: Annotated[AwareDatetime, AfterValidator(_plausible)] = Field(
         default_factory=lambda: datetime.now(UTC)
     )
+
+    @model_validator(mode="after")
+    def _one_or_the_other(self) -> Self:
+        if self.triggered and self.problem is not None:
+            raise ValueError("what could not be judged can't have triggered: leave out one of them")
+        return self
 
 
 def as_outputs(returned: object) -> list[AlertOutput]:

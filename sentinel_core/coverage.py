@@ -50,6 +50,14 @@ def standing(schedules: Sequence[Schedule], since: datetime, now: datetime) -> S
     return Standing(False, None, f"checked on time, {_next(times)}")
 
 
+def next_due(schedules: Sequence[Schedule], after: datetime) -> datetime | None:
+    """The first due time after a moment, of all schedules together; None when there is none.
+
+    Raises what a schedule that can't be read raises (see `standing`).
+    """
+    return next(iter(merge(*(islice(_due_times(s, after), 1) for s in schedules))), None)
+
+
 def _next(times: Sequence[datetime]) -> str:
     return f"next at {_clock(times[0])}" if times else "and not due again"
 

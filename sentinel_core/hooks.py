@@ -21,7 +21,6 @@ from sentinel_core.alert import AlertOutput, as_outputs
 from sentinel_core.errors import OutputError, StoreUnavailableError
 from sentinel_core.judge import judge
 from sentinel_core.notify import MOST_ATTEMPTS, Outcome, send
-from sentinel_core.policy import decide, decide_late
 from sentinel_core.prefect_runs import read_rule, rule_settings, run_facts
 from sentinel_core.run import RuleFacts, RunFacts, StateType
 from sentinel_core.settings import Settings, get_settings
@@ -86,6 +85,7 @@ def _rule(engine: Engine, flow: Flow[..., Any], flow_run: FlowRun) -> RuleFacts:
         flow_name=row["flow_name"],
         settings=rule_settings(flow_run.parameters, schema),
         trigger=row["trigger"],
+        tags=tuple(row["tags"]),
     )
 
 
@@ -118,8 +118,6 @@ def record_facts(
                     rule,
                     run,
                     observations,
-                    decide=decide,
-                    decide_late=decide_late,
                     now=datetime.now(UTC),
                 )
     except OperationalError as error:

@@ -8,7 +8,8 @@ from typing import Any
 
 from sentinel_core.alert import AlertOutput, Importance, clean_message
 from sentinel_core.rule import RuleSettings
-from sentinel_core.run import RunFacts, StateType
+from sentinel_core.run import SKIPPED, RunFacts, StateType
+from sentinel_core.staleness import late_mark
 
 
 class Kind(StrEnum):
@@ -17,15 +18,19 @@ class Kind(StrEnum):
     ALERT = "alert"  # the check ran and says: triggered
     FAILURE = "failure"  # the check did not run to its end
     SILENT = "silent"  # the check was due and nothing ran
+    ERROR = "error"  # the check ran, and this series could not be judged
+    NO_DATA = "no_data"  # the check ran, and found no value for this series
+    SKIPPED = "skipped"  # the run was too late to mean anything; never an event
 
 
 @dataclass(frozen=True, slots=True)
 class Observation:
     """One series at one moment.
 
-    `breached` means: something a person should know. `evaluated` is False for what a run says in
-    passing (it completed, so the rule is not failing): such news changes a series but is no
-    evaluation of its own.
+    `breached` means: something a person should know. `reported` is what the trigger itself said,
+    before the rule's conditions were asked. `evaluated` is False for what a run says in passing
+    (it completed, so the rule is not failing): such news changes a series but is no evaluation of
+    its own. `unjudged` says why it is neither breached nor ok (a window that is not full yet).
     """
 
     kind: Kind
@@ -38,18 +43,22 @@ class Observation:
     measured_at: datetime | None = None
     metrics: dict[str, float] = field(default_factory=dict)
     metadata: dict[str, Any] = field(default_factory=dict)
+    reported: bool | None = None
+    unjudged: str = ""
 
 
 def judge(
     run: RunFacts, rule: RuleSettings, outputs: Sequence[AlertOutput] | None
 ) -> list[Observation]:
-    """What this run tells of the rule's series.
+    """What this run tells of the rule's series; its conditions are asked later (lifecycle.py).
 
     `outputs` None on a completed run means: it completed, and what it measured is gone. That is
     "not checked", so it is a failure.
     """
     if run.state_type is not StateType.COMPLETED:
         return [_failure(run, rule, _failure_message(run))]
+    if run.state_name == SKIPPED:
+        return [_skipped(run, rule)]
     if outputs is None:
         return [_failure(run, rule, "The run completed, but its output could not be read.")]
     observations = [_alert(run, rule, output) for output in outputs]
@@ -60,16 +69,32 @@ def judge(
 
 def _alert(run: RunFacts, rule: RuleSettings, output: AlertOutput) -> Observation:
     return Observation(
-        kind=Kind.ALERT,
+        kind=Kind(output.problem) if output.problem else Kind.ALERT,
         ticker=output.ticker,
         at=run.at,
-        breached=output.triggered,
+        breached=output.triggered or output.problem is not None,
         importance=output.importance or rule.importance,
-        message=output.message or ("Triggered." if output.triggered else "Not triggered."),
+        message=clean_message(
+            (output.message or _said(output, rule)) + late_mark(rule.policy, run)
+        ),
+        reported=output.triggered,
         measured_at=output.timestamp,
         metrics=output.metrics,
         metadata=output.metadata,
     )
+
+
+def _said(output: AlertOutput, rule: RuleSettings) -> str:
+    if output.problem is not None:
+        return "No data." if output.problem == "no_data" else "Not checked: no reason given."
+    if rule.conditions:
+        return ""  # they will say what they found
+    return "Triggered." if output.triggered else "Not triggered."
+
+
+def _skipped(run: RunFacts, rule: RuleSettings) -> Observation:
+    message = clean_message(run.state_message) or "Skipped: the run started too late."
+    return Observation(Kind.SKIPPED, "", run.at, False, rule.importance, message)
 
 
 def _nothing(run: RunFacts, rule: RuleSettings) -> Observation:

@@ -8,7 +8,20 @@ from sentinel_core.alert import clean_text
 _MARK = {"critical": "🔴", "high": "🟠", "medium": "🟡", "low": "⚪"}
 _BODY_LIMIT = 2_000  # Slack folds longer texts; the blotter has the whole
 _LARGE, _HUGE = 1e5, 1e15  # from here on no decimals; from here on no thousands either
-_KIND = {"failure": "check failed", "silent": "not checked"}
+_KIND = {
+    "failure": "check failed",
+    "silent": "not checked",
+    "error": "not judged",
+    "no_data": "no data",
+}
+_NEWS = {
+    "escalated": "more important than before",
+    "reminder": "still not acknowledged",
+    "flapping": "flapping",
+    "flapping-ended": "flapping has ended",
+    "acknowledgement-ended": "the acknowledgement has ended",
+    "resolved": "resolved",
+}
 
 
 def slack_escape(text: str) -> str:
@@ -51,7 +64,7 @@ def _figure(value: float) -> str:
 
 
 def slack_text(
-    event: dict[str, Any], *, run_url: str | None, event_url: str, escalated: bool = False
+    event: dict[str, Any], *, run_url: str | None, event_url: str, reason: str = "opened"
 ) -> tuple[str, str]:
     """Subject and body in Slack's mrkdwn, for an event's columns by name."""
     importance = str(event["importance"])
@@ -61,8 +74,8 @@ def slack_text(
         subject += f" · {_inline(event['ticker'])}"
     if what:
         subject += f" · {what}"
-    if escalated:
-        subject += " · more important than before"
+    if news := _NEWS.get(reason.partition("-")[0] if reason.startswith("escalated") else reason):
+        subject += f" · {news}"
     quoted = slack_escape(shorten(clean_text(event["message"]), _BODY_LIMIT))
     lines = [f"> {line}" for line in quoted.splitlines()] or ["> (no message)"]
     if against := value_against_threshold(event["metrics"], event["metadata"]):

@@ -98,6 +98,8 @@ class AlertRule(SQLModel, table=True):
     changed_at: datetime = Field(sa_column=_time())
     last_evaluated_at: datetime | None = Field(default=None, sa_column=_time(nullable=True))
     last_output: list[Any] = Field(default_factory=list, sa_column=_json())
+    inhibits: list[Any] = Field(default_factory=list, sa_column=_json())
+    told: list[str] = Field(default_factory=list, sa_column=_json())
     last_prefect_state: str | None = None
     last_prefect_state_name: str | None = None
     last_prefect_sync: datetime | None = Field(default=None, sa_column=_time(nullable=True))
@@ -127,6 +129,7 @@ class Evaluation(SQLModel, table=True):
     prefect_state_name: str
     prefect_state_message: str = Field(default="", sa_column=_text())
     triggered: bool
+    reported: bool | None = None
     importance: str
     message: str = Field(default="", sa_column=_text())
     metrics: dict[str, float] = Field(default_factory=dict, sa_column=_json())
@@ -134,6 +137,7 @@ class Evaluation(SQLModel, table=True):
     decision: str
     decision_code: str
     decision_reason: str = Field(default="", sa_column=_text())
+    recorded_at: datetime | None = Field(default=None, sa_column=_time(nullable=True))
     event_id: int | None = Field(default=None, sa_column=_ref(nullable=True))
 
 
@@ -152,6 +156,16 @@ class AlertSeries(SQLModel, table=True):
     changed_at: datetime = Field(sa_column=_time())
     event_id: int | None = Field(default=None, sa_column=_ref(nullable=True))
     event_importance: str | None = None
+    breaches: int = 0
+    oks: int = 0
+    recent: str = Field(default="", sa_column=_text())
+    flapping: bool = False
+    breached_at: datetime | None = Field(default=None, sa_column=_time(nullable=True))
+    ended_at: datetime | None = Field(default=None, sa_column=_time(nullable=True))
+    ended_importance: str | None = None
+    told_at: datetime | None = Field(default=None, sa_column=_time(nullable=True))
+    tells: int = 0
+    untold: str | None = None
 
 
 class AlertEvent(SQLModel, table=True):
@@ -201,7 +215,12 @@ class AlertEvent(SQLModel, table=True):
     acknowledged_by: str | None = None
     comment: str | None = Field(default=None, sa_column=_text(nullable=True))
     action_taken: str | None = Field(default=None, sa_column=_text(nullable=True))
+    acknowledged_until: datetime | None = Field(default=None, sa_column=_time(nullable=True))
+    assigned_to: str | None = None
+    disposition: str | None = None
+    suppressed: str | None = Field(default=None, sa_column=_text(nullable=True))
     resolved_at: datetime | None = Field(default=None, sa_column=_time(nullable=True))
+    resolution: str | None = None
     prefect_flow_run_id: UUID | None = None
     prefect_state: str | None = None
     prefect_state_name: str | None = None
@@ -233,6 +252,27 @@ class Notification(SQLModel, table=True):
     next_attempt_at: datetime = Field(sa_column=_time())
     last_error: str | None = Field(default=None, sa_column=_text(nullable=True))
     sent_at: datetime | None = Field(default=None, sa_column=_time(nullable=True))
+
+
+class Silence(SQLModel, table=True):
+    """A mute; `silence.py` has the model that validates and reads it."""
+
+    __tablename__ = "silence"
+    __table_args__ = (Index("ix_silence_ends", "ends_at"),)
+
+    id: int | None = Field(default=None, sa_column=_key())
+    matchers: dict[str, Any] = Field(sa_column=_json())
+    recurrence: dict[str, Any] | None = Field(
+        default=None,
+        sa_column=Column(
+            JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
+        ),
+    )
+    starts_at: datetime = Field(sa_column=_time())
+    ends_at: datetime = Field(sa_column=_time())
+    author: str
+    comment: str = Field(sa_column=_text())
+    created_at: datetime = Field(sa_column=_time())
 
 
 class AuditEntry(SQLModel, table=True):

@@ -53,7 +53,7 @@ def send(
         event,
         run_url=settings.flow_run_url(run_id) if run_id else None,
         event_url=settings.event_url(event["id"]),
-        escalated=reason.startswith("escalated"),
+        reason=reason,
     )
     box: list[Delivery] = []
     deadline = monotonic() + settings.notify_timeout_seconds

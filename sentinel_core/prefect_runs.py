@@ -22,6 +22,7 @@ from sentinel_core.run import RuleFacts, RunFacts, Schedule, StateType
 from sentinel_core.trigger import MARK, TIMEOUT_MARK
 
 TRIGGERED = "Triggered"  # the state name of a completed run in which something fired
+MEASURED = "Measured"  # of one whose conditions are asked when it is recorded
 CHECKED = "Checked "  # how the message of a completed run begins in which nothing did
 ARTIFACT_KEY = "sentinel-output"
 ARTIFACT_TYPE = "table"

@@ -30,10 +30,10 @@ from sentinel_core.coverage import Standing, standing
 from sentinel_core.errors import ReconcileError, StoreUnavailableError
 from sentinel_core.hooks import deliver_due, record_facts
 from sentinel_core.judge import Kind, Observation
-from sentinel_core.policy import decide, decide_late
 from sentinel_core.prefect_api import PAGE, all_deployments
 from sentinel_core.prefect_runs import (
     CHECKED,
+    MEASURED,
     TRIGGERED,
     is_rule,
     kept_outputs,
@@ -46,6 +46,7 @@ from sentinel_core.store import rules
 from sentinel_core.store.engine import reading
 from sentinel_core.store.known import firing_rules, recorded_runs
 from sentinel_core.store.recording import record
+from sentinel_core.store.releasing import release
 from sentinel_core.store.rows import retries_of
 
 SETTLE = timedelta(seconds=30)  # a run that ended just now has its hook still at work
@@ -105,6 +106,7 @@ def reconcile(
         if not report.failed:
             rules.set_checkpoint(engine, rules.RECONCILE, window[1])
     _name_silent(engine, known, now, report, say)
+    release(engine, known, now)
     report.sent += deliver_due(engine, settings)
     if report.failed:
         raise ReconcileError(
@@ -235,12 +237,13 @@ def recovered_outputs(
 ) -> list[AlertOutput] | None:
     """The outputs of a completed run whose hook was lost; None when nobody can say.
 
-    A triggered run kept its output. Of a run that says in its own words that it checked and found
-    nothing, no more is known than that. A run somebody merely set to Completed was not checked.
+    A triggered run kept its output, and so did one whose rule has conditions. Of a run that says
+    in its own words that it checked and found nothing, no more is known than that. A run somebody
+    merely set to Completed was not checked.
     """
     if run.state_type is not facts.StateType.COMPLETED:
         return None
-    if run.state_name == TRIGGERED:
+    if run.state_name in (TRIGGERED, MEASURED):
         return kept()
     return [] if run.state_message.startswith(CHECKED) else None
 
@@ -306,7 +309,7 @@ def _name_silent(
             continue  # checked on time, and nothing to take back: no reason to write
         try:
             seen = list(_silences(rule, stands, now))
-            record(engine, rule, None, seen, decide=decide, decide_late=decide_late, now=now)
+            record(engine, rule, None, seen, now=now)
         except OperationalError:
             raise
         except Exception as error:

@@ -4,6 +4,7 @@ import inspect
 import json
 import os
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
@@ -18,11 +19,22 @@ from pydantic import Field
 
 import sentinel_core._frozen  # noqa: F401 (before whatever else is imported)
 from sentinel_core.alert import AlertOutput, Importance, as_outputs, clean_text, dump_outputs
+from sentinel_core.condition import Conditions, look_back_seconds
 from sentinel_core.errors import HistoryUnavailableError, SentinelError
 from sentinel_core.hooks import record_run
-from sentinel_core.prefect_runs import ARTIFACT_KEY, ARTIFACT_TYPE, CHECKED, TRIGGERED
-from sentinel_core.rule import DEFAULT_DISPLAY_MINUTES, Routes
+from sentinel_core.prefect_runs import (
+    ARTIFACT_KEY,
+    ARTIFACT_TYPE,
+    CHECKED,
+    MEASURED,
+    TRIGGERED,
+)
+from sentinel_core.rule import DEFAULT_DISPLAY_MINUTES, Inhibits, Policy, Routes, RuleSettings
+from sentinel_core.run import SKIPPED, Schedule
+from sentinel_core.staleness import lateness, skipped
 from sentinel_core.trigger import History, NoHistory, PastEvaluation, Trigger
+from sentinel_core.windows import MetricMissingError, Samples
+from sentinel_core.windows import evaluate as evaluate_conditions
 
 T = TypeVar("T", bound=Trigger)
 
@@ -42,8 +54,11 @@ def rule_flow(trigger: type[T]) -> Flow[..., State[Any]]:
         persist_result=False,
     )
 
-    def evaluate(check: T, **_settings: Any) -> State[Any]:
-        return _conclude(task(check, _own_history()))
+    def evaluate(check: T, **settings: Any) -> State[Any]:
+        rule = RuleSettings.model_validate(settings)
+        if (why := _skipped(rule.policy)) is not None:
+            return Completed(name=SKIPPED, message=why, data=[])
+        return _conclude(task(check, _own_history()), rule)
 
     evaluate.__name__ = evaluate.__qualname__ = trigger.slug().replace("-", "_")
     evaluate.__doc__ = inspect.getdoc(trigger)
@@ -96,8 +111,38 @@ def _signature(trigger: type[Trigger]) -> inspect.Signature:
                 Annotated[str | None, Field(description="where to read what to do")],
                 None,
             ),
+            setting("conditions", Conditions, ()),
+            setting("policy", Policy, Policy()),
+            setting("inhibits", Inhibits, ()),
         ]
     )
+
+
+def _skipped(policy: Policy) -> str | None:
+    """Why this run is too late to mean anything; None when it is to measure."""
+    context = FlowRunContext.get()
+    run = context.flow_run if context else None
+    if run is None or run.deployment_id is None or not run.auto_scheduled:
+        return None  # somebody wants to know now
+    now, due = datetime.now(UTC), run.expected_start_time
+    if due is None or (run.run_count or 0) > 1 or lateness(policy, due, now) is None:
+        return None
+    return skipped(policy, _schedules(run.deployment_id), due, now)
+
+
+def _schedules(deployment_id: UUID) -> list[Schedule]:
+    """The rule's schedules as the store has them; none when it can't say."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from sentinel_core.settings import get_settings
+    from sentinel_core.store.engine import open_engine
+    from sentinel_core.store.rules import rule_of_deployment
+
+    try:
+        row = rule_of_deployment(open_engine(get_settings().database_url), deployment_id)
+    except SQLAlchemyError:
+        return []
+    return [Schedule(**item) for item in row["schedules"]] if row else []
 
 
 def _measure(check: Trigger, history: History) -> list[AlertOutput]:
@@ -118,17 +163,47 @@ def _measure(check: Trigger, history: History) -> list[AlertOutput]:
             os._exit(0)
 
 
-def _conclude(outputs: list[AlertOutput]) -> State[Any]:
-    """The run's final state: "Triggered" where people look, with the evidence beside it."""
-    fired = [output for output in outputs if output.triggered]
+def _conclude(outputs: list[AlertOutput], rule: RuleSettings) -> State[Any]:
+    """The run's final state: "Triggered" where people look, with the evidence beside it.
+
+    Conditions over a window are asked when the run is recorded: such a run has only measured.
+    """
+    fired = [output for output in outputs if _fires(output, rule)]
     for output in fired[:20]:
         get_run_logger().warning("Triggered: %s %s", output.ticker, output.message[:500])
+    problems = [output for output in outputs if output.problem is not None]
+    for output in problems[:20]:
+        get_run_logger().warning("Not judged: %s %s", output.ticker, output.message[:500])
+    if fired or problems or rule.conditions:
+        _keep(outputs)
     if not fired:
-        return Completed(message=f"{CHECKED}{len(outputs)} series, none triggered.", data=outputs)
-    _keep(outputs)
+        told = f"{CHECKED}{len(outputs)} series, "
+        if problems:
+            return Completed(
+                name=MEASURED, message=f"{told}{len(problems)} not judged.", data=outputs
+            )
+        if rule.conditions:
+            return Completed(name=MEASURED, message=f"{told}see the blotter.", data=outputs)
+        return Completed(message=f"{told}none triggered.", data=outputs)
     first = fired[0].message[:200]
     more = f" (and {len(fired) - 1} more)" if len(fired) > 1 else ""
     return Completed(name=TRIGGERED, message=f"{first}{more}", data=outputs)
+
+
+def _fires(output: AlertOutput, rule: RuleSettings) -> bool:
+    """As far as this one measurement can tell."""
+    if not rule.conditions or output.problem is not None:
+        return output.triggered
+    if look_back_seconds(rule.conditions):
+        return False
+    at = output.timestamp.timestamp()
+    try:
+        verdict = evaluate_conditions(
+            rule.conditions, Samples([at], [output.metrics]), at, firing=False
+        )
+    except MetricMissingError:
+        return False  # an error, which the record will say
+    return bool(verdict.breached)
 
 
 def _keep(outputs: Sequence[AlertOutput]) -> None:

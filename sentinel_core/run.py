@@ -23,6 +23,7 @@ class StateType(StrEnum):
     CANCELLING = "CANCELLING"
 
 
+SKIPPED = "Skipped"  # the state name of a completed run that was too late to measure anything
 TERMINAL = (StateType.COMPLETED, StateType.FAILED, StateType.CANCELLED, StateType.CRASHED)
 
 

@@ -25,7 +25,6 @@ from sentinel_core.settings import get_settings
 
 HOST = "127.0.0.1"
 HEALTH_SECONDS = 120.0
-_LEASES = "prefect.server.concurrency.lease_storage.filesystem"
 # What Prefect's server says when its own SQLite was busy for a moment, before it tries again.
 _TRANSIENT = re.compile(
     r"Encountered error during state validation|database is locked"
@@ -116,12 +115,6 @@ class Up:
                 "what listens there, or choose another with --server-port"
             )
         else:
-            # Marking many runs late at once is what Prefect's own SQLite stumbles over first.
-            self.env.setdefault("PREFECT_SERVER_SERVICES_LATE_RUNS_AFTER_SECONDS", "60")
-            # In memory, a restart forgets who held a rule's slot, and the slot is never freed.
-            self.env.setdefault("PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE", _LEASES)
-            # Without a network its telemetry is an error at every start.
-            self.env.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
             port = str(self.options.server_port)
             command = [sys.executable, "-m", "sentinel_core.prefect_server"]
             command += ["server", "start", "--host", HOST, "--port", port]

@@ -1,18 +1,20 @@
 """What the store knows already: of a run, of its series, and of the evaluations around it."""
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Table, func, select
+from sqlalchemy import ColumnElement, Connection, Select, Table, and_, func, select, true
 
 from sentinel_core.alert import Importance
 from sentinel_core.judge import Kind, Observation
 from sentinel_core.models import AlertEvent, AlertSeries
-from sentinel_core.policy import Neighbour, Series, Status
+from sentinel_core.policy import Neighbour, Series, Status, Tell
 from sentinel_core.run import RunFacts, StateType
 from sentinel_core.store.rows import retries_of
-from sentinel_core.store.rules import EVALUATION
+from sentinel_core.store.rules import EVALUATION, RULE
+from sentinel_core.windows import Samples
 
 EVENT: Table = AlertEvent.__table__  # type: ignore[attr-defined]
 SERIES: Table = AlertSeries.__table__  # type: ignore[attr-defined]
@@ -78,35 +80,78 @@ class Known:
         )
         return self.connection.execute(checked_since.limit(1)).first() is not None
 
-    def series(self, observations: Sequence[Observation]) -> dict[tuple[str, str], Series]:
-        """The state of the series these are about, by kind and ticker."""
+    def series(
+        self, observations: Sequence[Observation], *, everything: bool
+    ) -> dict[tuple[Kind, str], Series]:
+        """The series these are about, and those of the rule that are not simply ok.
+
+        With `everything`, all of the rule's.
+        """
+        mine = SERIES.c.rule_id == self.rule_id
+        if everything:
+            return self._series(mine)
+        found = self._series(and_(mine, SERIES.c.status != Status.OK.value))
         tickers = sorted({seen.ticker for seen in observations})
-        found: dict[tuple[str, str], Series] = {}
-        for start in range(0, len(tickers), _CHUNK):
-            statement = select(
-                SERIES.c.kind,
-                SERIES.c.ticker,
-                SERIES.c.status,
-                SERIES.c.last_at,
-                SERIES.c.event_id,
-                SERIES.c.event_importance,
-            ).where(
-                SERIES.c.rule_id == self.rule_id,
-                SERIES.c.ticker.in_(tickers[start : start + _CHUNK]),
+        if len(tickers) > _CHUNK:
+            return self._series(mine)
+        return found | self._series(and_(mine, SERIES.c.ticker.in_(tickers)))
+
+    def _series(self, which: ColumnElement[bool]) -> dict[tuple[Kind, str], Series]:
+        statement = (
+            select(
+                SERIES,
+                EVENT.c.is_acknowledged,
+                EVENT.c.acknowledged_until,
             )
-            for kind, ticker, status, last_at, event_id, importance in self.connection.execute(
-                statement
-            ):
-                found[kind, ticker] = Series(
-                    Status(status),
-                    last_at,
-                    event_id,
-                    Importance(importance) if importance else None,
-                )
+            .join(EVENT, EVENT.c.id == SERIES.c.event_id, isouter=True)
+            .where(which)
+        )
+        rows = self.connection.execute(statement).mappings()
+        return {(Kind(row["kind"]), row["ticker"]): series_of(dict(row)) for row in rows}
+
+    def samples(
+        self, observations: Sequence[Observation], look_back: timedelta
+    ) -> dict[str, Samples]:
+        """What the rule's conditions may look at, by ticker; this run's measurements included."""
+        measured = [seen for seen in observations if seen.reported is not None]
+        found: dict[str, Samples] = {seen.ticker: Samples() for seen in measured}
+        if not measured:
+            return found
+        if look_back:
+            first, last = min(s.at for s in measured) - look_back, max(s.at for s in measured)
+            for ticker, at, metrics in self.connection.execute(self._measured(first, last)):
+                if ticker in found:
+                    found[ticker].add(at.timestamp(), metrics)
+        for seen in measured:
+            found[seen.ticker].add(seen.at.timestamp(), seen.metrics)
         return found
 
-    def neighbour(self, seen: Observation, *, newer: bool) -> Neighbour | None:
-        """The evaluation next to `seen` in time; for a failure, any run that did check is an ok."""
+    def _measured(self, first: datetime, last: datetime) -> Select[Any]:
+        c = EVALUATION.c
+        own = c.prefect_flow_run_id != self.run.id if self.run else true()
+        return (
+            select(c.ticker, c.at, c.metrics)
+            .where(c.rule_id == self.rule_id, c.at > first, c.at <= last, own)
+            .where(c.reported.is_not(None))
+            .order_by(c.at, c.id)
+        )
+
+    def first_at(self) -> datetime | None:
+        """When the rule was first evaluated."""
+        c = EVALUATION.c
+        first: datetime | None = self.connection.scalar(
+            select(func.min(c.at)).where(c.rule_id == self.rule_id)
+        )
+        return first
+
+    def told(self) -> list[datetime]:
+        """When people were last told of this rule's events."""
+        texts = self.connection.scalar(select(RULE.c.told).where(RULE.c.id == self.rule_id)) or []
+        return [datetime.fromisoformat(text) for text in texts]
+
+    def neighbours(self, seen: Observation, count: int, *, newer: bool) -> list[Neighbour]:
+        """The evaluations next to `seen` in time, nearest first; for a failure, any run that did
+        check is an ok."""
         c = EVALUATION.c
         side = c.at > seen.at if newer else c.at <= seen.at
         order = (c.at.asc(), c.id.asc()) if newer else (c.at.desc(), c.id.desc())
@@ -117,14 +162,41 @@ class Known:
         )
         if seen.kind is not Kind.FAILURE:
             statement = statement.where(c.kind == seen.kind, c.ticker == seen.ticker)
-        row = self.connection.execute(statement.order_by(*order).limit(1)).first()
-        if row is None:
-            return None
-        return Neighbour(
-            bool(row.triggered) and row.kind == seen.kind,
-            row.event_id,
-            Importance(row.importance) if row.importance else None,
-        )
+        rows = self.connection.execute(statement.order_by(*order).limit(count))
+        return [
+            Neighbour(
+                bool(row.triggered) and row.kind == seen.kind,
+                row.event_id,
+                Importance(row.importance) if row.importance else None,
+            )
+            for row in rows
+        ]
+
+
+def series_of(row: Mapping[str, Any]) -> Series:
+    """A series as its row has it, with what its open event's row says of acknowledgement."""
+
+    def importance(name: str) -> Importance | None:
+        return Importance(row[name]) if row[name] else None
+
+    return Series(
+        status=Status(row["status"]),
+        last_at=row["last_at"],
+        event_id=row["event_id"],
+        event_importance=importance("event_importance"),
+        breaches=row["breaches"],
+        oks=row["oks"],
+        recent=row["recent"],
+        flapping=row["flapping"],
+        breached_at=row["breached_at"],
+        ended_at=row["ended_at"],
+        ended_importance=importance("ended_importance"),
+        told_at=row["told_at"],
+        tells=row["tells"],
+        untold=Tell(row["untold"]) if row["untold"] else None,
+        acknowledged=bool(row["is_acknowledged"]),
+        acknowledged_until=row["acknowledged_until"],
+    )
 
 
 def recorded_runs(

@@ -1,6 +1,6 @@
 """One run, recorded once, in one transaction. Asks the policy; decides nothing itself."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from operator import itemgetter
@@ -9,46 +9,45 @@ from sqlalchemy import (
     Connection,
     Engine,
     Table,
-    and_,
     bindparam,
-    case,
     func,
     insert,
-    not_,
-    null,
     update,
 )
 
 from sentinel_core.alert import Importance
-from sentinel_core.judge import Observation
+from sentinel_core.judge import Kind, Observation
+from sentinel_core.lifecycle import Key, Lifecycle
 from sentinel_core.models import Notification
 from sentinel_core.policy import (
     Action,
     Decision,
     LateDecision,
-    Neighbour,
     Place,
     Series,
     Status,
+    Tell,
+    World,
 )
+from sentinel_core.rule import Meaning
 from sentinel_core.run import RuleFacts, RunFacts
 from sentinel_core.store.engine import writing
 from sentinel_core.store.known import EVENT, SERIES, Known, recorded_runs
+from sentinel_core.store.muting import Muting
 from sentinel_core.store.rows import (
     Row,
     evaluation_row,
     event_row,
     last_run,
     owed_rows,
+    reason_of,
     series_row,
     shown,
 )
 from sentinel_core.store.rules import EVALUATION, RULE, insert_or, touch
+from sentinel_core.windows import Samples
 
 NOTIFICATION: Table = Notification.__table__  # type: ignore[attr-defined]
-
-Decide = Callable[[Series | None, Observation], Decision]
-DecideLate = Callable[[Observation, Neighbour | None, Neighbour | None], LateDecision]
 
 
 @dataclass(slots=True)
@@ -67,34 +66,26 @@ def record(
     run: RunFacts | None,
     observations: Sequence[Observation],
     *,
-    decide: Decide,
-    decide_late: DecideLate,
     now: datetime,
+    lifecycle: Lifecycle | None = None,
 ) -> Recorded:
     """Record what a run observed: evaluations, series, events and owed messages, all or nothing.
 
     Recording the same run again changes nothing (the evaluation's key is the run and the series),
     unless the run itself was started once more. `run` None is for what no run saw: silence.
+    `lifecycle` is that of the rule's settings unless another is given.
     """
+    lifecycle = lifecycle or Lifecycle(rule.settings)
     with writing(engine) as connection:
         rule_id = touch(connection, rule, now)
         known = Known(connection, rule_id, run)
-        recording = _Recording(connection, rule_id, rule, run, now)
         fresh = known.not_yet_recorded(observations)
         if run is not None and fresh:
             _note_run(connection, rule_id, run, observations)
-        series = known.series(fresh)
-        for seen in fresh:
-            previous = series.get((seen.kind, seen.ticker))
-            fires = previous is not None and previous.status is Status.FIRING
-            if not seen.breached and not seen.evaluated and not fires:
-                continue  # good news about a series that is fine: nothing to write
-            if not known.is_late(seen, previous):
-                recording.apply(seen, previous, decide(previous, seen))
-            elif seen.evaluated:
-                before = known.neighbour(seen, newer=False)
-                after = known.neighbour(seen, newer=True)
-                recording.place(seen, decide_late(seen, before, after))
+        if not fresh:
+            return Recorded()
+        recording = _Recording(connection, rule_id, rule, run, now, lifecycle, known)
+        recording.take(fresh)
         return recording.finish()
 
 
@@ -118,39 +109,113 @@ class _Recording:
         rule: RuleFacts,
         run: RunFacts | None,
         now: datetime,
+        lifecycle: Lifecycle,
+        known: Known,
     ) -> None:
         self.connection = connection
         self.rule_id = rule_id
         self.rule = rule
         self.run = run
         self.now = now
+        self.lifecycle = lifecycle
+        self.known = known
+        self.muting = Muting(connection, now)
+        self.told = known.told() if lifecycle.policy.max_notifications_per_hour else []
         self.result = Recorded()
         self.evaluations: list[Row] = []
         self.series: list[Row] = []
         self.continued: list[Row] = []
         self.resolving: list[Row] = []
+        self.reopening: list[int] = []
+        self.suppressing: list[Row] = []
         self.opening: list[tuple[Observation, Decision]] = []
         self.owed: list[Row] = []
+
+    # -- asking ----------------------------------------------------------------------------
+
+    def take(self, fresh: Sequence[Observation]) -> None:
+        """Judge and decide what is new, in the order it was observed."""
+        everything = self.lifecycle.policy.on_missing is Meaning.EVENT
+        series = self.known.series(fresh, everything=everything)
+        judged = self._judged(fresh, series)
+        if self.run is not None:
+            judged += self.lifecycle.consequences(judged, series)
+        for seen in judged:
+            self._decide(seen, series.get((seen.kind, seen.ticker)))
+        if self.run is not None:
+            for over, previous, decision in self.lifecycle.expiries(self.run.at, judged, series):
+                if self.run.at >= previous.last_at:
+                    self.apply(over, previous, decision)
+        if self.lifecycle.policy.max_notifications_per_hour:
+            self._remember_told()
+
+    def _judged(
+        self, fresh: Sequence[Observation], series: Mapping[Key, Series]
+    ) -> list[Observation]:
+        if not self.lifecycle.settings.conditions:
+            return list(fresh)
+        samples = self.known.samples(fresh, self.lifecycle.look_back)
+        first_at = self.known.first_at() if self.lifecycle.look_back else None
+        return [
+            self.lifecycle.judged(
+                seen,
+                series.get((seen.kind, seen.ticker)),
+                samples.get(seen.ticker, Samples()),
+                first_at,
+            )
+            for seen in fresh
+        ]
+
+    def _decide(self, seen: Observation, previous: Series | None) -> None:
+        fine = previous is None or previous.status is Status.OK
+        if not seen.breached and not seen.evaluated and fine:
+            return  # good news about a series that is fine: nothing to write
+        if not self.known.is_late(seen, previous):
+            self.apply(seen, previous, self.lifecycle.decide(previous, seen, self._world(seen)))
+        elif seen.evaluated:
+            count = self.lifecycle.late_neighbours
+            before = self.known.neighbours(seen, count, newer=False)
+            after = self.known.neighbours(seen, count, newer=True)
+            self.place(seen, self.lifecycle.decide_late(seen, before, after))
+
+    def _world(self, seen: Observation) -> World:
+        muted = None
+        if seen.kind is not Kind.SKIPPED:
+            muted = self.muting.why(self.rule, seen.kind, seen.ticker, seen.importance)
+        return World(muted, self.told)
+
+    def _remember_told(self) -> None:
+        most = self.lifecycle.policy.max_notifications_per_hour or 0
+        latest = [moment.isoformat() for moment in sorted(self.told)[-most:]]
+        self.connection.execute(update(RULE).where(RULE.c.id == self.rule_id).values(told=latest))
+
+    # -- what decisions mean ---------------------------------------------------------------
 
     def apply(self, seen: Observation, previous: Series | None, decision: Decision) -> None:
         """What the newest observation of a series does to its event."""
         event_id = previous.event_id if previous else None
         if decision.action is Action.OPEN:
             self.opening.append((seen, decision))  # its rows need the event's id: finish
-        elif decision.action is Action.QUIET:
-            self._remember(seen, decision, None, None)
-        elif decision.action is Action.RESOLVE:
-            assert event_id is not None
-            self.resolving.append({"event": event_id, "at": seen.at})
+            return
+        self._remember(seen, decision, event_id)
+        if event_id is None:
+            return
+        if decision.action is Action.RESOLVE:
+            self.resolving.append({"event": event_id, "at": seen.at, "how": decision.code})
             self.result.resolved.append(event_id)
-            self._remember(seen, decision, event_id, None)
-        else:
-            assert previous is not None
-            assert event_id is not None
+        elif seen.breached:
             self._continue(event_id, seen, raised=decision.action is Action.ESCALATE)
-            before = previous.event_importance or seen.importance
-            most = max(seen.importance, before, key=lambda importance: importance.rank)
-            self._remember(seen, decision, event_id, most)
+        if decision.reopen:
+            self.reopening.append(event_id)
+        self._tell(event_id, decision, self._mattering(seen, previous))
+
+    @staticmethod
+    def _mattering(seen: Observation, previous: Series | None) -> Importance:
+        """The event's importance: the most it has had."""
+        before = previous.event_importance if previous else None
+        if before is None or (seen.breached and seen.importance.rank > before.rank):
+            return seen.importance
+        return before
 
     def place(self, seen: Observation, placed: LateDecision) -> None:
         """What an observation does that is older than what is known of its series."""
@@ -158,17 +223,21 @@ class _Recording:
         if event_id is not None:
             self._join(event_id, seen, raised=placed.place is Place.RAISE)
         elif placed.place is Place.PAST:
-            [event_id] = self._insert_events([seen], resolved_at=self.now)
-            self._owe(event_id, seen, "opened")
+            muted = self._world(seen).muted
+            [event_id] = self._insert_events([(seen, muted)], resolved_at=self.now)
+            self._owe(event_id, seen.importance, Tell.OPENED.value, suppressed=muted)
         self._evaluated(seen, placed.place.value, placed, event_id)
 
     def finish(self) -> Recorded:
         """Write what was gathered."""
-        opened = self._insert_events([seen for seen, _ in self.opening])
+        opening = [(seen, decision.suppressed) for seen, decision in self.opening]
+        opened = self._insert_events(opening)
         for event_id, (seen, decision) in zip(opened, self.opening, strict=True):
-            self._owe(event_id, seen, "opened")
-            self._remember(seen, decision, event_id, seen.importance)
+            self._tell(event_id, decision, seen.importance, opened=True)
+            self._remember(seen, decision, event_id)
         self._update_continued()
+        self._update_reopened()
+        self._update_suppressed()
         self._update_resolved()
         self._upsert(EVALUATION, ["prefect_flow_run_id", "kind", "ticker"], self.evaluations)
         self._upsert(SERIES, ["rule_id", "kind", "ticker"], self.series)
@@ -181,17 +250,11 @@ class _Recording:
 
     # -- gathering -------------------------------------------------------------------------
 
-    def _remember(
-        self,
-        seen: Observation,
-        decision: Decision,
-        event_id: int | None,
-        importance: Importance | None,
-    ) -> None:
-        """`importance` None: the event, if any, is over."""
+    def _remember(self, seen: Observation, decision: Decision, event_id: int | None) -> None:
+        """The evaluation, and what the series is from now on."""
         self._evaluated(seen, decision.action.value, decision, event_id)
-        event = (event_id, importance) if event_id is not None and importance is not None else None
-        self.series.append(series_row(self.rule_id, seen, decision.status, self.now, event))
+        open_id = event_id if decision.status is Status.FIRING else None
+        self.series.append(series_row(self.rule_id, seen, decision.series, self.now, open_id))
 
     def _evaluated(
         self,
@@ -207,26 +270,65 @@ class _Recording:
             "decision_code": why.code,
             "decision_reason": why.reason,
         }
-        self.evaluations.append(evaluation_row(self.rule_id, self.run, seen, reasons, event_id))
+        row = evaluation_row(self.rule_id, self.run, seen, reasons, event_id, self.now)
+        self.evaluations.append(row)
 
     def _continue(self, event_id: int, seen: Observation, *, raised: bool) -> None:
         row = {f"new_{name}": value for name, value in shown(self.run, seen).items()}
         importance = seen.importance.value if raised else None
-        self.continued.append({"event": event_id, "raised": importance, "reopened": raised, **row})
-        if raised:
-            self._owe(event_id, seen, f"escalated-{seen.importance}")
+        self.continued.append({"event": event_id, "raised": importance, **row})
 
-    def _owe(self, event_id: int, seen: Observation, reason: str) -> None:
-        self.owed += owed_rows(self.rule, event_id, seen.importance, reason, self.now)
+    def _tell(
+        self, event_id: int, decision: Decision, importance: Importance, *, opened: bool = False
+    ) -> None:
+        """Owe what is to be told, or write down why it is not."""
+        if decision.tell is None:
+            return
+        if not opened:
+            self.suppressing.append({"event": event_id, "why": decision.suppressed})
+        if decision.suppressed is None:
+            self.told.append(decision.series.told_at or self.now)
+        self._owe(
+            event_id,
+            importance,
+            reason_of(decision, importance),
+            sequence=max(decision.series.tells - 1, 0),
+            suppressed=decision.suppressed,
+        )
+
+    def _owe(
+        self,
+        event_id: int,
+        importance: Importance,
+        reason: str,
+        *,
+        sequence: int = 0,
+        suppressed: str | None = None,
+    ) -> None:
+        self.owed += owed_rows(
+            self.rule,
+            event_id,
+            importance,
+            reason,
+            self.now,
+            sequence=sequence,
+            suppressed=suppressed,
+        )
 
     # -- writing ---------------------------------------------------------------------------
 
     def _insert_events(
-        self, opening: Sequence[Observation], resolved_at: datetime | None = None
+        self,
+        opening: Sequence[tuple[Observation, str | None]],
+        resolved_at: datetime | None = None,
     ) -> list[int]:
+        """Each with the reason why nobody is told of it, if there is one."""
         if not opening:
             return []
-        rows = [event_row(self.rule_id, self.rule, self.run, seen, resolved_at) for seen in opening]
+        rows = [
+            event_row(self.rule_id, self.rule, self.run, seen, resolved_at, muted)
+            for seen, muted in opening
+        ]
         statement = insert(EVENT).returning(EVENT.c.id, sort_by_parameter_order=True)
         ids = [int(key) for key in self.connection.scalars(statement, rows)]
         self.result.opened.extend(ids)
@@ -241,6 +343,7 @@ class _Recording:
                 "is_acknowledged": False,
                 "acknowledged_at": None,
                 "acknowledged_by": None,
+                "acknowledged_until": None,
             }
         self.connection.execute(
             update(EVENT)
@@ -258,7 +361,9 @@ class _Recording:
                 .where(SERIES.c.event_id == event_id)
                 .values(event_importance=seen.importance.value)
             )
-            self._owe(event_id, seen, f"escalated-{seen.importance}")
+            muted = self._world(seen).muted
+            reason = f"escalated-{seen.importance}"
+            self._owe(event_id, seen.importance, reason, suppressed=muted)
 
     def _update_continued(self) -> None:
         if not self.continued:
@@ -269,7 +374,6 @@ class _Recording:
             (c := e[name.removeprefix("new_")]): bindparam(name, type_=c.type) for name in names
         }
         raised = bindparam("raised", type_=e.importance.type)
-        reopened = bindparam("reopened", type_=e.is_acknowledged.type)
         statement = (
             update(EVENT)
             .where(e.id == bindparam("event"))
@@ -277,16 +381,31 @@ class _Recording:
                 {
                     e.occurrences: e.occurrences + 1,
                     e.importance: func.coalesce(raised, e.importance),
-                    # Whoever acknowledged it took on something that mattered less.
-                    e.is_acknowledged: and_(e.is_acknowledged, not_(reopened)),
-                    e.acknowledged_at: case((reopened, null()), else_=e.acknowledged_at),
-                    e.acknowledged_by: case((reopened, null()), else_=e.acknowledged_by),
                     **newest,
                 }
             )
         )
         # By id, as whoever else locks several events does: no two wait for each other.
         self.connection.execute(statement, sorted(self.continued, key=itemgetter("event")))
+
+    def _update_reopened(self) -> None:
+        """Whoever acknowledged these took on something that mattered less, or for a time."""
+        if self.reopening:
+            nobody = dict.fromkeys(("acknowledged_at", "acknowledged_by", "acknowledged_until"))
+            self.connection.execute(
+                update(EVENT)
+                .where(EVENT.c.id == bindparam("event"))
+                .values(is_acknowledged=False, **nobody),
+                [{"event": event_id} for event_id in sorted(self.reopening)],
+            )
+
+    def _update_suppressed(self) -> None:
+        if self.suppressing:
+            why = bindparam("why", type_=EVENT.c.suppressed.type)
+            self.connection.execute(
+                update(EVENT).where(EVENT.c.id == bindparam("event")).values(suppressed=why),
+                sorted(self.suppressing, key=itemgetter("event")),
+            )
 
     def _update_resolved(self) -> None:
         if not self.resolving:
@@ -295,7 +414,10 @@ class _Recording:
         statement = (
             update(EVENT)
             .where(e.id == bindparam("event"), e.resolved_at.is_(None))
-            .values(resolved_at=bindparam("at", type_=e.resolved_at.type))
+            .values(
+                resolved_at=bindparam("at", type_=e.resolved_at.type),
+                resolution=bindparam("how", type_=e.resolution.type),
+            )
         )
         self.connection.execute(statement, sorted(self.resolving, key=itemgetter("event")))
 

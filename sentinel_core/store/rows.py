@@ -6,8 +6,8 @@ from typing import Any
 
 from sentinel_core.alert import Importance
 from sentinel_core.judge import Observation
-from sentinel_core.policy import Status
-from sentinel_core.run import RuleFacts, RunFacts, StateType
+from sentinel_core.policy import Decision, Series, Tell
+from sentinel_core.run import SKIPPED, RuleFacts, RunFacts, StateType
 
 Row = dict[str, Any]
 
@@ -19,9 +19,10 @@ def retries_of(run: RunFacts) -> int:
 
 def last_run(run: RunFacts, observations: Sequence[Observation]) -> Row:
     """What a rule's row shows of its newest run."""
-    cancelled = run.state_type is StateType.CANCELLED  # nobody looked: no evaluation
+    # Nobody looked: no evaluation.
+    unseen = run.state_type is StateType.CANCELLED or run.state_name == SKIPPED
     return {
-        **({} if cancelled else {"last_evaluated_at": run.at}),
+        **({} if unseen else {"last_evaluated_at": run.at}),
         "last_prefect_state": run.state_type.value,
         "last_prefect_state_name": run.state_name,
         "last_output": [
@@ -33,7 +34,12 @@ def last_run(run: RunFacts, observations: Sequence[Observation]) -> Row:
 
 
 def evaluation_row(
-    rule_id: int, run: RunFacts, seen: Observation, why: Mapping[str, str], event_id: int | None
+    rule_id: int,
+    run: RunFacts,
+    seen: Observation,
+    why: Mapping[str, str],
+    event_id: int | None,
+    now: datetime,
 ) -> Row:
     """One series judged by one run; `why` are the three columns of the decision."""
     return {
@@ -50,32 +56,41 @@ def evaluation_row(
         "prefect_state_name": run.state_name,
         "prefect_state_message": run.state_message,
         "triggered": seen.breached,
+        "reported": seen.reported,
         "importance": seen.importance.value,
         "message": seen.message,
         "metrics": seen.metrics,
         "metadata": seen.metadata,
         **why,
         "event_id": event_id,
+        "recorded_at": now,
     }
 
 
 def series_row(
-    rule_id: int,
-    seen: Observation,
-    status: Status,
-    now: datetime,
-    event: tuple[int, Importance] | None,
+    rule_id: int, seen: Observation, series: Series, now: datetime, event_id: int | None
 ) -> Row:
-    """The state a series is in now; `event` is its open one and what that matters."""
+    """The state a series is in now; `event_id` is its open one's."""
+    mattered = series.ended_importance
     return {
         "rule_id": rule_id,
         "kind": seen.kind.value,
         "ticker": seen.ticker,
-        "status": status.value,
-        "last_at": seen.at,
+        "status": series.status.value,
+        "last_at": series.last_at,
         "changed_at": now,
-        "event_id": event[0] if event else None,
-        "event_importance": event[1].value if event else None,
+        "event_id": event_id,
+        "event_importance": series.event_importance.value if series.event_importance else None,
+        "breaches": series.breaches,
+        "oks": series.oks,
+        "recent": series.recent,
+        "flapping": series.flapping,
+        "breached_at": series.breached_at,
+        "ended_at": series.ended_at,
+        "ended_importance": mattered.value if mattered else None,
+        "told_at": series.told_at,
+        "tells": series.tells,
+        "untold": series.untold.value if series.untold else None,
     }
 
 
@@ -101,6 +116,7 @@ def event_row(
     run: RunFacts | None,
     seen: Observation,
     resolved_at: datetime | None,
+    suppressed: str | None = None,
 ) -> Row:
     """An event that opens, or one that was over before it was known."""
     settings = rule.settings
@@ -117,25 +133,46 @@ def event_row(
         "display_until": seen.at + timedelta(minutes=settings.display_duration_minutes),
         "is_acknowledged": False,
         "resolved_at": resolved_at,
+        "resolution": "late" if resolved_at else None,
+        "suppressed": suppressed,
         "runbook": settings.runbook,
         **shown(run, seen),
     }
 
 
+def reason_of(decision: Decision, importance: Importance) -> str:
+    """What a message is for, as the outbox has it."""
+    assert decision.tell is not None
+    if decision.tell is Tell.ESCALATED:
+        return f"escalated-{importance}"
+    return decision.tell.value
+
+
 def owed_rows(
-    rule: RuleFacts, event_id: int, importance: Importance, reason: str, now: datetime
+    rule: RuleFacts,
+    event_id: int,
+    importance: Importance,
+    reason: str,
+    now: datetime,
+    *,
+    sequence: int = 0,
+    suppressed: str | None = None,
 ) -> list[Row]:
-    """One message for each channel that the rule's routes name for this importance."""
+    """One message for each channel that the rule's routes name for this importance.
+
+    A suppressed one is never sent; it stays as the record of why.
+    """
     return [
         {
             "event_id": event_id,
             "channel": channel,
             "reason": reason,
-            "sequence": 0,
-            "status": "pending",
+            "sequence": sequence,
+            "status": "suppressed" if suppressed else "pending",
             "attempts": 0,
             "created_at": now,
             "next_attempt_at": now,
+            "last_error": suppressed,
         }
         for channel in rule.settings.notify.channels(importance)
     ]

@@ -90,11 +90,12 @@ def _definition(rule: RuleFacts) -> dict[str, Any]:
         "timezone": rule.timezone,
         "schedules": [asdict(schedule) for schedule in rule.schedules],
         "is_active": rule.active,
+        "inhibits": [item.model_dump() for item in settings.inhibitions],
     }
 
 
 def _birth(now: datetime) -> dict[str, Any]:
-    return {"first_seen_at": now, "changed_at": now, "last_output": []}
+    return {"first_seen_at": now, "changed_at": now, "last_output": [], "told": []}
 
 
 def deactivate_missing(engine: Engine, present: Sequence[UUID]) -> list[str]:

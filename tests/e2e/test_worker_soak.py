@@ -20,7 +20,8 @@ from rich.console import Console
 from rich.table import Table
 
 from flows.system import disk_usage
-from tests.support.load import Lateness, load_server, records_of, runs_due
+from tests.support.load import Lateness, records_of, runs_due
+from tests.support.prefect import prefect_server
 from tests.support.usage import Usage
 from tests.support.workers import Workplace, workplace
 
@@ -50,13 +51,13 @@ def test_every_due_evaluation_of_hundreds_of_rules_is_there_once_and_nothing_gro
     tmp_path: Path,
 ) -> None:
     with (
-        load_server(tmp_path) as (server, server_pid),
+        prefect_server(tmp_path) as server,
         workplace(server, tmp_path, "sentinel", "soak") as place,
     ):
         deploy_rules(place)
         with (
             place.worker(limit=16, PREFECT_WORKER_QUERY_SECONDS="2") as worker,
-            Usage(worker=worker.pid, server=server_pid).watched() as usage,
+            Usage(worker=worker.pid, server=server.pid).watched() as usage,
         ):
             first = wait_until_scheduled(place)
             minutes = [watch(place, usage, first + n * MINUTE) for n in range(MINUTES)]

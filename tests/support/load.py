@@ -1,15 +1,12 @@
 """Many runs due at chosen moments, as cron would make them, and how late each of them started."""
 
-import contextlib
 import math
 import statistics
-import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -28,30 +25,10 @@ from prefect.states import Scheduled, to_state_create
 from sqlalchemy import Engine
 
 from tests.support.deployed import rows
-from tests.support.prefect import PrefectServer, clean_environment
-from tests.support.processes import answers, free_port, running, wait_for
+from tests.support.prefect import PrefectServer
+from tests.support.processes import wait_for
 
 PAGE = 200
-# What `sentinel up` gives a Prefect server that it starts.
-SERVER_SETTINGS = {
-    "PREFECT_SERVER_SERVICES_LATE_RUNS_AFTER_SECONDS": "60",
-    "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": (
-        "prefect.server.concurrency.lease_storage.filesystem"
-    ),
-}
-
-
-@contextlib.contextmanager
-def load_server(folder: Path, **env: str) -> Iterator[tuple[PrefectServer, int]]:
-    """A Prefect server as `sentinel up` starts one, and its process id."""
-    port = free_port()
-    url = f"http://127.0.0.1:{port}/api"
-    env = {**clean_environment(folder), "PREFECT_API_URL": url, **SERVER_SETTINGS, **env}
-    program = (sys.executable, "-m", "sentinel_core.prefect_server")
-    command = (*program, "server", "start", "--host", "127.0.0.1", "--port", str(port))
-    with running(*command, env=env, log=folder / "server.log") as process:
-        wait_for(lambda: answers(f"{url}/health"), seconds=90, what="the Prefect server")
-        yield PrefectServer(url, env, folder), process.pid
 
 
 def create_runs(server: PrefectServer, due: Sequence[tuple[DeploymentResponse, datetime]]) -> None:

@@ -17,6 +17,7 @@ class PrefectServer:
     api_url: str
     env: dict[str, str]
     folder: Path
+    pid: int = 0
 
     @property
     def ui_url(self) -> str:
@@ -63,7 +64,7 @@ def clean_environment(folder: Path) -> dict[str, str]:
 
 @contextlib.contextmanager
 def prefect_server(
-    folder: Path, port: int | None = None, grace_seconds: float = 15
+    folder: Path, port: int | None = None, grace_seconds: float = 15, **more: str
 ) -> Iterator[PrefectServer]:
     """A Prefect server with its own database in `folder`, started as `sentinel up` does.
 
@@ -71,13 +72,13 @@ def prefect_server(
     """
     port = port or free_port()
     url = f"http://127.0.0.1:{port}/api"
-    env = {**clean_environment(folder), "PREFECT_API_URL": url}
+    env = {**clean_environment(folder), "PREFECT_API_URL": url, **more}
     command = (str(BIN / "python"), "-m", "sentinel_core.prefect_server", "server", "start")
     command += ("--host", "127.0.0.1", "--port", str(port))
     log = folder / "server.log"
-    with running(*command, env=env, log=log, grace_seconds=grace_seconds):
+    with running(*command, env=env, log=log, grace_seconds=grace_seconds) as process:
         wait_for(lambda: answers(f"{url}/health"), seconds=90, what="the Prefect server")
-        yield PrefectServer(url, env, folder)
+        yield PrefectServer(url, env, folder, process.pid)
 
 
 @contextlib.contextmanager

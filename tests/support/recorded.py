@@ -9,7 +9,6 @@ from sqlalchemy import Engine
 
 from sentinel_core.alert import AlertOutput, Importance
 from sentinel_core.judge import judge
-from sentinel_core.policy import decide, decide_late
 from sentinel_core.rule import Routes, RuleSettings
 from sentinel_core.run import RuleFacts, RunFacts, Schedule, StateType
 from sentinel_core.store.recording import Recorded, record
@@ -76,7 +75,7 @@ def observe(
     if known:
         sync(engine, [rule], run.state_at)
     seen = judge(run, rule.settings, outputs)
-    return record(engine, rule, run, seen, decide=decide, decide_late=decide_late, now=run.state_at)
+    return record(engine, rule, run, seen, now=run.state_at)
 
 
 def fire(

@@ -10,7 +10,6 @@ from sqlalchemy import Engine, select
 from sentinel_core.alert import AlertOutput
 from sentinel_core.judge import judge
 from sentinel_core.models import AlertEvent, AlertRule, AlertSeries, Evaluation, Notification
-from sentinel_core.policy import decide, decide_late
 from sentinel_core.rule import RuleSettings
 from sentinel_core.run import RuleFacts, RunFacts, Schedule, StateType
 from sentinel_core.store.engine import reading
@@ -106,8 +105,6 @@ def told(
         rule,
         run,
         judge(run, rule.settings, outputs),
-        decide=decide,
-        decide_late=decide_late,
         now=now,
     )
 

@@ -9,7 +9,8 @@ from sqlalchemy.exc import OperationalError
 
 from sentinel_core.alert import dump_outputs
 from sentinel_core.judge import Kind, Observation, judge
-from sentinel_core.policy import Decision, Series, decide, decide_late
+from sentinel_core.lifecycle import Lifecycle
+from sentinel_core.policy import Decision, Series, World
 from sentinel_core.store.acknowledging import acknowledge
 from sentinel_core.store.engine import ensure_schema
 from sentinel_core.store.recording import record
@@ -113,15 +114,16 @@ def test_a_policy_that_breaks_midway_leaves_nothing_half_written(engine: Engine)
     told(engine, RULE, a_run(0), [fired("A")])
     before = snapshot(engine)
 
-    def broken(previous: Series | None, seen: Observation) -> Decision:
-        if seen.ticker == "B":
-            raise ZeroDivisionError
-        return decide(previous, seen)
+    class Broken(Lifecycle):
+        def decide(self, previous: Series | None, seen: Observation, world: World) -> Decision:
+            if seen.ticker == "B":
+                raise ZeroDivisionError
+            return super().decide(previous, seen, world)
 
     run = a_run(5)
     observations = judge(run, RULE.settings, [quiet("A"), fired("B")])
     with pytest.raises(ZeroDivisionError):
-        record(engine, RULE, run, observations, decide=broken, decide_late=decide_late, now=NOW)
+        record(engine, RULE, run, observations, now=NOW, lifecycle=Broken(RULE.settings))
     assert snapshot(engine) == before
 
 
@@ -134,19 +136,18 @@ def test_a_connection_lost_midway_leaves_nothing_and_the_run_can_be_recorded_aga
         before = snapshot(engine)
         admin = create_engine(postgres_url, isolation_level="AUTOCOMMIT")
 
-        def cut_off(previous: Series | None, seen: Observation) -> Decision:
-            others = "datname = current_database() AND pid <> pg_backend_pid()"
-            with admin.connect() as connection:
-                victims = f"FROM pg_stat_activity WHERE {others}"
-                connection.execute(text(f"SELECT pg_terminate_backend(pid, 5000) {victims}"))
-            return decide(previous, seen)
+        class CutOff(Lifecycle):
+            def decide(self, previous: Series | None, seen: Observation, world: World) -> Decision:
+                others = "datname = current_database() AND pid <> pg_backend_pid()"
+                with admin.connect() as connection:
+                    victims = f"FROM pg_stat_activity WHERE {others}"
+                    connection.execute(text(f"SELECT pg_terminate_backend(pid, 5000) {victims}"))
+                return super().decide(previous, seen, world)
 
         run = a_run(5)
         observations = judge(run, RULE.settings, [quiet()])
         with pytest.raises(OperationalError):
-            record(
-                engine, RULE, run, observations, decide=cut_off, decide_late=decide_late, now=NOW
-            )
+            record(engine, RULE, run, observations, now=NOW, lifecycle=CutOff(RULE.settings))
         admin.dispose()
         assert snapshot(engine) == before
         assert told(engine, RULE, run, [quiet()]).resolved == [before["alert_event"][0]["id"]]
@@ -367,7 +368,7 @@ def silence(engine: Engine, minute: float, *, silent: bool) -> None:
     seen = Observation(
         Kind.SILENT, "", at(minute), silent, RULE.settings.importance, "silent", evaluated=False
     )
-    record(engine, RULE, None, [seen], decide=decide, decide_late=decide_late, now=at(minute))
+    record(engine, RULE, None, [seen], now=at(minute))
 
 
 def test_a_silent_rule_is_one_event_until_a_run_checks(engine: Engine) -> None:

@@ -1,0 +1,199 @@
+"""A rule's conditions and policy over what a run observed: judge and decide, put together. Pure.
+
+The store asks it inside a transaction, replay and rule tests ask it in memory: one path for all.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from sentinel_core.alert import clean_message
+from sentinel_core.condition import look_back_seconds
+from sentinel_core.judge import Kind, Observation
+from sentinel_core.policy import (
+    Action,
+    Decision,
+    LateDecision,
+    Neighbour,
+    Series,
+    Status,
+    World,
+    decide,
+    decide_late,
+    expired,
+    late_neighbours,
+    meaning_of,
+    policy_for,
+)
+from sentinel_core.rule import Meaning, RuleSettings
+from sentinel_core.windows import MetricMissingError, Samples, evaluate
+
+Key = tuple[Kind, str]
+PROBLEMS = (Kind.ERROR, Kind.NO_DATA)
+UNSEEN = "No longer among the outputs of the check."
+
+
+class Lifecycle:
+    """What one rule's settings mean for its series."""
+
+    def __init__(self, settings: RuleSettings) -> None:
+        self.settings = settings
+        self.policy = settings.policy
+        self._policies = {kind: policy_for(kind, settings.policy) for kind in Kind}
+        self.look_back = timedelta(seconds=look_back_seconds(settings.conditions))
+
+    # -- judge -----------------------------------------------------------------------------
+
+    def judged(
+        self,
+        seen: Observation,
+        previous: Series | None,
+        samples: Samples,
+        first_at: datetime | None = None,
+    ) -> Observation:
+        """The observation once the rule's conditions were asked; as it was when there are none.
+
+        `samples` are this series' measurements up to and including this one, as far back as
+        `look_back`. `first_at` is the rule's first evaluation: a window that can't be full yet is
+        no missing data. A metric that is not there makes an error of it.
+        """
+        if seen.kind is not Kind.ALERT or not self.settings.conditions or seen.reported is None:
+            return seen
+        firing = previous is not None and previous.status is Status.FIRING
+        try:
+            verdict = evaluate(
+                self.settings.conditions, samples, seen.at.timestamp(), firing=firing
+            )
+        except MetricMissingError as error:
+            return replace(seen, kind=Kind.ERROR, breached=True, message=f"Not checked: {error}.")
+        if verdict.breached is None:
+            return self._undecided(seen, verdict.sentence, first_at)
+        message = f"{seen.message} ({verdict.sentence})" if seen.message else verdict.sentence
+        return replace(seen, breached=verdict.breached, message=clean_message(message))
+
+    def _undecided(
+        self, seen: Observation, sentence: str, first_at: datetime | None
+    ) -> Observation:
+        young = first_at is None or seen.at - first_at < self.look_back
+        message = clean_message(f"{seen.message} {sentence}")
+        if young:
+            return replace(seen, breached=False, message=message, unjudged=sentence)
+        return replace(seen, kind=Kind.NO_DATA, breached=True, message=f"No data: {message}")
+
+    def consequences(
+        self, seen: Sequence[Observation], series: Mapping[Key, Series]
+    ) -> Iterator[Observation]:
+        """What a run's judged observations mean for other series: said in passing.
+
+        A series that was measured is in error no longer; what counts as ok ends what was firing;
+        a ticker that is not among the outputs is what the policy says of missing ones.
+        """
+        for one in seen:
+            if one.kind is Kind.ALERT and not one.unjudged:
+                yield from self._measured_again(one, series)
+            elif one.breached and meaning_of(one.kind, self.policy) is Meaning.OK:
+                yield from self._as_good_as_ok(one, series)
+        if any(one.kind in (Kind.ALERT, *PROBLEMS) for one in seen):
+            yield from self._missing(seen, series)
+
+    def _measured_again(
+        self, one: Observation, series: Mapping[Key, Series]
+    ) -> Iterator[Observation]:
+        for kind in PROBLEMS:
+            known = series.get((kind, one.ticker))
+            if known is not None and known.status is not Status.OK:
+                yield _in_passing(one, kind, one.ticker, "Measured again.")
+
+    def _as_good_as_ok(
+        self, one: Observation, series: Mapping[Key, Series]
+    ) -> Iterator[Observation]:
+        everything = one.kind is Kind.FAILURE
+        for kind, ticker in _alive(series):
+            if kind is Kind.ALERT and (everything or ticker == one.ticker):
+                yield _in_passing(one, kind, ticker, f"Counted as ok: {one.message}")
+
+    def _missing(
+        self, seen: Sequence[Observation], series: Mapping[Key, Series]
+    ) -> Iterator[Observation]:
+        meaning = self.policy.on_missing
+        present = {one.ticker for one in seen}
+        if meaning is Meaning.EVENT:
+            for kind, ticker in sorted(series):
+                if kind is Kind.ALERT and ticker not in present:
+                    yield replace(
+                        _in_passing(seen[0], Kind.NO_DATA, ticker, UNSEEN),
+                        breached=True,
+                        evaluated=True,
+                    )
+        elif meaning is Meaning.OK:
+            for kind, ticker in _alive(series):
+                if kind is Kind.ALERT and ticker not in present:
+                    yield _in_passing(seen[0], kind, ticker, UNSEEN)
+
+    def expiries(
+        self, at: datetime, seen: Sequence[Observation], series: Mapping[Key, Series]
+    ) -> Iterator[tuple[Observation, Series, Decision]]:
+        """Events that nothing has confirmed for so long that they are over."""
+        present = {(one.kind, one.ticker) for one in seen}
+        for kind, ticker in _alive(series):
+            known = series[kind, ticker]
+            if (kind, ticker) in present or kind is not Kind.ALERT:
+                continue
+            decision = expired(self._policies[kind], known, at)
+            if decision is not None:
+                importance = known.event_importance or self.settings.importance
+                over = Observation(
+                    kind, ticker, at, False, importance, decision.reason, evaluated=False
+                )
+                yield over, known, decision
+
+    # -- decide ----------------------------------------------------------------------------
+
+    def decide(self, previous: Series | None, seen: Observation, world: World) -> Decision:
+        """What the newest observation of a series does to it."""
+        if seen.kind is Kind.SKIPPED:
+            return _unchanged(previous, seen, "skipped", f"skipped: {seen.message}")
+        if seen.unjudged:
+            return _unchanged(previous, seen, "warming-up", f"not judged yet: {seen.unjudged}")
+        policy = self._policies[seen.kind]
+        meaning = meaning_of(seen.kind, self.policy)
+        if not seen.breached or meaning is Meaning.EVENT:
+            return decide(policy, previous, seen, world)
+        word = "no news" if meaning is Meaning.KEEP else "counted as ok"
+        decision = decide(policy, previous, replace(seen, breached=False), world)
+        if decision.action is not Action.QUIET:
+            return decision
+        code = f"{seen.kind}-{meaning}"
+        return replace(decision, code=code, reason=f"{word}: {seen.message}"[:500])
+
+    @property
+    def late_neighbours(self) -> int:
+        """How many evaluations on each side of a late one its decision needs."""
+        return late_neighbours(self.policy)
+
+    def decide_late(
+        self, seen: Observation, before: Sequence[Neighbour], after: Sequence[Neighbour]
+    ) -> LateDecision:
+        """Where an observation belongs that is older than what is known of its series."""
+        if seen.unjudged or meaning_of(seen.kind, self.policy) is not Meaning.EVENT:
+            seen = replace(seen, breached=False)
+        return decide_late(self._policies[seen.kind], seen, before, after)
+
+
+def _in_passing(of: Observation, kind: Kind, ticker: str, message: str) -> Observation:
+    return Observation(
+        kind, ticker, of.at, False, of.importance, clean_message(message), evaluated=False
+    )
+
+
+def _alive(series: Mapping[Key, Series]) -> list[Key]:
+    """Series that are not simply ok, in one order."""
+    return sorted(key for key, known in series.items() if known.status is not Status.OK)
+
+
+def _unchanged(previous: Series | None, seen: Observation, code: str, reason: str) -> Decision:
+    if previous is None:
+        return Decision(Action.QUIET, Series(Status.OK, seen.at), code, reason)
+    firing = previous.status is Status.FIRING
+    series = replace(previous, last_at=seen.at)
+    return Decision(Action.CONTINUE if firing else Action.QUIET, series, code, reason)

@@ -1,0 +1,90 @@
+"""Messages that were held back while somebody was mute, told as soon as nothing mutes them.
+
+The next run of a rule would tell them too; a rule that is checked once a day must not wait for it.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Connection, Engine, RowMapping, select, update
+
+from sentinel_core.judge import Kind
+from sentinel_core.policy import Series, Status, World, policy_for, released
+from sentinel_core.run import RuleFacts
+from sentinel_core.store.engine import reading, writing
+from sentinel_core.store.known import EVENT, SERIES, Known, series_of
+from sentinel_core.store.muting import Muting
+from sentinel_core.store.recording import NOTIFICATION
+from sentinel_core.store.rows import owed_rows, reason_of
+from sentinel_core.store.rules import RULE, insert_or, touch
+
+
+def release(engine: Engine, rules: Mapping[UUID, RuleFacts], now: datetime) -> list[int]:
+    """Owe what nothing mutes any longer; ids of the messages. `rules` by deployment id."""
+    owed: list[int] = []
+    for deployment_id in _held(engine):
+        rule = rules.get(deployment_id)
+        if rule is not None:
+            with writing(engine) as connection:
+                owed += _release(connection, rule, now)
+    return owed
+
+
+def _held(engine: Engine) -> list[UUID]:
+    """Deployments of the rules with something that was not told."""
+    statement = (
+        select(RULE.c.deployment_id)
+        .join(SERIES, SERIES.c.rule_id == RULE.c.id)
+        .where(SERIES.c.untold.is_not(None), SERIES.c.status == Status.FIRING.value)
+        .distinct()
+    )
+    with reading(engine) as connection:
+        return list(connection.scalars(statement))
+
+
+def _release(connection: Connection, rule: RuleFacts, now: datetime) -> list[int]:
+    rule_id = touch(connection, rule, now)
+    muting = Muting(connection, now)
+    told = Known(connection, rule_id, None).told()
+    owed: list[int] = []
+    for row in _waiting(connection, rule_id):
+        series, kind = series_of(dict(row)), Kind(row["kind"])
+        importance = series.event_importance or rule.settings.importance
+        world = World(muting.why(rule, kind, row["ticker"], importance), told)
+        decision = released(policy_for(kind, rule.settings.policy), series, world, now)
+        if decision is None:
+            continue
+        told.append(now)
+        _write(connection, row, decision.series)
+        reason = reason_of(decision, importance)
+        messages = owed_rows(
+            rule, row["event_id"], importance, reason, now, sequence=decision.series.tells - 1
+        )
+        if messages:
+            statement = insert_or(connection, NOTIFICATION).on_conflict_do_nothing()
+            owed += connection.scalars(statement.returning(NOTIFICATION.c.id), messages)
+    if most := rule.settings.policy.max_notifications_per_hour:
+        latest = [moment.isoformat() for moment in sorted(told)[-most:]]
+        connection.execute(update(RULE).where(RULE.c.id == rule_id).values(told=latest))
+    return owed
+
+
+def _waiting(connection: Connection, rule_id: int) -> list[RowMapping]:
+    statement = (
+        select(SERIES, EVENT.c.is_acknowledged, EVENT.c.acknowledged_until)
+        .join(EVENT, EVENT.c.id == SERIES.c.event_id)
+        .where(SERIES.c.rule_id == rule_id, SERIES.c.untold.is_not(None))
+        .where(SERIES.c.status == Status.FIRING.value)
+        .order_by(SERIES.c.id)
+    )
+    return list(connection.execute(statement).mappings())
+
+
+def _write(connection: Connection, row: RowMapping, series: Series) -> None:
+    connection.execute(
+        update(SERIES)
+        .where(SERIES.c.id == row["id"])
+        .values(told_at=series.told_at, tells=series.tells, untold=None)
+    )
+    connection.execute(update(EVENT).where(EVENT.c.id == row["event_id"]).values(suppressed=None))
