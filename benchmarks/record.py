@@ -66,8 +66,8 @@ def ours(url: str) -> Callable[[int], None]:
 
 TOUCH = """INSERT INTO alert_rule (name, flow_name, deployment_id, trigger, description, parameters,
  tags, importance, category, display_duration_minutes, timezone, is_active, first_seen_at,
- changed_at, last_output, schedules) VALUES ('bare','bare',?,'','','{}','[]','medium','General',
- 1440,'UTC',true,?,?,'[]','[]')
+ changed_at, last_output, schedules, inhibits, told) VALUES ('bare','bare',?,'','','{}','[]',
+ 'medium','General',1440,'UTC',true,?,?,'[]','[]','[]','[]')
  ON CONFLICT (flow_name, name) DO UPDATE SET deployment_id = excluded.deployment_id RETURNING id"""
 NOTE = """UPDATE alert_rule SET last_evaluated_at=?, last_prefect_state='COMPLETED',
  last_prefect_state_name='Triggered', last_output=? WHERE id=?"""
@@ -78,11 +78,13 @@ EVENT = """INSERT INTO alert_event (rule_id, rule_name, kind, ticker, category, 
  'COMPLETED','Triggered',?,?,0,'{"value": 1.0}','{}') RETURNING id"""
 EVALUATION = """INSERT INTO evaluation (rule_id, prefect_flow_run_id, kind, ticker, at, started_at,
  completed_at, measured_at, retry_count, prefect_state, prefect_state_name, prefect_state_message,
- triggered, importance, message, metrics, metadata, decision, decision_code, decision_reason,
- event_id) VALUES (?,?,'alert',?,?,?,?,?,0,'COMPLETED','Triggered','',true,'medium','bench',
- '{"value": 1.0}','{}','open','started','opened: the series started to fire',?)"""
+ triggered, reported, importance, message, metrics, metadata, decision, decision_code,
+ decision_reason, recorded_at, event_id) VALUES (?,?,'alert',?,?,?,?,?,0,'COMPLETED','Triggered','',
+ true,true,'medium','bench','{"value": 1.0}','{}','open','started',
+ 'opened: the series started to fire',?,?)"""
 SERIES = """INSERT INTO alert_series (rule_id, kind, ticker, status, last_at, changed_at, event_id,
- event_importance) VALUES (?,'alert',?,'firing',?,?,?,'medium')"""
+ event_importance, breaches, oks, recent, flapping, breached_at, told_at, tells)
+ VALUES (?,'alert',?,'firing',?,?,?,'medium',1,0,'1',false,?,?,1)"""
 OWED = """INSERT INTO notification (event_id, channel, reason, sequence, status, attempts,
  created_at, next_attempt_at) VALUES (?,'slack-incoming-webhook/bench','opened',0,'pending',0,?,?)
 """
@@ -96,8 +98,8 @@ def write_rows(execute: Callable[[str, tuple[Any, ...]], Any], number: int, cloc
     output = json.dumps([{"ticker": ticker, "breached": True, "message": "bench"}])
     execute(NOTE, (at, output, rule_id))
     [event_id] = execute(EVENT, (rule_id, ticker, at, at, at, at, run, at, at)).fetchone()
-    execute(EVALUATION, (rule_id, run, ticker, at, at, at, at, event_id))
-    execute(SERIES, (rule_id, ticker, at, at, event_id))
+    execute(EVALUATION, (rule_id, run, ticker, at, at, at, at, at, event_id))
+    execute(SERIES, (rule_id, ticker, at, at, event_id, at, at))
     execute(OWED, (event_id, at, at))
 
 

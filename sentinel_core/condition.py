@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
+from functools import lru_cache
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat, model_validator
@@ -26,7 +27,10 @@ class Operator(StrEnum):
     @property
     def sign(self) -> str:
         """As it is written between two numbers."""
-        return {"gt": ">", "gte": "≥", "lt": "<", "lte": "≤", "eq": "=", "ne": "≠"}[self.value]
+        return _SIGNS[self]
+
+
+_SIGNS = dict(zip(Operator, (">", "≥", "<", "≤", "=", "≠"), strict=True))
 
 
 class Aggregate(StrEnum):
@@ -123,17 +127,30 @@ class Condition(BaseModel):
     @property
     def subject(self) -> str:
         """What is compared, in words: `avg(value) over 5 min`."""
-        what = self.metric
-        if self.aggregate is Aggregate.PERCENTILE:
-            what = f"p{self.percentile:g}({self.metric})"
-        elif self.aggregate is not Aggregate.LAST:
-            what = f"{self.aggregate}({self.metric})"
-        if self.aggregate is not Aggregate.LAST and self.over_seconds:
-            what += f" over {in_words(self.over_seconds)}"
-        if self.baseline is not None:
-            unit = "% change" if self.baseline.measure == "percent" else "standard deviations"
-            what += f", {unit} against {in_words(self.baseline.ago_seconds)} before,"
-        return what
+        return _subject(
+            self.metric, self.aggregate, self.percentile, self.over_seconds, self.baseline
+        )
+
+
+@lru_cache(maxsize=1024)  # asked for with every evaluation
+def _subject(
+    metric: str,
+    aggregate: Aggregate,
+    percentile: float | None,
+    over_seconds: float | None,
+    baseline: Baseline | None,
+) -> str:
+    what = metric
+    if aggregate is Aggregate.PERCENTILE:
+        what = f"p{percentile:g}({metric})"
+    elif aggregate is not Aggregate.LAST:
+        what = f"{aggregate}({metric})"
+    if aggregate is not Aggregate.LAST and over_seconds:
+        what += f" over {in_words(over_seconds)}"
+    if baseline is not None:
+        unit = "% change" if baseline.measure == "percent" else "standard deviations"
+        what += f", {unit} against {in_words(baseline.ago_seconds)} before,"
+    return what
 
 
 class AllOf(BaseModel):

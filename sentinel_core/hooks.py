@@ -3,7 +3,7 @@
 Hooks are the fast path. Prefect logs and forgets what they raise; reconcile is the guarantee.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from time import monotonic
 from typing import Any
@@ -13,15 +13,17 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.logging import get_logger
 from prefect.logging.loggers import flow_run_logger
+from pydantic import ValidationError
 from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
-from sentinel_core.alert import AlertOutput, as_outputs
+from sentinel_core.alert import AlertOutput, as_outputs, describe
 from sentinel_core.errors import OutputError, StoreUnavailableError
 from sentinel_core.judge import judge
 from sentinel_core.notify import MOST_ATTEMPTS, Outcome, send
 from sentinel_core.prefect_runs import read_rule, rule_settings, run_facts
+from sentinel_core.rule import RuleSettings
 from sentinel_core.run import RuleFacts, RunFacts, StateType
 from sentinel_core.settings import Settings, get_settings
 from sentinel_core.store import outbox
@@ -46,6 +48,8 @@ def record_run(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> No
     run = run_facts(flow_run, state)
     engine = connect(settings)
     rule = _rule(engine, flow, flow_run)
+    if (why := unreadable_settings(flow_run.parameters)) is not None:
+        log.warning("Recorded with default settings where its own can't be read: %s", why)
     recorded = record_facts(engine, rule, run, returned_outputs(state))
     log.info(_summary(recorded))
     deliver(engine, settings, recorded.notifications)
@@ -87,6 +91,18 @@ def _rule(engine: Engine, flow: Flow[..., Any], flow_run: FlowRun) -> RuleFacts:
         trigger=row["trigger"],
         tags=tuple(row["tags"]),
     )
+
+
+def unreadable_settings(parameters: Mapping[str, Any]) -> str | None:
+    """Which of a rule's settings do not validate, so that defaults stand in; None when all do.
+
+    Prefect refuses what its form can see; that two fields contradict each other it can't.
+    """
+    try:
+        RuleSettings.model_validate({k: v for k, v in parameters.items() if v is not None})
+    except ValidationError as error:
+        return describe(error)
+    return None
 
 
 def connect(settings: Settings) -> Engine:
@@ -212,4 +228,12 @@ def _summary(recorded: Recorded) -> str:
     return ", ".join(parts) + "."
 
 
-__all__ = ["connect", "deliver", "deliver_due", "record_facts", "record_run", "returned_outputs"]
+__all__ = [
+    "connect",
+    "deliver",
+    "deliver_due",
+    "record_facts",
+    "record_run",
+    "returned_outputs",
+    "unreadable_settings",
+]

@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from sentinel_core._quick import quick
 from sentinel_core.alert import AlertOutput, Importance, clean_message
 from sentinel_core.rule import RuleSettings
 from sentinel_core.run import SKIPPED, RunFacts, StateType
@@ -23,12 +24,14 @@ class Kind(StrEnum):
     SKIPPED = "skipped"  # the run was too late to mean anything; never an event
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Observation:
     """One series at one moment.
 
     `breached` means: something a person should know. `reported` is what the trigger itself said,
-    before the rule's conditions were asked. `evaluated` is False for what a run says in passing
+    before the rule's conditions were asked, and `said` its message then (None where no condition
+    had a say). `evaluated` is False for what a run says in passing
     (it completed, so the rule is not failing): such news changes a series but is no evaluation of
     its own. `unjudged` says why it is neither breached nor ok (a window that is not full yet).
     """
@@ -45,6 +48,7 @@ class Observation:
     metadata: dict[str, Any] = field(default_factory=dict)
     reported: bool | None = None
     unjudged: str = ""
+    said: str | None = None
 
 
 def judge(

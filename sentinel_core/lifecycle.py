@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from sentinel_core.alert import clean_message
+from sentinel_core.alert import MESSAGE_LIMIT, clean_message
 from sentinel_core.condition import look_back_seconds
 from sentinel_core.judge import Kind, Observation
 from sentinel_core.policy import (
@@ -15,6 +15,7 @@ from sentinel_core.policy import (
     Decision,
     LateDecision,
     Neighbour,
+    Place,
     Series,
     Status,
     World,
@@ -31,6 +32,14 @@ from sentinel_core.windows import MetricMissingError, Samples, evaluate
 Key = tuple[Kind, str]
 PROBLEMS = (Kind.ERROR, Kind.NO_DATA)
 UNSEEN = "No longer among the outputs of the check."
+
+
+def is_late(seen: Observation, series: Mapping[Key, Series]) -> bool:
+    """Is something newer known? Of what could not be judged, a later measurement is."""
+    known = [series.get((seen.kind, seen.ticker))]
+    if seen.breached and seen.kind in PROBLEMS:
+        known.append(series.get((Kind.ALERT, seen.ticker)))
+    return any(one is not None and seen.at < one.last_at for one in known)
 
 
 class Lifecycle:
@@ -65,11 +74,14 @@ class Lifecycle:
                 self.settings.conditions, samples, seen.at.timestamp(), firing=firing
             )
         except MetricMissingError as error:
-            return replace(seen, kind=Kind.ERROR, breached=True, message=f"Not checked: {error}.")
+            why = f"Not checked: {error}."
+            return _judged(seen, Kind.ERROR, True, why)
         if verdict.breached is None:
             return self._undecided(seen, verdict.sentence, first_at)
         message = f"{seen.message} ({verdict.sentence})" if seen.message else verdict.sentence
-        return replace(seen, breached=verdict.breached, message=clean_message(message))
+        if len(message) > MESSAGE_LIMIT:
+            message = clean_message(message)  # both parts are clean: the length is all there is
+        return _judged(seen, Kind.ALERT, verdict.breached, message.strip())
 
     def _undecided(
         self, seen: Observation, sentence: str, first_at: datetime | None
@@ -77,8 +89,8 @@ class Lifecycle:
         young = first_at is None or seen.at - first_at < self.look_back
         message = clean_message(f"{seen.message} {sentence}")
         if young:
-            return replace(seen, breached=False, message=message, unjudged=sentence)
-        return replace(seen, kind=Kind.NO_DATA, breached=True, message=f"No data: {message}")
+            return _judged(seen, Kind.ALERT, False, message, sentence)
+        return _judged(seen, Kind.NO_DATA, True, f"No data: {message}")
 
     def consequences(
         self, seen: Sequence[Observation], series: Mapping[Key, Series]
@@ -88,21 +100,34 @@ class Lifecycle:
         A series that was measured is in error no longer; what counts as ok ends what was firing;
         a ticker that is not among the outputs is what the policy says of missing ones.
         """
+        seen = tuple(seen)  # the caller may be adding to it what is yielded here
         for one in seen:
             if one.kind is Kind.ALERT and not one.unjudged:
-                yield from self._measured_again(one, series)
-            elif one.breached and meaning_of(one.kind, self.policy) is Meaning.OK:
+                for kind in PROBLEMS:
+                    known = series.get((kind, one.ticker))
+                    if known is not None and known.status is not Status.OK:
+                        yield _in_passing(one, kind, one.ticker, "Measured again.")
+            elif one.breached and self._meaning(one) is Meaning.OK:
                 yield from self._as_good_as_ok(one, series)
+        yield from self._found_again(seen, series)
+        if self.policy.on_missing is Meaning.KEEP:
+            return
         if any(one.kind in (Kind.ALERT, *PROBLEMS) for one in seen):
             yield from self._missing(seen, series)
 
-    def _measured_again(
-        self, one: Observation, series: Mapping[Key, Series]
+    @staticmethod
+    def _found_again(
+        seen: Sequence[Observation], series: Mapping[Key, Series]
     ) -> Iterator[Observation]:
+        """What a check says that finds nothing at all is about "": over once it finds a series."""
         for kind in PROBLEMS:
-            known = series.get((kind, one.ticker))
-            if known is not None and known.status is not Status.OK:
-                yield _in_passing(one, kind, one.ticker, "Measured again.")
+            known = series.get((kind, ""))
+            if known is None or known.status is Status.OK:
+                continue
+            outputs = [one for one in seen if one.kind in (Kind.ALERT, *PROBLEMS)]
+            measured = [one for one in outputs if one.kind is Kind.ALERT and not one.unjudged]
+            if measured and all(one.ticker for one in outputs):
+                yield _in_passing(measured[0], kind, "", "Measured again.")
 
     def _as_good_as_ok(
         self, one: Observation, series: Mapping[Key, Series]
@@ -119,11 +144,15 @@ class Lifecycle:
         present = {one.ticker for one in seen}
         if meaning is Meaning.EVENT:
             for kind, ticker in sorted(series):
-                if kind is Kind.ALERT and ticker not in present:
+                # "" is what a check that found nothing at all was about: nobody expects it again
+                if kind is not Kind.ALERT or ticker in present or not ticker:
+                    continue
+                if series[kind, ticker].last_at <= seen[0].at:
                     yield replace(
                         _in_passing(seen[0], Kind.NO_DATA, ticker, UNSEEN),
                         breached=True,
                         evaluated=True,
+                        importance=self.settings.importance,
                     )
         elif meaning is Meaning.OK:
             for kind, ticker in _alive(series):
@@ -134,6 +163,8 @@ class Lifecycle:
         self, at: datetime, seen: Sequence[Observation], series: Mapping[Key, Series]
     ) -> Iterator[tuple[Observation, Series, Decision]]:
         """Events that nothing has confirmed for so long that they are over."""
+        if self.policy.expire_seconds is None:
+            return
         present = {(one.kind, one.ticker) for one in seen}
         for kind, ticker in _alive(series):
             known = series[kind, ticker]
@@ -156,7 +187,7 @@ class Lifecycle:
         if seen.unjudged:
             return _unchanged(previous, seen, "warming-up", f"not judged yet: {seen.unjudged}")
         policy = self._policies[seen.kind]
-        meaning = meaning_of(seen.kind, self.policy)
+        meaning = self._meaning(seen)
         if not seen.breached or meaning is Meaning.EVENT:
             return decide(policy, previous, seen, world)
         word = "no news" if meaning is Meaning.KEEP else "counted as ok"
@@ -166,18 +197,47 @@ class Lifecycle:
         code = f"{seen.kind}-{meaning}"
         return replace(decision, code=code, reason=f"{word}: {seen.message}"[:500])
 
+    def _meaning(self, seen: Observation) -> Meaning:
+        """Of a breach. That a ticker is missing was observed because the policy says: an event."""
+        if seen.kind is Kind.NO_DATA and seen.reported is None:
+            return Meaning.EVENT
+        return meaning_of(seen.kind, self.policy)
+
     @property
     def late_neighbours(self) -> int:
-        """How many evaluations on each side of a late one its decision needs."""
-        return late_neighbours(self.policy)
+        """How many evaluations on each side of a late one its decision needs, whatever its kind."""
+        return max(late_neighbours(policy) for policy in self._policies.values())
 
     def decide_late(
         self, seen: Observation, before: Sequence[Neighbour], after: Sequence[Neighbour]
     ) -> LateDecision:
         """Where an observation belongs that is older than what is known of its series."""
-        if seen.unjudged or meaning_of(seen.kind, self.policy) is not Meaning.EVENT:
+        if seen.kind is Kind.SKIPPED:
+            return LateDecision(Place.NOWHERE, None, "skipped", f"skipped: {seen.message}")
+        if seen.unjudged or self._meaning(seen) is not Meaning.EVENT:
             seen = replace(seen, breached=False)
         return decide_late(self._policies[seen.kind], seen, before, after)
+
+
+def _judged(
+    seen: Observation, kind: Kind, breached: bool, message: str, unjudged: str = ""
+) -> Observation:
+    """As the conditions have it. (By hand: `replace` would take longer than judging.)"""
+    return Observation(
+        kind,
+        seen.ticker,
+        seen.at,
+        breached,
+        seen.importance,
+        message,
+        seen.evaluated,
+        seen.measured_at,
+        seen.metrics,
+        seen.metadata,
+        seen.reported,
+        unjudged,
+        seen.message,
+    )
 
 
 def _in_passing(of: Observation, kind: Kind, ticker: str, message: str) -> Observation:

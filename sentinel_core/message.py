@@ -4,16 +4,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sentinel_core.alert import clean_text
+from sentinel_core.event_words import KINDS
 
 _MARK = {"critical": "🔴", "high": "🟠", "medium": "🟡", "low": "⚪"}
 _BODY_LIMIT = 2_000  # Slack folds longer texts; the blotter has the whole
 _LARGE, _HUGE = 1e5, 1e15  # from here on no decimals; from here on no thousands either
-_KIND = {
-    "failure": "check failed",
-    "silent": "not checked",
-    "error": "not judged",
-    "no_data": "no data",
-}
 _NEWS = {
     "escalated": "more important than before",
     "reminder": "still not acknowledged",
@@ -68,7 +63,7 @@ def slack_text(
 ) -> tuple[str, str]:
     """Subject and body in Slack's mrkdwn, for an event's columns by name."""
     importance = str(event["importance"])
-    what = _KIND.get(str(event["kind"]), "")
+    what = KINDS.get(str(event["kind"]), "")
     subject = f"{_MARK.get(importance, '')} *{importance.upper()}* · {_inline(event['rule_name'])}"
     if event["ticker"]:
         subject += f" · {_inline(event['ticker'])}"

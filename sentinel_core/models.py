@@ -4,7 +4,9 @@ SQLModel tables do not validate: what goes in was validated by the pydantic mode
 alert.py and rule.py. `migrations/` brings a database to this shape, a test holds both together.
 """
 
+from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -26,6 +28,7 @@ from sqlmodel import Field, SQLModel
 
 BigId = BigInteger().with_variant(Integer(), "sqlite")  # SQLite numbers only INTEGER keys itself
 Json = JSON().with_variant(JSONB(), "postgresql")
+_TIMES_KEPT = 1_000
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -33,6 +36,27 @@ class UtcDateTime(TypeDecorator[datetime]):
 
     impl = DateTime(timezone=True)
     cache_ok = True
+
+    # Rows that are written or read together share most of their times: each is converted once.
+    # Only what is sure to be the same moment when it is equal: local times are not, once a year.
+
+    def bind_processor(self, dialect: Dialect) -> Callable[[Any], Any] | None:
+        convert = super().bind_processor(dialect)
+        if convert is None:
+            return None
+        remembered = lru_cache(maxsize=_TIMES_KEPT)(convert)
+
+        def converted(value: datetime | None) -> Any:
+            utc = value is not None and value.tzinfo is UTC
+            return remembered(value) if utc else convert(value)
+
+        return converted
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any] | None:
+        convert = super().result_processor(dialect, coltype)
+        if convert is None or dialect.name != "sqlite":
+            return convert
+        return lru_cache(maxsize=_TIMES_KEPT)(convert)  # of text
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         if value is None:
@@ -130,6 +154,7 @@ class Evaluation(SQLModel, table=True):
     prefect_state_message: str = Field(default="", sa_column=_text())
     triggered: bool
     reported: bool | None = None
+    said: str | None = Field(default=None, sa_column=_text(nullable=True))
     importance: str
     message: str = Field(default="", sa_column=_text())
     metrics: dict[str, float] = Field(default_factory=dict, sa_column=_json())

@@ -6,10 +6,12 @@ decided again is decided the same.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 
+from sentinel_core._quick import quick
 from sentinel_core.alert import Importance
 from sentinel_core.judge import Kind, Observation
 from sentinel_core.rule import Flapping, Meaning, Policy
@@ -49,12 +51,14 @@ class Tell(StrEnum):
     RESOLVED = "resolved"
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Series:
     """What is known of a series. `recent` are its last states, newest last: 1 breached, 0 ok.
 
-    `untold` is what people should have been told of the open event and were not, as they were
-    muted. `acknowledged` and `acknowledged_until` are the open event's.
+    `told_at` is when people were last told of the open event, `tells` counts the attempts, and
+    `untold` is what they should have been told of it and were not, as they were muted.
+    `acknowledged` and `acknowledged_until` are the open event's.
     """
 
     status: Status
@@ -87,12 +91,14 @@ class World:
     told: Sequence[datetime] = field(default=())
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Decision:
     """`code` is for machines, `reason` is the sentence people read.
 
     `series` is the series from now on; a new event's id is not known here. `tell` says what people
-    should hear, `suppressed` why they do not. `reopen`: an acknowledgement no longer holds.
+    should hear, `suppressed` why they do not, `again` that it was held back before this.
+    `reopen`: an acknowledgement no longer holds.
     """
 
     action: Action
@@ -101,6 +107,7 @@ class Decision:
     reason: str
     tell: Tell | None = None
     suppressed: str | None = None
+    again: bool = False
     reopen: bool = False
 
     @property
@@ -109,6 +116,7 @@ class Decision:
         return self.series.status
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class _Verdict:
     """What becomes of the event, before anybody thinks of telling."""
@@ -159,6 +167,7 @@ def decide(
     return _with_tell(policy, now, verdict, world)
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class _Now:
     """A series with its newest observation counted in."""
@@ -179,7 +188,7 @@ class _Now:
     def importance(self) -> Importance:
         """Of the event that goes on: the most it has mattered."""
         known = self.before.event_importance
-        if known is None or self.seen.importance.rank > known.rank:
+        if known is None or (self.seen.breached and self.seen.importance.rank > known.rank):
             return self.seen.importance
         return known
 
@@ -197,7 +206,7 @@ def _while_not(policy: Policy, now: _Now) -> _Verdict:
         reason = f"suppressed: cooldown until {_clock(until, seen.at)}"
         return _Verdict(Action.QUIET, Status.PENDING, "cooldown", reason)
     if now.flapping:
-        reason = f"opened: the series flaps ({_percent(now.recent):.0f} % of its states changed)"
+        reason = f"opened: {_share(now)}"
         return _Verdict(Action.OPEN, Status.FIRING, "flapping", reason, Tell.FLAPPING, True)
     reason = f"opened: {_counted(policy, now)}"
     return _Verdict(Action.OPEN, Status.FIRING, "started", reason, Tell.OPENED)
@@ -261,7 +270,7 @@ def _while_flapping(now: _Now) -> _Verdict:
     """One event for all of it: no end and no new one at each change."""
     if (raised := _raised(now)) is not None:
         return raised
-    reason = f"continued: the series flaps ({_percent(now.recent):.0f} % of its states changed)"
+    reason = f"continued: {_share(now)}"
     tell = None if now.before.flapping else Tell.FLAPPING
     return _Verdict(Action.CONTINUE, Status.FIRING, "flapping", reason, tell, flapping=True)
 
@@ -303,20 +312,38 @@ def _kept(policy: Policy, now: _Now) -> datetime | None:
 # -- flapping ------------------------------------------------------------------------------
 
 
-def _percent(recent: str) -> float:
-    """Weighted share of changes among the last 21 states, in percent of what 20 changes weigh."""
-    states = recent[-FLAPPING_STATES:]
+def flapping_percent(recent: str) -> float:
+    """Weighted share of changes among the last 21 states, in percent of what 20 changes weigh.
+
+    The oldest of 20 changes weighs 0.8 and each newer one 0.02 more; counted in fiftieths, so that
+    a share that is exactly a rule's threshold is found to be it.
+    """
+    return _changes(recent[-FLAPPING_STATES:])
+
+
+_MOST_PERCENT = 6  # of one change, the newest
+
+
+@lru_cache(maxsize=4096)  # most series say the same again and again
+def _changes(states: str) -> float:
     oldest = FLAPPING_STATES - len(states)
-    return 5 * sum(
-        0.8 + 0.02 * (oldest + n) for n in range(len(states) - 1) if states[n] != states[n + 1]
-    )
+    fiftieths = sum(40 + oldest + n for n in range(len(states) - 1) if states[n] != states[n + 1])
+    return fiftieths / 10
+
+
+def _share(now: _Now) -> str:
+    return f"the series flaps ({flapping_percent(now.recent):.0f} % of its states changed)"
 
 
 def _flaps(flapping: Flapping | None, recent: str, before: bool) -> bool:
     """Schmitt's trigger: it takes more changes to start flapping than to go on."""
     if flapping is None:
         return False
-    percent = _percent(recent)
+    states = recent[-FLAPPING_STATES:]
+    changes = states.count("01") + states.count("10")
+    if changes * _MOST_PERCENT < (flapping.stop_percent if before else flapping.start_percent):
+        return False  # however they are weighted
+    percent = _changes(states)
     return percent > flapping.stop_percent if before else percent >= flapping.start_percent
 
 
@@ -332,11 +359,20 @@ def _with_tell(policy: Policy, now: _Now, verdict: _Verdict, world: World) -> De
     raised = verdict.action is Action.ESCALATE and held and not policy.sticky_acknowledgement
     acknowledged = held and not lapsed and not raised
     tell = _wanted(policy, now, verdict, acknowledged, lapsed)
-    suppressed = _suppressed(policy, tell, world, at) if tell else None
+    over = verdict.action is Action.RESOLVE
+    suppressed = _suppressed(policy, world, at, over=over) if tell else None
+    again = suppressed is not None and tell is before.untold
     reason = f"{verdict.reason}; not told: {suppressed}" if suppressed else verdict.reason
-    series = _after(now, verdict, tell, suppressed, acknowledged)
+    series = _after(now, verdict, tell if not again else None, suppressed, acknowledged)
     return Decision(
-        verdict.action, series, verdict.code, reason, tell, suppressed, reopen=lapsed or raised
+        verdict.action,
+        series,
+        verdict.code,
+        reason,
+        tell,
+        suppressed,
+        again=again,
+        reopen=lapsed or raised,
     )
 
 
@@ -358,7 +394,7 @@ def _wanted(
 
 def _wanted_at_end(policy: Policy, before: Series, verdict: _Verdict) -> Tell | None:
     """The end of what nobody heard of is no news."""
-    heard = before.tells > 0 and before.untold is not Tell.OPENED
+    heard = before.told_at is not None
     flapped = verdict.tell is Tell.FLAPPING_ENDED
     return verdict.tell if heard and (policy.notify_resolved or flapped) else None
 
@@ -370,13 +406,15 @@ def _is_time_to_remind(policy: Policy, now: _Now) -> bool:
     return now.seen.at - last >= timedelta(seconds=policy.repeat_seconds)
 
 
-def _suppressed(policy: Policy, tell: Tell, world: World, at: datetime) -> str | None:
+def _suppressed(policy: Policy, world: World, at: datetime, *, over: bool = False) -> str | None:
+    """Why people may not be told at this moment; of an end they may be told at any rate."""
     if world.muted is not None:
         return world.muted
     most = policy.max_notifications_per_hour
-    if most is None or tell is Tell.RESOLVED:
+    if most is None or over:
         return None
-    lately = [moment for moment in world.told if at - HOUR < moment <= at]
+    # What was told of later runs counts as well: this one is late, the hour was used up.
+    lately = [moment for moment in world.told if moment > at - HOUR]
     if len(lately) < most:
         return None
     until = lately[-most] + HOUR
@@ -391,7 +429,7 @@ def _after(
     firing = verdict.status is Status.FIRING
     fresh = verdict.action is Action.OPEN
     tells = 0 if fresh else before.tells
-    untold = None if fresh or acknowledged or not firing else before.untold
+    untold = None if fresh or not firing else before.untold
     if tell is not None and firing:
         untold = _owed(tell, untold) if suppressed else None
     return Series(
@@ -406,7 +444,7 @@ def _after(
         breached_at=seen.at if seen.breached else before.breached_at,
         ended_at=seen.at if over else before.ended_at,
         ended_importance=before.event_importance if over else before.ended_importance,
-        told_at=seen.at if tell else (None if fresh else before.told_at),
+        told_at=seen.at if tell and not suppressed else (None if fresh else before.told_at),
         tells=tells + 1 if tell else tells,
         untold=untold,
         acknowledged=acknowledged and firing,
@@ -415,10 +453,8 @@ def _after(
 
 
 def _owed(tell: Tell, already: Tell | None) -> Tell:
-    """What is still to be told: that it opened, before anything else of it; reminders lapse."""
-    if already is not None:
-        return already
-    return Tell.OPENED if tell is Tell.REMINDER else tell
+    """What is still to be told: the first that was held back, as that is news; then a reminder."""
+    return tell if already in (None, Tell.REMINDER) else already
 
 
 def expired(policy: Policy, previous: Series, at: datetime) -> Decision | None:
@@ -438,10 +474,10 @@ def resolved_by_hand(previous: Series, at: datetime, by: str) -> Decision:
 
 
 def _ended(previous: Series, at: datetime, code: str, reason: str) -> Decision:
+    """The past of the series no longer counts, but for its cooldown."""
     series = Series(
         status=Status.OK,
         last_at=previous.last_at,
-        recent=previous.recent,
         breached_at=previous.breached_at,
         ended_at=at,
         ended_importance=previous.event_importance,
@@ -453,23 +489,9 @@ def released(policy: Policy, previous: Series, world: World, at: datetime) -> De
     """What people were not told while it was muted and should hear now, without a new run."""
     if previous.untold is None or previous.acknowledged or previous.status is not Status.FIRING:
         return None
-    if _suppressed(policy, previous.untold, world, at) is not None:
+    if _suppressed(policy, world, at) is not None:
         return None
-    series = Series(
-        status=previous.status,
-        last_at=previous.last_at,
-        event_id=previous.event_id,
-        event_importance=previous.event_importance,
-        breaches=previous.breaches,
-        oks=previous.oks,
-        recent=previous.recent,
-        flapping=previous.flapping,
-        breached_at=previous.breached_at,
-        ended_at=previous.ended_at,
-        ended_importance=previous.ended_importance,
-        told_at=at,
-        tells=previous.tells + 1,
-    )
+    series = replace(previous, told_at=at, tells=previous.tells + 1, untold=None)
     reason = "told now: what muted it has ended"
     return Decision(Action.CONTINUE, series, "released", reason, previous.untold)
 

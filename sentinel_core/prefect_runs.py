@@ -130,7 +130,8 @@ def rule_settings(parameters: dict[str, Any], schema: dict[str, Any]) -> RuleSet
         return RuleSettings.model_validate(merged)
     except ValidationError as error:
         wrong = {item["loc"][0] for item in error.errors() if item["loc"]}
-        return RuleSettings.model_validate({k: v for k, v in merged.items() if k not in wrong})
+        kept = {k: v for k, v in merged.items() if k not in wrong}
+        return RuleSettings.model_validate({**defaults, **kept})
 
 
 def read_rule(client: SyncPrefectClient, deployment_id: Any) -> RuleFacts:

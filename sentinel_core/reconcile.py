@@ -28,7 +28,7 @@ from sentinel_core import run as facts
 from sentinel_core.alert import AlertOutput
 from sentinel_core.coverage import Standing, standing
 from sentinel_core.errors import ReconcileError, StoreUnavailableError
-from sentinel_core.hooks import deliver_due, record_facts
+from sentinel_core.hooks import deliver_due, record_facts, unreadable_settings
 from sentinel_core.judge import Kind, Observation
 from sentinel_core.prefect_api import PAGE, all_deployments
 from sentinel_core.prefect_runs import (
@@ -97,6 +97,9 @@ def reconcile(
     now = server_time(client)
     known = read_rules(client)
     report.rules = len(known)
+    for rule in known.values():
+        if (why := unreadable_settings(rule.parameters)) is not None:
+            say(f"{rule.name}: default settings count where its own can't be read: {why}")
     rules.sync(engine, known.values(), now)
     rules.deactivate_missing(engine, list(known))
     _close_stuck(client, engine, settings, known, now, report, say)

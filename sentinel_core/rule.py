@@ -128,7 +128,7 @@ class Policy(BaseModel):
     ] = Flapping()
     stale_seconds: Annotated[
         Seconds | None, Field(description="a run that starts later than this is out of date")
-    ] = 900
+    ] = 120
     on_stale: Annotated[
         Stale,
         Field(description="such a run: only the newest counts (once), none (skip), or all (mark)"),

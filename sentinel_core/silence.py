@@ -39,6 +39,11 @@ class Subject:
     kind: str = "alert"
 
 
+def _like(text: str, pattern: str) -> bool:
+    """`*` and `?` only: a bracket stands for itself, as tickers have them."""
+    return fnmatchcase(text, pattern.replace("[", "[[]"))
+
+
 class Matchers(BaseModel):
     """Which events: all that is given must match. `*` and `?` stand for any text and any letter.
 
@@ -64,7 +69,7 @@ class Matchers(BaseModel):
         """Do all of these match?"""
         if self.importance and subject.importance not in self.importance:
             return False
-        if self.tag is not None and not any(fnmatchcase(tag, self.tag) for tag in subject.tags):
+        if self.tag is not None and not any(_like(tag, self.tag) for tag in subject.tags):
             return False
         patterns = (
             (self.rule, subject.rule),
@@ -72,7 +77,7 @@ class Matchers(BaseModel):
             (self.category, subject.category),
             (self.kind, subject.kind),
         )
-        return all(pattern is None or fnmatchcase(text, pattern) for pattern, text in patterns)
+        return all(pattern is None or _like(text, pattern) for pattern, text in patterns)
 
     def words(self) -> str:
         """As people read it: `rule disk-*, importance low or medium`."""
@@ -236,7 +241,7 @@ class Inhibitor:
         if subject.rule == self.rule:
             return False
         return any(
-            fnmatchcase(subject.rule, inhibition.rule)
+            _like(subject.rule, inhibition.rule)
             and (not inhibition.same_ticker or subject.ticker == self.ticker)
             for inhibition in self.inhibits
         )

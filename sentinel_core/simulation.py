@@ -4,14 +4,16 @@ Pure: no clock, no database. It goes through a run as store/recording.py does an
 would write: events, messages and the reason of every decision.
 """
 
+from bisect import insort
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from sentinel_core._quick import quick
 from sentinel_core.alert import Importance
 from sentinel_core.judge import Kind, Observation
-from sentinel_core.lifecycle import Key, Lifecycle
+from sentinel_core.lifecycle import PROBLEMS, Key, Lifecycle, is_late
 from sentinel_core.policy import (
     Action,
     Decision,
@@ -27,6 +29,8 @@ from sentinel_core.policy import (
 from sentinel_core.rule import RuleSettings
 from sentinel_core.silence import Inhibitor, Silence, Subject, muted
 from sentinel_core.windows import Samples
+
+_CHECKED = {Kind.ALERT, *PROBLEMS}  # what only a run that checked observes
 
 
 @dataclass(slots=True)
@@ -60,6 +64,7 @@ class Message:
     suppressed: str | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Step:
     """One decision: what was seen, and what became of it."""
@@ -105,6 +110,7 @@ class Simulation:
         self.name = name
         self.lifecycle = Lifecycle(settings)
         self.settings = settings
+        self._look_back_seconds = self.lifecycle.look_back.total_seconds()
         self.events: list[SimulatedEvent] = []
         self.messages: list[Message] = []
         self.steps: list[Step] = []
@@ -116,6 +122,7 @@ class Simulation:
         self._samples: dict[str, Samples] = {}
         self._pasts: dict[Key, _Past] = {}
         self._told: list[datetime] = []
+        self._absent: set[str] = set()  # tickers that were missing when last they had no data
         self._first_at: datetime | None = None
         self._checked_at: datetime | None = None
 
@@ -129,22 +136,44 @@ class Simulation:
         if self._first_at is None or at < self._first_at:
             self._first_at = at
         judged = [self._judged(seen) for seen in fresh]
-        judged += self.lifecycle.consequences(judged, self.series)
+        by_run = fresh[0].kind is not Kind.SILENT  # that nothing ran is what no run saw
+        if by_run:
+            judged += self.lifecycle.consequences(judged, self.series)
         for seen in judged:
             self._take(seen, now or at)
-        for over, previous, decision in self.lifecycle.expiries(at, judged, self.series):
-            if at >= previous.last_at:
-                self._apply(over, decision)
-        if any(seen.kind is Kind.ALERT and seen.evaluated for seen in judged):
-            self._checked_at = max(at, self._checked_at or at)
+        if by_run:
+            for over, previous, decision in self.lifecycle.expiries(at, judged, self.series):
+                if at >= previous.last_at:
+                    self._apply(over, decision)
+            self._note_run(at, judged)
+
+    def _note_run(self, at: datetime, judged: Sequence[Observation]) -> None:
+        """What a failure that is told late is compared with: any run that did check is an ok."""
+        checked = False
+        for seen in judged:
+            if seen.evaluated and seen.kind in _CHECKED:
+                checked = True
+                if seen.kind is Kind.ALERT:
+                    self._checked_at = max(at, self._checked_at or at)
+                    break
+        if checked:
+            self._past(Kind.FAILURE, "").add(at, False, None)
+
+    def _past(self, kind: Kind, ticker: str) -> _Past:
+        found = self._pasts.get((kind, ticker))
+        if found is None:
+            found = self._pasts[kind, ticker] = _Past()
+        return found
 
     def _judged(self, seen: Observation) -> Observation:
         if not self.settings.conditions or seen.reported is None:
             return seen
-        samples = self._samples.setdefault(seen.ticker, Samples())
+        samples = self._samples.get(seen.ticker)
+        if samples is None:
+            samples = self._samples[seen.ticker] = Samples()
         moment = seen.at.timestamp()
         samples.add(moment, seen.metrics)
-        samples.forget(moment - self.lifecycle.look_back.total_seconds() - 1)
+        samples.forget(moment - self._look_back_seconds - 1)
         first = self._first_at if self.lifecycle.look_back else None
         return self.lifecycle.judged(
             seen, self.series.get((seen.kind, seen.ticker)), samples, first
@@ -156,7 +185,8 @@ class Simulation:
         if not seen.breached and not seen.evaluated and fine:
             return
         if not self._is_late(seen, previous):
-            world = World(self._muted(seen, now), self._told)
+            quiet = fine and not seen.breached  # nothing to tell, whoever is muted
+            world = World(None if quiet else self._muted(seen, now), self._told)
             self._apply(seen, self.lifecycle.decide(previous, seen, world))
         elif seen.evaluated:
             self._place(seen, now)
@@ -164,6 +194,8 @@ class Simulation:
     def _is_late(self, seen: Observation, previous: Series | None) -> bool:
         if previous is not None and seen.at < previous.last_at:
             return True
+        if seen.kind in PROBLEMS:
+            return is_late(seen, self.series)
         failed = seen.kind is Kind.FAILURE and seen.breached
         return failed and self._checked_at is not None and self._checked_at >= seen.at
 
@@ -189,14 +221,16 @@ class Simulation:
             event_id = self._open(seen, decision.reason)
         elif event_id is not None:
             self._change(self.events[event_id - 1], seen, decision)
-        firing = decision.status is Status.FIRING
+        opened = decision.action is Action.OPEN  # any other series knows its event
         self.series[key] = (
-            replace(decision.series, event_id=event_id) if firing else decision.series
+            replace(decision.series, event_id=event_id) if opened else decision.series
         )
         if decision.tell is not None and event_id is not None:
             self._tell(seen, event_id, decision)
         if seen.evaluated:
-            self._note(seen, decision.action.value, decision, event_id)
+            self._note(seen, decision.action, decision, event_id)
+            if seen.kind is Kind.NO_DATA:
+                (self._absent.add if seen.reported is None else self._absent.discard)(seen.ticker)
 
     def _open(self, seen: Observation, reason: str) -> int:
         event = SimulatedEvent(
@@ -229,8 +263,12 @@ class Simulation:
         reason = decision.tell.value
         if decision.tell is Tell.ESCALATED:
             reason = f"{reason}-{importance}"
-        if decision.suppressed is None:
-            self._told.append(seen.at)
+        if decision.again:
+            return  # held back before this, and written down then
+        most = self.settings.policy.max_notifications_per_hour
+        if most is not None and decision.suppressed is None:
+            insort(self._told, seen.at)
+            del self._told[:-most]
         channels = tuple(self.settings.notify.channels(importance))
         self.messages.append(
             Message(
@@ -256,13 +294,30 @@ class Simulation:
             event = self.events[event_id - 1]
             event.occurrences += 1
             if placed.place is Place.RAISE:
-                event.importance = seen.importance
-                self._tell_late(seen, event_id, f"escalated-{seen.importance}", now)
+                self._raise(event, seen, now)
         elif placed.place is Place.PAST:
             event_id = self._open(seen, placed.reason)
             self.events[-1].resolved_at, self.events[-1].resolution = now, "late"
             self._tell_late(seen, event_id, Tell.OPENED.value, now)
         self._note(seen, placed.place.value, placed, event_id)
+
+    def _raise(self, event: SimulatedEvent, seen: Observation, now: datetime) -> None:
+        """A late breach matters more than the event it belongs to, be that over or not."""
+        event.importance = seen.importance
+        if not self.settings.policy.sticky_acknowledgement:
+            event.acknowledged_by = None
+        key = (seen.kind, seen.ticker)
+        known = self.series.get(key)
+        if known is not None and known.event_id == event.id:
+            held = known.acknowledged and event.acknowledged_by is not None
+            self.series[key] = replace(
+                known,
+                event_importance=seen.importance,
+                acknowledged=held,
+                acknowledged_until=known.acknowledged_until if held else None,
+            )
+        if event.acknowledged_by is None:
+            self._tell_late(seen, event.id, f"escalated-{seen.importance}", now)
 
     def _tell_late(self, seen: Observation, event_id: int, reason: str, now: datetime) -> None:
         channels = tuple(self.settings.notify.channels(seen.importance))
@@ -283,8 +338,7 @@ class Simulation:
         why: Decision | LateDecision,
         event_id: int | None,
     ) -> None:
-        past = self._pasts.setdefault((seen.kind, seen.ticker), _Past())
-        past.add(seen.at, seen.breached, event_id)
+        self._past(seen.kind, seen.ticker).add(seen.at, seen.breached, event_id)
         if self._keep_steps:
             self.steps.append(Step(seen, action, why.code, why.reason, event_id))
 
@@ -315,9 +369,23 @@ class Simulation:
             return False
         event = self.events[known.event_id - 1]
         decision = resolved_by_hand(known, at, by)
-        event.resolved_at, event.resolution = at, decision.code
+        event.resolved_at, event.resolution = decision.series.ended_at, decision.code
+        event.acknowledged_by = event.acknowledged_by or by
         self.series[kind, ticker] = decision.series
+        if kind in (Kind.ALERT, Kind.NO_DATA):
+            self._forget_gone(ticker)
         return True
+
+    def _forget_gone(self, ticker: str) -> None:
+        """A ticker that the check no longer reports is known no longer, once both its alert and
+        the "no data" about its absence are over (as store/handling.py has it)."""
+        alert = self.series.get((Kind.ALERT, ticker))
+        absence = self.series.get((Kind.NO_DATA, ticker))
+        if alert is None or absence is None or ticker not in self._absent:
+            return
+        over = Status.FIRING not in (alert.status, absence.status)
+        if over and absence.last_at > alert.last_at:
+            del self.series[Kind.ALERT, ticker]
 
     @property
     def firing(self) -> Mapping[Key, Series]:

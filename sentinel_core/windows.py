@@ -7,13 +7,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+from sentinel_core._quick import quick
 from sentinel_core.condition import Aggregate, AllOf, AnyOf, Condition, Operator, in_words
 
 _PILE = 64  # samples that may be out of date before they are worth dropping
 
 
 class MetricMissingError(ValueError):
-    """A condition asks for a metric that was not measured: an error, never "not triggered"."""
+    """A condition asks for a number there is not (a metric that was not measured, a sum too large
+    for a number): an error, never "not triggered"."""
 
 
 @dataclass(slots=True)
@@ -42,13 +44,11 @@ class Samples:
     def values(self, metric: str, after: float, until: float) -> list[tuple[float, float]]:
         """Time and value of a metric in the window (after, until]."""
         start, end = bisect_right(self.times, after), bisect_right(self.times, until)
-        return [
-            (self.times[n], self.metrics[n][metric])
-            for n in range(start, end)
-            if metric in self.metrics[n]
-        ]
+        window = zip(self.times[start:end], self.metrics[start:end], strict=True)
+        return [(time, metrics[metric]) for time, metrics in window if metric in metrics]
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What conditions say. `breached` None: too few values to say anything."""
@@ -65,6 +65,8 @@ def evaluate(
     `firing` says which threshold counts where one has two (hysteresis). Too few values for one
     leave the answer open, unless the others settle it. Raises MetricMissingError.
     """
+    if len(conditions) == 1:
+        return _verdict(conditions[0], samples, at, firing)
     return _all([_verdict(item, samples, at, firing) for item in conditions])
 
 
@@ -99,7 +101,10 @@ def _single(condition: Condition, samples: Samples, at: float, firing: bool) -> 
     threshold = condition.value
     if firing and condition.clear is not None:
         threshold = condition.clear
-    value = _value(condition, samples, at)
+    try:
+        value = _value(condition, samples, at)
+    except OverflowError as error:
+        raise MetricMissingError(f"{condition.subject} is too large for a number") from error
     if value is None:
         return Verdict(None, _too_few(condition, samples, at))
     holds = compare(value, condition.op, threshold, condition.tolerance)
@@ -111,14 +116,16 @@ def _single(condition: Condition, samples: Samples, at: float, firing: bool) -> 
 
 def compare(value: float, op: Operator, threshold: float, tolerance: float = 0.0) -> bool:
     """`tolerance` is for eq and ne: relative to the larger number, and absolute around zero."""
-    if op in (Operator.EQ, Operator.NE):
-        same = math.isclose(value, threshold, rel_tol=tolerance, abs_tol=tolerance)
-        return same if op is Operator.EQ else not same
     if op is Operator.GT:
         return value > threshold
     if op is Operator.GTE:
         return value >= threshold
-    return value < threshold if op is Operator.LT else value <= threshold
+    if op is Operator.LT:
+        return value < threshold
+    if op is Operator.LTE:
+        return value <= threshold
+    same = math.isclose(value, threshold, rel_tol=tolerance, abs_tol=tolerance)
+    return same if op is Operator.EQ else not same
 
 
 def _value(condition: Condition, samples: Samples, at: float) -> float | None:
@@ -159,13 +166,20 @@ def _missing(samples: Samples, metric: str, at: float) -> str:
 def aggregated(
     points: Sequence[tuple[float, float]], aggregate: Aggregate, percentile: float | None = None
 ) -> float:
-    """One number for the values of a window (at least one; two for delta and rate)."""
+    """One number for the values of a window (at least one; two for delta and rate).
+
+    Raises OverflowError where that is more than a number holds.
+    """
     numbers = [value for _, value in points]
     if aggregate is Aggregate.PERCENTILE:
-        return _percentile(sorted(numbers), percentile if percentile is not None else 50.0)
-    if aggregate is Aggregate.RATE:
-        return _rate(points)
-    return _PLAIN[aggregate](numbers)
+        number = _percentile(sorted(numbers), percentile if percentile is not None else 50.0)
+    elif aggregate is Aggregate.RATE:
+        number = _rate(points)
+    else:
+        number = _PLAIN[aggregate](numbers)
+    if not math.isfinite(number):
+        raise OverflowError(f"the {aggregate} of these values")
+    return number
 
 
 _PLAIN: dict[Aggregate, Callable[[Sequence[float]], float]] = {

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -25,7 +26,15 @@ from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.client.schemas.responses import DeploymentResponse, WorkerFlowRunResponse
 from prefect.exceptions import Abort, ObjectNotFound
 from prefect.logging import get_logger
-from prefect.states import AwaitingRetry, Cancelled, Cancelling, Crashed, Failed, Pending
+from prefect.states import (
+    AwaitingRetry,
+    Cancelled,
+    Cancelling,
+    Completed,
+    Crashed,
+    Failed,
+    Pending,
+)
 from prefect.utilities.engine import propose_state
 from prefect.workers.base import (
     BaseWorker,
@@ -34,13 +43,19 @@ from prefect.workers.base import (
 
 from sentinel_core.prefork.crew import Crew, Ended, Profile
 from sentinel_core.prefork.wire import Job
+from sentinel_core.run import SKIPPED
 from sentinel_core.settings import get_settings
 from sentinel_core.spread import offset_seconds
-from sentinel_core.worker_job import SentinelJobConfiguration, SentinelVariables
+from sentinel_core.worker_job import (
+    SentinelJobConfiguration,
+    SentinelVariables,
+    out_of_date,
+)
 
 DEFAULT_LIMIT = 16
 WATCH_SECONDS = 2.0
 CANCEL_GRACE_SECONDS = 30.0
+LATE_SECONDS = 15.0  # from then on it is worth asking whether a run is out of date
 
 _NO_PAUSE = (
     "A run on a sentinel worker can't be paused or suspended: it was ended. "
@@ -164,7 +179,7 @@ class SentinelWorker(BaseWorker[SentinelJobConfiguration, SentinelVariables, Sen
                 while self.limiter.available_tokens < 1 and not self._stopping:
                     self._slot_freed.clear()
                     await self._slot_freed.wait()
-                if self._stopping:
+                if self._stopping or await self._skips(run):
                     return
                 self.limiter.acquire_on_behalf_of_nowait(run.id)
             await self._see_through(run)
@@ -176,6 +191,21 @@ class SentinelWorker(BaseWorker[SentinelJobConfiguration, SentinelVariables, Sen
             self._slot_freed.set()
             self._taken.discard(run.id)
             self._ended[run.id] = time.monotonic()
+
+    async def _skips(self, run: FlowRun) -> bool:
+        """A run that is too late to mean anything ends here, without a process."""
+        late = time.time() - run.expected_start_time.timestamp() if run.expected_start_time else 0
+        if late < LATE_SECONDS:
+            return False
+        try:
+            deployment = await self._deployment_of(run)
+        except Exception:
+            return False  # whatever is wrong with it, preparing the run will say
+        why = out_of_date(run, deployment, datetime.now(UTC)) if deployment else None
+        if why is None:
+            return False
+        await self._set(run, Completed(name=SKIPPED, message=why), force=True)
+        return True
 
     async def _see_through(self, run: FlowRun) -> None:
         """Claim the run, prepare and run it; whatever goes wrong is logged, never raised.

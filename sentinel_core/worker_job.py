@@ -3,6 +3,7 @@
 Knows Prefect's deployments and job variables; starts nothing.
 """
 
+from datetime import datetime
 from pathlib import Path
 from typing import ClassVar
 from uuid import UUID
@@ -14,8 +15,10 @@ from prefect.settings import Settings, get_current_settings
 from prefect.workers.base import BaseJobConfiguration, BaseVariables
 from pydantic import Field, PrivateAttr
 
+from sentinel_core.prefect_runs import is_rule, rule_facts, rule_settings
 from sentinel_core.prefork.crew import Profile, environment
 from sentinel_core.prefork.wire import Job, Terms
+from sentinel_core.staleness import skipped
 
 # What a rule's first run would import otherwise, in each process anew.
 PRELOAD = (
@@ -127,6 +130,20 @@ class SentinelJobConfiguration(BaseJobConfiguration):
     def _entrypoint(self) -> str | None:
         found = self._deployment
         return found.entrypoint if found is not None and checkout(found) is not None else None
+
+
+def out_of_date(run: FlowRun, deployment: DeploymentResponse, now: datetime) -> str | None:
+    """Why a rule's run is too late to mean anything; None when it is to run.
+
+    The rule's flow asks the same. But where a rule may not run twice at once (CANCEL_NEW), runs
+    that are started only to be skipped would have the one cancelled that is to be evaluated.
+    """
+    due = run.expected_start_time
+    if due is None or not run.auto_scheduled or run.run_count or not is_rule(deployment):
+        return None
+    rule = rule_facts(deployment, "")
+    policy = rule_settings(run.parameters, deployment.parameter_openapi_schema or {}).policy
+    return skipped(policy, rule.schedules, due, now)
 
 
 def checkout(deployment: DeploymentResponse | None) -> Path | None:

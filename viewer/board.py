@@ -214,11 +214,13 @@ def _columns(shown: Shown) -> dict[str, Any]:
         ),
         "Rule": column.TextColumn(width=150),
         "Ticker": column.TextColumn(width=90),
-        "Message": column.TextColumn(width=400),
+        "Message": column.TextColumn(width=366),
         "State": column.MultiselectColumn(
             options=list(states), color=list(states.values()), width=96, help="Prefect state"
         ),
-        "Status": column.TextColumn(width=96),
+        "Status": column.TextColumn(
+            width=130, help="muted: the newest message about it was held back"
+        ),
         "Category": column.TextColumn(width=72),
         "Occurrences": column.NumberColumn("×", format="%d", width=46, help="occurrences"),
         "Run": column.LinkColumn(width=64, display_text="Prefect", help="flow run in Prefect"),

@@ -7,6 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from sentinel_core.errors import SentinelError
+from sentinel_core.event_words import KINDS, RESOLUTIONS, audit_words, leading_up, status_of
 from sentinel_core.message import value_against_threshold
 from sentinel_core.store.events import EventDetail
 from viewer import acknowledging, data, figures, rows
@@ -15,7 +16,6 @@ from viewer.wording import moment, plain
 _LONG = 1_500  # characters of a message above which it scrolls in a box of its own
 _COLOUR = {"critical": "red", "high": "orange", "medium": "yellow", "low": "gray"}
 _STATUS = {"open": "yellow", "acknowledged": "blue", "resolved": "green"}
-_KIND = {"failure": "check failed", "silent": "not checked"}
 
 
 def draw(asked: str) -> None:
@@ -59,9 +59,13 @@ def _draw(found: EventDetail) -> None:
 def _title(found: EventDetail) -> None:
     event = found.event
     badges = [f":{_COLOUR.get(event['importance'], 'gray')}-badge[{plain(event['importance'])}]"]
-    badges += [f":{_STATUS[name]}-badge[{name}]" for name in rows.status_of(event)]
-    if event["kind"] in _KIND:
-        badges.append(f":gray-badge[{_KIND[event['kind']]}]")
+    badges += [f":{_STATUS[name]}-badge[{name}]" for name in status_of(event)]
+    if event["kind"] in KINDS:
+        badges.append(f":gray-badge[{KINDS[event['kind']]}]")
+    if event["suppressed"]:
+        badges.append(":gray-badge[muted]")
+    if event["disposition"]:
+        badges.append(f":gray-badge[{plain(event['disposition'])}]")
     subject = " · ".join(plain(part) for part in (event["rule_name"], event["ticker"]) if part)
     st.markdown(f"#### {subject} {' '.join(badges)}", anchors=False)
     acknowledging.show_result()
@@ -103,8 +107,11 @@ def _facts(found: EventDetail) -> None:
         "Opened": moment(event["timestamp"], where),
         "Last seen": moment(event["last_seen"], where),
         "Occurrences": event["occurrences"],
-        "Resolved": moment(event["resolved_at"], where) or "not yet",
+        "Resolved": _resolved(event),
+        "Muted": plain(event["suppressed"] or "", 2_000),
         "Acknowledged": _acknowledged(event),
+        "Assigned to": plain(event["assigned_to"] or ""),
+        "Disposition": plain(event["disposition"] or ""),
         "Comment": plain(event["comment"] or "", 2_000),
         "Category": plain(event["category"]),
         "Rule": plain((found.rule or {}).get("description") or "", 2_000),
@@ -118,12 +125,20 @@ def _facts(found: EventDetail) -> None:
     st.markdown(f"| | |\n|:--|:--|\n{body}")
 
 
+def _resolved(event: Mapping[str, Any]) -> str:
+    if event["resolved_at"] is None:
+        return "not yet"
+    at, how = moment(event["resolved_at"], data.local_zone()), event["resolution"]
+    return f"{at}, {RESOLUTIONS.get(how, plain(how))}" if how else at
+
+
 def _acknowledged(event: Mapping[str, Any]) -> str:
     if not event["is_acknowledged"]:
         return "not yet"
-    return (
-        f"{plain(event['acknowledged_by'])}, {moment(event['acknowledged_at'], data.local_zone())}"
-    )
+    where = data.local_zone()
+    words = f"{plain(event['acknowledged_by'])}, {moment(event['acknowledged_at'], where)}"
+    until = moment(event["acknowledged_until"], where)
+    return f"{words}, until {until}" if until else words
 
 
 def _chart(found: EventDetail) -> None:
@@ -151,7 +166,7 @@ def _lifecycle(found: EventDetail) -> None:
                     row["prefect_state_name"],
                     data.settings().flow_run_url(row["prefect_flow_run_id"]),
                 )
-                for row in found.evaluations
+                for row in [*found.evaluations, *leading_up(found.earlier)]
             ],
             columns=["Time", "Decision", "Reason", "Message", "State", "Run"],
         )
@@ -161,7 +176,9 @@ def _lifecycle(found: EventDetail) -> None:
 def _notifications(found: EventDetail) -> None:
     st.markdown("##### Who was told")
     if not found.notifications:
-        st.caption("Nobody: this rule has no channel for this importance (docs/notifications.md).")
+        why = plain(found.event["suppressed"] or "", 2_000)
+        no_channel = "this rule has no channel for this importance (docs/notifications.md)"
+        st.caption(f"Nobody: {why or no_channel}.")
         return
     _list(
         pd.DataFrame(
@@ -176,7 +193,7 @@ def _notifications(found: EventDetail) -> None:
                 )
                 for row in found.notifications
             ],
-            columns=["Time", "Channel", "Reason", "Status", "Attempts", "Error"],
+            columns=["Time", "Channel", "Reason", "Status", "Attempts", "Why not sent"],
         )
     )
 
@@ -192,7 +209,7 @@ def _audit(found: EventDetail) -> None:
                     row["at"],
                     row["actor"],
                     row["action"],
-                    rows.one_line(str(row["detail"].get("comment", ""))),
+                    rows.one_line(audit_words(row["detail"])),
                 )
                 for row in found.audit
             ],

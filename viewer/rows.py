@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from sentinel_core.alert import clean_text
+from sentinel_core.event_words import status_of, status_words
 from sentinel_core.message import shorten
 from sentinel_core.settings import Settings
 from sentinel_core.store.acknowledging import Acknowledged
@@ -37,14 +38,6 @@ COLUMNS = (
 )
 
 
-def status_of(row: Row) -> list[str]:
-    """open; acknowledged; resolved; or resolved and acknowledged."""
-    status = ["resolved"] if row["resolved_at"] else []
-    if row["is_acknowledged"]:
-        status.append("acknowledged")
-    return status or ["open"]
-
-
 def one_line(text: str, limit: int = 400) -> str:
     """A message in one table cell."""
     return shorten(" ".join(clean_text(text).split()), limit)
@@ -69,7 +62,7 @@ def table(rows: Sequence[Row], settings: Settings) -> pd.DataFrame:
             row["ticker"],
             one_line(row["message"]) or "(no message)",
             [row["prefect_state_name"]] if row["prefect_state_name"] else [],
-            ", ".join(status_of(row)),
+            status_words(row),
             row["category"],
             row["occurrences"],
             run_url(row, settings),

@@ -5,7 +5,7 @@ from importlib.metadata import version
 
 from cyclopts import App, CycloptsError
 
-from sentinel_core.cli import db, rules
+from sentinel_core.cli import db, events, rules, silences
 from sentinel_core.cli.reconcile import reconcile
 from sentinel_core.cli.up import up
 from sentinel_core.errors import SentinelError
@@ -18,6 +18,8 @@ app = App(
 )
 app.command(up)
 app.command(rules.app)
+app.command(events.app)
+app.command(silences.app)
 app.command(reconcile)
 app.command(db.app)
 

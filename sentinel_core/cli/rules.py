@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from cyclopts import App, Parameter
+from cyclopts import App, Parameter, validators
 
 from sentinel_core.errors import RuleFileError
 
@@ -51,11 +51,15 @@ def deploy(
     prune: Annotated[bool, Flag] = False,
     dry_run: Annotated[bool, Flag] = False,
     yes: Annotated[bool, Flag] = False,
+    since: str = "7d",
+    budget: Annotated[int | None, Parameter(validator=validators.Number(gte=0))] = None,
+    gate: Annotated[bool, Parameter(negative="--no-gate", show_default=False)] = True,
 ) -> int:
-    """Check a rule file and deploy all of it, or nothing.
+    """Check a rule file, run its rule tests, and deploy all of it, or nothing.
 
-    Says first what will change in Prefect, field by field. Pauses made in Prefect's UI are kept
-    (unless the file says `paused:` or `active:`); other edits made there give way to the file.
+    Says first what will change in Prefect, field by field, and for rules whose settings change what
+    that would have made of the recorded past. Pauses made in Prefect's UI are kept (unless the file
+    says `paused:` or `active:`); other edits made there give way to the file.
 
     Parameters
     ----------
@@ -67,11 +71,17 @@ def deploy(
         Say what would change, and change nothing.
     yes
         Don't ask. Nothing is asked either where there is nobody to answer.
+    since
+        How far back changed rules are replayed: 24h, 7d, or a moment like 2026-11-20T18:00 (UTC).
+    budget
+        Deploy nothing when the change would have sent more than so many more notifications.
+    gate
+        Deploy without rule tests and replay.
     """
-    from sentinel_core.cli.rules_deploy import run
+    from sentinel_core.cli.rules_deploy import Options, run
 
-    report = checked(file)
-    return run(report, prune=prune, dry_run=dry_run, yes=yes)
+    options = Options(prune, dry_run, yes, since if gate else None, budget)
+    return run(checked(file), options)
 
 
 @app.command(name="run")
@@ -140,6 +150,70 @@ def test(
     from sentinel_core.cli.rules_try import run
 
     return run(name, file, param, as_json=as_json)
+
+
+@app.command
+def unittest(
+    *places: Path,
+    file: Path | None = None,
+    name: Annotated[str | None, Parameter(("--name", "-k"))] = None,
+    as_json: Json = False,
+) -> int:
+    """Run the rule tests: values over time in YAML, and what must come of them.
+
+    Nothing is measured, recorded or sent; Prefect need not run. Exits with 1 when a test fails, or
+    when there is none.
+
+    Parameters
+    ----------
+    places
+        Files of tests, or folders with them; tests/rules beside the rule file if none is named.
+    file
+        The rule file, for tests that name none; else prefect.yaml, two folders above the tests.
+    name
+        Only tests with this text in their name or in their rule's.
+    as_json
+        Print one JSON object instead of text.
+    """
+    from sentinel_core.cli.rules_unittest import run
+
+    return run(places, file=file, name=name, as_json=as_json)
+
+
+@app.command
+def replay(
+    name: str,
+    *,
+    with_: Annotated[Path, Parameter("--with")] = DEFAULT_FILE,
+    since: str = "7d",
+    until: str | None = None,
+    as_json: Json = False,
+    picture: Path | None = None,
+) -> int:
+    """Show what a changed rule would have made of the recorded past, beside what is deployed.
+
+    Judges and decides the rule's stored evaluations twice, with the deployed settings and with
+    those of a file, and prints both timelines and the difference. Nothing is measured, nothing is
+    recorded, nobody is notified.
+
+    Parameters
+    ----------
+    name
+        The rule's name.
+    with_
+        The rule file with the changed rule.
+    since
+        How far back: 24h, 7d, or a moment like 2026-11-20T18:00 (UTC).
+    until
+        The end of that time; now, unless it is given.
+    as_json
+        Print one JSON object instead of text.
+    picture
+        Draw both timelines too, into this SVG file.
+    """
+    from sentinel_core.cli.rules_replay import run
+
+    return run(name, with_, since=since, until=until, as_json=as_json, picture=picture)
 
 
 def checked(file: Path, *, only: str | None = None, ask_prefect: bool = True) -> "Report":

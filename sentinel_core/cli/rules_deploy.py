@@ -2,10 +2,14 @@
 
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from prefect.client.orchestration import SyncPrefectClient
 
 from sentinel_core.alert import clean_text
+from sentinel_core.cli.given import GivenError
+from sentinel_core.cli.rules_gate import Gate, pass_gate
+from sentinel_core.cli.rules_replay import period
 from sentinel_core.cli.store import opened, settings
 from sentinel_core.deploying.apply import apply, make_plan, prune
 from sentinel_core.deploying.plan import Action, Deployed, Plan, Step
@@ -15,17 +19,36 @@ from sentinel_core.prefect_runs import is_rule, rule_facts
 from sentinel_core.rulefile.check import Report
 
 
-def run(report: Report, *, prune: bool, dry_run: bool, yes: bool) -> int:
-    """Deploy a checked file; the exit code. Raises DeployError, PrefectUnreachableError."""
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What was asked for. `since` None: without the gate."""
+
+    prune: bool = False
+    dry_run: bool = False
+    yes: bool = False
+    since: str | None = None
+    budget: int | None = None
+
+
+def run(report: Report, options: Options) -> int:
+    """Deploy a checked file; the exit code.
+
+    Raises DeployError, GateError, GivenError, PrefectUnreachableError.
+    """
     assert report.file is not None
+    gate = _gate(options)
     with prefect_api() as client:
         plan = make_plan(client, report.file, report.declared)
-        _tell(plan, pruning=prune)
-        gone = plan.gone if prune else ()
-        if dry_run:
+        _tell(plan, pruning=options.prune)
+        gone = plan.gone if options.prune else ()
+        if gate is None:
+            _say("no gate: without rule tests, and nothing was replayed")
+        else:
+            pass_gate(gate, report, plan, _say)
+        if options.dry_run:
             _say(f"dry run: {_count(plan, gone)}; nothing was changed")
             return 0
-        if not yes and not _agreed(plan, gone):
+        if not options.yes and not _agreed(plan, gone):
             _say("nothing was changed")
             return 1
         apply(client, report.file, plan, _say)
@@ -33,6 +56,14 @@ def run(report: Report, *, prune: bool, dry_run: bool, yes: bool) -> int:
         _tell_store(client)
     _say(_count(plan, gone))
     return 0
+
+
+def _gate(options: Options) -> Gate | None:
+    if options.since is None:
+        if options.budget is not None:
+            raise GivenError("--budget is kept by the gate: leave out --no-gate")
+        return None
+    return Gate(*period(options.since, None), options.budget)
 
 
 def _say(line: str) -> None:

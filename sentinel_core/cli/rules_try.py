@@ -31,7 +31,7 @@ class CheckFailedError(SentinelError):
 
 def run(name: str, file: Path, overrides: Sequence[str], *, as_json: bool) -> int:
     """Run the check of rule `name` and print its outputs. Raises SentinelError when it can't."""
-    rule = _find(name, file)
+    rule = find_rule(name, file)
     parameters = _overridden(rule, overrides)
     trigger = _trigger(rule, parameters)
     # As `sentinel up` tells the worker: a rule over the event store finds it here too.
@@ -46,7 +46,8 @@ def run(name: str, file: Path, overrides: Sequence[str], *, as_json: bool) -> in
     return 0
 
 
-def _find(name: str, file: Path) -> Declared:
+def find_rule(name: str, file: Path) -> Declared:
+    """The rule of this name in a file without errors about it. Raises RuleFileError."""
     names = [entry.name for entry in read(file).entries]
     if name not in names:
         raise RuleFileError(f"{file} has no rule {name!r}{did_you_mean(name, names)}")
@@ -175,13 +176,16 @@ def _print(
     rule: Declared, parameters: dict[str, Any], outputs: Sequence[AlertOutput], seconds: float
 ) -> None:
     fired = sum(output.triggered for output in outputs)
-    print(
-        f"{rule.entry.name} ({rule.flow.name}): {fired} of {len(outputs)} series triggered, "
-        f"checked in {seconds:.2f} s"
-    )
+    conditions = bool(parameters.get("conditions"))
+    counted = f"{len(outputs)} series measured"
+    if not conditions:
+        counted = f"{fired} of {len(outputs)} series triggered"
+    print(f"{rule.entry.name} ({rule.flow.name}): {counted}, checked in {seconds:.2f} s")
+    if conditions:
+        print("its conditions look at recorded measurements: they are asked when a run is recorded")
     for output in outputs:
         ours = output.importance or parameters.get("importance") or "the rule's"
-        print(f"\n{'TRIGGERED' if output.triggered else 'ok':9}  {output.ticker or '(no ticker)'}")
+        print(f"\n{_verdict(output, conditions):9}  {output.ticker or '(no ticker)'}")
         print(f"  message     {output.message.replace(chr(10), chr(10) + ' ' * 14)}")
         print(f"  importance  {ours}")
         for name, value in output.metrics.items():
@@ -189,3 +193,11 @@ def _print(
         if output.metadata:
             print(f"  evidence    {json.dumps(output.metadata, ensure_ascii=False)}")
     print("\nnothing was recorded, nobody was notified")
+
+
+def _verdict(output: AlertOutput, conditions: bool) -> str:
+    if output.problem is not None:
+        return output.problem.upper().replace("_", " ")
+    if output.triggered:
+        return "TRIGGERED"
+    return "measured" if conditions else "ok"

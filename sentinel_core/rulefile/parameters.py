@@ -7,7 +7,7 @@ import contextlib
 import inspect
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, get_type_hints
 
 from prefect import Flow
@@ -88,8 +88,9 @@ class _Parameters:
         try:
             TypeAdapter(annotation).validate_python(value)
         except ValidationError as error:
-            for item in error.errors():
-                self._explain((name, *item["loc"]), item, value)
+            located = [(item["loc"], item) for item in error.errors()]
+            for path, item in as_written(located, value):
+                self._explain((name, *path), item, value)
 
     def _explain(self, path: Where, item: ErrorDetails, value: Any) -> None:
         if self.entry.is_open((*self.where, *path)):
@@ -116,6 +117,44 @@ class _Parameters:
     def _say(self, path: Where, message: str) -> None:
         self.wrong.add(path[0])
         self.file.complain(self.entry, (*self.where, *path), message)
+
+
+Located = tuple[Where, ErrorDetails]
+
+
+def as_written(errors: Sequence[Located], value: Any) -> list[Located]:
+    """Errors by where their author wrote them.
+
+    Of a value that may be one of several things, pydantic says what is wrong with it as each of
+    them, under names of its own: only what is wrong with it as the nearest of them is of use.
+    """
+    inside: dict[str | int, list[Located]] = {}
+    options: dict[str | int, list[Located]] = {}
+    for (first, *rest), item in (one for one in errors if one[0]):
+        missing = item["type"] == "missing" and not rest
+        group = inside if missing or _has(value, first) else options
+        group.setdefault(first, []).append((tuple(rest), item))
+    # A wrong item of a list isn't counted: "too short" is then said as well.
+    here = [one for one in errors if not one[0] and not (inside and one[1]["type"] == "too_short")]
+    for first, found in inside.items():
+        part = value[first] if _has(value, first) else None
+        here += [((first, *path), item) for path, item in as_written(found, part)]
+    return here + min(
+        (as_written(found, value) for found in options.values()), key=_how_far, default=[]
+    )
+
+
+def _has(value: Any, part: str | int) -> bool:
+    if isinstance(value, Mapping):
+        return part in value
+    return isinstance(value, list | tuple) and isinstance(part, int) and part < len(value)
+
+
+def _how_far(errors: Sequence[Located]) -> tuple[bool, int]:
+    """How far a value is from being the thing of which these are the errors: not even its kind,
+    then in how many places."""
+    other = any(not path and item["type"] != "value_error" for path, item in errors)
+    return other, len(errors)
 
 
 def parameter_types(flow: Flow[..., Any]) -> dict[str, Any]:
@@ -179,9 +218,10 @@ def _properties(path: Where, schema: dict[str, Any]) -> dict[str, Any]:
         else:
             found = found.get("items") or {}
         options = found.get("allOf") or found.get("anyOf") or [found]
-        named = [option["$ref"] for option in options if "$ref" in option]
-        if len(named) == 1:
-            found = definitions.get(named[0].rpartition("/")[2], {})
+        named = [option["$ref"].rpartition("/")[2] for option in options if "$ref" in option]
+        if named:
+            parts = [(definitions.get(name) or {}).get("properties") or {} for name in named]
+            found = {"properties": {key: part[key] for part in parts for key in part}}
     properties: dict[str, Any] = found.get("properties") or {}
     return properties
 

@@ -1,5 +1,6 @@
 """Opening a database, and the two kinds of transaction. Knows no table."""
 
+import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, column, create_engine, event, inspect, select, table
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import InterfaceError, OperationalError
-from sqlalchemy.pool import NullPool, QueuePool
+from sqlalchemy.pool import NullPool, QueuePool, StaticPool
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
 from sentinel_core.errors import SchemaBehindError, StoreUnavailableError
@@ -37,12 +38,24 @@ def open_engine(url: str, *, pooled: bool = False, connect_timeout_seconds: int 
             pool["pool_pre_ping"] = True  # a restarted database costs one retry, not a page
         arguments = {"connect_timeout": connect_timeout_seconds, **_LIVENESS}
         return create_engine(url, **pool, connect_args=arguments)
+    options: dict[str, Any] = {"timeout": _BUSY_MS / 1000}
     if kind.database and kind.database != ":memory:":
         Path(kind.database).expanduser().parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(url, **pool, connect_args={"timeout": _BUSY_MS / 1000})
+    else:  # in memory, for tests: it is gone with its connection, so there is only one
+        pool["poolclass"] = StaticPool
+        options["check_same_thread"] = False
+    engine = create_engine(url, **pool, connect_args=options, json_serializer=_to_json)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+_encode = json.JSONEncoder(check_circular=False).encode  # alert.py lets no circle through
+
+
+def _to_json(value: object) -> str:
+    """JSON as text; most evidence is empty."""
+    return "{}" if value.__class__ is dict and not value else _encode(value)
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:

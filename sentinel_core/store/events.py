@@ -126,6 +126,7 @@ _LISTED = (
     "acknowledged_at",
     "acknowledged_by",
     "comment",
+    "suppressed",
     "resolved_at",
     "prefect_flow_run_id",
     "prefect_state",
@@ -329,13 +330,11 @@ def _series_of(whole: dict[str, Any]) -> Select[Any]:
 
 
 def _evaluations_of(whole: dict[str, Any]) -> Select[Any]:
-    ends = [moment for moment in (whole["last_seen"], whole["resolved_at"]) if moment is not None]
     v = EVALUATION.c
-    return (
-        _series_of(whole)
-        .where(v.at.between(whole["first_seen"], max(ends)), v.event_id == whole["id"])
-        .limit(EVALUATIONS_SHOWN)
-    )
+    found = _series_of(whole).where(v.at >= whole["first_seen"], v.event_id == whole["id"])
+    if whole["resolved_at"] is not None:  # else its newest readings may be oks, after last_seen
+        found = found.where(v.at <= max(whole["last_seen"], whole["resolved_at"]))
+    return found.limit(EVALUATIONS_SHOWN)
 
 
 def _before(whole: dict[str, Any]) -> Select[Any]:

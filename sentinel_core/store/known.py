@@ -88,12 +88,10 @@ class Known:
         With `everything`, all of the rule's.
         """
         mine = SERIES.c.rule_id == self.rule_id
-        if everything:
+        tickers = sorted({seen.ticker for seen in observations})
+        if everything or len(tickers) > _CHUNK:
             return self._series(mine)
         found = self._series(and_(mine, SERIES.c.status != Status.OK.value))
-        tickers = sorted({seen.ticker for seen in observations})
-        if len(tickers) > _CHUNK:
-            return self._series(mine)
         return found | self._series(and_(mine, SERIES.c.ticker.in_(tickers)))
 
     def _series(self, which: ColumnElement[bool]) -> dict[tuple[Kind, str], Series]:
@@ -106,8 +104,10 @@ class Known:
             .join(EVENT, EVENT.c.id == SERIES.c.event_id, isouter=True)
             .where(which)
         )
-        rows = self.connection.execute(statement).mappings()
-        return {(Kind(row["kind"]), row["ticker"]): series_of(dict(row)) for row in rows}
+        result = self.connection.execute(statement)
+        names = tuple(result.keys())
+        rows = (dict(zip(names, values, strict=True)) for values in result.all())
+        return {(Kind(row["kind"]), row["ticker"]): series_of(row) for row in rows}
 
     def samples(
         self, observations: Sequence[Observation], look_back: timedelta
@@ -160,8 +160,10 @@ class Known:
             .join(EVENT, EVENT.c.id == c.event_id, isouter=True)
             .where(c.rule_id == self.rule_id, side)
         )
-        if seen.kind is not Kind.FAILURE:
-            statement = statement.where(c.kind == seen.kind, c.ticker == seen.ticker)
+        if seen.kind is Kind.FAILURE:
+            statement = statement.where(c.kind != Kind.SKIPPED.value)
+        else:
+            statement = statement.where(c.kind == seen.kind.value, c.ticker == seen.ticker)
         rows = self.connection.execute(statement.order_by(*order).limit(count))
         return [
             Neighbour(

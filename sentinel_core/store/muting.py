@@ -1,12 +1,14 @@
 """What mutes whom just now, as the store knows it: silences, and rules that inhibit others."""
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Table, and_, func, or_, select
+from pydantic import ValidationError
+from sqlalchemy import Connection, RowMapping, Table, and_, func, or_, select
 
-from sentinel_core.alert import Importance
+from sentinel_core.alert import Importance, describe
 from sentinel_core.judge import Kind
 from sentinel_core.models import Silence as SilenceRow
 from sentinel_core.policy import Status
@@ -20,6 +22,8 @@ SILENCE: Table = SilenceRow.__table__  # type: ignore[attr-defined]
 
 INHIBITED = "inhibited: %"
 
+logger = logging.getLogger("sentinel.store")
+
 
 class Muting:
     """Silences and inhibitors of one moment, read when first asked for."""
@@ -31,11 +35,13 @@ class Muting:
 
     def why(self, rule: RuleFacts, kind: Kind, ticker: str, importance: Importance) -> str | None:
         """Why nobody is told of this series just now; None when people are."""
+        if self._read is None:
+            self._read = silences(self._connection, self._now), inhibitors(self._connection)
+        if not any(self._read):
+            return None
         subject = Subject(
             rule.name, ticker, rule.settings.category, importance, rule.tags, kind.value
         )
-        if self._read is None:
-            self._read = silences(self._connection, self._now), inhibitors(self._connection)
         return muted(subject, self._now, *self._read)
 
 
@@ -43,7 +49,17 @@ def silences(connection: Connection, now: datetime) -> list[Silence]:
     """Those that may mute at this moment, oldest first."""
     c = SILENCE.c
     statement = select(SILENCE).where(c.starts_at <= now, c.ends_at > now).order_by(c.id)
-    return [silence_of(dict(row)) for row in connection.execute(statement).mappings()]
+    return list(readable(connection.execute(statement).mappings()))
+
+
+def readable(rows: Iterable[RowMapping]) -> Iterator[Silence]:
+    """Silences as their rows have them. One that can't be read mutes nobody: rather told too
+    often than not at all."""
+    for row in rows:
+        try:
+            yield silence_of(dict(row))
+        except ValidationError as error:
+            logger.warning("silence %s can't be read: %s", row["id"], describe(error))
 
 
 def silence_of(row: Mapping[str, Any]) -> Silence:
@@ -69,7 +85,7 @@ def inhibitors(connection: Connection) -> list[Inhibitor]:
         .join(EVENT, EVENT.c.id == SERIES.c.event_id)
         .where(
             RULE.c.is_active,
-            _has_items(connection),
+            has_items(connection),
             SERIES.c.status == Status.FIRING.value,
             or_(EVENT.c.suppressed.is_(None), EVENT.c.suppressed.not_like(INHIBITED)),
         )
@@ -81,6 +97,7 @@ def inhibitors(connection: Connection) -> list[Inhibitor]:
     ]
 
 
-def _has_items(connection: Connection) -> Any:
+def has_items(connection: Connection) -> Any:
+    """The rule inhibits others, in SQL."""
     length = "json_array_length" if connection.dialect.name == "sqlite" else "jsonb_array_length"
     return getattr(func, length)(RULE.c.inhibits) > 0

@@ -79,17 +79,21 @@ def settle(
     now: datetime,
     next_attempt_at: datetime | None = None,
 ) -> None:
-    """Write the outcome of an attempt: sent, pending (tried again at `next_attempt_at`), failed."""
+    """Write the outcome of an attempt: sent, pending (tried again at `next_attempt_at`), failed.
+
+    A message that was sent stays sent, and one that nobody needs any more (its event was ended by
+    hand meanwhile) is not tried again.
+    """
     values: dict[str, Any] = {"status": status, "last_error": error}
     if status == "sent":
         values["sent_at"] = now
     if next_attempt_at is not None:
         values["next_attempt_at"] = next_attempt_at
+    n = NOTIFICATION.c
+    before = n.status != "sent" if status == "sent" else n.status == "pending"
     with writing(engine) as connection:
         connection.execute(
-            update(NOTIFICATION)
-            .where(NOTIFICATION.c.id == notification_id, NOTIFICATION.c.status != "sent")
-            .values(**values)
+            update(NOTIFICATION).where(n.id == notification_id, before).values(**values)
         )
 
 

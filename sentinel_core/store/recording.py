@@ -1,5 +1,6 @@
 """One run, recorded once, in one transaction. Asks the policy; decides nothing itself."""
 
+from bisect import insort
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,12 +13,13 @@ from sqlalchemy import (
     bindparam,
     func,
     insert,
+    select,
     update,
 )
 
 from sentinel_core.alert import Importance
 from sentinel_core.judge import Kind, Observation
-from sentinel_core.lifecycle import Key, Lifecycle
+from sentinel_core.lifecycle import Key, Lifecycle, is_late
 from sentinel_core.models import Notification
 from sentinel_core.policy import (
     Action,
@@ -31,6 +33,7 @@ from sentinel_core.policy import (
 )
 from sentinel_core.rule import Meaning
 from sentinel_core.run import RuleFacts, RunFacts
+from sentinel_core.store.bulk import MANY, newest_id, write_rows
 from sentinel_core.store.engine import writing
 from sentinel_core.store.known import EVENT, SERIES, Known, recorded_runs
 from sentinel_core.store.muting import Muting
@@ -48,6 +51,14 @@ from sentinel_core.store.rules import EVALUATION, RULE, insert_or, touch
 from sentinel_core.windows import Samples
 
 NOTIFICATION: Table = Notification.__table__  # type: ignore[attr-defined]
+
+NOBODY: Row = {
+    "is_acknowledged": False,
+    "acknowledged_at": None,
+    "acknowledged_by": None,
+    "acknowledged_until": None,
+}
+"""The columns of an event that nobody has taken on."""
 
 
 @dataclass(slots=True)
@@ -80,22 +91,22 @@ def record(
         rule_id = touch(connection, rule, now)
         known = Known(connection, rule_id, run)
         fresh = known.not_yet_recorded(observations)
-        if run is not None and fresh:
-            _note_run(connection, rule_id, run, observations)
         if not fresh:
             return Recorded()
         recording = _Recording(connection, rule_id, rule, run, now, lifecycle, known)
-        recording.take(fresh)
+        judged = recording.take(fresh)
+        if run is not None:
+            _note_run(connection, rule_id, run, judged)
         return recording.finish()
 
 
 def _note_run(
-    connection: Connection, rule_id: int, run: RunFacts, observations: Sequence[Observation]
+    connection: Connection, rule_id: int, run: RunFacts, judged: Sequence[Observation]
 ) -> None:
     """The rule's newest run, for the rules page; an older one told late changes nothing."""
     newest = RULE.c.last_evaluated_at.is_(None) | (RULE.c.last_evaluated_at <= run.at)
     connection.execute(
-        update(RULE).where(RULE.c.id == rule_id, newest).values(last_run(run, observations))
+        update(RULE).where(RULE.c.id == rule_id, newest).values(last_run(run, judged))
     )
 
 
@@ -120,7 +131,10 @@ class _Recording:
         self.lifecycle = lifecycle
         self.known = known
         self.muting = Muting(connection, now)
-        self.told = known.told() if lifecycle.policy.max_notifications_per_hour else []
+        # SQLite has one writer at a time: whatever is new in a table is this transaction's
+        self._alone = connection.dialect.name == "sqlite"
+        self._limited = lifecycle.policy.max_notifications_per_hour is not None
+        self.told = known.told() if self._limited else []
         self.result = Recorded()
         self.evaluations: list[Row] = []
         self.series: list[Row] = []
@@ -133,21 +147,22 @@ class _Recording:
 
     # -- asking ----------------------------------------------------------------------------
 
-    def take(self, fresh: Sequence[Observation]) -> None:
-        """Judge and decide what is new, in the order it was observed."""
+    def take(self, fresh: Sequence[Observation]) -> list[Observation]:
+        """Judge and decide what is new, in the order it was observed; what was judged."""
         everything = self.lifecycle.policy.on_missing is Meaning.EVENT
         series = self.known.series(fresh, everything=everything)
         judged = self._judged(fresh, series)
         if self.run is not None:
-            judged += self.lifecycle.consequences(judged, series)
+            judged = [*judged, *self.lifecycle.consequences(judged, series)]
         for seen in judged:
-            self._decide(seen, series.get((seen.kind, seen.ticker)))
+            self._decide(seen, series)
         if self.run is not None:
             for over, previous, decision in self.lifecycle.expiries(self.run.at, judged, series):
                 if self.run.at >= previous.last_at:
                     self.apply(over, previous, decision)
-        if self.lifecycle.policy.max_notifications_per_hour:
+        if self._limited:
             self._remember_told()
+        return judged
 
     def _judged(
         self, fresh: Sequence[Observation], series: Mapping[Key, Series]
@@ -166,11 +181,12 @@ class _Recording:
             for seen in fresh
         ]
 
-    def _decide(self, seen: Observation, previous: Series | None) -> None:
+    def _decide(self, seen: Observation, series: Mapping[Key, Series]) -> None:
+        previous = series.get((seen.kind, seen.ticker))
         fine = previous is None or previous.status is Status.OK
         if not seen.breached and not seen.evaluated and fine:
             return  # good news about a series that is fine: nothing to write
-        if not self.known.is_late(seen, previous):
+        if not is_late(seen, series) and not self.known.is_late(seen, previous):
             self.apply(seen, previous, self.lifecycle.decide(previous, seen, self._world(seen)))
         elif seen.evaluated:
             count = self.lifecycle.late_neighbours
@@ -186,7 +202,7 @@ class _Recording:
 
     def _remember_told(self) -> None:
         most = self.lifecycle.policy.max_notifications_per_hour or 0
-        latest = [moment.isoformat() for moment in sorted(self.told)[-most:]]
+        latest = [moment.isoformat() for moment in self.told[-most:]]
         self.connection.execute(update(RULE).where(RULE.c.id == self.rule_id).values(told=latest))
 
     # -- what decisions mean ---------------------------------------------------------------
@@ -194,6 +210,8 @@ class _Recording:
     def apply(self, seen: Observation, previous: Series | None, decision: Decision) -> None:
         """What the newest observation of a series does to its event."""
         event_id = previous.event_id if previous else None
+        if self._limited and decision.tell is not None and decision.suppressed is None:
+            insort(self.told, decision.series.told_at or self.now)  # the next decision counts it
         if decision.action is Action.OPEN:
             self.opening.append((seen, decision))  # its rows need the event's id: finish
             return
@@ -243,9 +261,7 @@ class _Recording:
         self._upsert(SERIES, ["rule_id", "kind", "ticker"], self.series)
         self.result.evaluations = len(self.evaluations)
         if self.owed:
-            statement = insert_or(self.connection, NOTIFICATION).on_conflict_do_nothing()
-            statement = statement.returning(NOTIFICATION.c.id)
-            self.result.notifications = list(self.connection.scalars(statement, self.owed))
+            self.result.notifications = self._insert_messages()
         return self.result
 
     # -- gathering -------------------------------------------------------------------------
@@ -286,8 +302,8 @@ class _Recording:
             return
         if not opened:
             self.suppressing.append({"event": event_id, "why": decision.suppressed})
-        if decision.suppressed is None:
-            self.told.append(decision.series.told_at or self.now)
+        if decision.again:
+            return  # held back before this, and written down then
         self._owe(
             event_id,
             importance,
@@ -329,23 +345,37 @@ class _Recording:
             event_row(self.rule_id, self.rule, self.run, seen, resolved_at, muted)
             for seen, muted in opening
         ]
-        statement = insert(EVENT).returning(EVENT.c.id, sort_by_parameter_order=True)
-        ids = [int(key) for key in self.connection.scalars(statement, rows)]
+        if self._alone and len(rows) >= MANY:
+            before = newest_id(self.connection, EVENT)
+            write_rows(self.connection, insert(EVENT), rows)
+            new = select(EVENT.c.id).where(EVENT.c.id > before).order_by(EVENT.c.id)
+            ids = list(self.connection.scalars(new))
+        else:
+            statement = insert(EVENT).returning(EVENT.c.id, sort_by_parameter_order=True)
+            ids = list(self.connection.scalars(statement, rows))
         self.result.opened.extend(ids)
         return ids
+
+    def _insert_messages(self) -> list[int]:
+        """Those of the new ones that are to be sent."""
+        n = NOTIFICATION.c
+        statement = insert_or(self.connection, NOTIFICATION).on_conflict_do_nothing()
+        if self._alone and len(self.owed) >= MANY:
+            before = newest_id(self.connection, NOTIFICATION)
+            write_rows(self.connection, statement, self.owed)
+            new = select(n.id).where(n.id > before, n.status == "pending").order_by(n.id)
+            return list(self.connection.scalars(new))
+        written = self.connection.execute(statement.returning(n.id, n.status), self.owed)
+        return [key for key, status in written if status == "pending"]
 
     def _join(self, event_id: int, seen: Observation, *, raised: bool) -> None:
         sqlite = self.connection.dialect.name == "sqlite"
         least, most = (func.min, func.max) if sqlite else (func.least, func.greatest)
         importance: Row = {"importance": seen.importance.value} if raised else {}
-        if raised:
-            importance |= {
-                "is_acknowledged": False,
-                "acknowledged_at": None,
-                "acknowledged_by": None,
-                "acknowledged_until": None,
-            }
-        self.connection.execute(
+        sticky = self.lifecycle.policy.sticky_acknowledgement
+        if raised and not sticky:
+            importance |= NOBODY
+        acknowledged = self.connection.scalar(
             update(EVENT)
             .where(EVENT.c.id == event_id)
             .values(
@@ -354,15 +384,18 @@ class _Recording:
                 last_seen=most(EVENT.c.last_seen, seen.at),
                 **importance,
             )
+            .returning(EVENT.c.is_acknowledged)
         )
-        if raised:
-            self.connection.execute(
-                update(SERIES)
-                .where(SERIES.c.event_id == event_id)
-                .values(event_importance=seen.importance.value)
-            )
-            muted = self._world(seen).muted
+        if not raised:
+            return
+        self.connection.execute(
+            update(SERIES)
+            .where(SERIES.c.event_id == event_id)
+            .values(event_importance=seen.importance.value)
+        )
+        if not acknowledged:
             reason = f"escalated-{seen.importance}"
+            muted = self._world(seen).muted
             self._owe(event_id, seen.importance, reason, suppressed=muted)
 
     def _update_continued(self) -> None:
@@ -386,16 +419,13 @@ class _Recording:
             )
         )
         # By id, as whoever else locks several events does: no two wait for each other.
-        self.connection.execute(statement, sorted(self.continued, key=itemgetter("event")))
+        write_rows(self.connection, statement, sorted(self.continued, key=itemgetter("event")))
 
     def _update_reopened(self) -> None:
         """Whoever acknowledged these took on something that mattered less, or for a time."""
         if self.reopening:
-            nobody = dict.fromkeys(("acknowledged_at", "acknowledged_by", "acknowledged_until"))
             self.connection.execute(
-                update(EVENT)
-                .where(EVENT.c.id == bindparam("event"))
-                .values(is_acknowledged=False, **nobody),
+                update(EVENT).where(EVENT.c.id == bindparam("event")).values(**NOBODY),
                 [{"event": event_id} for event_id in sorted(self.reopening)],
             )
 
@@ -419,16 +449,15 @@ class _Recording:
                 resolution=bindparam("how", type_=e.resolution.type),
             )
         )
-        self.connection.execute(statement, sorted(self.resolving, key=itemgetter("event")))
+        write_rows(self.connection, statement, sorted(self.resolving, key=itemgetter("event")))
 
     def _upsert(self, table: Table, key: list[str], rows: list[Row]) -> None:
         if not rows:
             return
         statement = insert_or(self.connection, table)
         changed = {name: statement.excluded[name] for name in rows[0] if name not in key}
-        self.connection.execute(
-            statement.on_conflict_do_update(index_elements=key, set_=changed), rows
-        )
+        statement = statement.on_conflict_do_update(index_elements=key, set_=changed)
+        write_rows(self.connection, statement, rows)
 
 
 __all__ = ["EVENT", "NOTIFICATION", "SERIES", "Recorded", "record", "recorded_runs"]

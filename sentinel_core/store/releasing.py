@@ -54,6 +54,8 @@ def _release(connection: Connection, rule: RuleFacts, now: datetime) -> list[int
         world = World(muting.why(rule, kind, row["ticker"], importance), told)
         decision = released(policy_for(kind, rule.settings.policy), series, world, now)
         if decision is None:
+            if world.muted is not None and world.muted != row["suppressed"]:
+                _write_reason(connection, row, world.muted)
             continue
         told.append(now)
         _write(connection, row, decision.series)
@@ -72,7 +74,7 @@ def _release(connection: Connection, rule: RuleFacts, now: datetime) -> list[int
 
 def _waiting(connection: Connection, rule_id: int) -> list[RowMapping]:
     statement = (
-        select(SERIES, EVENT.c.is_acknowledged, EVENT.c.acknowledged_until)
+        select(SERIES, EVENT.c.is_acknowledged, EVENT.c.acknowledged_until, EVENT.c.suppressed)
         .join(EVENT, EVENT.c.id == SERIES.c.event_id)
         .where(SERIES.c.rule_id == rule_id, SERIES.c.untold.is_not(None))
         .where(SERIES.c.status == Status.FIRING.value)
@@ -87,4 +89,9 @@ def _write(connection: Connection, row: RowMapping, series: Series) -> None:
         .where(SERIES.c.id == row["id"])
         .values(told_at=series.told_at, tells=series.tells, untold=None)
     )
-    connection.execute(update(EVENT).where(EVENT.c.id == row["event_id"]).values(suppressed=None))
+    _write_reason(connection, row, None)
+
+
+def _write_reason(connection: Connection, row: RowMapping, muted: str | None) -> None:
+    """Why nobody is told now: what muted it first may have ended before what mutes it since."""
+    connection.execute(update(EVENT).where(EVENT.c.id == row["event_id"]).values(suppressed=muted))

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any
 
 from sentinel_core.alert import Importance
@@ -27,9 +28,8 @@ def last_run(run: RunFacts, observations: Sequence[Observation]) -> Row:
         "last_prefect_state_name": run.state_name,
         "last_output": [
             {"ticker": seen.ticker, "breached": seen.breached, "message": seen.message[:500]}
-            for seen in observations
-            if seen.evaluated
-        ][:20],
+            for seen in islice((seen for seen in observations if seen.evaluated), 20)
+        ],
     }
 
 
@@ -57,6 +57,7 @@ def evaluation_row(
         "prefect_state_message": run.state_message,
         "triggered": seen.breached,
         "reported": seen.reported,
+        "said": seen.said,
         "importance": seen.importance.value,
         "message": seen.message,
         "metrics": seen.metrics,
@@ -70,12 +71,19 @@ def evaluation_row(
 def series_row(
     rule_id: int, seen: Observation, series: Series, now: datetime, event_id: int | None
 ) -> Row:
-    """The state a series is in now; `event_id` is its open one's."""
-    mattered = series.ended_importance
+    """A series as a row of its own; `event_id` is its open event's."""
     return {
         "rule_id": rule_id,
         "kind": seen.kind.value,
         "ticker": seen.ticker,
+        **state_row(series, now, event_id),
+    }
+
+
+def state_row(series: Series, now: datetime, event_id: int | None) -> Row:
+    """The state a series is in now, without what it is about."""
+    mattered = series.ended_importance
+    return {
         "status": series.status.value,
         "last_at": series.last_at,
         "changed_at": now,

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Engine, RowMapping, Table, select, update
+from sqlalchemy import Connection, Engine, RowMapping, Table, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from sentinel_core.models import AlertRule, Checkpoint, Evaluation
@@ -126,11 +126,15 @@ def rule_of_deployment(engine: Engine, deployment_id: UUID) -> RowMapping | None
 def latest_evaluations(
     engine: Engine, deployment_id: UUID, limit: int, ticker: str | None = None
 ) -> list[RowMapping]:
-    """The newest alert evaluations of a rule, newest first, of one ticker or of all."""
+    """What a rule measured last, newest first, of one ticker or of all.
+
+    Also what its conditions could not judge: what was measured then is no less true.
+    """
+    measured = or_(EVALUATION.c.kind == "alert", EVALUATION.c.reported.is_not(None))
     statement = (
         select(EVALUATION)
         .join(RULE, RULE.c.id == EVALUATION.c.rule_id)
-        .where(RULE.c.deployment_id == deployment_id, EVALUATION.c.kind == "alert")
+        .where(RULE.c.deployment_id == deployment_id, measured)
         .order_by(EVALUATION.c.at.desc(), EVALUATION.c.id.desc())
         .limit(limit)
     )

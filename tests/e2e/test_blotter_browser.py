@@ -15,12 +15,15 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from sqlalchemy import Engine
 
-from sentinel_core.store import events
+from sentinel_core.alert import AlertOutput
+from sentinel_core.silence import Matchers, Silence
+from sentinel_core.store import events, handling, silences
+from sentinel_core.store.acknowledging import acknowledge
 from sentinel_core.store.engine import ensure_schema, open_engine
 from sentinel_core.store.filters import EventFilter, Status
 from tests.support.prefect import clean_environment
 from tests.support.processes import BIN, answers, free_port, running, wait_for
-from tests.support.recorded import a_rule, calm, fire
+from tests.support.recorded import a_rule, a_run, calm, fire, observe
 
 ROW = 28  # pixels; viewer.board.ROW_HEIGHT
 HOSTILE = (
@@ -132,6 +135,18 @@ def several(blotter: Blotter, count: int, importance: str = "high") -> list[int]
         for n in range(count)
     ]
     return made[::-1]
+
+
+def mute(engine: Engine, rule: str, comment: str) -> None:
+    """A silence of ana's for the next hours, which also covers the last ones."""
+    silence = Silence(
+        matchers=Matchers(rule=rule),
+        starts_at=now() - timedelta(hours=3),
+        ends_at=now() + timedelta(hours=3),
+        author="ana",
+        comment=comment,
+    )
+    silences.create(engine, silence, now=now())
 
 
 def eventually(condition: Callable[[], object], what: str) -> None:
@@ -318,3 +333,59 @@ def test_tables_offer_no_csv_of_their_own(blotter: Blotter) -> None:
     with blotter.page() as page:
         page.get_by_test_id("stDataFrame").first.hover()
         expect(page.get_by_role("button", name="CSV")).to_have_count(1)
+
+
+def test_the_page_of_a_muted_event_says_why_nobody_was_told_and_what_became_of_it(
+    blotter: Blotter,
+) -> None:
+    rule = a_rule("disk", notify={"high": ["slack-incoming-webhook/ops"]})
+    at = now() - timedelta(minutes=30)
+    mute(blotter.engine, "disk", "moving logs <b>now</b>")
+    key = fire(blotter.engine, rule, at, message="Disk is full")
+    acknowledge(blotter.engine, [key], by="ana", until=now() + timedelta(hours=2), now=now())
+    handling.assign(blotter.engine, [key], by="ana", to="bo", now=now())
+    handling.disposition(blotter.engine, [key], by="bo", disposition="noise", now=now())
+    handling.resolve(blotter.engine, [key], by="bo", comment="disk replaced", now=now())
+    with blotter.page(f"?event={key}") as page:
+        facts = page.locator("table").first
+        for name, value in (
+            ("Muted", "silenced by ana until"),
+            ("Muted", "moving logs <b>now</b>"),
+            ("Resolved", "by hand"),
+            ("Acknowledged", "until"),
+            ("Assigned to", "bo"),
+            ("Disposition", "noise"),
+            ("Comment", "disk replaced"),
+        ):
+            expect(facts.locator("tr", has_text=name).filter(has_text=value)).to_have_count(1)
+        told = page.get_by_test_id("stDataFrame").nth(1)
+        expect(told.get_by_test_id("glide-cell-3-0")).to_have_text("suppressed")
+        expect(told.get_by_test_id("glide-cell-5-0")).to_contain_text("silenced by ana until")
+        for badge in ("muted", "resolved", "noise"):
+            expect(page.get_by_text(badge, exact=True).first).to_be_visible()
+
+
+def test_series_without_a_verdict_are_named_in_words_and_skipped_is_no_kind_to_choose(
+    blotter: Blotter,
+) -> None:
+    rule = a_rule("quotes")
+    outputs = [
+        AlertOutput(triggered=False, problem=problem, ticker=problem, timestamp=now())
+        for problem in ("error", "no_data")
+    ]
+    first, second = observe(blotter.engine, rule, a_run(now()), outputs).opened
+    for key, words in ((first, "not judged"), (second, "no data")):
+        with blotter.page(f"?event={key}") as page:
+            expect(page.get_by_text(words, exact=True)).to_be_visible()
+    with blotter.page("?kind=no_data") as page:
+        assert shown_ids(page, 1) == [second]
+    with blotter.page("?kind=skipped") as page:
+        expect(page.get_by_text("“skipped” is not understood")).to_be_visible()
+
+
+def test_the_list_marks_events_nobody_was_told_of(blotter: Blotter) -> None:
+    mute(blotter.engine, "disk", "moving logs")
+    fire(blotter.engine, a_rule("price"), now() - timedelta(minutes=2))
+    fire(blotter.engine, a_rule("disk"), now() - timedelta(minutes=1))
+    with blotter.page() as page:
+        assert [cell(page, row, 7) for row in (0, 1)] == ["open, muted", "open"]

@@ -175,8 +175,12 @@ def assert_flat(minutes: Sequence[Minute], runs: Sequence[FlowRun]) -> None:
     p95 = [Lateness.of(started_in(runs, minute.due)).p95 for minute in known]
     memory = [minute.memory_mb for minute in known]
     early, late = statistics.median(p95[:third]), statistics.median(p95[-third:])
-    assert late <= early + 5, f"starts drift: p95 {early:.1f} s at first, {late:.1f} s at last"
+    assert late <= early * 1.1 + 2, (
+        f"starts drift: p95 {early:.1f} s at first, {late:.1f} s at last"
+    )
     early, late = statistics.median(memory[:third]), statistics.median(memory[-third:])
     assert late <= early * 1.15 + 20, f"memory grows: {early:.0f} MB at first, {late:.0f} at last"
-    # A backlog would show as runs of one minute that start in the next.
-    assert max(p95) < 30, f"a backlog: p95 lateness up to {max(p95):.0f} s"
+    # All are due in the same second, and Prefect's server on two cores takes most of a minute for
+    # them (docs/worker.md): a backlog would show as runs of one minute that start in the next.
+    most = max(Lateness.of(started_in(runs, minute.due)).most for minute in known)
+    assert most < MINUTE.total_seconds(), f"a backlog: a run started {most:.0f} s late"

@@ -22,8 +22,14 @@ from sentinel_core.store.engine import writing
 from tests.support.deployed import Deployed, client_of, deploy, rows, rule_yaml
 from tests.support.prefect import PrefectServer, prefect_worker
 from tests.support.processes import wait_for
+from tests.support.runs import rows as stored
 
 CHAOS = "tests/support/rules/chaos.py:chaos"
+NO_STORE = {
+    "SENTINEL_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none",
+    "SENTINEL_RECORD_TIMEOUT_SECONDS": "1",
+}
+STORE_AWAY = {"work_pool": {"name": "sentinel", "job_variables": {"env": NO_STORE}}}
 
 
 @pytest.fixture(scope="module")
@@ -174,23 +180,8 @@ def test_runs_of_a_time_without_a_store_are_recorded_afterwards_with_their_full_
     settings: Settings,
     tmp_path: Path,
 ) -> None:
-    away = rule_yaml(
-        "store-away",
-        CHAOS,
-        {"mode": "fire", "note": "while away"},
-        deployment={
-            "work_pool": {
-                "name": "sentinel",
-                "job_variables": {
-                    "env": {
-                        "SENTINEL_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none",
-                        "SENTINEL_RECORD_TIMEOUT_SECONDS": "1",
-                    }
-                },
-            }
-        },
-    )
-    deploy(server, tmp_path, away)
+    check = {"mode": "fire", "note": "while away"}
+    deploy(server, tmp_path, rule_yaml("store-away", CHAOS, check, deployment=STORE_AWAY))
     rule = Deployed.find(client, "chaos/store-away")
     run = rule.wait(rule.start())
     assert run.state_name == "Triggered"  # a store that is away never fails the run
@@ -203,6 +194,48 @@ def test_runs_of_a_time_without_a_store_are_recorded_afterwards_with_their_full_
     assert "ünï ✓" in str(event["metadata"]).encode().decode("unicode_escape") or (
         "ünï ✓" in str(event["metadata"])
     )
+
+
+@pytest.mark.usefixtures("worker")
+def test_what_a_rule_with_conditions_measured_without_a_store_is_judged_afterwards(
+    server: PrefectServer,
+    client: SyncPrefectClient,
+    store: Engine,
+    settings: Settings,
+    tmp_path: Path,
+) -> None:
+    over_a_window = {"op": "gt", "value": 1, "aggregate": "avg", "over_seconds": 600}
+    deploy(
+        server,
+        tmp_path,
+        rule_yaml("measured-away", CHAOS, conditions=[over_a_window], deployment=STORE_AWAY),
+    )
+    rule = Deployed.find(client, "chaos/measured-away")
+    run = rule.wait(rule.start(mode="ok"))
+    assert run.state_name == "Measured"
+    assert not _evaluations(store, "measured-away")
+    _reconcile(client, store, settings)
+    [row] = stored(store, "evaluation", prefect_flow_run_id=run.id)
+    assert (row["kind"], row["reported"], row["triggered"]) == ("alert", False, True)
+    assert row["metrics"] == {"value": 2.0, "threshold": 1.0}
+    assert row["metadata"]["nested"] == {"list": [1, 2, {"deep": "ünï ✓"}]}
+    [event] = _events(store, "measured-away")
+    assert event["message"] == "chaos (avg(value) over 10 min 2 > 1)"
+
+
+def test_a_rule_whose_settings_contradict_each_other_is_named(
+    server: PrefectServer,
+    client: SyncPrefectClient,
+    store: Engine,
+    settings: Settings,
+    tmp_path: Path,
+) -> None:
+    _rule(server, client, tmp_path, "contradicts", policy={"breaches": 5, "of_last": 2})
+    said: list[str] = []
+    reconcile(client, store, settings, say=said.append, settle=timedelta(0))
+    [line] = [line for line in said if line.startswith("contradicts: ")]
+    assert "policy: " in line
+    assert "5 breaches of the last 2 can't be" in line
 
 
 def test_a_run_cancelled_before_it_started_is_seen_as_not_checked(

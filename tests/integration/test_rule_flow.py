@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from sqlalchemy import Engine
 
 from sentinel_core.prefect_runs import (
+    MEASURED,
     TRIGGERED,
     is_rule,
     kept_outputs,
@@ -27,6 +28,12 @@ from tests.support.slack import Slack, slack_endpoint
 from tests.support.swarm import own_engine
 
 LAB = "tests/support/rules/lab.py"
+OVER_A_WINDOW = {"op": "gt", "value": 150, "aggregate": "avg", "over_seconds": 600}
+CONDITIONS: dict[str, dict[str, Any]] = {
+    "condition": {"conditions": [{"op": "gt", "value": 150}]},
+    "window": {"conditions": [OVER_A_WINDOW]},
+    "unmet": {"conditions": [{"op": "gt", "value": 200}]},
+}
 MODES = ("fire", "quiet", "raise", "sleep", "garbage", "twins", "many", "nothing", "nan")
 pytestmark = pytest.mark.timeout(400)
 
@@ -79,6 +86,8 @@ def lab(server: PrefectServer, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 def names() -> Iterator[tuple[str, str]]:
     yield from ((mode, "lab") for mode in MODES)
+    yield from ((name, "lab") for name in CONDITIONS)
+    yield "contradiction", "lab"
     yield "async", "async-lab"
     yield "history", "history-lab"
 
@@ -97,8 +106,12 @@ def deployments() -> list[dict[str, Any]]:
         )
         for mode in MODES
     ]
+    quiet = (f"{LAB}:lab", {"mode": "quiet"})
     return [
         *modes,
+        *(rule_yaml(name, *quiet, **more, deployment=pool) for name, more in CONDITIONS.items()),
+        # What Prefect's form can't see: the two fields contradict each other.
+        rule_yaml("contradiction", *quiet, policy={"breaches": 5, "of_last": 2}, deployment=pool),
         rule_yaml("async", f"{LAB}:async_lab", deployment=pool),
         rule_yaml("history", f"{LAB}:history_lab", deployment=pool),
     ]
@@ -204,6 +217,33 @@ def test_a_check_that_finds_no_series_is_on_record_as_a_check(lab: Lab) -> None:
     assert lab.state("nothing") == ("COMPLETED", "Completed")
     [evaluation] = lab.rows("evaluation", "nothing")
     assert (evaluation["ticker"], evaluation["triggered"]) == ("", False)
+
+
+@pytest.mark.parametrize(
+    ("rule", "state", "breached"),
+    [
+        ("condition", TRIGGERED, True),
+        ("unmet", MEASURED, False),
+        ("window", MEASURED, True),  # its record judges it, with what other runs measured
+    ],
+)
+def test_conditions_judge_what_a_trigger_measured(
+    lab: Lab, rule: str, state: str, breached: bool
+) -> None:
+    assert lab.state(rule) == ("COMPLETED", state)
+    [evaluation] = lab.rows("evaluation", rule)
+    assert (evaluation["reported"], evaluation["triggered"]) == (False, breached)
+    assert len(lab.rows("alert_event", rule)) == breached
+    [output] = lab.kept[rule]
+    assert output.metrics == evaluation["metrics"] == {"value": 151.2, "threshold": 150.0}
+
+
+def test_a_rule_whose_settings_contradict_each_other_is_a_failure_that_names_them(lab: Lab) -> None:
+    assert lab.state("contradiction")[0] == "FAILED"
+    event = lab.event("contradiction")
+    assert event["kind"] == "failure"
+    assert "policy" in event["message"]
+    assert "5 breaches of the last 2 can't be" in event["message"]
 
 
 def test_an_async_check_is_awaited(lab: Lab) -> None:

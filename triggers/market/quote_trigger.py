@@ -9,7 +9,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from sentinel_core.alert import AlertOutput
 from sentinel_core.trigger import Trigger
-from triggers.sources.errors import SourceError
+from triggers.sources.errors import NoDataError, SourceError
 from triggers.sources.quotes import ALL, Columns, QuoteSeries, SqlSource, read_quotes
 
 Ticker = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
@@ -69,7 +69,7 @@ class QuoteTrigger(Trigger):
         return self
 
     def check(self) -> list[AlertOutput]:
-        """Read the source and judge every ticker. Raises SourceError when one can't be judged."""
+        """Read the source and judge every ticker. Raises SourceError when none can be judged."""
         return self.evaluate_all(self.read(), datetime.now(UTC))
 
     def read(self) -> list[QuoteSeries]:
@@ -86,8 +86,8 @@ class QuoteTrigger(Trigger):
     def evaluate_all(self, series: Sequence[QuoteSeries], now: datetime) -> list[AlertOutput]:
         """One output for each ticker. Pure.
 
-        One ticker that can't be judged fails the whole check, so that nobody takes it for "not
-        triggered"; the error then also says which of the others would have fired.
+        A ticker that can't be judged is a problem of its own and stops no other. When none can be
+        judged the trouble is not one ticker's: the check fails.
         """
         outputs: list[AlertOutput] = []
         problems: list[str] = []
@@ -97,8 +97,9 @@ class QuoteTrigger(Trigger):
                 outputs.append(self.evaluate(quotes))
             except SourceError as error:
                 problems.append(f"{quotes.ticker}: {error}")
-        if problems:
-            raise SourceError(_summary(problems, outputs, len(series)))
+                outputs.append(_unjudged(quotes, problems[-1], error))
+        if len(problems) == len(series):
+            raise SourceError(_summary(problems))
         return outputs
 
     def _require_fresh(self, quotes: QuoteSeries, now: datetime) -> None:
@@ -106,7 +107,7 @@ class QuoteTrigger(Trigger):
             return
         age = (now - quotes.last_at).total_seconds()
         if age > self.max_age_seconds:
-            raise SourceError(
+            raise NoDataError(
                 f"stale quotes: the last row, {quotes.last_at.isoformat()}, is {age:,.0f} s old, "
                 f"more than {self.max_age_seconds:,.0f} s"
             )
@@ -135,14 +136,20 @@ def when(quotes: QuoteSeries) -> str | None:
     return quotes.last_at.isoformat() if quotes.last_at else None
 
 
-def _summary(problems: Sequence[str], outputs: Sequence[AlertOutput], total: int) -> str:
-    listed = "; ".join(problems[:_NAMED])
+def _unjudged(quotes: QuoteSeries, message: str, error: SourceError) -> AlertOutput:
+    """What is missing is no data; what is there and makes no sense is an error."""
+    return AlertOutput(
+        triggered=False,
+        problem="no_data" if isinstance(error, NoDataError) else "error",
+        ticker=quotes.ticker,
+        message=message,
+        metadata={"last_row_at": when(quotes)},
+    )
+
+
+def _summary(problems: Sequence[str]) -> str:
+    if len(problems) == 1:
+        return problems[0]
     more = f"; and {len(problems) - _NAMED} more" if len(problems) > _NAMED else ""
-    if total == 1:
-        return listed
-    text = f"{len(problems)} of {total} tickers could not be checked: {listed}{more}"
-    fired = [output.message for output in outputs if output.triggered]
-    if fired:
-        more = f"; and {len(fired) - _NAMED} more" if len(fired) > _NAMED else ""
-        text += f". Triggered among the others: {'; '.join(fired[:_NAMED])}{more}"
-    return text
+    listed = "; ".join(problems[:_NAMED])
+    return f"none of the {len(problems):,} tickers could be checked: {listed}{more}"

@@ -42,6 +42,7 @@ async def ask(
     follow_redirects: bool,
     verify: bool,
     timeout_seconds: float,
+    body_limit: int = BODY_LIMIT,
 ) -> Probe:
     """Send one request; whatever the network or the server does becomes a Probe.
 
@@ -72,7 +73,7 @@ async def ask(
             seen["latency_ms"] = (monotonic() - started) * 1000
             seen["status"] = response.status_code
             seen["url"] = str(response.url.copy_with(userinfo=b""))
-            seen["body"], seen["body_cut"] = await _read(response)
+            seen["body"], seen["body_cut"] = await _read(response, body_limit)
     except httpx.LocalProtocolError:
         raise
     except (TimeoutError, httpx.TimeoutException):
@@ -83,14 +84,14 @@ async def ask(
     return Probe.model_validate(seen)
 
 
-async def _read(response: httpx.Response) -> tuple[str, bool]:
+async def _read(response: httpx.Response, limit: int) -> tuple[str, bool]:
     """The body's first part as text, and whether there was more."""
     body = bytearray()
     async for chunk in response.aiter_bytes():
         body += chunk
-        if len(body) > BODY_LIMIT:
+        if len(body) > limit:
             break
-    return body[:BODY_LIMIT].decode("utf-8", errors="replace"), len(body) > BODY_LIMIT
+    return body[:limit].decode("utf-8", errors="replace"), len(body) > limit
 
 
 def _certificate_days(response: httpx.Response, now: datetime) -> float | None:

@@ -1,9 +1,12 @@
-"""Whether a JSON document holds an expected value. Pure."""
+"""What a JSON document holds, and whether it is what was expected. Pure."""
 
 import json
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
+
+MISSING: Any = object()
+"""Stands for a value that a document does not hold, since it may well hold null."""
 
 
 class JsonField(BaseModel):
@@ -24,16 +27,25 @@ def json_difference(body: str, expected: JsonField) -> str | None:
         found = json.loads(body)
     except (ValueError, RecursionError):
         return "the body is not JSON"
-    for part in expected.path.split(".") if expected.path else []:
+    found = value_at(found, expected.path)
+    if found is MISSING:
+        return f"{name} is missing in the JSON body"
+    if _same(found, expected.equals):
+        return None
+    return f"{name} is {_short(found)}, expected {_short(expected.equals)}"
+
+
+def value_at(document: Any, path: str) -> Any:
+    """The value behind names and list positions joined by dots; MISSING where there is none."""
+    found = document
+    for part in path.split(".") if path else []:
         if isinstance(found, dict) and part in found:
             found = found[part]
         elif isinstance(found, list) and part.isdecimal() and int(part) < len(found):
             found = found[int(part)]
         else:
-            return f"{name} is missing in the JSON body"
-    if _same(found, expected.equals):
-        return None
-    return f"{name} is {_short(found)}, expected {_short(expected.equals)}"
+            return MISSING
+    return found
 
 
 def _same(left: Any, right: Any) -> bool:

@@ -1,6 +1,5 @@
 """Whether an HTTP service answers as it should. Decides nothing about events."""
 
-import os
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal, Self
 
@@ -12,8 +11,8 @@ from sentinel_core.errors import SentinelError
 from sentinel_core.trigger import Trigger
 from triggers.service._http import BODY_LIMIT, Probe, ask
 from triggers.service._json import JsonField, json_difference
+from triggers.sources.address import full_url, header_values, usable_url
 
-_ENVIRONMENT = "env:"
 _BODY_SHOWN = 500  # characters of evidence
 _LONGEST_REQUEST_SECONDS = 60
 
@@ -84,17 +83,7 @@ class HealthCheck(Trigger):
     @field_validator("url")
     @classmethod
     def _usable_url(cls, url: str) -> str:
-        if url.startswith(_ENVIRONMENT):
-            return url  # only the machine that runs the check knows
-        try:
-            parsed = httpx.URL(url)
-        except httpx.InvalidURL as error:
-            raise ValueError(f"not a URL: {error}") from error
-        if parsed.scheme not in ("http", "https") or not parsed.host:
-            raise ValueError("expected http://host/… or https://host/…")
-        if parsed.userinfo:
-            raise ValueError("credentials do not belong in a URL; use headers with env:NAME")
-        return url
+        return usable_url(url)
 
     @model_validator(mode="after")
     def _possible_expectations(self) -> Self:
@@ -113,24 +102,15 @@ class HealthCheck(Trigger):
         """One request. An unreachable service is a Probe too; only a wrong set-up raises."""
         try:
             return await ask(
-                self._address(),
+                full_url(self.url),
                 method=self.method,
-                headers={name: _header(name, value) for name, value in self.headers.items()},
+                headers=header_values(self.headers),
                 follow_redirects=self.follow_redirects,
                 verify=self.verify,
                 timeout_seconds=self.request_timeout_seconds,
             )
         except httpx.LocalProtocolError as error:
             raise SentinelError(f"the request's headers are not valid HTTP: {error}") from error
-
-    def _address(self) -> str:
-        if not self.url.startswith(_ENVIRONMENT):
-            return self.url
-        name, slash, path = self.url.removeprefix(_ENVIRONMENT).partition("/")
-        try:
-            return self._usable_url(f"{_resolve('url', name).rstrip('/')}{slash}{path}")
-        except ValueError as error:
-            raise SentinelError(f"url, from the environment variable {name}: {error}") from error
 
     def evaluate(self, probe: Probe) -> AlertOutput:
         """Triggered when the service did not answer, or not as expected."""
@@ -221,18 +201,3 @@ class HealthCheck(Trigger):
         if unmet:
             return f"{asked}: {reasons}"
         return f"{asked} answered {probe.status} in {probe.latency_ms:.0f} ms"
-
-
-def _header(header: str, value: str) -> str:
-    if not value.startswith(_ENVIRONMENT):
-        return value
-    return _resolve(f"header {header}", value.removeprefix(_ENVIRONMENT))
-
-
-def _resolve(what: str, name: str) -> str:
-    if name not in os.environ:
-        raise SentinelError(
-            f"{what} is to come from the environment variable {name}, which is not set "
-            "where this check runs"
-        )
-    return os.environ[name]

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from sentinel_core.alert import clean_text
 from triggers.sources.database import read_rows
-from triggers.sources.errors import SourceError
+from triggers.sources.errors import NoDataError, SourceError
 from triggers.sources.fetch import fetch, shown
 from triggers.sources.tables import pick, read_table
 
@@ -65,13 +65,18 @@ class QuoteSeries:
     last_at: datetime | None = None
 
     def value(self, back: int, what: str) -> float:
-        """The value `back` rows before the last. Raises SourceError: none there, or no number."""
+        """The value `back` rows before the last.
+
+        Raises NoDataError where there is none, SourceError where it is not finite.
+        """
         if not self.values:
-            raise SourceError("the source has no rows of this ticker")
+            raise NoDataError("the source has no rows of this ticker")
         if back >= len(self.values):
-            raise SourceError(f"{back + 1} rows are needed, there are {len(self.values)}")
+            raise NoDataError(f"{back + 1} rows are needed, there are {len(self.values)}")
         value = self.values[-1 - back]
-        if not math.isfinite(value):
+        if math.isnan(value):
+            raise NoDataError(f"the {what} is nan, not a finite number")
+        if math.isinf(value):
             raise SourceError(f"the {what} is {value}, not a finite number")
         return value
 

@@ -20,6 +20,7 @@ def upgrade() -> None:
     add("alert_rule", sa.Column("inhibits", Json, nullable=False, server_default=EMPTY_LIST))
     add("alert_rule", sa.Column("told", Json, nullable=False, server_default=EMPTY_LIST))
     add("evaluation", sa.Column("reported", sa.Boolean(), nullable=True))
+    add("evaluation", sa.Column("said", sa.Text(), nullable=True))
     add("evaluation", sa.Column("recorded_at", Time, nullable=True))
     for name in ("breaches", "oks", "tells"):
         add("alert_series", sa.Column(name, sa.Integer(), nullable=False, server_default=ZERO))
@@ -50,4 +51,10 @@ def upgrade() -> None:
     op.execute(
         "UPDATE alert_series SET tells = 1, breaches = 1, breached_at = last_at, told_at = last_at"
         " WHERE status = 'firing'"
+    )
+    # Before there were conditions, what a trigger said was what counted: a rule that is given one
+    # now looks back on these. A check that found no series at all had nothing to say of one.
+    op.execute(
+        "UPDATE evaluation SET reported = triggered WHERE kind = 'alert'"
+        " AND NOT (ticker = '' AND message = 'Checked; nothing was found.')"
     )

@@ -91,6 +91,7 @@ def test_every_offered_order_is_one_the_store_knows(text: str) -> None:
         ({"size": ["1000000"]}, ["1000000"]),
         ({"since": ["yesterday"]}, ["yesterday", "date and time"]),
         ({"severity": ["high"]}, ["no filter called", "severity"]),
+        ({"kind": ["skipped"]}, ["skipped", "no_data"]),
         ({"kind": ["'; DROP TABLE alert_event; --"]}, ["DROP TABLE"]),
     ],
 )

@@ -8,6 +8,7 @@ from uuid import UUID
 import pandas as pd
 import pytest
 
+from sentinel_core.event_words import audit_words, leading_up, status_of
 from sentinel_core.settings import Settings
 from sentinel_core.store.acknowledging import Acknowledged, Handled
 from tests.support.recorded import NOON
@@ -35,6 +36,7 @@ def row(**changes: Any) -> dict[str, Any]:
         "acknowledged_by": None,
         "comment": None,
         "resolved_at": None,
+        "suppressed": None,
         "prefect_flow_run_id": RUN,
         "prefect_state": "COMPLETED",
         "prefect_state_name": "Triggered",
@@ -54,7 +56,41 @@ def row(**changes: Any) -> dict[str, Any]:
 def test_a_resolved_event_still_shows_whether_anybody_took_it(
     changes: dict[str, Any], expected: list[str]
 ) -> None:
-    assert rows.status_of(row(**changes)) == expected
+    assert status_of(row(**changes)) == expected
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, "open"),
+        ({"suppressed": "silenced by ana: tidying"}, "open, muted"),
+        ({"suppressed": "rate limit: 1 in an hour", "resolved_at": NOON}, "resolved, muted"),
+    ],
+)
+def test_an_event_whose_message_was_held_back_is_marked_in_the_list(
+    changes: dict[str, Any], expected: str
+) -> None:
+    assert list(rows.table([row(**changes)], SETTINGS)["Status"]) == [expected]
+
+
+def test_breaches_that_were_not_yet_enough_lead_up_to_an_event() -> None:
+    def reading(triggered: bool, event_id: int | None = None) -> dict[str, Any]:
+        return {"triggered": triggered, "event_id": event_id}
+
+    newest_first = [reading(True), reading(True), reading(False), reading(True)]
+    assert leading_up(newest_first) == newest_first[:2]
+    assert leading_up([reading(True, event_id=3), reading(True)]) == []
+    assert leading_up([]) == []
+
+
+def test_an_audit_entry_says_the_comment_first_and_then_the_rest() -> None:
+    until = {"until": "2026-11-20T18:00:00.5+02:00", "comment": "on it"}
+    assert audit_words(until) == "on it; until 2026-11-20 16:00 UTC"
+    assert audit_words({"until": "tomorrow"}) == "until tomorrow"
+    assert audit_words({"to": "2026-11-20"}) == "to 2026-11-20"
+    assert audit_words({"disposition": "noise"}) == "noise"
+    assert audit_words({"disposition": None}) == "none"
+    assert audit_words({}) == ""
 
 
 def test_a_row_of_the_table_carries_what_the_blotter_shows() -> None:

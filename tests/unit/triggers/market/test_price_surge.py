@@ -130,12 +130,45 @@ def test_old_quotes_are_not_checked_quotes(age: float, stale: bool) -> None:
         check.evaluate_all(series, NOW)
 
 
-def test_one_bad_ticker_fails_the_check_but_hides_no_alert() -> None:
-    series = [closes(160), QuoteSeries("IBM", (float("nan"),)), QuoteSeries("FB", (27,))]
+def test_one_bad_ticker_is_a_problem_of_its_own_and_stops_no_other() -> None:
+    series = [
+        closes(160),
+        QuoteSeries("IBM", (float("nan"),)),
+        QuoteSeries("FB", (27,)),
+        QuoteSeries("GOOG", ()),
+        QuoteSeries("MSFT", (float("inf"),)),
+    ]
+    outputs = as_outputs(rule(threshold=150).evaluate_all(series, NOW))
+    assert {one.ticker: one.problem or one.triggered for one in outputs} == {
+        "AAPL": True,
+        "IBM": "no_data",
+        "FB": False,
+        "GOOG": "no_data",
+        "MSFT": "error",
+    }
+    assert outputs[1].message == "IBM: the last close is nan, not a finite number"
+    assert outputs[3].message == "GOOG: the source has no rows of this ticker"
+    assert not any(one.metrics for one in outputs if one.problem)
+
+
+def test_a_stale_ticker_among_fresh_ones_is_no_data() -> None:
+    old, ahead = NOW - timedelta(hours=2), NOW + timedelta(hours=2)
+    series = [QuoteSeries("IBM", (200,), old), closes(160), QuoteSeries("FB", (27,), ahead)]
+    outputs = rule(threshold=150, max_age_seconds=600).evaluate_all(series, NOW)
+    assert [one.problem for one in outputs] == ["no_data", None, "error"]
+    assert "IBM: stale quotes" in outputs[0].message
+    assert outputs[0].metadata["last_row_at"] == old.isoformat()
+    assert outputs[1].triggered
+
+
+def test_when_every_ticker_is_bad_the_check_fails() -> None:
+    series = [QuoteSeries("AAPL", ()), QuoteSeries("IBM", (float("nan"),))]
     with pytest.raises(SourceError) as caught:
         rule(threshold=150).evaluate_all(series, NOW)
-    assert "1 of 3 tickers could not be checked: IBM: the last close is nan" in str(caught.value)
-    assert "Triggered among the others: AAPL: last close 160, above 150" in str(caught.value)
+    assert str(caught.value) == (
+        "none of the 2 tickers could be checked: AAPL: the source has no rows of this ticker; "
+        "IBM: the last close is nan, not a finite number"
+    )
 
 
 def test_thousands_of_bad_tickers_make_a_short_message() -> None:
@@ -218,6 +251,13 @@ def test_a_ticker_that_the_source_does_not_know_is_an_error(tmp_path: Path) -> N
     path.write_text("ticker,time,close\nAAPL,2013-03-01,430.47\n")
     with pytest.raises(SourceError, match="NVDA: the source has no rows of this ticker"):
         rule(source=str(path), ticker="NVDA", threshold=1).check()
+
+
+def test_a_ticker_that_is_missing_among_those_asked_for_is_no_data(tmp_path: Path) -> None:
+    path = tmp_path / "quotes.csv"
+    path.write_text("ticker,time,close\nAAPL,2013-03-01,430.47\n")
+    outputs = rule(source=str(path), ticker=["AAPL", "NVDA"], threshold=1).check()
+    assert [(one.ticker, one.problem) for one in outputs] == [("AAPL", None), ("NVDA", "no_data")]
 
 
 def test_the_same_ticker_asked_for_twice_is_one_series(tmp_path: Path) -> None:

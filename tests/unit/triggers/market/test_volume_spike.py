@@ -1,5 +1,6 @@
 """Volume spike: thresholds as a table, then real bars."""
 
+from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -85,6 +86,19 @@ def test_what_cannot_be_compared_is_an_error(values: tuple[float, ...], said: st
 def test_a_rule_that_makes_no_sense_is_refused(check: dict[str, Any]) -> None:
     with pytest.raises(ValidationError, match=next(iter(check))):
         rule(**check)
+
+
+def test_one_bad_ticker_is_a_problem_of_its_own_and_stops_no_other() -> None:
+    now = datetime(2013, 3, 1, tzinfo=UTC)
+    series = [
+        QuoteSeries("SHORT", (1,)),
+        QuoteSeries("NVDA", (1 * M, 1 * M, 9 * M)),
+        QuoteSeries("ODD", (1, 2, -3)),
+    ]
+    outputs = rule().evaluate_all(series, now)
+    assert [one.problem or one.triggered for one in outputs] == ["no_data", True, "error"]
+    assert outputs[0].message == "SHORT: 2 rows are needed, there are 1"
+    assert outputs[2].message == "ODD: the last volume is -3, less than nothing"
 
 
 def test_the_defaults_are_those_people_know() -> None:

@@ -1,0 +1,218 @@
+"""What a test expected against what came: matched one to one, and what is left over named. Pure."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from fnmatch import fnmatchcase
+from typing import Any
+
+from pydantic import BaseModel
+
+from sentinel_core.message import shorten
+from sentinel_core.ruletest.form import RuleTest
+from sentinel_core.ruletest.values import offset_words
+from sentinel_core.simulation import Message, SimulatedEvent, Simulation, Step
+
+MOST_SHOWN = 20  # of what was not expected: a rule gone wild fills pages
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Where a part of the expectations (`events`, …) and what came differ, in lines."""
+
+    part: str
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Actual:
+    """Something that came: when, and its fields as expectations name them."""
+
+    at: datetime
+    fields: dict[str, Any]
+    must_be_expected: bool = True
+
+
+def differences(form: RuleTest, simulation: Simulation) -> Iterator[Difference]:
+    """Each part of the expectations that is given and does not hold."""
+    parts: list[tuple[str, Sequence[BaseModel] | None, list[Actual]]] = [
+        ("events", form.events, [_event(one) for one in simulation.events]),
+        ("notifications", form.notifications, [_message(m) for m in simulation.messages]),
+        ("reasons", form.reasons, [_step(step) for step in simulation.steps]),
+    ]
+    for part, wanted, came in parts:
+        if wanted is None:
+            continue
+        lines = _Comparison(form, part, wanted, came).lines()
+        if lines and part == "notifications":
+            lines += _unheard(simulation)
+        if lines:
+            yield Difference(part, tuple(lines))
+
+
+def _event(event: SimulatedEvent) -> Actual:
+    names = ("resolved_at", "importance", "message", "occurrences", "resolution", "acknowledged_by")
+    fields = {name: getattr(event, name) for name in names}
+    where = {"opened_at": event.opened_at, "ticker": event.ticker, "kind": event.kind}
+    return Actual(event.opened_at, where | fields)
+
+
+def _message(message: Message) -> Actual:
+    """Nobody hears of what is suppressed: a test that says nothing of it is content.
+
+    Neither does anybody hear of what has no channel: it is no notification at all.
+    """
+    names = ("ticker", "kind", "importance", "reason", "channels", "suppressed")
+    fields = {"at": message.at} | {name: getattr(message, name) for name in names}
+    return Actual(message.at, fields, message.suppressed is None and bool(message.channels))
+
+
+def _step(step: Step) -> Actual:
+    seen = {"at": step.seen.at, "ticker": step.seen.ticker, "kind": step.seen.kind}
+    why = {"action": step.action, "code": step.code, "reason": step.reason}
+    return Actual(step.seen.at, seen | why, must_be_expected=False)
+
+
+def _unheard(simulation: Simulation) -> list[str]:
+    silent = {m.importance.value for m in simulation.messages if not m.channels}
+    if not silent:
+        return []
+    return [f"note: the rule's `notify` names no channel for {' and '.join(sorted(silent))}"]
+
+
+class _Comparison:
+    """One part: expectations find what they mean, each its own."""
+
+    def __init__(
+        self, form: RuleTest, part: str, wanted: Sequence[BaseModel], came: list[Actual]
+    ) -> None:
+        self.form = form
+        self.part = part
+        self.wanted = wanted
+        self.came = came
+        self.shared = part == "reasons"  # two expectations may be about the same decision
+        self.at: dict[datetime, list[int]] = {}
+        for number, one in enumerate(came):
+            self.at.setdefault(one.at, []).append(number)
+        self.taken: dict[int, int] = {}  # what came -> who expected it
+
+    def lines(self) -> list[str]:
+        """What differs; none when nothing does."""
+        missing = [n for n in range(len(self.wanted)) if not self._find(n, set())]
+        lines = [line for number in missing for line in self._missing(number)]
+        left = [
+            one
+            for n, one in enumerate(self.came)
+            if one.must_be_expected and n not in self.taken and not self.shared
+        ]
+        for one in left[:MOST_SHOWN]:
+            told = {name: v for name, v in one.fields.items() if v or name == "resolved_at"}
+            lines.append(f"+ came, not expected: {self._words(told)}")
+        if len(left) > MOST_SHOWN:
+            lines.append(f"+ and {len(left) - MOST_SHOWN:,} more")
+        return lines
+
+    def _find(self, number: int, tried: set[int]) -> bool:
+        """Give an expectation what it means; whoever holds that may have to take another."""
+        for place in self.at.get(self._when(number), []):
+            if place in tried or any(self._wrong(number, self.came[place])):
+                continue
+            if self.shared:
+                return True
+            tried.add(place)
+            if place not in self.taken or self._find(self.taken[place], tried):
+                self.taken[place] = number
+                return True
+        return False
+
+    def _when(self, number: int) -> datetime:
+        wanted = self.wanted[number]
+        moment: datetime | timedelta = getattr(
+            wanted, "opened_at" if self.part == "events" else "at"
+        )
+        return self.form.at(moment)
+
+    def _wrong(self, number: int, came: Actual) -> Iterator[str]:
+        """What of an expectation does not hold for this one, in words."""
+        wanted = self.wanted[number]
+        told_of = wanted.model_fields_set
+        for name in type(wanted).model_fields:
+            if name in told_of:
+                expected = getattr(wanted, name)
+                if isinstance(expected, timedelta):
+                    expected = self.form.at(expected)
+                check = _CHECKS.get(name, _same)
+                actual = came.fields.get("channels" if name == "channel" else name)
+                if not check(expected, actual):
+                    yield f"{name} is {self._value(actual)}, not {self._value(expected)}"
+        if self.part == "notifications" and "suppressed" not in told_of:
+            if (why := came.fields["suppressed"]) is not None:
+                yield f"it was suppressed ({why})"
+            elif not came.fields["channels"]:
+                yield "it has no channel"
+
+    def _missing(self, number: int) -> Iterator[str]:
+        wanted = self.wanted[number]
+        given = {name: getattr(wanted, name) for name in type(wanted).model_fields}
+        given = {name: value for name, value in given.items() if name in wanted.model_fields_set}
+        yield f"- expected, did not come: {self._words(given)}"
+        near = self._nearest(number)
+        if near is not None:
+            yield f"    nearest: {'; '.join(self._wrong(number, near))}"
+
+    def _nearest(self, number: int) -> Actual | None:
+        """What came and holds most of an expectation, best one at the same moment."""
+        here = self.at.get(self._when(number)) or range(len(self.came))
+        free = [self.came[place] for place in here if place not in self.taken][:200]
+        if self.shared and self._when(number) not in self.at:
+            return None  # nothing was decided then: what was decided at other times is no help
+        return min(free, key=lambda one: len(list(self._wrong(number, one))), default=None)
+
+    # -- words -----------------------------------------------------------------------------
+
+    def _words(self, fields: dict[str, Any]) -> str:
+        return ", ".join(f"{name} {self._value(value)}" for name, value in fields.items())
+
+    def _value(self, value: Any) -> str:
+        if isinstance(value, datetime):
+            return offset_words(value - self.form.start)
+        if isinstance(value, timedelta):
+            return offset_words(value)
+        if isinstance(value, list | tuple):
+            return " and ".join(value) or "none"
+        if value is None:
+            return "none"
+        text = str(value)
+        return text if text and " " not in text else f'"{shorten(text, 300)}"'
+
+
+def _same(expected: object, actual: object) -> bool:
+    return expected == actual
+
+
+def _like(pattern: object, actual: object) -> bool:
+    if pattern is None or actual is None:
+        return pattern is actual
+    return pattern == actual or fnmatchcase(str(actual), str(pattern))
+
+
+def _any_like(pattern: object, actual: Any) -> bool:
+    return any(_like(pattern, one) for one in actual)
+
+
+def _all_of(expected: Any, actual: Any) -> bool:
+    """The order in which channels are written says nothing."""
+    return sorted(expected or ()) == sorted(actual)
+
+
+_CHECKS: dict[str, Callable[[Any, Any], bool]] = {
+    "message": _like,
+    "reason": _like,
+    "code": _like,
+    "action": _like,
+    "resolution": _like,
+    "suppressed": _like,
+    "acknowledged_by": _like,
+    "channel": _any_like,
+    "channels": _all_of,
+}

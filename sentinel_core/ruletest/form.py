@@ -1,0 +1,293 @@
+"""What a file of rule tests may say. Pure data; reading.py reads it, run.py runs it."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    ValidationError,
+)
+
+from sentinel_core.alert import EARLIEST, LATEST, AlertOutput, Importance, clean_text, describe
+from sentinel_core.condition import YEAR_SECONDS
+from sentinel_core.judge import Kind
+from sentinel_core.ruletest.clock import START
+from sentinel_core.ruletest.values import (
+    Mark,
+    Outcome,
+    after,
+    flags,
+    importances,
+    moment,
+    numbers,
+    outcomes,
+    texts,
+)
+from sentinel_core.silence import Matchers, Recurrence
+
+MOST_VALUES = 500_000  # of one test: runs times rows
+Path = tuple[str | int, ...]
+Complaint = tuple[Path, str]
+
+
+def _one_line(text: str) -> str:
+    if clean_text(text) != text or text != " ".join(text.split()):
+        raise ValueError("expected one line without control characters and double spaces")
+    return text
+
+
+def _quoted(recurrence: Any) -> Any:
+    for key in ("start", "end"):
+        if isinstance(recurrence, dict) and isinstance(recurrence.get(key), int):
+            # YAML reads 22:00 as the number 1320, and that would be taken for seconds.
+            raise ValueError(f'put `{key}` in quotes, like "22:00"')  # noqa: TRY004 (pydantic's)
+    return recurrence
+
+
+Moment = Annotated[timedelta | datetime, BeforeValidator(moment)]
+Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_one_line)]
+Ticker = Annotated[str, Field(max_length=200)]
+Glob = Annotated[str, Field(max_length=40_000)]
+"""Text to compare with; `*` and `?` stand for any text and any letter."""
+Numbers = Annotated[Any, PlainValidator(numbers)]
+
+
+class _Form(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SeriesForm(BaseModel):
+    """What one ticker measures, run by run. Every other key is a metric with its values."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    __pydantic_extra__: dict[str, Numbers] = Field(init=False)
+
+    triggered: Annotated[list[bool | Mark] | None, PlainValidator(flags)] = None
+    importance: Annotated[list[Importance | None] | None, PlainValidator(importances)] = None
+    message: Annotated[list[str] | None, PlainValidator(texts)] = None
+
+    @property
+    def metrics(self) -> dict[str, list[float | Mark]]:
+        """The rows of numbers by metric."""
+        return self.__pydantic_extra__
+
+    def rows(self) -> Iterator[tuple[str, list[Any]]]:
+        """Every row by its key, as long as it was written."""
+        yield from self.metrics.items()
+        for name in ("triggered", "importance", "message"):
+            if (row := getattr(self, name)) is not None:
+                yield name, row
+
+
+class ActionForm(_Form):
+    """Something a person does, after the run that was due at that moment."""
+
+    at: Moment
+    action: Literal["acknowledge", "unacknowledge", "resolve"]
+    ticker: Ticker = ""
+    kind: Kind = Kind.ALERT
+    by: Name = "somebody"
+    until: Moment | None = None
+
+
+class SilenceForm(_Form):
+    """A silence over part of the test."""
+
+    matchers: Matchers
+    start: Annotated[Moment, Field(alias="from")] = timedelta(0)
+    end: Annotated[Moment, Field(alias="to")]
+    author: Name = "somebody"
+    comment: Name = "no reason given"
+    recurrence: Annotated[Recurrence | None, BeforeValidator(_quoted)] = None
+
+
+class FiringForm(_Form):
+    """Another rule of the rule file that fires meanwhile; what it inhibits, it says itself."""
+
+    rule: Name
+    ticker: Ticker = ""
+    start: Annotated[Moment, Field(alias="from")] = timedelta(0)
+    end: Annotated[Moment | None, Field(alias="to")] = None
+
+
+class ExpectedEvent(_Form):
+    """An event that opens at this moment. What isn't given isn't compared."""
+
+    opened_at: Moment
+    resolved_at: Annotated[Moment | None, Field(description="null: still open at the end")] = None
+    ticker: Ticker | None = None
+    kind: Kind | None = None
+    importance: Importance | None = None
+    message: Glob | None = None
+    occurrences: Annotated[int, Field(ge=1)] | None = None
+    resolution: Glob | None = None
+    acknowledged_by: Annotated[str | None, Field(description="null: nobody")] = None
+
+
+class ExpectedNotification(_Form):
+    """A message to people: told, unless `suppressed` says why it was not."""
+
+    at: Moment
+    reason: Glob | None = None
+    ticker: Ticker | None = None
+    kind: Kind | None = None
+    importance: Importance | None = None
+    channel: Glob | None = None
+    channels: list[str] | None = None
+    suppressed: Glob | None = None
+
+
+class ExpectedReason(_Form):
+    """Why something was decided at this moment."""
+
+    at: Moment
+    ticker: Ticker | None = None
+    kind: Kind | None = None
+    action: Glob | None = None
+    code: Glob | None = None
+    reason: Glob | None = None
+
+
+class RuleTest(_Form):
+    """One test: what is measured over time, what people do, and what must come of it."""
+
+    name: Name
+    rule: Name
+    start: AwareDatetime = START
+    every_seconds: Annotated[float, Field(gt=0, le=YEAR_SECONDS, allow_inf_nan=False)]
+    series: dict[Ticker, SeriesForm] = {}
+    runs: Annotated[list[Outcome], PlainValidator(outcomes)] = [Outcome.OK]
+    actions: Annotated[list[ActionForm], Field(max_length=1000)] = []
+    silences: Annotated[list[SilenceForm], Field(max_length=100)] = []
+    firing: Annotated[list[FiringForm], Field(max_length=100)] = []
+    events: Annotated[list[ExpectedEvent] | None, Field(max_length=300)] = None
+    notifications: Annotated[list[ExpectedNotification] | None, Field(max_length=300)] = None
+    reasons: Annotated[list[ExpectedReason] | None, Field(max_length=300)] = None
+
+    @property
+    def size(self) -> int:
+        """How many runs the test has."""
+        return max((len(row) for _, row in self.rows()), default=0)
+
+    def rows(self) -> Iterator[tuple[Path, list[Any]]]:
+        """Every row of values with the place where it is written."""
+        yield ("runs",), self.runs
+        for ticker, series in self.series.items():
+            for key, row in series.rows():
+                yield ("series", ticker, key), row
+
+    def complaints(self) -> Iterator[Complaint]:
+        """What is wrong although each part is well formed, and where."""
+        yield from self._about_rows()
+        yield from self._about_tickers()
+        yield from self._about_times()
+        yield from self._about_expectations()
+
+    def _about_rows(self) -> Iterator[Complaint]:
+        if not self.series and "runs" not in self.model_fields_set:
+            yield (), "nothing is measured: give `series`, or `runs` for runs that fail"
+        size, rows = self.size, list(self.rows())
+        for path, row in rows:
+            if len(row) not in (1, size):
+                yield path, f"has {len(row):,} values, another row {size:,}: give as many, or one"
+        if size * len(rows) > MOST_VALUES:
+            yield ("series",), f"stands for more than {MOST_VALUES:,} values: test less at once"
+
+    def _about_tickers(self) -> Iterator[Complaint]:
+        for ticker, series in self.series.items():
+            if not series.metrics and series.triggered is None:
+                yield ("series", ticker), "measures nothing: give a metric or `triggered`"
+            zeros = dict.fromkeys(series.metrics, 0.0)
+            try:
+                output = AlertOutput(triggered=False, ticker=ticker, metrics=zeros)
+            except ValidationError as error:
+                yield ("series", ticker), f"can't be an output: {describe(error)}"
+                continue
+            if output.ticker != ticker:
+                yield ("series", ticker), f"expected a ticker as it is stored: {output.ticker!r}"
+            for name in series.metrics.keys() - output.metrics.keys():
+                yield ("series", ticker, name), "expected a name without control characters"
+
+    def _about_times(self) -> Iterator[Complaint]:
+        if not EARLIEST <= self.start <= datetime(2900, 1, 1, tzinfo=UTC):
+            yield ("start",), "expected a time between 1970 and 2900"
+            return
+        if self.size * self.every_seconds > (LATEST - self.start).total_seconds():
+            yield ("every_seconds",), "the last run would be after the year 9000"
+        for path, time in self._moments():
+            if after(self.start, time) < self.start:
+                yield path, f"is before the start of the test ({self.start.isoformat()})"
+        yield from self._about_spans()
+
+    def _moments(self) -> Iterator[tuple[Path, timedelta | datetime]]:
+        """Every moment that is written, with its place."""
+        for part in ("actions", "silences", "firing", "events", "notifications", "reasons"):
+            for number, one in enumerate(getattr(self, part) or []):
+                for name, info in type(one).model_fields.items():
+                    value = getattr(one, name)
+                    if isinstance(value, timedelta | datetime):
+                        yield (part, number, info.alias or name), value
+
+    def _about_spans(self) -> Iterator[Complaint]:
+        for part in ("silences", "firing"):
+            for number, one in enumerate(getattr(self, part)):
+                if one.end is not None and self.at(one.end) <= self.at(one.start):
+                    yield (part, number, "to"), "is not after `from`"
+        for number, action in enumerate(self.actions):
+            if action.until is None:
+                continue
+            if action.action != "acknowledge":
+                yield ("actions", number, "until"), "belongs to `action: acknowledge`"
+            elif self.at(action.until) <= self.at(action.at):
+                yield ("actions", number, "until"), "is not after `at`"
+
+    def _about_expectations(self) -> Iterator[Complaint]:
+        if self.events is None and self.notifications is None and self.reasons is None:
+            yield (), "expects nothing: give `events` (`[]`: there is none), notifications, reasons"
+        if self.reasons == []:
+            yield ("reasons",), "an empty list checks nothing here: leave it out"
+        for number, one in enumerate(self.reasons or []):
+            if one.code is None and one.reason is None and one.action is None:
+                yield ("reasons", number), "compares nothing: give a code, a reason or an action"
+        for number, told in enumerate(self.notifications or []):
+            if told.channel is not None and told.channels is not None:
+                yield ("notifications", number), "expected `channel` or `channels`, not both"
+
+    def at(self, time: timedelta | datetime) -> datetime:
+        """The moment that is meant."""
+        return after(self.start, time)
+
+
+class RuleTestFile(_Form):
+    """The keys of a file; reading.py reads its tests one by one."""
+
+    rule_file: Annotated[str, Field(min_length=1, max_length=4096)] = "../../prefect.yaml"
+    definitions: Annotated[Any, Field(description="for YAML anchors; not read")] = None
+    tests: Annotated[list[Any], Field(min_length=1, max_length=1000)]
+
+
+def known_keys(path: Path) -> list[str]:
+    """The keys that may stand in the mapping at this place of a test; none for a free one."""
+    model = _MODELS.get(tuple(part for part in path if isinstance(part, str)))
+    fields = model.model_fields if model is not None else {}
+    return [info.alias or name for name, info in fields.items()]
+
+
+_MODELS: dict[tuple[str, ...], type[BaseModel]] = {
+    (): RuleTest,
+    ("actions",): ActionForm,
+    ("silences",): SilenceForm,
+    ("silences", "matchers"): Matchers,
+    ("silences", "recurrence"): Recurrence,
+    ("firing",): FiringForm,
+    ("events",): ExpectedEvent,
+    ("notifications",): ExpectedNotification,
+    ("reasons",): ExpectedReason,
+}

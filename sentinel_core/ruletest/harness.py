@@ -1,0 +1,190 @@
+"""A rule in a test: its runs are judged, decided and recorded as live, on a clock that is told."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import NAMESPACE_URL, uuid4, uuid5
+
+from pydantic import TypeAdapter
+from sqlalchemy import Engine, Table, select
+
+from sentinel_core.alert import AlertOutput, as_outputs
+from sentinel_core.errors import RuleFileError
+from sentinel_core.judge import judge
+from sentinel_core.rule import RuleSettings
+from sentinel_core.ruletest.clock import Clock
+from sentinel_core.ruletest.rules import FoundRule
+from sentinel_core.run import RuleFacts, RunFacts, StateType
+from sentinel_core.store.acknowledging import Acknowledged, acknowledge
+from sentinel_core.store.engine import reading
+from sentinel_core.store.recording import EVENT, NOTIFICATION, Recorded, record
+from sentinel_core.store.rules import EVALUATION, RULE, latest_evaluations
+from sentinel_core.trigger import PastEvaluation, Trigger
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredHistory:
+    """A rule's own past in the store of a test."""
+
+    engine: Engine
+    rule: RuleFacts
+
+    def latest(self, limit: int, ticker: str | None = None) -> list[PastEvaluation]:
+        """The newest evaluations, newest first, of one ticker or of all."""
+        rows = latest_evaluations(self.engine, self.rule.deployment_id, limit, ticker)
+        return [
+            PastEvaluation(
+                row["measured_at"] or row["at"], row["ticker"], row["triggered"], row["metrics"]
+            )
+            for row in rows
+        ]
+
+
+class RuleHarness:
+    """A rule with a store and a clock of its own: run it, move the clock, look at what came."""
+
+    def __init__(self, engine: Engine, clock: Clock, rule: RuleFacts, trigger: Trigger) -> None:
+        self.engine = engine
+        self.clock = clock
+        self.rule = rule
+        self.trigger = trigger
+
+    # -- runs ------------------------------------------------------------------------------
+
+    def run(self, *outputs: AlertOutput) -> Recorded:
+        """One run, now: with these outputs, or with what the trigger's own check returns.
+
+        A check that raises is recorded as a failed run, as Prefect would have it.
+        """
+        try:
+            returned = outputs or self.trigger.measure(StoredHistory(self.engine, self.rule))
+            measured = as_outputs(returned)
+        except Exception as error:
+            return self.fail(f"{type(error).__name__}: {error}")
+        raw = returned if isinstance(returned, list | tuple) else [returned]
+        return self.record(
+            [self._now(one, of) for one, of in zip(measured, raw, strict=True)],
+        )
+
+    def _now(self, output: AlertOutput, written: AlertOutput) -> AlertOutput:
+        """What says nothing of its time was measured now, by this clock."""
+        if "timestamp" in written.model_fields_set:
+            return output
+        return output.model_copy(update={"timestamp": self.clock.now})
+
+    def fail(self, message: str = "", state: str = "FAILED") -> Recorded:
+        """One run that did not complete, now: FAILED, CRASHED or CANCELLED."""
+        return self.record(None, state, message)
+
+    def record(
+        self, outputs: Sequence[AlertOutput] | None, state: str = "COMPLETED", message: str = ""
+    ) -> Recorded:
+        """One run that ended in this state, now; `[]` is a check that found no series at all."""
+        now = self.clock.now
+        run = RunFacts(
+            id=uuid4(),
+            name="rule-test",
+            state_type=StateType(state),
+            state_name=state.title(),
+            state_message=message,
+            state_at=now,
+            expected_start=now,
+            started_at=now,
+            run_count=1,
+        )
+        seen = judge(run, self.rule.settings, outputs)
+        return record(self.engine, self.rule, run, seen, now=now)
+
+    # -- people ----------------------------------------------------------------------------
+
+    def acknowledge(
+        self, *event_ids: int, by: str = "somebody", until: datetime | None = None
+    ) -> Acknowledged:
+        """Acknowledge these events, or all open ones of the rule."""
+        open_ones = [event["id"] for event in self.events if event["resolved_at"] is None]
+        return acknowledge(
+            self.engine, event_ids or open_ones, by=by, until=until, now=self.clock.now
+        )
+
+    # -- what came of it -------------------------------------------------------------------
+
+    @property
+    def events(self) -> list[Row]:
+        """The rule's events by column, oldest first."""
+        return self._rows(EVENT)
+
+    @property
+    def evaluations(self) -> list[Row]:
+        """Every series of every run, with its decision and the reason, oldest first."""
+        return self._rows(EVALUATION)
+
+    @property
+    def messages(self) -> list[Row]:
+        """What is owed to channels, suppressed or not, with ticker, kind and importance of its
+        event; oldest first."""
+        e = EVENT.c
+        statement = (
+            select(NOTIFICATION, e.ticker, e.kind, e.importance)
+            .join(EVENT, e.id == NOTIFICATION.c.event_id)
+            .join(RULE, RULE.c.id == e.rule_id)
+            .where(RULE.c.deployment_id == self.rule.deployment_id)
+            .order_by(NOTIFICATION.c.id)
+        )
+        with reading(self.engine) as connection:
+            return [dict(row) for row in connection.execute(statement).mappings()]
+
+    def _rows(self, table: Table) -> list[Row]:
+        statement = (
+            select(table)
+            .join(RULE, RULE.c.id == table.c.rule_id)
+            .where(RULE.c.deployment_id == self.rule.deployment_id)
+            .order_by(table.c.id)
+        )
+        with reading(self.engine) as connection:
+            return [dict(row) for row in connection.execute(statement).mappings()]
+
+
+def facts_of(trigger: Trigger, name: str | None, settings: Row) -> RuleFacts:
+    """A rule made of a trigger alone; what `settings` leaves out are the trigger's defaults."""
+    defaults = {"importance": trigger.default_importance, "category": trigger.default_category}
+    slug = trigger.slug()
+    return RuleFacts(
+        deployment_id=uuid5(NAMESPACE_URL, name or slug),
+        name=name or slug,
+        flow_name=slug,
+        settings=RuleSettings.model_validate(defaults | _known(settings)),
+        trigger=slug,
+    )
+
+
+def declared_facts(rule: FoundRule, settings: Row) -> tuple[RuleFacts, Trigger]:
+    """A rule of the rule file with its trigger; `settings` stand in for its own."""
+    from sentinel_core.rulefile.parameters import parameter_types
+
+    entry, flow = rule.declared.entry, rule.declared.flow
+    if entry.has_open(("parameters", "check")):
+        raise RuleFileError(f"parameters.check of {rule.name} has a placeholder only Prefect fills")
+    parameters = entry.config.get("parameters") or {}
+    trigger = TypeAdapter(parameter_types(flow)["check"]).validate_python(parameters["check"])
+    own = {name: getattr(rule.settings, name) for name in RuleSettings.model_fields}
+    facts = RuleFacts(
+        deployment_id=uuid5(NAMESPACE_URL, rule.name),
+        name=rule.name,
+        flow_name=flow.name,
+        settings=RuleSettings.model_validate(own | _known(settings)),
+        trigger=trigger.slug(),
+        tags=rule.tags,
+    )
+    return facts, trigger
+
+
+def _known(settings: Row) -> Row:
+    """RuleSettings takes a deployment's parameters, unknown ones too; a test has no such excuse."""
+    unknown = sorted(settings.keys() - RuleSettings.model_fields.keys())
+    if unknown:
+        known = ", ".join(RuleSettings.model_fields)
+        raise TypeError(f"a rule has no setting {unknown[0]!r}; known: {known}")
+    return settings

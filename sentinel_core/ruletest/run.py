@@ -1,0 +1,199 @@
+"""Running a test: its runs are judged and decided by the code that does so live, in memory."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sentinel_core.alert import AlertOutput
+from sentinel_core.errors import RuleFileError
+from sentinel_core.judge import judge
+from sentinel_core.rule import RuleSettings
+from sentinel_core.rulefile.source import Where
+from sentinel_core.ruletest.compare import Difference, differences
+from sentinel_core.ruletest.form import ActionForm, RuleTest, SeriesForm
+from sentinel_core.ruletest.reading import Case
+from sentinel_core.ruletest.rules import FoundRule, Rules
+from sentinel_core.ruletest.values import Mark, Outcome, item, offset_words
+from sentinel_core.run import SKIPPED, RunFacts, StateType
+from sentinel_core.silence import Inhibitor, Silence
+from sentinel_core.simulation import Simulation
+
+_STATES = {
+    Outcome.OK: (StateType.COMPLETED, "Completed"),
+    Outcome.FAILED: (StateType.FAILED, "Failed"),
+    Outcome.CRASHED: (StateType.CRASHED, "Crashed"),
+    Outcome.CANCELLED: (StateType.CANCELLED, "Cancelled"),
+    Outcome.SKIPPED: (StateType.COMPLETED, SKIPPED),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """What a person did in a test, for its timeline."""
+
+    at: datetime
+    ticker: str
+    words: str
+
+
+@dataclass(slots=True)
+class Result:
+    """What came of a test. `simulation` is None for one that could not run."""
+
+    case: Case
+    simulation: Simulation | None = None
+    differences: list[Difference] = field(default_factory=list)
+    deeds: list[Deed] = field(default_factory=list)
+
+    @property
+    def ok(self) -> bool:
+        """Did all come as expected?"""
+        return self.simulation is not None and not self.differences
+
+
+def run_case(case: Case, rules: Rules) -> Result:
+    """Run one test. Whatever is wrong with it or its rule is noted in its case."""
+    if case.problems or case.form is None:
+        return Result(case)
+    try:
+        rule = rules.find(case.rule_file, case.form.rule)
+        simulation = _simulation(case, case.form, rule, rules)
+    except RuleFileError as error:
+        case.complain(("rule",), str(error))
+        return Result(case)
+    for path, message in _misfits(case.form, rule.settings):
+        case.complain(path, message)
+    if case.problems or simulation is None:
+        return Result(case)
+    result = Result(case, simulation)
+    _live(case.form, rule.settings, simulation, result)
+    result.differences += differences(case.form, simulation)
+    return result
+
+
+def _misfits(form: RuleTest, settings: RuleSettings) -> Iterator[tuple[Where, str]]:
+    """Where a test does not fit its rule: is it the trigger that decides, or conditions?"""
+    for ticker, series in form.series.items():
+        if settings.conditions and series.triggered is not None:
+            yield (
+                ("series", ticker, "triggered"),
+                f"{form.rule} has conditions, which decide: leave this out",
+            )
+        elif not settings.conditions and series.triggered is None:
+            yield (
+                ("series", ticker),
+                f"missing `triggered`: {form.rule} has no conditions, so its trigger decides; say "
+                'what it reported, like triggered: "0 1 1 0"',
+            )
+
+
+def _simulation(case: Case, form: RuleTest, rule: FoundRule, rules: Rules) -> Simulation | None:
+    others = []
+    for number, firing in enumerate(form.firing):
+        try:
+            other = rules.find(case.rule_file, firing.rule)
+        except RuleFileError as error:
+            case.complain(("firing", number, "rule"), str(error))
+            return None
+        inhibitor = Inhibitor(firing.rule, firing.ticker, other.settings.inhibitions)
+        end = form.at(firing.end) if firing.end is not None else None
+        others.append((form.at(firing.start), end, inhibitor))
+
+    def inhibitors(now: datetime) -> list[Inhibitor]:
+        return [who for start, end, who in others if start <= now and (end is None or now < end)]
+
+    return Simulation(
+        rule.name,
+        rule.settings,
+        tags=rule.tags,
+        silences=_silences(form),
+        inhibitors=inhibitors if others else None,
+        keep_steps=True,
+    )
+
+
+def _silences(form: RuleTest) -> list[Silence]:
+    return [
+        Silence(
+            matchers=one.matchers,
+            starts_at=form.at(one.start),
+            ends_at=form.at(one.end),
+            author=one.author,
+            comment=one.comment,
+            recurrence=one.recurrence,
+        )
+        for one in form.silences
+    ]
+
+
+# -- time passes ---------------------------------------------------------------------------
+
+
+def _live(form: RuleTest, settings: RuleSettings, simulation: Simulation, result: Result) -> None:
+    waiting = sorted(form.actions, key=lambda action: form.at(action.at))
+    for number in range(form.size):
+        due = form.start + timedelta(seconds=form.every_seconds * number)
+        while waiting and form.at(waiting[0].at) < due:
+            _act(form, waiting.pop(0), simulation, result)
+        outcome = item(form.runs, number)
+        if outcome is not Outcome.NONE:
+            outputs = _outputs(form, number, due) if outcome is Outcome.OK else None
+            simulation.run(judge(_run(number, due, outcome), settings, outputs))
+    for action in waiting:
+        _act(form, action, simulation, result)
+
+
+def _run(number: int, due: datetime, outcome: Outcome) -> RunFacts:
+    state_type, state_name = _STATES[outcome]
+    return RunFacts(
+        id=UUID(int=number),
+        name=f"run-{number + 1}",
+        state_type=state_type,
+        state_name=state_name,
+        state_message="",
+        state_at=due,
+        expected_start=due,
+        started_at=due,
+        run_count=1,
+    )
+
+
+def _outputs(form: RuleTest, number: int, due: datetime) -> list[AlertOutput]:
+    made = (_output(ticker, series, number, due) for ticker, series in form.series.items())
+    return [output for output in made if output is not None]
+
+
+def _output(ticker: str, series: SeriesForm, number: int, due: datetime) -> AlertOutput | None:
+    values = {name: item(row, number) for name, row in series.metrics.items()}
+    reported = item(series.triggered, number) if series.triggered is not None else False
+    marks = {value for value in (*values.values(), reported) if isinstance(value, Mark)}
+    if Mark.ABSENT in marks:
+        return None
+    problem = "error" if Mark.ERROR in marks else "no_data" if Mark.NO_DATA in marks else None
+    return AlertOutput(
+        triggered=reported is True and problem is None,
+        importance=item(series.importance, number) if series.importance else None,
+        ticker=ticker,
+        message=item(series.message, number) if series.message else "",
+        problem=problem,
+        metrics={name: value for name, value in values.items() if not isinstance(value, Mark)},
+        timestamp=due,
+    )
+
+
+def _act(form: RuleTest, action: ActionForm, simulation: Simulation, result: Result) -> None:
+    at = form.at(action.at)
+    if action.action == "acknowledge":
+        until = form.at(action.until) if action.until is not None else None
+        done = simulation.acknowledge(action.kind, action.ticker, action.by, until)
+    elif action.action == "unacknowledge":
+        done = simulation.unacknowledge(action.kind, action.ticker)
+    else:
+        done = simulation.resolve(action.kind, action.ticker, at, action.by)
+    result.deeds.append(Deed(at, action.ticker, f"{action.action} by {action.by}"))
+    if not done:
+        on = f" of {action.ticker!r}" if action.ticker else ""
+        words = f"{offset_words(at - form.start)}: nothing to {action.action}"
+        problem = f"{words}: no open event (kind {action.kind.value}){on}"
+        result.differences.append(Difference("actions", (problem,)))

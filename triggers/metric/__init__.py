@@ -1,0 +1,1 @@
+"""Any number, from any source, against a threshold."""

@@ -1,0 +1,109 @@
+"""Numbers of the machine a check runs on. Reads the operating system; judges nothing."""
+
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import psutil
+from pydantic import BaseModel, ConfigDict, Field
+
+from triggers.sources.errors import SourceError
+from triggers.sources.readings import Reading, no_data
+
+Name = Literal[
+    "cpu_percent",
+    "memory_percent",
+    "memory_available_bytes",
+    "swap_percent",
+    "disk_percent",
+    "disk_free_bytes",
+    "load_1",
+    "load_5",
+    "load_15",
+    "processes",
+    "uptime_seconds",
+    "network_received_bytes",
+    "network_sent_bytes",
+    "disk_read_bytes",
+    "disk_written_bytes",
+]
+
+
+class PsutilMetrics(BaseModel):
+    """A number of the machine the check runs on."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["psutil"] = Field(description="psutil: this machine")
+    metric: Name = Field(description="which number")
+    interval_seconds: float = Field(
+        1, ge=0.1, le=30, description="cpu_percent: how long the processors are watched"
+    )
+    path: str = Field("/", min_length=1, description="disk_percent, disk_free_bytes: which disk")
+
+    @property
+    def subject(self) -> str:
+        """What is measured, in words."""
+        return f"{self.metric} of {self.path}" if self._of_a_disk else self.metric
+
+    @property
+    def unit(self) -> str:
+        """What it is counted in."""
+        return _METRICS[self.metric].unit
+
+    @property
+    def own_ticker(self) -> str:
+        """The host, and the disk where there may be several."""
+        host = socket.gethostname()
+        return f"{host} {self.path}" if self._of_a_disk else host
+
+    @property
+    def _of_a_disk(self) -> bool:
+        return self.metric in ("disk_percent", "disk_free_bytes")
+
+    def read(self) -> list[Reading]:
+        """The number now. Raises SourceError when the system does not say."""
+        try:
+            value = _METRICS[self.metric].read(self)
+        except (OSError, psutil.Error) as error:
+            raise SourceError(f"{self.subject} can't be read: {error}") from error
+        except ValueError as error:  # a path with a NUL in it
+            raise SourceError(f"{self.subject} can't be read: {error}") from error
+        return [no_data("is not counted by this system") if value is None else Reading(value)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Metric:
+    unit: str
+    read: Callable[[PsutilMetrics], float | None]
+
+
+def _network(counter: str) -> float | None:
+    counted = psutil.net_io_counters()
+    return None if counted is None else float(getattr(counted, counter))
+
+
+def _disks(counter: str) -> float | None:
+    counted = psutil.disk_io_counters()
+    return None if counted is None else float(getattr(counted, counter))
+
+
+_METRICS: dict[str, _Metric] = {
+    "cpu_percent": _Metric("%", lambda s: psutil.cpu_percent(interval=s.interval_seconds)),
+    "memory_percent": _Metric("%", lambda _: psutil.virtual_memory().percent),
+    "memory_available_bytes": _Metric("B", lambda _: float(psutil.virtual_memory().available)),
+    "swap_percent": _Metric("%", lambda _: psutil.swap_memory().percent),
+    "disk_percent": _Metric("%", lambda s: psutil.disk_usage(s.path).percent),
+    "disk_free_bytes": _Metric("B", lambda s: float(psutil.disk_usage(s.path).free)),
+    "load_1": _Metric("", lambda _: psutil.getloadavg()[0]),
+    "load_5": _Metric("", lambda _: psutil.getloadavg()[1]),
+    "load_15": _Metric("", lambda _: psutil.getloadavg()[2]),
+    "processes": _Metric("", lambda _: float(len(psutil.pids()))),
+    "uptime_seconds": _Metric("s", lambda _: time.time() - psutil.boot_time()),
+    "network_received_bytes": _Metric("B", lambda _: _network("bytes_recv")),
+    "network_sent_bytes": _Metric("B", lambda _: _network("bytes_sent")),
+    "disk_read_bytes": _Metric("B", lambda _: _disks("read_bytes")),
+    "disk_written_bytes": _Metric("B", lambda _: _disks("write_bytes")),
+}

@@ -1,0 +1,97 @@
+"""Numbers that a SQL query returns. Reads a database; judges nothing."""
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from triggers.sources.database import read_rows
+from triggers.sources.errors import SourceError
+from triggers.sources.readings import MOST_SERIES, Reading, distinct, no_data, reading
+
+Row = dict[str, Any]
+Scalar = str | int | float | bool | None
+
+
+class SqlMetrics(BaseModel):
+    """A number that a SELECT returns, or one for each of its rows."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["sql"] = Field(description="sql: a number, or rows of ticker and number")
+    url: str = Field(min_length=1, description="a database URL, or env:NAME of a variable with one")
+    query: str = Field(min_length=1, description="one SELECT; `:name` stands for a parameter")
+    parameters: dict[str, Scalar | list[Scalar]] = Field(
+        default={}, description="values for `:name` in the query; a list goes with IN :name"
+    )
+    ticker_column: str | None = Field(
+        None, min_length=1, description="says which series a row is; null: there is one row"
+    )
+    value_column: str | None = Field(
+        None, min_length=1, description="holds the number; null: the only other column there is"
+    )
+    statement_timeout_seconds: float = Field(
+        20, gt=0, le=30, description="how long the query may take, in seconds"
+    )
+
+    @property
+    def subject(self) -> str:
+        """What is measured, in words."""
+        return self.value_column or "the query's value"
+
+    @property
+    def unit(self) -> str:
+        """A column has none."""
+        return ""
+
+    @property
+    def own_ticker(self) -> str:
+        """A number has no name of its own."""
+        return ""
+
+    @property
+    def several(self) -> bool:
+        """Do the rows bring their tickers?"""
+        return self.ticker_column is not None
+
+    def read(self) -> list[Reading]:
+        """The numbers now, read-only. Raises SourceError."""
+        rows = read_rows(
+            self.url,
+            self.query,
+            self.parameters,
+            timeout_seconds=self.statement_timeout_seconds,
+            max_rows=MOST_SERIES,
+        )
+        return self.readings(rows)
+
+    def readings(self, rows: Sequence[Row]) -> list[Reading]:
+        """What the rows hold. Pure. Raises SourceError when they don't fit the columns named."""
+        if not rows:
+            return [no_data("has no value: the query returned no rows")]
+        column = self._value_column(rows[0])
+        if self.ticker_column is None:
+            if len(rows) > 1:
+                raise SourceError(
+                    f"the query returned {len(rows):,} rows and nothing tells them apart: "
+                    "set ticker_column"
+                )
+            return [reading(rows[0][column])]
+        return distinct([reading(row[column], self._ticker(n, row)) for n, row in enumerate(rows)])
+
+    def _value_column(self, row: Row) -> str:
+        wanted = [name for name in (self.ticker_column, self.value_column) if name is not None]
+        if missing := [name for name in wanted if name not in row]:
+            raise SourceError(f"the query returns no column {missing}; it returns {list(row)}")
+        if self.value_column is not None:
+            return self.value_column
+        others = [name for name in row if name != self.ticker_column]
+        if len(others) != 1:
+            raise SourceError(f"set value_column: which of {others} holds the number?")
+        return others[0]
+
+    def _ticker(self, index: int, row: Row) -> str:
+        found = row[self.ticker_column or ""]
+        if found is None or not str(found).strip():
+            raise SourceError(f"row {index + 1}: the ticker column {self.ticker_column} is empty")
+        return str(found)
