@@ -11,7 +11,6 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
 
-from sentinel_core._quick import quick
 from sentinel_core.alert import Importance
 from sentinel_core.judge import Kind, Observation
 from sentinel_core.rule import Flapping, Meaning, Policy
@@ -51,8 +50,7 @@ class Tell(StrEnum):
     RESOLVED = "resolved"
 
 
-@quick
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # never changed once made, like Observation
 class Series:
     """What is known of a series. `recent` are its last states, newest last: 1 breached, 0 ok.
 
@@ -79,6 +77,14 @@ class Series:
     acknowledged_until: datetime | None = None
 
 
+def importance_of(previous: Series | None, seen: Observation) -> Importance:
+    """What the series' event matters: the most it has, this observation included."""
+    before = previous.event_importance if previous else None
+    if before is None or (seen.breached and seen.importance.rank > before.rank):
+        return seen.importance
+    return before
+
+
 @dataclass(slots=True)
 class World:
     """What a decision takes into account beside its own series.
@@ -91,8 +97,7 @@ class World:
     told: Sequence[datetime] = field(default=())
 
 
-@quick
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # never changed once made, like Observation
 class Decision:
     """`code` is for machines, `reason` is the sentence people read.
 
@@ -116,8 +121,7 @@ class Decision:
         return self.series.status
 
 
-@quick
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Verdict:
     """What becomes of the event, before anybody thinks of telling."""
 
@@ -167,8 +171,7 @@ def decide(
     return _with_tell(policy, now, verdict, world)
 
 
-@quick
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Now:
     """A series with its newest observation counted in."""
 
@@ -184,13 +187,6 @@ class _Now:
         if policy.of_last is None:
             return self.breaches >= policy.breaches
         return self.recent[-policy.of_last :].count("1") >= policy.breaches
-
-    def importance(self) -> Importance:
-        """Of the event that goes on: the most it has mattered."""
-        known = self.before.event_importance
-        if known is None or (self.seen.breached and self.seen.importance.rank > known.rank):
-            return self.seen.importance
-        return known
 
 
 # -- the event -----------------------------------------------------------------------------
@@ -436,7 +432,9 @@ def _after(
         status=verdict.status,
         last_at=seen.at,
         event_id=before.event_id if firing and not fresh else None,
-        event_importance=(seen.importance if fresh else now.importance()) if firing else None,
+        event_importance=(seen.importance if fresh else importance_of(before, seen))
+        if firing
+        else None,
         breaches=now.breaches,
         oks=now.oks,
         recent=now.recent,
@@ -487,7 +485,9 @@ def _ended(previous: Series, at: datetime, code: str, reason: str) -> Decision:
 
 def released(policy: Policy, previous: Series, world: World, at: datetime) -> Decision | None:
     """What people were not told while it was muted and should hear now, without a new run."""
-    if previous.untold is None or previous.acknowledged or previous.status is not Status.FIRING:
+    until = previous.acknowledged_until
+    acknowledged = previous.acknowledged and (until is None or until > at)
+    if previous.untold is None or acknowledged or previous.status is not Status.FIRING:
         return None
     if _suppressed(policy, world, at) is not None:
         return None

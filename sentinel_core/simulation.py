@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from sentinel_core._quick import quick
 from sentinel_core.alert import Importance
 from sentinel_core.judge import Kind, Observation
 from sentinel_core.lifecycle import PROBLEMS, Key, Lifecycle, is_late
@@ -24,6 +23,7 @@ from sentinel_core.policy import (
     Status,
     Tell,
     World,
+    importance_of,
     resolved_by_hand,
 )
 from sentinel_core.rule import RuleSettings
@@ -64,8 +64,7 @@ class Message:
     suppressed: str | None = None
 
 
-@quick
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Step:
     """One decision: what was seen, and what became of it."""
 
@@ -186,7 +185,7 @@ class Simulation:
             return
         if not self._is_late(seen, previous):
             quiet = fine and not seen.breached  # nothing to tell, whoever is muted
-            world = World(None if quiet else self._muted(seen, now), self._told)
+            world = World(None if quiet else self._muted(seen, now, previous), self._told)
             self._apply(seen, self.lifecycle.decide(previous, seen, world))
         elif seen.evaluated:
             self._place(seen, now)
@@ -199,14 +198,16 @@ class Simulation:
         failed = seen.kind is Kind.FAILURE and seen.breached
         return failed and self._checked_at is not None and self._checked_at >= seen.at
 
-    def _muted(self, seen: Observation, now: datetime) -> str | None:
+    def _muted(
+        self, seen: Observation, now: datetime, previous: Series | None = None
+    ) -> str | None:
         if not self._silences and self._inhibitors is None:
             return None
         subject = Subject(
             self.name,
             seen.ticker,
             self.settings.category,
-            seen.importance,
+            importance_of(previous, seen),
             self._tags,
             seen.kind.value,
         )

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from sentinel_core._quick import quick
 from sentinel_core.condition import Aggregate, AllOf, AnyOf, Condition, Operator, in_words
 
 _PILE = 64  # samples that may be out of date before they are worth dropping
@@ -48,8 +47,7 @@ class Samples:
         return [(time, metrics[metric]) for time, metrics in window if metric in metrics]
 
 
-@quick
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Verdict:
     """What conditions say. `breached` None: too few values to say anything."""
 

@@ -30,6 +30,7 @@ from sentinel_core.policy import (
     Status,
     Tell,
     World,
+    importance_of,
 )
 from sentinel_core.rule import Meaning
 from sentinel_core.run import RuleFacts, RunFacts
@@ -187,17 +188,20 @@ class _Recording:
         if not seen.breached and not seen.evaluated and fine:
             return  # good news about a series that is fine: nothing to write
         if not is_late(seen, series) and not self.known.is_late(seen, previous):
-            self.apply(seen, previous, self.lifecycle.decide(previous, seen, self._world(seen)))
+            self.apply(
+                seen, previous, self.lifecycle.decide(previous, seen, self._world(seen, previous))
+            )
         elif seen.evaluated:
             count = self.lifecycle.late_neighbours
             before = self.known.neighbours(seen, count, newer=False)
             after = self.known.neighbours(seen, count, newer=True)
             self.place(seen, self.lifecycle.decide_late(seen, before, after))
 
-    def _world(self, seen: Observation) -> World:
+    def _world(self, seen: Observation, previous: Series | None = None) -> World:
         muted = None
         if seen.kind is not Kind.SKIPPED:
-            muted = self.muting.why(self.rule, seen.kind, seen.ticker, seen.importance)
+            importance = importance_of(previous, seen)
+            muted = self.muting.why(self.rule, seen.kind, seen.ticker, importance)
         return World(muted, self.told)
 
     def _remember_told(self) -> None:
@@ -225,15 +229,7 @@ class _Recording:
             self._continue(event_id, seen, raised=decision.action is Action.ESCALATE)
         if decision.reopen:
             self.reopening.append(event_id)
-        self._tell(event_id, decision, self._mattering(seen, previous))
-
-    @staticmethod
-    def _mattering(seen: Observation, previous: Series | None) -> Importance:
-        """The event's importance: the most it has had."""
-        before = previous.event_importance if previous else None
-        if before is None or (seen.breached and seen.importance.rank > before.rank):
-            return seen.importance
-        return before
+        self._tell(event_id, decision, importance_of(previous, seen))
 
     def place(self, seen: Observation, placed: LateDecision) -> None:
         """What an observation does that is older than what is known of its series."""
