@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 UP ?=
 
-.PHONY: up test soak lint fmt bench screenshots pins clean help
+.PHONY: up test soak lint fmt bench mutation screenshots pins clean help
 
 up: .venv/.runtime ## install, start Prefect server, worker and viewer, deploy the example rules (options: UP="--server-port 4300")
 	$(BIN)/sentinel up $(UP)
@@ -30,6 +30,10 @@ fmt: .venv/.dev ## put the code in shape
 bench: .venv/.dev ## every benchmark, each against a baseline in the same run
 	@for script in benchmarks/[a-z]*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
+mutation: .venv/.mutation ## do the tests notice when what decides is wrong? (about 5 minutes; docs/mutation.md)
+	$(BIN)/mutmut run --max-children 2
+	$(BIN)/mutmut results
+
 screenshots: .venv/.dev ## the pictures in docs/images, from a real system started for it
 	scripts/need-chromium
 	$(BIN)/python docs/screenshots.py
@@ -38,7 +42,7 @@ pins: ## write constraints.txt anew from the newest versions pyproject.toml allo
 	scripts/pins "$(PYTHON)"
 
 clean: ## remove what installing made
-	rm -rf .venv *.egg-info
+	rm -rf .venv mutants *.egg-info
 
 .venv/.runtime: pyproject.toml constraints.txt
 	scripts/install "$(PYTHON)" .
@@ -47,6 +51,10 @@ clean: ## remove what installing made
 .venv/.dev: pyproject.toml constraints.txt
 	scripts/install "$(PYTHON)" ".[dev]"
 	@touch $@ .venv/.runtime
+
+.venv/.mutation: pyproject.toml constraints.txt
+	scripts/install "$(PYTHON)" ".[dev,mutation]"
+	@touch $@ .venv/.dev .venv/.runtime
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14

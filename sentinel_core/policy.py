@@ -432,9 +432,7 @@ def _after(
         status=verdict.status,
         last_at=seen.at,
         event_id=before.event_id if firing and not fresh else None,
-        event_importance=(seen.importance if fresh else importance_of(before, seen))
-        if firing
-        else None,
+        event_importance=importance_of(before, seen) if firing else None,
         breaches=now.breaches,
         oks=now.oks,
         recent=now.recent,

@@ -176,7 +176,7 @@ def aggregated(
     else:
         number = _PLAIN[aggregate](numbers)
     if not math.isfinite(number):
-        raise OverflowError(f"the {aggregate} of these values")
+        raise OverflowError
     return number
 
 

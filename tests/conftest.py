@@ -1,10 +1,13 @@
 """Fixtures every test may use. Servers are real and start once a session, when first asked for."""
 
+import os
 import signal
+import sys
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from sqlalchemy import Engine, create_engine, text
 
@@ -12,6 +15,12 @@ from sentinel_core.settings import get_settings
 from sentinel_core.store.engine import ensure_schema, open_engine
 from tests.support.postgres import temporary_postgres
 from tests.support.prefect import PrefectServer, prefect_server
+
+# The same examples each time: a suite that fails only now and then is not believed. With
+# HYPOTHESIS_PROFILE=search it looks for new ones.
+hypothesis.settings.register_profile("suite", derandomize=True, deadline=None)
+hypothesis.settings.register_profile("search", deadline=None, print_blob=True)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # So it is where a script runs the tests in the background; the programs that are started here
@@ -26,6 +35,14 @@ def _own_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None
     get_settings.cache_clear()
     yield
     get_settings.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def _own_path() -> Iterator[None]:
+    """A rule file's folder of flows goes first on the path; no other test is to import from it."""
+    before = sys.path.copy()
+    yield
+    sys.path[:] = before
 
 
 @pytest.fixture(scope="session")

@@ -76,7 +76,10 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "clearing above, also for gte": ({"op": "gte", "clear": 81}, "above"),
     "clearing below, also for lte": ({"op": "lte", "clear": 79}, "below"),
-    "clearing what must be equal": ({"op": "eq", "clear": 80}, "`clear` needs an order"),
+    "clearing what must be equal": (
+        {"op": "eq", "clear": 80},
+        r"Value error, `clear` needs an order: gt, gte, lt or lte \[",
+    ),
     "clearing what must differ": ({"op": "ne", "clear": 80}, "`clear` needs an order"),
     "an aggregate without its window": ({"aggregate": "avg"}, "`aggregate: avg` needs"),
     "a window without an aggregate": ({"over_seconds": 300}, "means nothing for `aggregate: last`"),

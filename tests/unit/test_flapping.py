@@ -90,6 +90,11 @@ LIVES: dict[str, tuple[Policy, str, str]] = {
         "1010101" + "1" * 16,
         "OROROR" + "O" + "+" * 16,
     ),
+    "a low share to stop keeps it flapping long": (
+        flaps(start=60, stop=10),
+        "01" * 8 + "0" * 20,
+        "-O" + "RO" * 5 + "++++" + "+" * 18 + "R-",
+    ),
     "and in its end when the series is ok, whatever recoveries it takes": (
         flaps(recoveries=4, keep_firing_seconds=86_400),
         "1010101" + "0" * 17,

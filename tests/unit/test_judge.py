@@ -65,7 +65,7 @@ def test_a_run_that_is_not_completed_is_never_not_triggered(state: StateType) ->
 def test_a_completed_run_without_its_output_is_never_not_triggered() -> None:
     [seen] = judge(a_run(), RULE, None)
     assert (seen.kind, seen.breached) == (Kind.FAILURE, True)
-    assert "could not be read" in seen.message
+    assert seen.message == "The run completed, but its output could not be read."
 
 
 def test_a_failure_says_how_the_run_ended_and_what_prefect_said() -> None:
@@ -163,6 +163,7 @@ def test_conditions_are_left_to_find_the_words() -> None:
 
 def test_what_a_run_says_in_passing_is_of_the_rules_importance_and_time() -> None:
     news = judge(a_run(7), RULE, [quiet()])[1:]
+    assert [s.evaluated for s in news] == [False, False]
     assert {(s.at, s.importance, s.message) for s in news} == {
         (at(7), Importance.HIGH, "The check ran.")
     }

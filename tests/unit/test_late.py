@@ -163,6 +163,7 @@ ENOUGH: dict[str, tuple[Policy, str, bool]] = {
     "three of four at the far ends": (policy(breaches=3, of_last=4), "1^01", True),
     "three of four that are five apart": (policy(breaches=3, of_last=4), "10^01", False),
     "breaches elsewhere in the window of another": (policy(breaches=2, of_last=2), "11^", True),
+    "others had enough of it after, without it": (policy(breaches=2, of_last=2), "^011", False),
     "others had enough of it before, without it": (policy(breaches=2, of_last=2), "110^0", False),
 }
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from sentinel_core.alert import Importance
+from sentinel_core.alert import MESSAGE_LIMIT, Importance
 from sentinel_core.judge import Kind, Observation
 from sentinel_core.lifecycle import UNSEEN, Key, Lifecycle, is_late
-from sentinel_core.policy import Action, Neighbour, Place, Series, Status, World
+from sentinel_core.policy import Action, LateDecision, Neighbour, Place, Series, Status, World
 from sentinel_core.rule import Meaning, RuleSettings
 from sentinel_core.windows import Samples
 from tests.support.runs import T0, at
@@ -61,6 +61,20 @@ def test_with_conditions_the_numbers_have_the_say_and_the_message_says_why() -> 
     fine = lifecycle([HOT]).judged(seen(breached=True), None, measured(10))
     assert (fine.breached, fine.message) == (False, "A said (value 10 is not ≥ 85)")
     assert fine.reported is True
+
+
+def test_the_longest_message_is_cut_and_keeps_to_the_limit() -> None:
+    told = " (value 90 ≥ 85)"
+    for length, cut in ((MESSAGE_LIMIT - len(told), False), (MESSAGE_LIMIT, True)):
+        judged = lifecycle([HOT]).judged(seen(message="x" * length), None, measured(90))
+        assert len(judged.message) == MESSAGE_LIMIT
+        assert judged.message.endswith("…" if cut else told)
+
+
+def test_what_was_measured_stays_what_it_was() -> None:
+    said = seen(measured_at=at(9), metrics={"value": 90.0}, metadata={"rows": 3})
+    judged = lifecycle([HOT]).judged(said, None, measured(90))
+    assert replace(judged, breached=False, message="A said", said=None) == said
 
 
 def test_a_trigger_that_says_nothing_leaves_the_words_to_the_conditions() -> None:
@@ -157,6 +171,30 @@ CONSEQUENCES: dict[str, tuple[dict[str, Any], list[Observation], dict[Key, Serie
         {(ERROR, "A"): FIRING},
         [],
     ),
+    "trouble of a check that finds nothing at all is over once it finds a series": (
+        {},
+        [seen(FAILURE, "", False, evaluated=False), seen(), seen(ticker="B")],
+        {(ERROR, ""): OK, (NO_DATA, ""): FIRING},
+        [(NO_DATA, "", False, AGAIN)],
+    ),
+    "both kinds of it": (
+        {},
+        [seen()],
+        {(ERROR, ""): FIRING, (NO_DATA, ""): PENDING},
+        [(ERROR, "", False, AGAIN), (NO_DATA, "", False, AGAIN)],
+    ),
+    "and not when nothing was measured": (
+        {},
+        [seen(ERROR, breached=True), seen(ticker="B", unjudged="too few")],
+        {(ERROR, ""): FIRING},
+        [],
+    ),
+    "nor while it still says something without a ticker": (
+        {},
+        [seen(), seen(ERROR, "", True)],
+        {(NO_DATA, ""): FIRING},
+        [],
+    ),
     "one kind of trouble does not end the other": (
         {},
         [seen(ERROR, breached=True)],
@@ -209,6 +247,12 @@ CONSEQUENCES: dict[str, tuple[dict[str, Any], list[Observation], dict[Key, Serie
         {(ALERT, "C"): OK, (ALERT, "B"): FIRING, (ERROR, "E"): FIRING},
         [(NO_DATA, "B", True, UNSEEN), (NO_DATA, "C", True, UNSEEN)],
     ),
+    "those that are there are passed over": (
+        {"on_missing": "event"},
+        [seen()],
+        {(ALERT, "A"): OK, (ALERT, "B"): OK},
+        [(NO_DATA, "B", True, UNSEEN)],
+    ),
     "a ticker that could not be judged is not missing": (
         {"on_missing": "event"},
         [seen(ERROR, breached=True), seen(NO_DATA, "B", True)],
@@ -258,6 +302,12 @@ CONSEQUENCES: dict[str, tuple[dict[str, Any], list[Observation], dict[Key, Serie
 def test_consequence(case: str) -> None:
     policy, run, series, expected = CONSEQUENCES[case]
     assert consequences(lifecycle(**policy), run, series) == expected
+
+
+def test_news_in_passing_is_of_the_importance_of_what_brought_it() -> None:
+    series = {(ERROR, "A"): FIRING, (NO_DATA, ""): FIRING}
+    for again in lifecycle().consequences([seen()], series):
+        assert again.importance is Importance.MEDIUM
 
 
 def test_a_missing_ticker_matters_as_much_as_its_rule() -> None:
@@ -369,6 +419,13 @@ def test_it_may_take_several_problems_in_a_row(kind: Kind, name: str) -> None:
     assert second.action is Action.OPEN
 
 
+def test_the_end_of_a_problem_that_is_none_any_more_is_muted_as_any_other() -> None:
+    rule = lifecycle(on_error="keep", notify_resolved=True)
+    told = replace(FIRING, told_at=at(5), tells=1)
+    decision = rule.decide(told, seen(ERROR, breached=True), World("silenced by ann"))
+    assert (decision.action, decision.suppressed) == (Action.RESOLVE, "silenced by ann")
+
+
 def test_what_breaches_take_is_not_asked_of_problems() -> None:
     rule = lifecycle(breaches=5, of_last=9, recoveries=5)
     opened = rule.decide(None, seen(ERROR, breached=True), World())
@@ -442,6 +499,11 @@ def test_a_late_breach_is_placed_with_the_policy_of_its_kind() -> None:
 def test_a_late_problem_that_is_none_changes_nothing(meaning: Meaning) -> None:
     placed = lifecycle(on_error=meaning).decide_late(seen(ERROR, breached=True), [], [])
     assert (placed.place, placed.code) == (Place.NOWHERE, "late-ok")
+
+
+def test_a_run_that_was_skipped_is_that_when_it_is_late_as_well() -> None:
+    placed = lifecycle().decide_late(seen(Kind.SKIPPED, "", message="40 min late."), [], [])
+    assert placed == LateDecision(Place.NOWHERE, None, "skipped", "skipped: 40 min late.")
 
 
 def test_what_was_not_judged_changes_nothing_when_it_is_late() -> None:

@@ -225,6 +225,17 @@ def test_a_breach_that_is_no_event_is_pending_and_an_ok_takes_that_back() -> Non
     assert states == [Status.PENDING, Status.PENDING, Status.OK]
 
 
+def test_a_breach_in_the_cooldown_is_pending() -> None:
+    last = lived(policy(cooldown_seconds=600), "101")[-1]
+    assert (last.code, last.status) == ("cooldown", Status.PENDING)
+
+
+def test_what_was_never_breached_as_far_as_is_known_is_not_kept_firing() -> None:
+    firing = Series(Status.FIRING, at(0), 7, LOW)
+    rules = policy(keep_firing_seconds=600)
+    assert decide(rules, firing, seen("0", 1)).action is Action.RESOLVE
+
+
 def test_what_an_ok_would_matter_raises_nothing() -> None:
     rules = policy(recoveries=2)
     [*_, fired] = lived(rules, "1")

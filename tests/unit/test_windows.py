@@ -197,6 +197,7 @@ def test_a_counter_that_fell_was_reset_and_counts_from_nothing() -> None:
 def test_values_of_one_moment_have_no_rate() -> None:
     assert aggregated([(60, 1), (60, 5)], Aggregate.RATE) == 0
     assert aggregated([(0, 3), (60, 3)], Aggregate.RATE) == 0
+    assert aggregated([(60, 1), (60.5, 5)], Aggregate.RATE) == 8
 
 
 @given(st.lists(finite, min_size=1, max_size=50), st.floats(0, 100))
@@ -300,6 +301,11 @@ def test_a_baseline_is_as_long_ago_as_it_says() -> None:
     of = samples(1, 1, 7, 7, 10, 10)
     assert "900 > 0" in asked(of, against(ago=240)).sentence
     assert "42.8571 > 0" in asked(of, against(ago=120)).sentence
+
+
+def test_a_percentile_is_compared_with_the_same_one_before() -> None:
+    said = {**against(), **over("percentile", 120, percentile=100)}
+    assert "50 > 0" in asked(samples(1, 8, 3, 12), said).sentence
 
 
 def test_the_last_value_may_be_compared_with_the_last_of_a_window_before() -> None:
@@ -428,9 +434,10 @@ def test_a_missing_metric_is_an_error_whatever_the_others_say() -> None:
 
 
 def test_hysteresis_reaches_into_groups() -> None:
-    rules = CONDITIONS.validate_python([{"any": [CLEARS, {"all": [CLEARS]}]}])
-    assert evaluate(rules, samples(82), 60, firing=True).breached
-    assert not evaluate(rules, samples(82), 60, firing=False).breached
+    for said in ([CLEARS, CLEARS], [{"any": [CLEARS]}], [{"any": [{"all": [CLEARS, CLEARS]}]}]):
+        rules = CONDITIONS.validate_python(said)
+        assert evaluate(rules, samples(82), 60, firing=True).breached
+        assert not evaluate(rules, samples(82), 60, firing=False).breached
 
 
 # -- samples -------------------------------------------------------------------------------
@@ -444,6 +451,14 @@ def test_measurements_are_in_the_order_of_time_and_of_arrival_within_a_moment(
     for time, value in arrived:
         of.add(time, {"value": value})
     assert of.values("value", -1, 50) == sorted(arrived, key=lambda item: item[0])
+
+
+def test_half_of_all_is_not_yet_worth_dropping() -> None:
+    of = samples(*range(200), step=1)
+    of.forget(100)
+    assert len(of.times) == 200
+    of.forget(101)
+    assert len(of.times) == 99
 
 
 def test_what_is_too_old_is_dropped_in_piles_and_nothing_else() -> None:
