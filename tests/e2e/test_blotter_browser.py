@@ -357,7 +357,8 @@ def test_the_page_of_a_muted_event_says_why_nobody_was_told_and_what_became_of_i
             ("Disposition", "noise"),
             ("Comment", "disk replaced"),
         ):
-            expect(facts.locator("tr", has_text=name).filter(has_text=value)).to_have_count(1)
+            row = facts.locator("tr", has_text=name).filter(has_text=value)
+            expect(row).to_have_count(1, timeout=30_000)
         told = page.get_by_test_id("stDataFrame").nth(1)
         expect(told.get_by_test_id("glide-cell-3-0")).to_have_text("suppressed")
         expect(told.get_by_test_id("glide-cell-5-0")).to_contain_text("silenced by ana until")

@@ -330,6 +330,97 @@ def test_a_late_run_lets_nothing_expire_that_is_newer() -> None:
     assert lives(sim) == [("alert", "A", 0, None, None, 1)]
 
 
+def test_an_expiry_at_the_very_moment_of_the_newest_run_is_one() -> None:
+    sim = simulation(expire_seconds=60, recoveries=9)
+    run(sim, 0, fired("A"))
+    run(sim, 5, quiet("A"))
+    run(sim, 5, quiet("B"))
+    assert lives(sim) == [("alert", "A", 0, 5, "expired", 1)]
+
+
+# -- tickers that are gone -----------------------------------------------------------------
+
+
+def missing(sim: Simulation, *minutes: float) -> None:
+    """Runs in which B is there and A is not."""
+    for when in minutes:
+        run(sim, when, quiet("B"))
+
+
+def absences(sim: Simulation) -> list[int]:
+    """When A was reported to be missing."""
+    return [minute(s.seen.at) for s in sim.steps if s.seen.kind is NO_DATA]
+
+
+def test_a_ticker_that_is_gone_is_known_no_longer_once_somebody_has_ended_it() -> None:
+    sim = simulation(on_missing="event")
+    run(sim, 0, quiet("A"), quiet("B"))
+    missing(sim, 1)
+    sim.resolve(NO_DATA, "A", at(1.5), "ann")
+    missing(sim, 2, 3)
+    assert absences(sim) == [1]
+    assert (ALERT, "A") not in sim.series
+
+
+def test_a_ticker_whose_alert_is_still_open_is_not() -> None:
+    sim = simulation(on_missing="event")
+    run(sim, 0, fired("A"), quiet("B"))
+    missing(sim, 1)
+    sim.resolve(NO_DATA, "A", at(1.5), "ann")
+    missing(sim, 2)
+    assert absences(sim) == [1, 2]
+    sim.resolve(NO_DATA, "A", at(2.5), "ann")
+    sim.resolve(ALERT, "A", at(2.6), "ann")
+    missing(sim, 3)
+    assert absences(sim) == [1, 2]
+
+
+def test_a_ticker_whose_absence_is_still_open_is_not() -> None:
+    sim = simulation(on_missing="event")
+    run(sim, 0, fired("A"), quiet("B"))
+    missing(sim, 1)
+    sim.resolve(ALERT, "A", at(1.5), "ann")
+    missing(sim, 2)
+    assert absences(sim) == [1, 2]
+
+
+def test_a_ticker_that_reports_to_have_no_data_is_not_gone() -> None:
+    sim = simulation(on_missing="event")
+    run(sim, 0, quiet("A"), quiet("B"))
+    missing(sim, 1)
+    run(sim, 2, quiet("A", problem="no_data"), quiet("B"))
+    sim.resolve(NO_DATA, "A", at(2.5), "ann")
+    missing(sim, 3)
+    assert absences(sim) == [1, 2, 3]
+
+
+def test_a_ticker_that_was_measured_at_that_moment_is_not_gone() -> None:
+    sim = simulation(on_missing="event", recoveries=9)
+    run(sim, 0, fired("A"), quiet("B"))
+    missing(sim, 1)
+    run(sim, 1, fired("A"), quiet("B"))
+    sim.resolve(ALERT, "A", at(1.5), "ann")
+    assert (ALERT, "A") in sim.series
+
+
+def test_another_kinds_end_by_hand_forgets_nothing() -> None:
+    sim = simulation(on_missing="event", no_data=9)
+    run(sim, 0, quiet("A", problem="error"), quiet("B"))
+    run(sim, 1, quiet("A"), quiet("B"))
+    missing(sim, 2)
+    run(sim, 3, quiet("A", problem="error"), quiet("B"))
+    missing(sim, 4)
+    sim.resolve(ERROR, "A", at(4.5), "ann")
+    assert (ALERT, "A") in sim.series
+
+
+def test_what_was_never_missing_is_never_forgotten() -> None:
+    sim = simulation(on_missing="event")
+    runs(sim, "1")
+    sim.resolve(ALERT, "AAPL", at(0.5), "ann")
+    assert (ALERT, "AAPL") in sim.series
+
+
 # -- conditions ----------------------------------------------------------------------------
 
 
@@ -387,6 +478,15 @@ def test_windows_stay_small_however_long_the_history() -> None:
     assert len(sim._samples["A"].times) < 150
 
 
+def test_what_is_in_the_window_is_never_forgotten() -> None:
+    counted = {"op": "lt", "value": 4, "aggregate": "count", "over_seconds": 2}
+    sim = simulation(conditions=[counted])
+    for step in range(500):
+        measure(sim, step / 120, 1)
+    counts = [step.seen.message for step in sim.steps[3:]]
+    assert set(counts) == {"count(value) over 2 s 4 is not < 4"}
+
+
 # -- muted ---------------------------------------------------------------------------------
 
 
@@ -425,6 +525,19 @@ def test_a_silence_knows_the_rule_its_tags_and_the_event(
     sim = simulation(tags=["us"], silences=[silence(0, 9, **matchers)])
     runs(sim, "1")
     assert (told(sim) == []) is mutes
+
+
+def test_a_silence_of_failures_is_of_nothing_else() -> None:
+    sim = simulation(silences=[silence(0, 9, kind="failure")])
+    runs(sim, "1x")
+    assert (told(sim), told(sim, suppressed=True)) == ([(0, 1, "opened")], [(1, 2, "opened")])
+
+
+def test_a_silence_asks_for_what_the_event_matters_and_not_the_run() -> None:
+    sim = simulation(repeat_seconds=60, silences=[silence(1, 9, importance=["critical"])])
+    run(sim, 0, fired(importance="critical"))
+    run(sim, 1, fired(importance="low"))
+    assert told(sim, suppressed=True) == [(1, 1, "reminder")]
 
 
 def test_another_rule_that_fires_mutes_and_stops_muting_when_it_ends() -> None:
@@ -480,6 +593,75 @@ def test_a_late_breach_between_oks_is_an_event_that_is_over_and_told() -> None:
     assert lives(sim) == [("alert", "AAPL", 1, 9, "late", 1)]
     assert told(sim) == [(9, 1, "opened")]
     assert sim.events[0].reason == "late: fired and recovered before it was recorded"
+
+
+def test_what_is_told_of_a_late_breach_is_told_where_it_matters_as_much() -> None:
+    sim = simulation()
+    runs(sim, "0.0.0")
+    run(sim, 1, fired(), now=at(9))
+    run(sim, 3, fired("NVDA"))
+    run(sim, 2.5, fired("NVDA", importance="medium"), now=at(10))
+    run(sim, 2.6, fired("NVDA", importance="critical"), now=at(11))
+    everyone, critical = "slack-incoming-webhook/everyone", "slack-incoming-webhook/critical"
+    late = [m for m in sim.messages if m.at >= at(9)]
+    assert late == [
+        Message(at(9), 1, ALERT, "AAPL", HIGH, "opened", (everyone,)),
+        Message(at(11), 2, ALERT, "NVDA", CRITICAL, "escalated-critical", (critical, everyone)),
+    ]
+    assert sim.steps[-1].reason == (
+        "late: counted into the event of the run before it, which was only high"
+    )
+
+
+def test_a_run_of_the_same_moment_is_not_late() -> None:
+    sim = simulation()
+    run(sim, 0, quiet())
+    run(sim, 0, fired())
+    assert codes(sim) == ["ok", "started"]
+
+
+def test_a_failure_of_the_same_moment_as_a_check_is() -> None:
+    sim = simulation()
+    run(sim, 0, quiet())
+    run(sim, 0, state="FAILED", now=at(1))
+    assert codes(sim, FAILURE) == ["late-past"]
+
+
+def test_what_was_seen_at_the_same_moment_was_before() -> None:
+    sim = simulation()
+    runs(sim, "1.0")
+    run(sim, 0, fired())
+    assert codes(sim)[-1] == "late-joined"
+    sim = simulation()
+    runs(sim, "0.1")
+    run(sim, 0, fired())
+    assert codes(sim)[-1] == "late-joined"
+
+
+def test_of_what_was_seen_at_one_moment_the_last_counts() -> None:
+    sim = simulation()
+    run(sim, 0, fired())
+    run(sim, 0, quiet())
+    run(sim, 2, quiet())
+    run(sim, 1, quiet())
+    run(sim, 0.5, fired())
+    assert codes(sim)[-1] == "late-past"
+
+
+def test_the_nearest_of_several_is_the_one_that_is_joined() -> None:
+    sim = simulation(of_last=3)
+    runs(sim, "01")
+    run(sim, 3, quiet())
+    run(sim, 4, quiet())
+    run(sim, 2, fired())
+    assert codes(sim)[-1] == "late-joined"
+
+
+def test_a_check_is_no_failure_however_many_it_takes() -> None:
+    sim = simulation(errors=2)
+    runs(sim, "0.0")
+    run(sim, 1, state="FAILED", now=at(9))
+    assert codes(sim, FAILURE) == ["late-pending"]
 
 
 def test_a_late_ok_changes_nothing() -> None:
@@ -601,6 +783,22 @@ def test_acknowledging_until_a_time_ends_then() -> None:
     sim.acknowledge(ALERT, "AAPL", "bob", at(9))
     sim.unacknowledge(ALERT, "AAPL")
     assert sim.series[ALERT, "AAPL"].acknowledged_until is None
+
+
+def test_what_somebody_does_to_one_event_is_done_to_no_other() -> None:
+    sim = simulation(repeat_seconds=60)
+    run(sim, 0, fired("A", importance="critical"), fired("B", importance="medium"))
+    run(sim, 0, fired("C", importance="low"))
+    sim.acknowledge(ALERT, "B", "ann")
+    assert [event.acknowledged_by for event in sim.events] == [None, "ann", None]
+    sim.acknowledge(ALERT, "A", "bob")
+    sim.unacknowledge(ALERT, "B")
+    assert [event.acknowledged_by for event in sim.events] == ["bob", None, None]
+    assert sim.series[ALERT, "B"].acknowledged is False
+    run(sim, 1, fired("B", importance="medium"))
+    assert sim.messages[-1].importance is MEDIUM
+    sim.resolve(ALERT, "B", at(2), "ann")
+    assert [event.resolution for event in sim.events] == [None, "by-hand", None]
 
 
 def test_resolving_by_hand_ends_the_event_and_the_next_breach_opens_another() -> None:
