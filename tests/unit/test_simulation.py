@@ -598,14 +598,14 @@ def test_a_late_breach_between_oks_is_an_event_that_is_over_and_told() -> None:
 def test_what_is_told_of_a_late_breach_is_told_where_it_matters_as_much() -> None:
     sim = simulation()
     runs(sim, "0.0.0")
-    run(sim, 1, fired(), now=at(9))
+    run(sim, 1, fired(importance="critical"), now=at(9))
     run(sim, 3, fired("NVDA"))
     run(sim, 2.5, fired("NVDA", importance="medium"), now=at(10))
     run(sim, 2.6, fired("NVDA", importance="critical"), now=at(11))
     everyone, critical = "slack-incoming-webhook/everyone", "slack-incoming-webhook/critical"
     late = [m for m in sim.messages if m.at >= at(9)]
     assert late == [
-        Message(at(9), 1, ALERT, "AAPL", HIGH, "opened", (everyone,)),
+        Message(at(9), 1, ALERT, "AAPL", CRITICAL, "opened", (critical, everyone)),
         Message(at(11), 2, ALERT, "NVDA", CRITICAL, "escalated-critical", (critical, everyone)),
     ]
     assert sim.steps[-1].reason == (
