@@ -489,9 +489,16 @@ def released(policy: Policy, previous: Series, world: World, at: datetime) -> De
         return None
     if _suppressed(policy, world, at) is not None:
         return None
-    series = replace(previous, told_at=at, tells=previous.tells + 1, untold=None)
-    reason = "told now: what muted it has ended"
-    return Decision(Action.CONTINUE, series, "released", reason, previous.untold)
+    series = replace(
+        previous,
+        told_at=at,
+        tells=previous.tells + 1,
+        untold=None,
+        acknowledged=False,
+        acknowledged_until=None,
+    )
+    reason, lapsed = "told now: what muted it has ended", previous.acknowledged
+    return Decision(Action.CONTINUE, series, "released", reason, previous.untold, reopen=lapsed)
 
 
 def _clock(moment: datetime, near: datetime) -> str:

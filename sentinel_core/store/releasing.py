@@ -15,7 +15,7 @@ from sentinel_core.run import RuleFacts
 from sentinel_core.store.engine import reading, writing
 from sentinel_core.store.known import EVENT, SERIES, Known, series_of
 from sentinel_core.store.muting import Muting
-from sentinel_core.store.recording import NOTIFICATION
+from sentinel_core.store.recording import NOBODY, NOTIFICATION
 from sentinel_core.store.rows import owed_rows, reason_of
 from sentinel_core.store.rules import RULE, insert_or, touch
 
@@ -59,6 +59,9 @@ def _release(connection: Connection, rule: RuleFacts, now: datetime) -> list[int
             continue
         told.append(now)
         _write(connection, row, decision.series)
+        if decision.reopen:  # or the next run would tell the same once more
+            mine = EVENT.c.id == row["event_id"]
+            connection.execute(update(EVENT).where(mine).values(**NOBODY))
         reason = reason_of(decision, importance)
         messages = owed_rows(
             rule, row["event_id"], importance, reason, now, sequence=decision.series.tells - 1

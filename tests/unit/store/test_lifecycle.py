@@ -161,6 +161,15 @@ def test_what_somebody_acknowledged_is_not_told_late(engine: Engine) -> None:
     assert release(engine, {RULE.deployment_id: RULE}, at(36)) == []
 
 
+def test_what_is_told_when_an_acknowledgements_time_is_up_is_told_once(engine: Engine) -> None:
+    a_silence(engine, 0, 30)
+    [key] = measured(engine, RULE, 5, fired()).opened
+    acknowledge(engine, [key], by="bo", until=at(20), now=at(6))
+    assert len(release(engine, {RULE.deployment_id: RULE}, at(31))) == 1
+    assert only(engine, "alert_event")["is_acknowledged"] is False
+    assert measured(engine, RULE, 35, fired()).notifications == []
+
+
 @pytest.mark.parametrize("run_between", [False, True])
 def test_what_nobody_was_told_of_is_told_once_its_acknowledgement_is_taken_back(
     engine: Engine, run_between: bool
