@@ -65,20 +65,18 @@ class Known:
             or (measured < now and self.run.state_type is not StateType.COMPLETED)
         )
 
-    def is_late(self, seen: Observation, previous: Series | None) -> bool:
-        """Is something newer known? Of a failure, any later run that did check is."""
-        if previous is not None and seen.at < previous.last_at:
-            return True
+    def checked_since(self, seen: Observation) -> bool:
+        """Of a run that failed: did another one check since? It is late then."""
         if seen.kind is not Kind.FAILURE or not seen.breached or self.run is None:
             return False
         c = EVALUATION.c
-        checked_since = select(c.id).where(
+        later = select(c.id).where(
             c.rule_id == self.rule_id,
             c.at >= seen.at,
             c.kind == Kind.ALERT.value,
             c.prefect_flow_run_id != self.run.id,
         )
-        return self.connection.execute(checked_since.limit(1)).first() is not None
+        return self.connection.execute(later.limit(1)).first() is not None
 
     def series(
         self, observations: Sequence[Observation], *, everything: bool

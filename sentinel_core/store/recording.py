@@ -187,7 +187,7 @@ class _Recording:
         fine = previous is None or previous.status is Status.OK
         if not seen.breached and not seen.evaluated and fine:
             return  # good news about a series that is fine: nothing to write
-        if not is_late(seen, series) and not self.known.is_late(seen, previous):
+        if not is_late(seen, series) and not self.known.checked_since(seen):
             self.apply(
                 seen, previous, self.lifecycle.decide(previous, seen, self._world(seen, previous))
             )
