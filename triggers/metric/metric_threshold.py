@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Self
 from pydantic import AfterValidator, Field, FiniteFloat, model_validator
 
 from sentinel_core.alert import AlertOutput, Importance, clean_text
-from sentinel_core.condition import Operator
+from sentinel_core.condition import OR_CONDITIONS, Operator
 from sentinel_core.trigger import History, Trigger
 from sentinel_core.windows import compare
 from triggers.sources.errors import SourceError
@@ -39,7 +39,9 @@ class MetricThreshold(Trigger):
         Operator.GT, description="how the number is compared: gt, gte, lt, lte, eq or ne"
     )
     threshold: FiniteFloat | None = Field(
-        None, description="null: only measured; the rule's `conditions` decide"
+        None,
+        description="null: only measured; the rule's `conditions` decide",
+        json_schema_extra={OR_CONDITIONS: True},
     )
     critical_threshold: FiniteFloat | None = Field(
         None, description="further out; beyond it the alert is critical"
@@ -61,7 +63,7 @@ class MetricThreshold(Trigger):
     def _fits_together(self) -> Self:
         if self.metric in _RESERVED:
             raise ValueError(f"metric: {self.metric} is recorded as something else already")
-        if self.ticker and getattr(self.source, "several", False):
+        if self.ticker and self.source.several:
             raise ValueError("ticker: the source names its series; leave one of the two out")
         self._check_critical()
         return self

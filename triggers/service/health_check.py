@@ -9,9 +9,9 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 from sentinel_core.alert import AlertOutput, Importance
 from sentinel_core.errors import SentinelError
 from sentinel_core.trigger import Trigger
-from triggers.service._http import BODY_LIMIT, Probe, ask
-from triggers.service._json import JsonField, json_difference
 from triggers.sources.address import full_url, header_values, usable_url
+from triggers.sources.document import JsonField, json_difference
+from triggers.sources.request import BODY_LIMIT, Probe, ask
 
 _BODY_SHOWN = 500  # characters of evidence
 _LONGEST_REQUEST_SECONDS = 60

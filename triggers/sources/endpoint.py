@@ -7,10 +7,10 @@ from typing import Annotated, Any
 import httpx
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from triggers.service._http import Probe, ask
 from triggers.sources.address import full_url, header_values, usable_url
 from triggers.sources.errors import SourceError
 from triggers.sources.fetch import shown
+from triggers.sources.request import Probe, ask
 
 MOST_BYTES = 16 << 20  # ten thousand series with generous names
 _SHOWN = 100  # characters of a body that is not what was expected

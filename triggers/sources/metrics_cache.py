@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from sentinel_core.trigger import History, PastEvaluation
+from triggers.sources.described import Described
 from triggers.sources.errors import SourceError
 from triggers.sources.metrics_http import HttpMetrics
 from triggers.sources.metrics_prometheus import PrometheusMetrics
@@ -29,10 +30,8 @@ class Counters:
     at: datetime | None = None
 
 
-class CacheHitRate(BaseModel):
+class CacheHitRate(Described):
     """Percent of a cache's requests that were hits, since the evaluation before."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: Literal["cache_hit_rate"] = Field(description="cache_hit_rate: from two counters")
     hits: CounterSource = Field(
@@ -51,11 +50,6 @@ class CacheHitRate(BaseModel):
     def unit(self) -> str:
         """A share."""
         return "%"
-
-    @property
-    def own_ticker(self) -> str:
-        """There is one cache."""
-        return ""
 
     def read(self, history: History, ticker: str) -> list[Reading]:
         """The rate since the evaluation before. Raises SourceError, HistoryUnavailableError."""

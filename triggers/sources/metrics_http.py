@@ -5,7 +5,8 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from triggers.service._json import MISSING, value_at
+from triggers.sources.described import Described
+from triggers.sources.document import MISSING, value_at
 from triggers.sources.endpoint import Endpoint, json_of
 from triggers.sources.errors import SourceError
 from triggers.sources.fetch import shown
@@ -14,7 +15,7 @@ from triggers.sources.readings import Reading, distinct, no_data, reading
 _PATH = "names and list positions joined by dots"
 
 
-class HttpMetrics(Endpoint):
+class HttpMetrics(Described, Endpoint):
     """A number in a JSON answer, or one for each entry of a list in it."""
 
     kind: Literal["http"] = Field(description="http: a number in a JSON answer")
@@ -45,16 +46,6 @@ class HttpMetrics(Endpoint):
     def subject(self) -> str:
         """What is measured, in words."""
         return self.path or "the value"
-
-    @property
-    def unit(self) -> str:
-        """JSON has none."""
-        return ""
-
-    @property
-    def own_ticker(self) -> str:
-        """A number has no name of its own."""
-        return ""
 
     @property
     def several(self) -> bool:

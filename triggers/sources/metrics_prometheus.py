@@ -10,11 +10,12 @@ from urllib.parse import urlencode
 
 from pydantic import Field
 
-from triggers.service._http import Probe
+from triggers.sources.described import Described
 from triggers.sources.endpoint import Endpoint, json_of
 from triggers.sources.errors import SourceError
 from triggers.sources.fetch import shown
 from triggers.sources.readings import Reading, distinct, no_data, reading, unreadable
+from triggers.sources.request import Probe
 
 _NAME = "__name__"
 _SHOWN = 200  # characters of a query in a message
@@ -22,7 +23,7 @@ _LABELS, _LABEL_LENGTH = 64, 500  # kept as evidence
 _SAMPLE = 2  # a time and a value
 
 
-class PrometheusMetrics(Endpoint):
+class PrometheusMetrics(Described, Endpoint):
     """The result of a PromQL query, evaluated now: each series of it is one."""
 
     kind: Literal["prometheus"] = Field(description="prometheus: an instant query")
@@ -37,16 +38,6 @@ class PrometheusMetrics(Endpoint):
         """What is measured, in words."""
         query = " ".join(self.query.split())
         return query if len(query) <= _SHOWN else f"{query[: _SHOWN - 1]}…"
-
-    @property
-    def unit(self) -> str:
-        """Prometheus knows none."""
-        return ""
-
-    @property
-    def own_ticker(self) -> str:
-        """A number without labels has no name of its own."""
-        return ""
 
     @property
     def several(self) -> bool:

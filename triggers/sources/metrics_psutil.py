@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 import psutil
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from triggers.sources.described import Described
 from triggers.sources.errors import SourceError
 from triggers.sources.readings import Reading, no_data
 
@@ -31,10 +32,8 @@ Name = Literal[
 ]
 
 
-class PsutilMetrics(BaseModel):
+class PsutilMetrics(Described):
     """A number of the machine the check runs on."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: Literal["psutil"] = Field(description="psutil: this machine")
     metric: Name = Field(description="which number")

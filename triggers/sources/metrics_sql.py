@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from triggers.sources.database import read_rows
+from triggers.sources.described import Described
 from triggers.sources.errors import SourceError
 from triggers.sources.readings import MOST_SERIES, Reading, distinct, no_data, reading
 
@@ -13,10 +14,8 @@ Row = dict[str, Any]
 Scalar = str | int | float | bool | None
 
 
-class SqlMetrics(BaseModel):
+class SqlMetrics(Described):
     """A number that a SELECT returns, or one for each of its rows."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: Literal["sql"] = Field(description="sql: a number, or rows of ticker and number")
     url: str = Field(min_length=1, description="a database URL, or env:NAME of a variable with one")
@@ -38,16 +37,6 @@ class SqlMetrics(BaseModel):
     def subject(self) -> str:
         """What is measured, in words."""
         return self.value_column or "the query's value"
-
-    @property
-    def unit(self) -> str:
-        """A column has none."""
-        return ""
-
-    @property
-    def own_ticker(self) -> str:
-        """A number has no name of its own."""
-        return ""
 
     @property
     def several(self) -> bool:

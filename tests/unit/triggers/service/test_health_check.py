@@ -25,9 +25,9 @@ from pydantic import ValidationError
 from sentinel_core.errors import SentinelError
 from sentinel_core.trigger import NoHistory
 from tests.support.processes import free_port
-from triggers.service._http import BODY_LIMIT, Probe
-from triggers.service._json import JsonField, json_difference
 from triggers.service.health_check import HealthCheck
+from triggers.sources.document import JsonField, json_difference
+from triggers.sources.request import BODY_LIMIT, Probe
 
 URL = "https://api.example.com/health"
 
