@@ -1,86 +1,17 @@
-"""What a channel is told: everything worth knowing, and nothing that poses as ours."""
+"""Numbers, times and lengths as people read them, for whatever shows an event."""
 
 from datetime import datetime, timedelta, timezone
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sentinel_core.message import slack_escape, slack_text, value_against_threshold
-from tests.support.runs import T0
-
-RUN_URL = "http://127.0.0.1:4200/runs/flow-run/1"
-EVENT_URL = "http://127.0.0.1:8501/?event=1"
-EVENT: dict[str, Any] = {
-    "id": 1,
-    "rule_name": "aapl-price-surge",
-    "kind": "alert",
-    "ticker": "AAPL",
-    "importance": "high",
-    "message": "AAPL trades at 151.2",
-    "metrics": {"value": 151.2, "threshold": 150.0},
-    "metadata": {"unit": "USD"},
-    "timestamp": T0,
-    "runbook": "docs/runbooks/price_surge.md",
-}
-hostile = st.one_of(
-    st.text(alphabet=st.characters(exclude_categories=())),
-    st.text(alphabet="<>&|!@#*_~`\n\r\u2028\x85 aT-", max_size=40),
-    st.sampled_from(
-        ["<!channel>", "<https://evil|Open in the blotter>", "\n2026-11-02 UTC", "```"]
-    ),
-)
+from sentinel_core.message import shorten, slack_escape, value_against_threshold
+from sentinel_core.message.sparkline import BARS, sparkline
+from sentinel_core.message.text import fitting, flat, is_address, moment, span
 
 
-def told(**changes: Any) -> tuple[str, str]:
-    return slack_text({**EVENT, **changes}, run_url=RUN_URL, event_url=EVENT_URL)
-
-
-def test_a_message_says_what_a_person_needs_to_know() -> None:
-    subject, body = told()
-    assert subject == "🟠 *HIGH* · aapl-price-surge · AAPL"
-    assert body.split("\n") == [
-        "> AAPL trades at 151.2",
-        "151.2 USD against threshold 150 USD",
-        "2026-11-02 09:00:00 UTC",
-        f"<{EVENT_URL}|Open in the blotter> · <{RUN_URL}|Flow run in Prefect> "
-        "· Runbook: docs/runbooks/price_surge.md",
-    ]
-
-
-@pytest.mark.parametrize(
-    ("kind", "words"), [("failure", "check failed"), ("silent", "not checked")]
-)
-def test_an_event_that_is_no_alert_says_so_in_its_subject(kind: str, words: str) -> None:
-    assert told(kind=kind, ticker="")[0] == f"🟠 *HIGH* · aapl-price-surge · {words}"
-
-
-def test_an_event_no_run_tells_of_links_to_no_run() -> None:
-    _, body = slack_text({**EVENT, "runbook": None}, run_url=None, event_url=EVENT_URL)
-    assert body.endswith(f"<{EVENT_URL}|Open in the blotter>")
-
-
-def test_every_line_of_a_message_is_quoted() -> None:
-    _, body = told(message="one\ntwo\u2028three", metrics={})
-    assert body.split("\n")[:3] == ["> one", "> two", "> three"]
-
-
-def test_a_message_without_text_says_so() -> None:
-    assert told(message="")[1].startswith("> (no message)\n")
-
-
-def test_a_long_message_is_cut_before_it_is_escaped() -> None:
-    quoted = told(message="<" * 20_000)[1].split("\n")[0]
-    assert quoted == "> " + "&lt;" * 1_999 + "…"
-
-
-def test_times_are_told_in_utc() -> None:
-    tokyo = timezone(timedelta(hours=9))
-    assert "2026-11-02 09:00:00 UTC" in told(timestamp=datetime(2026, 11, 2, 18, tzinfo=tokyo))[1]
-
-
-def test_slacks_control_characters_are_escaped_and_come_back_as_they_were() -> None:
+def test_slacks_control_characters_are_escaped() -> None:
     assert slack_escape("<!channel> & <@U1>") == "&lt;!channel&gt; &amp; &lt;@U1&gt;"
 
 
@@ -103,44 +34,97 @@ def test_the_value_stands_against_its_threshold(
     assert value_against_threshold(metrics, {"unit": unit}) == text
 
 
-@given(
-    rule_name=hostile,
-    ticker=hostile,
-    message=hostile,
-    unit=st.one_of(hostile, st.integers(), st.lists(hostile), st.none()),
-    runbook=st.one_of(st.none(), hostile),
-    metrics=st.dictionaries(
-        st.sampled_from(["value", "threshold"]), st.floats(allow_nan=False, allow_infinity=False)
-    ),
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.25, "0.2 s"),
+        (45, "45 s"),
+        (60, "1 min"),
+        (90, "1 min 30 s"),
+        (1_200, "20 min"),
+        (7_500, "2 h 5 min"),
+        (3_600, "1 h"),
+        (100_000, "1 d 3 h"),
+    ],
 )
-def test_nothing_from_outside_poses_as_ours(
-    rule_name: str,
-    ticker: str,
-    message: str,
-    unit: object,
-    runbook: str | None,
-    metrics: dict[str, float],
-) -> None:
-    subject, body = told(
-        rule_name=rule_name,
-        ticker=ticker,
-        message=message,
-        metadata={"unit": unit},
-        runbook=runbook,
-        metrics=metrics,
-    )
-    assert len(subject.splitlines()) == 1
-    assert not set("<>") & set(subject)
-    ours = [line for line in body.splitlines() if not line.startswith("> ")]
-    assert len(ours) == 2 + (len(metrics) == 2)
-    links = f"<{EVENT_URL}|Open in the blotter> · <{RUN_URL}|Flow run in Prefect>"
-    assert ours[-1].startswith(links)
-    quoted = [line.removeprefix("> ") for line in body.splitlines() if line.startswith("> ")]
-    from_outside = "".join([subject, *quoted, *ours[:-1], ours[-1].removeprefix(links)])
-    assert not set("<>") & set(from_outside)
-    without_entities = from_outside
-    for entity in ("&amp;", "&lt;", "&gt;"):
-        without_entities = without_entities.replace(entity, "")
-    assert "&" not in without_entities
-    assert subject.count("*") - subject.count("*\N{WORD JOINER}") == 2
-    f"{subject}\n{body}".encode()
+def test_a_span_of_time_is_told_in_its_two_largest_parts(seconds: float, text: str) -> None:
+    assert span(seconds) == text
+
+
+def test_times_are_told_in_utc() -> None:
+    tokyo = timezone(timedelta(hours=9))
+    assert moment(datetime(2026, 11, 2, 18, tzinfo=tokyo)) == "2026-11-02 09:00:00 UTC"
+
+
+def test_a_text_that_is_cut_says_so() -> None:
+    assert shorten("abcdef", 4) == "abc…"
+    assert shorten("abcd", 4) == "abcd"
+
+
+@given(st.text())
+def test_flat_text_has_one_line(text: str) -> None:
+    assert len(flat(text).splitlines()) <= 1
+    assert len(flat(text)) <= 200
+
+
+@given(st.text(alphabet="<&a", max_size=200), st.integers(10, 300))
+def test_text_is_cut_where_its_escaped_form_still_fits(text: str, limit: int) -> None:
+    cut = fitting(text, limit, slack_escape)
+    assert len(cut) <= limit
+    if cut != slack_escape(text):
+        assert cut.endswith("…")
+        longer = text[: text_length(cut) + 1]
+        assert len(slack_escape(longer + "…")) > limit, "one more would have fitted"
+
+
+def text_length(cut: str) -> int:
+    """How many characters of the original stand in an escaped text that was cut."""
+    return len(cut.removesuffix("…").replace("&lt;", "<").replace("&amp;", "&"))
+
+
+@pytest.mark.parametrize(
+    ("text", "is_one"),
+    [
+        ("https://wiki.example.org/runbooks/a_b?x=1&y=2#z", True),
+        ("http://127.0.0.1:8501", True),
+        ("docs/runbooks/price_surge.md", False),
+        ("javascript:alert(1)", False),
+        ("https://a.example/ https://b.example", False),
+        ('https://a.example/" onclick="x', False),
+        ("https://a.example/|label", False),
+        ("https://a.example/)[x](y", False),
+        ("https://a.example/\n", False),
+        ("", False),
+    ],
+)
+def test_only_a_plain_web_address_becomes_a_link(text: str, is_one: bool) -> None:
+    assert is_address(text) is is_one
+
+
+@pytest.mark.parametrize(
+    ("values", "line"),
+    [
+        ([], ""),
+        ([1.0], "▁"),
+        ([2.0, 2.0, 2.0], "▁▁▁"),
+        ([0.0, 1.0], "▁█"),
+        ([0, 1, 2, 3, 4, 5, 6, 7], "▁▂▃▄▅▆▇█"),
+        ([-1.7e308, 1.7e308], "▁█"),
+    ],
+)
+def test_values_become_bars(values: list[float], line: str) -> None:
+    assert sparkline(values) == line
+
+
+def test_of_many_values_each_bar_is_the_highest_of_its_stretch() -> None:
+    values = [0.0] * 300
+    values[150] = 1.0
+    line = sparkline(values, width=30)
+    assert line == "▁" * 15 + "█" + "▁" * 14
+
+
+@given(st.lists(st.floats(allow_nan=False, allow_infinity=False), max_size=200))
+def test_a_line_of_bars_has_as_many_as_fit(values: list[float]) -> None:
+    line = sparkline(values)
+    assert len(line) == min(len(values), 30)
+    assert set(line) <= set(BARS)

@@ -1,0 +1,87 @@
+"""What a message tells of, before anybody thinks of how it will look. Pure data."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+
+class Medium(StrEnum):
+    """The kinds of messages there are; each channel takes one of them."""
+
+    SLACK = "slack"  # Block Kit, with mrkdwn inside
+    EMAIL = "email"  # plain text and HTML
+    PAGERDUTY = "pagerduty"  # an Events API v2 payload
+    MARKDOWN = "markdown"  # Teams, Discord, Mattermost
+    PLAIN = "plain"  # whatever else
+    SHORT = "short"  # a text message on a telephone
+
+
+class About(StrEnum):
+    """What a message is about."""
+
+    EVENTS = "events"  # one event, or several that are told of together
+    STORM = "storm"  # too many to be told of one by one
+    STORM_ENDED = "storm-ended"
+    REPORT = "report"
+    TEST = "test"
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One event in a message: its columns by name, and why it is told.
+
+    `history` are the latest values of the series as (time, value), oldest first.
+    """
+
+    event: Mapping[str, Any]
+    reason: str
+    history: Sequence[tuple[datetime, float]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """Everything a message may show. `facts` are a storm's counts or a report's figures.
+
+    `templates` are the rule's own, by medium: {"slack": {"title": …, "body": …}}.
+    `at` is when it is told: with it, a message says for how long nobody has acknowledged.
+    """
+
+    about: About = About.EVENTS
+    items: tuple[Item, ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    templates: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """Where the pages are, without a slash at the end."""
+
+    viewer_url: str
+    prefect_ui_url: str
+
+    def event(self, event_id: int) -> str:
+        """The event's page in the blotter."""
+        return f"{self.viewer_url}/?event={event_id}"
+
+    def flow_run(self, flow_run_id: object) -> str:
+        """The flow run's page in Prefect."""
+        return f"{self.prefect_ui_url}/runs/flow-run/{flow_run_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message as it leaves. `subject` is one line and `body` is text, in the medium's own markup.
+
+    `payload` is what the medium takes besides (Slack: {"text": …, "attachments": […]}; PagerDuty:
+    {"payload": {…}, "links": […], "client": …, "client_url": …}), `html` an email's other half,
+    `images` what it shows by cid.
+    """
+
+    subject: str
+    body: str
+    payload: Mapping[str, Any] = field(default_factory=dict)
+    html: str | None = None
+    images: Mapping[str, bytes] = field(default_factory=dict)

@@ -1,0 +1,69 @@
+"""A message before it has a markup: a title, sentences, evidence, tables, links. Pure.
+
+Whatever a message is about becomes a document, so that each medium has one way to show it.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sentinel_core.message.text import flat
+from sentinel_core.message.view import View
+from sentinel_core.message.words import TOLD_COLOUR, TOLD_MARK
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One cell of a table: a text, perhaps with a link, perhaps a number."""
+
+    text: str
+    url: str = ""
+    is_number: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows under columns. A `listed` one reads as lines: one for each row."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    left_out: int = 0  # rows beyond those given
+    left_out_with: str = ""  # what they come to
+    listed: bool = False
+
+    def more(self, shown: int | None = None) -> str:
+        """How many rows are not shown, if `shown` of those given are; nothing if all are."""
+        left_out = self.left_out + len(self.rows) - (len(self.rows) if shown is None else shown)
+        return f"and {left_out:,} more{self.left_out_with}" if left_out else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """What a message says. `title` are its parts, the first one the strongest."""
+
+    title: tuple[str, ...]
+    mark: str = TOLD_MARK
+    colour: str = TOLD_COLOUR
+    importance: str = ""  # the highest of what it tells of
+    lead: str = ""
+    quote: str | None = None
+    against: str = ""
+    suggestion: str = ""
+    facts: tuple[tuple[str, str], ...] = ()
+    trend: View | None = None
+    tables: tuple[Table, ...] = ()
+    links: tuple[tuple[str, str], ...] = ()
+    runbook: str = ""  # where it is a path, not an address
+    foot: tuple[str, ...] = ()
+    history: tuple[tuple[datetime, float], ...] = ()
+    threshold: float | None = None
+    unit: str = ""
+    chart: bytes | None = None
+    chart_text: str = ""
+    events: tuple[View, ...] = ()
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def headline(self) -> str:
+        """The title as one plain line."""
+        return flat(" · ".join([self.title[0].upper(), *self.title[1:]]), 300)

@@ -1,0 +1,31 @@
+"""The latest values of a series as one line of text: ▁▂▃▅▇."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+BARS = "▁▂▃▄▅▆▇█"
+WIDTH = 30
+
+
+def sparkline(values: Sequence[float], width: int = WIDTH) -> str:
+    """One bar for each value, or for each of `width` equal stretches its highest one.
+
+    The highest, not the average: a peak is what a person looks for.
+    """
+    if not values:
+        return ""
+    shown = _stretches(values, width)
+    # Halved before they are subtracted: the distance of the largest floats is no float.
+    low, high = min(shown) / 2, max(shown) / 2
+    if high == low:
+        return BARS[0] * len(shown)
+    return "".join(
+        BARS[round((value / 2 - low) / (high - low) * (len(BARS) - 1))] for value in shown
+    )
+
+
+def _stretches(values: Sequence[float], width: int) -> list[float]:
+    if len(values) <= width:
+        return list(values)
+    edges = [len(values) * n // width for n in range(width + 1)]
+    return [max(values[a:b]) for a, b in pairwise(edges)]
