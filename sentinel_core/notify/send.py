@@ -1,136 +1,113 @@
-"""Sends one message through one Prefect notification block, in bounded time, and says how it went.
+"""Sends one message through one Prefect block, in bounded time, and says how it went.
 
-Never opens the event store: hooks.py and flows/ write down what this reports.
+Never opens the event store: whoever calls writes down what this reports.
 """
 
-import inspect
-import math
-import re
 import threading
-from dataclasses import dataclass
-from enum import StrEnum
-from http import HTTPStatus
-from json import JSONDecodeError
-from time import monotonic
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any, cast
 
 from prefect.blocks.core import Block
 from prefect.context import get_settings_context
+from pydantic import ValidationError
 
-from sentinel_core.alert import clean_text
-from sentinel_core.message import slack_text
+from sentinel_core.alert import describe
+from sentinel_core.message.content import Message
+from sentinel_core.notify import apprise, email, pagerduty, slack, webhook
+from sentinel_core.notify.attempt import Attempt, TooLateError
+from sentinel_core.notify.classify import by_exception, is_permanent_load_error
+from sentinel_core.notify.outcome import Address, Delivery, Outcome
+from sentinel_core.notify.quiet import quiet
+from sentinel_core.notify.redact import redact, secrets_of
 from sentinel_core.settings import Settings
 
-MOST_ATTEMPTS = 30  # with the growing pauses between them, about a day
 
-_SLACK = "slack-incoming-webhook"
-# A webhook's URL is its password: of an address only the host is told.
-_ADDRESS = re.compile(r"(\w+://)(?:[^\s/@'\"]*@)?([^\s/?#@'\"]+)(?:[/?#][^\s'\"]*)?")
-
-
-class Outcome(StrEnum):
-    """How a delivery went."""
-
-    SENT = "sent"
-    RETRY = "retry"  # may work later
-    FAILED = "failed"  # will not work until somebody changes something
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """An outcome and, unless sent, the reason in a sentence."""
-
-    outcome: Outcome
-    error: str | None = None
-
-
-def send(
-    channel: str, event: dict[str, Any], settings: Settings, reason: str = "opened"
-) -> Delivery:
-    """Tell `channel` (a block slug) of an event. Never raises; takes at most the notify timeout."""
-    run_id = event["prefect_flow_run_id"]
-    subject, body = slack_text(
-        event,
-        run_url=settings.flow_run_url(run_id) if run_id else None,
-        event_url=settings.event_url(event["id"]),
-        reason=reason,
-    )
+def send(address: Address, message: Message, settings: Settings) -> Delivery:
+    """Send `message` to `address`. Never raises; takes at most the notify timeout."""
+    seconds = settings.notify_timeout_seconds
+    attempt = Attempt(seconds)
     box: list[Delivery] = []
-    deadline = monotonic() + settings.notify_timeout_seconds
     prefect_settings = get_settings_context().model_copy()
 
-    def attempt() -> None:
+    def work() -> None:
         with prefect_settings:  # the caller's; a new thread starts without them
-            box.append(_attempt(channel, subject, body, deadline))
+            box.append(_attempt(address, message, settings, attempt))
 
     # A thread of its own: a block's own timeout may be thirty seconds, and some have none. Nor
     # does it run inside the caller's flow or event loop, where blocks answer with coroutines.
-    worker = threading.Thread(target=attempt, daemon=True)
+    worker = threading.Thread(target=work, name=f"notify {address.channel}", daemon=True)
     worker.start()
-    worker.join(settings.notify_timeout_seconds)
+    worker.join(seconds)
+    begun = attempt.give_up()
     if box:
         return box[0]
     return Delivery(
         Outcome.RETRY,
-        f"no answer from {channel} within {settings.notify_timeout_seconds:g} s; "
-        "whether it arrived is unknown",
+        f"no answer from {redact(address.channel)} within {seconds:g} s; "
+        + ("whether it arrived is unknown" if begun else "nothing was sent"),
+        unknown=begun,
     )
 
 
-def _attempt(channel: str, subject: str, body: str, deadline: float) -> Delivery:
+def _attempt(address: Address, message: Message, settings: Settings, attempt: Attempt) -> Delivery:
+    """Load the block and let it send; whatever goes wrong is told without its secrets."""
+    loaded = _load(address.channel)
+    if isinstance(loaded, Delivery):
+        return loaded
+    secrets = secrets_of(loaded)
     try:
-        block = cast("Any", Block.load)(channel, _sync=True)
+        delivery = _send(loaded, address, message, settings, attempt)
+    except TooLateError:
+        return Delivery(
+            Outcome.RETRY, f"there was no time left for {address.channel}; nothing was sent"
+        )
     except Exception as error:
-        # Prefect says ValueError for: no such block. JSON that is none is a proxy's answer.
-        missing = isinstance(error, ValueError) and not isinstance(error, JSONDecodeError)
-        outcome = Outcome.FAILED if missing else Outcome.RETRY
-        return Delivery(outcome, f"block {channel!r} can't be loaded: {_plain(error)}")
-    if not callable(getattr(block, "notify", None)):
-        return Delivery(Outcome.FAILED, f"block {channel!r} is not a notification block")
-    left = deadline - monotonic()
-    if left <= 0:  # the caller has given up and will try again: sending now would be once too many
-        return Delivery(Outcome.RETRY, f"block {channel!r} took too long to load; nothing was sent")
+        delivery = by_exception(error, begun=attempt.begun, now=datetime.now(UTC))
+    if delivery.error is None:
+        return delivery
+    return replace(delivery, error=redact(delivery.error, secrets))
+
+
+def _load(channel: str) -> Block | Delivery:
     try:
-        if block.get_block_type_slug() == _SLACK:
-            _post_to_slack(block, subject, body, left)
-        else:
-            _notify(block, subject, body)
+        with quiet("apprise"):  # it logs the token it does not like
+            return cast("Block", cast("Any", Block.load)(channel, _sync=True))
     except Exception as error:
-        return Delivery(Outcome.RETRY, _plain(error))
-    return Delivery(Outcome.SENT)
+        outcome = Outcome.FAILED if is_permanent_load_error(error) else Outcome.RETRY
+        return Delivery(
+            outcome, redact(f"block {channel!r} can't be loaded: {_why_not_loaded(error)}")
+        )
 
 
-def _post_to_slack(block: Any, subject: str, body: str, timeout: float) -> None:
-    """The block's own client: its `notify` leaves the status out of the error and waits 30 s."""
-    client = block.get_client(sync_client=True)
-    client.timeout = math.ceil(timeout)
-    client.retry_handlers = []  # by itself it posts again when the answer, not the message, is lost
-    response = client.send(text=f"{subject}\n{body}")
-    if response.status_code != HTTPStatus.OK:
-        raise ConnectionError(f"Slack answered {response.status_code}: {response.body[:200]}")
+def _why_not_loaded(error: Exception) -> str:
+    """In Prefect's words, or in none: a block's own may quote the secret it does not like."""
+    for link in (error, error.__cause__):
+        if isinstance(link, ValidationError):
+            return describe(link)
+    words = str(error)
+    if isinstance(error, ValueError | TypeError | KeyError) and "block" not in words.lower():
+        return f"{type(error).__name__} from its saved values; save it anew"
+    return f"{type(error).__name__}: {words or 'no reason given'}"
 
 
-def _notify(block: Any, subject: str, body: str) -> None:
-    """Blocks that swallow failures are told to raise: unaccepted is never recorded as sent."""
-    raising = getattr(block, "raise_on_failure", None)
-    if callable(raising):
-        with raising():
-            _call(block, subject, body)
-    else:
-        _call(block, subject, body)
+def _send(
+    block: Any, address: Address, message: Message, settings: Settings, attempt: Attempt
+) -> Delivery:
+    own = _OWN.get(block.get_block_type_slug())
+    if own is not None:
+        return own(block, address, message, settings, attempt)
+    if callable(getattr(block, "notify", None)):
+        return apprise.send_by_notify(block, message, attempt)
+    return Delivery(Outcome.FAILED, f"block {address.channel!r} is not a notification block")
 
 
-def _call(block: Any, subject: str, body: str) -> None:
-    result = block.notify(body, subject)
-    if inspect.isawaitable(result):
-        import asyncio
-
-        async def _wait() -> None:
-            await result
-
-        asyncio.run(_wait())
-
-
-def _plain(error: BaseException) -> str:
-    text = getattr(error, "log", None) or str(error) or "no reason given"
-    return _ADDRESS.sub(r"\1\2/…", clean_text(f"{type(error).__name__}: {text}"))[:1_000]
+# Block types whose own way of sending tells too little of how it went. The others `notify`.
+_OWN = {
+    "slack-incoming-webhook": slack.send_to_webhook,
+    "slack-webhook": slack.send_to_built_in,
+    "slack-credentials": slack.send_as_bot,
+    "pager-duty-webhook": pagerduty.send_to_pagerduty,
+    "custom-webhook": webhook.send_to_webhook,
+    "email-server-credentials": email.send_by_email,
+}

@@ -1,0 +1,53 @@
+"""How a delivery went. Pure data."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Outcome(StrEnum):
+    """How a delivery went."""
+
+    SENT = "sent"
+    RETRY = "retry"  # may work later
+    FAILED = "failed"  # will not work until somebody changes something
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """An outcome and, unless sent, the reason in a sentence.
+
+    A message that was sent has an `error` only when some of its recipients were refused.
+    `reference` is the provider's own name of the message, for its thread. `retry_after_seconds` is
+    how long the provider asks us to wait. `unknown`: whether it arrived nobody can say.
+    """
+
+    outcome: Outcome
+    error: str | None = None
+    reference: str | None = None
+    retry_after_seconds: float | None = None
+    unknown: bool = False
+
+
+class Signal(StrEnum):
+    """What a message means for an incident system; the others show it as words."""
+
+    TRIGGER = "trigger"
+    ACKNOWLEDGE = "acknowledge"
+    RESOLVE = "resolve"
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a message goes: a block's slug, and within it (email addresses, a Slack channel).
+
+    `thread` is the reference of the first message about the same thing, `dedup_key` names the
+    incident, `signal` says what becomes of it. `key` names this one message and stays the same
+    when it is tried again, so that an email that arrives twice can be recognised.
+    """
+
+    channel: str
+    recipient: str = ""
+    thread: str | None = None
+    dedup_key: str = ""
+    signal: Signal = Signal.TRIGGER
+    key: str = ""

@@ -1,0 +1,28 @@
+"""Keeps a library from logging what it must not, in this thread and for this moment only."""
+
+import contextlib
+import logging
+import threading
+from collections.abc import Iterator
+
+_here = threading.local()
+
+
+class _Quiet(logging.Filter):
+    def filter(self, record: logging.LogRecord) -> bool:
+        return record.name not in getattr(_here, "names", ())
+
+
+_QUIET = _Quiet()
+
+
+@contextlib.contextmanager
+def quiet(name: str) -> Iterator[None]:
+    """Nothing this thread does is logged by the logger `name` meanwhile."""
+    logging.getLogger(name).addFilter(_QUIET)  # added once, however often this is called
+    before = getattr(_here, "names", ())
+    _here.names = (*before, name)
+    try:
+        yield
+    finally:
+        _here.names = before
