@@ -1,0 +1,112 @@
+"""`sentinel report`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_COLOURS = {"critical": "red", "high": "dark_orange", "medium": "yellow", "low": "bright_black"}
+_WIDTH = 40
+
+
+def report(
+    *,
+    hours: Annotated[int, Parameter(help="The last so many hours.")] = 24,
+    timezone: Annotated[str, Parameter(help="Of its times: Europe/Berlin.")] = "UTC",
+    chart: Annotated[Path | None, Parameter(help="Also write the chart there, as PNG.")] = None,
+    json: Annotated[bool, Parameter("--json", negative="", help="The facts as JSON.")] = False,
+) -> int:
+    """Print what the daily report would say now; sends nothing and changes nothing.
+
+    Events by importance and state, who waits for whom, noisiest and slowest rules, evaluations and
+    coverage, notifications.
+    """
+    from datetime import UTC, datetime, timedelta
+    from json import dumps
+
+    from rich.console import Console
+
+    from sentinel_core.cli import store
+    from sentinel_core.daily_chart import chart as drawn
+    from sentinel_core.errors import SetupError
+    from sentinel_core.reporting import report as made
+    from sentinel_core.store.engine import ensure_schema
+
+    if not 1 <= hours <= 24 * 366:
+        raise SetupError(f"--hours {hours}: a report is about 1 to 8784 hours")
+    url = store.settings().database_url
+    if not store.exists(url):
+        raise SetupError(f"there is no event store at {store.masked(url)} yet: run `sentinel up`")
+    with store.opened(url) as engine:
+        ensure_schema(engine)
+        now = datetime.now(UTC)
+        facts = made(engine, "report", now, timedelta(hours=hours), timezone).facts
+    if chart is not None:
+        _write(chart, drawn(facts["bars"]))
+    if json:
+        print(dumps(facts, indent=2, ensure_ascii=False))
+    else:
+        _show(Console(), facts)
+    return 0
+
+
+def _write(path: Path, picture: bytes | None) -> None:
+    from sentinel_core.errors import SetupError
+
+    if picture is None:
+        raise SetupError("there is no chart: no event opened in that time")
+    try:
+        path.write_bytes(picture)
+    except OSError as error:
+        raise SetupError(f"the chart can't be written to {path}: {error.strerror}") from error
+
+
+def _show(console: "Console", facts: dict[str, Any]) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    console.print(Text(facts["title"], style="bold"))
+    console.print(Text(facts["sentence"]), soft_wrap=True)
+    console.print()
+    grid = Table.grid(padding=(0, 2))
+    for name, value in facts["figures"]:
+        grid.add_row(Text(name, style="dim"), Text(str(value)))
+    console.print(grid)
+    _show_bars(console, facts["bars"], facts["chart_text"])
+    for section in facts["sections"]:
+        table = Table(title=Text(section["title"], style="bold"), title_justify="left")
+        rows = section["rows"]
+        for position, column in enumerate(section["columns"]):
+            numbers = all(isinstance(row[position], int | float) for row in rows)
+            table.add_column(Text(column), justify="right" if numbers else "left")
+        for row in rows:
+            table.add_row(*(Text(_text(value)) for value in row))
+        console.print()
+        console.print(table)
+
+
+def _text(value: Any) -> str:
+    return f"{value:,}" if isinstance(value, int | float) else str(value)
+
+
+def _show_bars(console: "Console", bars: dict[str, Any], title: str) -> None:
+    """Bar by bar, lying, for terminals: as wide as the highest has room for."""
+    from datetime import datetime
+
+    from rich.text import Text
+
+    totals = [sum(column) for column in zip(*bars["counts"].values(), strict=True)]
+    if not (highest := max(totals, default=0)):
+        return
+    console.print()
+    console.print(Text(title, style="bold"))
+    for position, since in enumerate(bars["since"]):
+        line = Text(f"{datetime.fromisoformat(since):%b %d %H:%M}  ", style="dim")
+        for name, column in bars["counts"].items():
+            width = -(-column[position] * _WIDTH // highest)
+            line.append("█" * width, style=_COLOURS.get(name, ""))
+        line.append(f" {totals[position]:,}" if totals[position] else "")
+        console.print(line)
