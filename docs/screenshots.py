@@ -12,22 +12,40 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from time import sleep
 from typing import Literal
 
 from playwright.sync_api import Browser, Page, sync_playwright
+from prefect.settings import PREFECT_API_URL, PREFECT_LOGGING_TO_API_ENABLED, temporary_settings
+from prefect_slack import SlackWebhook
+from pydantic import SecretStr
 from sqlalchemy import TextClause, text
 
+from sentinel_core.alert import AlertOutput
+from sentinel_core.delivery import deliver_all
+from sentinel_core.route import Routes
+from sentinel_core.settings import Settings
 from sentinel_core.store.engine import ensure_schema, open_engine
+from sentinel_core.trigger import NoHistory
+from tests.support.delivered import telling
 from tests.support.measured import fill
 from tests.support.prefect import clean_environment
 from tests.support.processes import BIN, free_port, running, wait_for
+from tests.support.recorded import a_run, observe
+from tests.support.slack import slack_endpoint
+from triggers.service.health_check import HealthCheck
 
+CRITICAL, ONCALL, DATA = (
+    f"slack-incoming-webhook/{name}" for name in ("alerts-critical", "alerts-oncall", "alerts-data")
+)
 IMAGES = Path(__file__).parent / "images"
 WIDE, NARROW = (1600, 900), (420, 900)
 Theme = Literal["light", "dark"]
 _ROW, _HEADER = 28, 36  # pixels
+_RUN_SECONDS = 3  # what a run of tests/support/recorded.py is said to take, and one more
 
 
 @contextmanager
@@ -66,13 +84,19 @@ def acknowledging(page: Page) -> None:
     page.wait_for_timeout(1_000)
 
 
-def one_event(page: Page) -> None:
-    """The newest event, whole."""
+def one_event(page: Page, rule: str = "memory") -> None:
+    """A rule's newest event, whole."""
+    page.goto(f"{page.url.partition('?')[0]}?rule={rule}")
     settled(page)
     table = page.get_by_test_id("stDataFrame").first
     link = table.get_by_test_id("glide-cell-11-0").text_content() or ""
     page.goto(f"{page.url.partition('?')[0]}?event={link.rpartition('=')[2]}")
     settled(page)
+
+
+def messages(page: Page) -> None:
+    """An event of which people were told, and will be."""
+    one_event(page, "orders-gateway")
 
 
 Shot = tuple[str, Callable[[Page], None], Theme, tuple[int, int]]
@@ -84,6 +108,7 @@ BLOTTER: tuple[Shot, ...] = (
     ("blotter-narrow-dark", list_of_events, "dark", NARROW),
     ("blotter-acknowledge", acknowledging, "light", WIDE),
     ("blotter-event", one_event, "light", WIDE),
+    ("blotter-messages", messages, "light", WIDE),
 )
 
 
@@ -142,7 +167,37 @@ def sentinel(folder: Path) -> Iterator[tuple[str, str]]:
             runs = text("SELECT count(DISTINCT rule_id) FROM evaluation")
             before = connection.scalar(runs)
         wait_for(lambda: _count(store, runs) >= before + 11, seconds=240, what="the first runs")
-        yield f"http://127.0.0.1:{viewer}", f"http://127.0.0.1:{server}"
+        blotter, ui = f"http://127.0.0.1:{viewer}", f"http://127.0.0.1:{server}"
+        tell(Settings(database_url=store, viewer_url=blotter, prefect_ui_url=ui))
+        yield blotter, ui
+
+
+def tell(settings: Settings) -> None:
+    """Two services that do not answer, told of through real blocks: one channel takes its message,
+    the other one's webhook is gone."""
+    api = {PREFECT_API_URL: f"{settings.prefect_ui_url}/api", PREFECT_LOGGING_TO_API_ENABLED: False}
+    gateway = {
+        "notify": {"critical": [CRITICAL]},
+        "escalation": [{"after_seconds": 900, "channels": [ONCALL]}],
+        "suggestions": {"refused": "Start the gateway: systemctl restart orders-gateway"},
+        "runbook": "https://runbooks.example.com/orders-gateway",
+    }
+    feed = {"notify": {"critical": [DATA]}}
+    engine = open_engine(settings.database_url)
+    with temporary_settings(api), slack_endpoint() as slack, slack_endpoint() as gone:
+        gone.answer = 404
+        for channel, url in ((CRITICAL, slack.url), (ONCALL, slack.url), (DATA, gone.url)):
+            block = SlackWebhook(url=SecretStr(url))
+            block.save(channel.partition("/")[2], overwrite=True, _sync=True)
+        for name, chosen in (("orders-gateway", gateway), ("vendor-feed", feed)):
+            check = HealthCheck(url="http://127.0.0.1:9", service=name)
+            at = datetime.now(UTC).replace(microsecond=0)
+            seen = check.measure(NoHistory())
+            assert isinstance(seen, AlertOutput)
+            rule = telling(name, "critical", **chosen)
+            observe(engine, rule, a_run(at, name="Triggered"), [seen])
+        sleep(_RUN_SECONDS)
+        deliver_all(engine, settings, Routes.model_validate({"high": [CRITICAL]}))
 
 
 def _count(store: str, query: TextClause) -> int:

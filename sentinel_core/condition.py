@@ -1,8 +1,8 @@
 """What a rule may demand of the numbers it measured. Pure data; evaluating is windows.py's work."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
-from functools import lru_cache
+from functools import cached_property
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat, model_validator
@@ -12,6 +12,11 @@ from sentinel_core.alert import clean_text
 YEAR_SECONDS = 366 * 86_400
 Seconds = Annotated[FiniteFloat, Field(gt=0, le=YEAR_SECONDS)]
 """A stretch of time that a person would write down: more than nothing, at most a year."""
+
+
+OR_CONDITIONS = "x-sentinel-or-conditions"
+"""Marks a trigger's field, in its JSON schema: without it, and without conditions, the rule never
+triggers."""
 
 
 class Operator(StrEnum):
@@ -81,7 +86,7 @@ class Condition(BaseModel):
     percentile: Annotated[float | None, Field(ge=0, le=100)] = None
     minimum_points: Annotated[int, Field(ge=1, le=100_000)] = 1
     tolerance: Annotated[
-        float, Field(ge=0, le=1, description="for eq and ne, relative to the larger number")
+        float, Field(ge=0, le=1, description="for eq and ne, relative; absolute near zero")
     ] = 1e-9
     baseline: Baseline | None = None
 
@@ -118,39 +123,46 @@ class Condition(BaseModel):
         """How old a value may be and still count."""
         return (self.over_seconds or 0.0) + (self.baseline.ago_seconds if self.baseline else 0.0)
 
-    @property
+    # What every evaluation asks for is worked out once.
+
+    @cached_property
     def points(self) -> int:
         """How many values it takes to say anything."""
         least = 2 if self.aggregate in (Aggregate.DELTA, Aggregate.RATE) else 1
         return max(least, self.minimum_points)
 
-    @property
+    @cached_property
     def subject(self) -> str:
         """What is compared, in words: `avg(value) over 5 min`."""
-        return _subject(
-            self.metric, self.aggregate, self.percentile, self.over_seconds, self.baseline
-        )
+        what = self.metric
+        if self.aggregate is Aggregate.PERCENTILE:
+            what = f"p{self.percentile:g}({self.metric})"
+        elif self.aggregate is not Aggregate.LAST:
+            what = f"{self.aggregate}({self.metric})"
+        if self.aggregate is not Aggregate.LAST and self.over_seconds:
+            what += f" over {in_words(self.over_seconds)}"
+        if self.baseline is not None:
+            unit = "% change" if self.baseline.measure == "percent" else "standard deviations"
+            what += f", {unit} against {in_words(self.baseline.ago_seconds)} before,"
+        return what
 
+    @cached_property
+    def outcomes(self) -> Mapping[tuple[bool, bool], str]:
+        """How the comparison came out, in words, by (it holds, `clear` was the threshold)."""
+        found = {}
+        for holds in (True, False):
+            word = self.op.sign if holds else f"is not {self.op.sign}"
+            found[holds, False] = f"{word} {self.value:.6g}"
+            if self.clear is not None:
+                found[holds, True] = f"{word} {self.clear:.6g} (clears there)"
+        return found
 
-@lru_cache(maxsize=1024)  # asked for with every evaluation
-def _subject(
-    metric: str,
-    aggregate: Aggregate,
-    percentile: float | None,
-    over_seconds: float | None,
-    baseline: Baseline | None,
-) -> str:
-    what = metric
-    if aggregate is Aggregate.PERCENTILE:
-        what = f"p{percentile:g}({metric})"
-    elif aggregate is not Aggregate.LAST:
-        what = f"{aggregate}({metric})"
-    if aggregate is not Aggregate.LAST and over_seconds:
-        what += f" over {in_words(over_seconds)}"
-    if baseline is not None:
-        unit = "% change" if baseline.measure == "percent" else "standard deviations"
-        what += f", {unit} against {in_words(baseline.ago_seconds)} before,"
-    return what
+    def __copy__(self) -> Self:
+        """For `model_copy(update=…)`, which would otherwise keep what the old values came to."""
+        copied = super().__copy__()
+        for name in ("points", "subject", "outcomes"):
+            copied.__dict__.pop(name, None)
+        return copied
 
 
 class AllOf(BaseModel):

@@ -37,7 +37,7 @@ def standing(schedules: Sequence[Schedule], since: datetime, now: datetime) -> S
     if not schedules:
         return Standing(False, None, "no schedule: runs only when asked to")
     try:
-        times = list(islice(merge(*(islice(_due_times(s, since), 2) for s in schedules)), 2))
+        times = list(islice(merge(*(islice(due_times(s, since), 2) for s in schedules)), 2))
     except (CronSimError, ValueError, KeyError, OSError, ArithmeticError) as error:
         return Standing(True, None, f"its schedule can't be read: {error}", unreadable=True)
     if len(times) > 1 and now >= times[1] + GRACE:
@@ -55,14 +55,18 @@ def next_due(schedules: Sequence[Schedule], after: datetime) -> datetime | None:
 
     Raises what a schedule that can't be read raises (see `standing`).
     """
-    return next(iter(merge(*(islice(_due_times(s, after), 1) for s in schedules))), None)
+    return next(iter(merge(*(islice(due_times(s, after), 1) for s in schedules))), None)
 
 
 def _next(times: Sequence[datetime]) -> str:
     return f"next at {_clock(times[0])}" if times else "and not due again"
 
 
-def _due_times(schedule: Schedule, since: datetime) -> Iterator[datetime]:
+def due_times(schedule: Schedule, since: datetime) -> Iterator[datetime]:
+    """When a schedule is due after a moment, which intervals and rules of recurrence go on from.
+
+    Raises what a schedule that can't be read raises (see `standing`).
+    """
     zone = ZoneInfo(schedule.timezone)
     if schedule.cron is not None:
         for due in CronSim(schedule.cron, since.astimezone(zone)):

@@ -34,9 +34,16 @@ def status_of(event: Row) -> list[str]:
 
 
 def status_words(event: Row) -> str:
-    """The status in a list: `muted` when the newest message about the event was held back."""
+    """The status in a list: `muted` when the newest message about the event was held back, `not
+    delivered` when a channel did not take it."""
     # A list of events may come without the reason, which is as long as somebody's comment.
-    return ", ".join([*status_of(event), *(["muted"] if event.get("suppressed") else [])])
+    muted = ["muted"] if event.get("suppressed") else []
+    return ", ".join([*status_of(event), *muted, *(["not delivered"] if lost(event) else [])])
+
+
+def lost(event: Row) -> bool:
+    """Did a channel take no message about this event, for good?"""
+    return bool(event.get("undelivered"))
 
 
 def leading_up(earlier: Sequence[Row]) -> list[Row]:

@@ -4,8 +4,7 @@ Hooks are the fast path. Prefect logs and forgets what they raise; reconcile is 
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
-from time import monotonic
+from datetime import UTC, datetime
 from typing import Any
 
 from prefect import Flow
@@ -16,17 +15,16 @@ from prefect.logging.loggers import flow_run_logger
 from pydantic import ValidationError
 from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
-from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
 from sentinel_core.alert import AlertOutput, as_outputs, describe
+from sentinel_core.delivery import deliver, patiently
 from sentinel_core.errors import OutputError, StoreUnavailableError
 from sentinel_core.judge import judge
-from sentinel_core.notify import MOST_ATTEMPTS, Outcome, send
+from sentinel_core.prefect_events import announce
 from sentinel_core.prefect_runs import read_rule, rule_settings, run_facts
 from sentinel_core.rule import RuleSettings
 from sentinel_core.run import RuleFacts, RunFacts, StateType
 from sentinel_core.settings import Settings, get_settings
-from sentinel_core.store import outbox
 from sentinel_core.store.engine import ensure_schema, open_engine
 from sentinel_core.store.recording import Recorded, record
 from sentinel_core.store.rules import rule_of_deployment
@@ -112,7 +110,7 @@ def connect(settings: Settings) -> Engine:
     """
     engine = open_engine(settings.database_url)
     try:
-        for attempt in _patiently(settings):
+        for attempt in patiently(settings):
             with attempt:
                 ensure_schema(engine)
     except OperationalError as error:
@@ -127,9 +125,9 @@ def record_facts(
     settings = get_settings()
     observations = judge(run, rule.settings, outputs)
     try:
-        for attempt in _patiently(settings):
+        for attempt in patiently(settings):
             with attempt:
-                return record(
+                recorded = record(
                     engine,
                     rule,
                     run,
@@ -138,16 +136,8 @@ def record_facts(
                 )
     except OperationalError as error:
         raise _away(settings, error) from error
-    raise AssertionError("unreachable: the retrying loop returns or raises")
-
-
-def _patiently(settings: Settings) -> Retrying:
-    return Retrying(
-        retry=retry_if_exception_type(OperationalError),
-        stop=stop_after_delay(settings.record_timeout_seconds),
-        wait=wait_random_exponential(multiplier=0.1, max=2),
-        reraise=True,
-    )
+    announce(engine, settings, run, recorded)
+    return recorded
 
 
 def _away(settings: Settings, error: OperationalError) -> StoreUnavailableError:
@@ -156,65 +146,6 @@ def _away(settings: Settings, error: OperationalError) -> StoreUnavailableError:
         f"({str(error.orig).splitlines()[0] if str(error.orig) else 'no reason given'}); "
         "this run will be recorded by the next reconcile"
     )
-
-
-def deliver(engine: Engine, settings: Settings, notification_ids: Sequence[int]) -> int:
-    """Send owed messages and write down how each went; returns how many were sent.
-
-    Stops after twice the notify timeout: a run waits no longer, the rest stays owed and is
-    delivered by the next reconcile.
-    """
-    return _deliver(engine, settings, notification_ids, set(), _patience(settings))
-
-
-def deliver_due(engine: Engine, settings: Settings) -> int:
-    """Send whatever is owed by now, within twice the notify timeout; returns how many were sent."""
-    sent, hanging, deadline = 0, set[str](), _patience(settings)
-    while monotonic() < deadline:
-        due = outbox.due(engine, datetime.now(UTC), without=hanging)
-        if not due:
-            break
-        sent += _deliver(engine, settings, due, hanging, deadline)
-    return sent
-
-
-def _patience(settings: Settings) -> float:
-    return monotonic() + 2 * settings.notify_timeout_seconds
-
-
-def _deliver(
-    engine: Engine, settings: Settings, ids: Sequence[int], hanging: set[str], deadline: float
-) -> int:
-    """`hanging` gathers channels that let us wait: their queue must not hold up the others."""
-    sent = 0
-    for notification_id in ids:
-        if monotonic() > deadline:
-            break
-        owed = outbox.claim(engine, notification_id, datetime.now(UTC), without=hanging)
-        if owed is None:
-            continue
-        began = monotonic()
-        delivery = send(owed.channel, owed.event, settings, owed.reason)
-        sent += delivery.outcome is Outcome.SENT
-        slow = monotonic() - began > settings.notify_timeout_seconds / 2
-        if slow and delivery.outcome is not Outcome.SENT:
-            hanging.add(owed.channel)
-        if delivery.error:
-            logger.warning("%s: event %s: %s", owed.channel, owed.event["id"], delivery.error)
-        # A sent message whose outcome is not written down would be sent again: hence patience.
-        for attempt in _patiently(settings):
-            with attempt:
-                _settle(engine, owed, delivery.outcome, delivery.error)
-    return sent
-
-
-def _settle(engine: Engine, owed: outbox.Owed, outcome: Outcome, error: str | None) -> None:
-    now = datetime.now(UTC)
-    status = {Outcome.SENT: "sent", Outcome.RETRY: "pending", Outcome.FAILED: "failed"}[outcome]
-    if outcome is Outcome.RETRY and owed.attempt >= MOST_ATTEMPTS:
-        status = "failed"
-    again = now + timedelta(minutes=2 ** min(owed.attempt, 6)) if status == "pending" else None
-    outbox.settle(engine, owed.id, status=status, error=error, now=now, next_attempt_at=again)
 
 
 def _summary(recorded: Recorded) -> str:
@@ -230,8 +161,6 @@ def _summary(recorded: Recorded) -> str:
 
 __all__ = [
     "connect",
-    "deliver",
-    "deliver_due",
     "record_facts",
     "record_run",
     "returned_outputs",

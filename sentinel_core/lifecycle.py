@@ -47,8 +47,9 @@ class Lifecycle:
 
     def __init__(self, settings: RuleSettings) -> None:
         self.settings = settings
-        self.policy = settings.policy
-        self._policies = {kind: policy_for(kind, settings.policy) for kind in Kind}
+        self.policy = settings.telling
+        self._conditions = settings.conditions
+        self._policies = {kind: policy_for(kind, self.policy) for kind in Kind}
         self.look_back = timedelta(seconds=look_back_seconds(settings.conditions))
 
     # -- judge -----------------------------------------------------------------------------
@@ -66,13 +67,11 @@ class Lifecycle:
         `look_back`. `first_at` is the rule's first evaluation: a window that can't be full yet is
         no missing data. A metric that is not there makes an error of it.
         """
-        if seen.kind is not Kind.ALERT or not self.settings.conditions or seen.reported is None:
+        if not self._conditions or seen.kind is not Kind.ALERT or seen.reported is None:
             return seen
         firing = previous is not None and previous.status is Status.FIRING
         try:
-            verdict = evaluate(
-                self.settings.conditions, samples, seen.at.timestamp(), firing=firing
-            )
+            verdict = evaluate(self._conditions, samples, seen.at.timestamp(), firing=firing)
         except MetricMissingError as error:
             why = f"Not checked: {error}."
             return _judged(seen, Kind.ERROR, True, why)
@@ -156,7 +155,9 @@ class Lifecycle:
                     )
         elif meaning is Meaning.OK:
             for kind, ticker in _alive(series):
-                if kind is Kind.ALERT and ticker not in present:
+                # "" as above: what that problem was about, _found_again knows
+                mine = kind is Kind.ALERT or (kind in PROBLEMS and ticker)
+                if mine and ticker not in present:
                     yield _in_passing(seen[0], kind, ticker, UNSEEN)
 
     def expiries(
@@ -187,8 +188,10 @@ class Lifecycle:
         if seen.unjudged:
             return _unchanged(previous, seen, "warming-up", f"not judged yet: {seen.unjudged}")
         policy = self._policies[seen.kind]
+        if not seen.breached:
+            return decide(policy, previous, seen, world)
         meaning = self._meaning(seen)
-        if not seen.breached or meaning is Meaning.EVENT:
+        if meaning is Meaning.EVENT:
             return decide(policy, previous, seen, world)
         word = "no news" if meaning is Meaning.KEEP else "counted as ok"
         decision = decide(policy, previous, replace(seen, breached=False), world)

@@ -244,6 +244,7 @@ class AlertEvent(SQLModel, table=True):
     assigned_to: str | None = None
     disposition: str | None = None
     suppressed: str | None = Field(default=None, sa_column=_text(nullable=True))
+    suggested_action: str | None = Field(default=None, sa_column=_text(nullable=True))
     resolved_at: datetime | None = Field(default=None, sa_column=_time(nullable=True))
     resolution: str | None = None
     prefect_flow_run_id: UUID | None = None
@@ -257,26 +258,96 @@ class AlertEvent(SQLModel, table=True):
     meta: dict[str, Any] = Field(default_factory=dict, sa_column=_json("metadata"))
 
 
+def _some(which: str, name: str, *columns: str) -> Index:
+    """An index over some of the messages."""
+    where = text(which)
+    return Index(f"ix_notification_{name}", *columns, sqlite_where=where, postgresql_where=where)
+
+
 class Notification(SQLModel, table=True):
-    """One message owed to one channel."""
+    """One event (or storm, or report) owed to one channel. Several may leave as one message.
+
+    `recipient` is whom the channel tells (email addresses, a Slack channel), `route` how, as the
+    rule said when it was owed. `reference` is the provider's name of the message, `message_id` the
+    notification that led it. `unknown` counts attempts whose outcome nobody knows.
+    """
 
     __tablename__ = "notification"
     __table_args__ = (
-        UniqueConstraint("event_id", "channel", "reason", "sequence"),
+        Index(
+            "ux_notification_event",
+            "event_id",
+            "channel",
+            "recipient",
+            "reason",
+            "sequence",
+            unique=True,
+        ),
+        Index(
+            "ux_notification_about",
+            "about",
+            "channel",
+            "recipient",
+            "reason",
+            unique=True,
+            sqlite_where=text("about <> ''"),
+            postgresql_where=text("about <> ''"),
+        ),
         Index("ix_notification_due", "status", "next_attempt_at"),
+        Index("ix_notification_channel", "channel", "recipient", "created_at"),
+        # What is asked of a channel on each delivery stays quick however much was sent before.
+        _some("status = 'pending'", "pending", "channel", "recipient", "group_key", "reason"),
+        _some("status = 'failed'", "failed", "channel", "settled_at"),
+        _some("sent_at IS NOT NULL", "sent", "channel", "sent_at"),
+        _some("storm_id IS NOT NULL", "storm", "storm_id"),
     )
 
     id: int | None = Field(default=None, sa_column=_key())
-    event_id: int = Field(sa_column=_ref())
+    event_id: int | None = Field(default=None, sa_column=_ref(nullable=True))
+    about: str = ""
     channel: str
+    recipient: str = ""
     reason: str
     sequence: int = 0
+    route: dict[str, Any] = Field(default_factory=dict, sa_column=_json())
+    group_key: str = ""
+    content: dict[str, Any] = Field(default_factory=dict, sa_column=_json())
+    storm_id: int | None = Field(default=None, sa_column=_ref(nullable=True))
+    message_id: int | None = Field(default=None, sa_column=_ref(nullable=True))
+    reference: str | None = Field(default=None, sa_column=_text(nullable=True))
     status: str = "pending"
     attempts: int = 0
+    unknown: int = 0
+    claimed_at: datetime | None = Field(default=None, sa_column=_time(nullable=True))
+    settled_at: datetime | None = Field(default=None, sa_column=_time(nullable=True))
     created_at: datetime = Field(sa_column=_time())
     next_attempt_at: datetime = Field(sa_column=_time())
     last_error: str | None = Field(default=None, sa_column=_text(nullable=True))
     sent_at: datetime | None = Field(default=None, sa_column=_time(nullable=True))
+
+
+class Storm(SQLModel, table=True):
+    """A time in which too much was owed to a channel to be told one by one."""
+
+    __tablename__ = "storm"
+    __table_args__ = (
+        Index(
+            "ux_storm_open",
+            "channel",
+            "recipient",
+            unique=True,
+            sqlite_where=text("ended_at IS NULL"),
+            postgresql_where=text("ended_at IS NULL"),
+        ),
+    )
+
+    id: int | None = Field(default=None, sa_column=_key())
+    channel: str
+    recipient: str = ""
+    threshold: int
+    window_seconds: float
+    started_at: datetime = Field(sa_column=_time())
+    ended_at: datetime | None = Field(default=None, sa_column=_time(nullable=True))
 
 
 class Silence(SQLModel, table=True):

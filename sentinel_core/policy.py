@@ -461,7 +461,17 @@ def expired(policy: Policy, previous: Series, at: datetime) -> Decision | None:
     if at - confirmed < timedelta(seconds=policy.expire_seconds):
         return None
     reason = f"resolved: expired, no breach since {_clock(confirmed, at)}"
-    return _ended(previous, at, "expired", reason)
+    decision = _ended(previous, at, "expired", reason)
+    heard = policy.notify_resolved and previous.told_at is not None
+    return replace(decision, tell=Tell.RESOLVED) if heard else decision
+
+
+def unless_muted(decision: Decision, world: World) -> Decision:
+    """The same, and not told while somebody mutes it."""
+    if decision.tell is None or world.muted is None:
+        return decision
+    reason = f"{decision.reason}; not told: {world.muted}"
+    return replace(decision, suppressed=world.muted, reason=reason)
 
 
 def resolved_by_hand(previous: Series, at: datetime, by: str) -> Decision:

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import httpx
 from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.objects import BlockDocument
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.exceptions import ObjectNotFound
 from prefect.settings import PREFECT_API_URL
@@ -14,6 +15,8 @@ from sentinel_core.errors import SentinelError
 
 PAGE = 200  # Prefect gives at most this many at once
 _HEALTH_SECONDS = 10
+# Blocks that hold no more than credentials: who is told stands in the route.
+_ADDRESSED = frozenset({"email-server-credentials", "slack-credentials"})
 
 
 class PrefectUnreachableError(SentinelError):
@@ -78,17 +81,48 @@ def work_pool_exists(client: SyncPrefectClient, name: str) -> bool:
     return True
 
 
-def wrong_channel(client: SyncPrefectClient, slug: str) -> str | None:
-    """What is wrong with a notification block; None when it exists and can notify."""
+def read_channel(client: SyncPrefectClient, slug: str) -> BlockDocument | None:
+    """The block `type/name`, without its secrets; None when there is none."""
     kind, _, name = slug.partition("/")
     try:
-        block = client.read_block_document_by_name(name, kind, include_secrets=False)
+        return client.read_block_document_by_name(name, kind, include_secrets=False)
     except ObjectNotFound:
+        return None
+
+
+def channels(client: SyncPrefectClient) -> dict[str, BlockDocument]:
+    """Every block that messages can be sent through, by slug, without its secrets."""
+    found: list[BlockDocument] = []
+    while page := client.read_block_documents(offset=len(found), limit=PAGE, include_secrets=False):
+        found.extend(page)
+    named = {f"{_kind(block)}/{block.name}": block for block in found if block.name}
+    return {slug: named[slug] for slug in sorted(named) if can_tell(named[slug])}
+
+
+def can_tell(block: BlockDocument) -> bool:
+    """Can messages be sent through a block?"""
+    capabilities = block.block_schema.capabilities if block.block_schema else []
+    return "notify" in capabilities or _kind(block) in _ADDRESSED
+
+
+def needs_recipient(slug: str) -> bool:
+    """Does a channel have to be told whom to tell?"""
+    return slug.partition("/")[0] in _ADDRESSED
+
+
+def _kind(block: BlockDocument) -> str:
+    return block.block_type.slug if block.block_type else ""
+
+
+def wrong_channel(slug: str, block: BlockDocument | None) -> str | None:
+    """What is wrong with a notification block; None when it exists and can notify."""
+    kind, _, name = slug.partition("/")
+    if block is None:
         return (
             f"unknown notification block {slug}: Prefect has no block {name!r} of the type "
-            f"{kind!r}. Create it (docs/notifications.md says how), or remove it from the rule"
+            f"{kind!r}. Create it (`sentinel channels setup`, docs/notifications.md), or remove it "
+            "from the rule"
         )
-    capabilities = block.block_schema.capabilities if block.block_schema else []
-    if "notify" not in capabilities:
+    if not can_tell(block):
         return f"expected a block that can notify: {slug} is none, choose another"
     return None

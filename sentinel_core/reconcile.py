@@ -27,8 +27,9 @@ from sqlalchemy.exc import OperationalError
 from sentinel_core import run as facts
 from sentinel_core.alert import AlertOutput
 from sentinel_core.coverage import Standing, standing
+from sentinel_core.delivery import deliver_due
 from sentinel_core.errors import ReconcileError, StoreUnavailableError
-from sentinel_core.hooks import deliver_due, record_facts, unreadable_settings
+from sentinel_core.hooks import record_facts, unreadable_settings
 from sentinel_core.judge import Kind, Observation
 from sentinel_core.prefect_api import PAGE, all_deployments
 from sentinel_core.prefect_runs import (

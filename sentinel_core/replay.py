@@ -8,7 +8,7 @@ silences, the inhibition and the manual actions of that time.
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from sentinel_core.alert import Importance
@@ -22,6 +22,7 @@ from sentinel_core.simulation import Message, SimulatedEvent, Simulation, Step
 _BARE = ("Not triggered.", "Triggered.")  # what judge says for a trigger that says nothing
 _AGAIN = "The check ran."
 _EXAMPLES = 10
+_MINUTE = timedelta(minutes=1)
 _KINDS = {kind.value: kind for kind in Kind}
 _IMPORTANCES = {importance.value: importance for importance in Importance}
 _NO_METADATA: dict[str, object] = {}
@@ -132,12 +133,15 @@ def replay(
     variants: Sequence[Variant],
     since: datetime,
     *,
+    until: datetime | None = None,
     compare: bool = True,
 ) -> list[Timeline]:
     """Decide recorded runs again, once for each variant; the timeline of each.
 
     What was due before `since` leads in: it fills windows and opens what was open, and counts for
     nothing else. With `compare`, the first variant's decisions are held against the recorded ones.
+    What was held back is told between the runs, and after the last one until `until`, as soon as
+    nothing mutes it.
     """
     replays = [
         _Replay(past, variant, since, compare=compare and not number)
@@ -145,16 +149,24 @@ def replay(
     ]
     actions = _Actions(past.actions)
     for run in runs:
-        for action in actions.due(run[0].recorded_at):
+        recorded_at = run[0].recorded_at
+        for action in actions.due(recorded_at):
             for one in replays:
+                one.pass_time(action.at)
                 one.act(action)
+        for one in replays:
+            one.pass_time(recorded_at)
         seen = [_raw(row) for row in run]
         for one in replays:
             one.take(run, seen)
         actions.note(run)
     for action in actions.rest():
         for one in replays:
+            one.pass_time(action.at)
             one.act(action)
+    if until is not None:
+        for one in replays:
+            one.pass_time(until)
     return [one.timeline() for one in replays]
 
 
@@ -208,6 +220,7 @@ class _Replay:
         self.same = self.was is variant.settings.importance
         self.asks_missing = variant.settings.policy.on_missing is not Meaning.KEEP
         self.held: list[ManualAction] = []
+        self.now: datetime | None = None
         self.simulation = Simulation(
             past.rule,
             variant.settings,
@@ -216,6 +229,16 @@ class _Replay:
             inhibitors=_Inhibitors(past.firings) if past.firings else None,
             keep_steps=compare,
         )
+
+    def pass_time(self, until: datetime) -> None:
+        """The whole minutes from the last moment to this one: reconcile runs at each of them."""
+        before, self.now = self.now, until
+        if before is None:
+            return
+        moment = before.replace(second=0, microsecond=0) + _MINUTE
+        while moment < until and self.simulation.holds_back:
+            self.simulation.release(moment)
+            moment += _MINUTE
 
     def take(self, run: Sequence[Stored], seen: Sequence[Observation | None]) -> None:
         """One run."""
@@ -250,9 +273,11 @@ class _Replay:
         return one
 
     def _compare(self, run: Sequence[Stored], steps: Sequence[Step]) -> None:
-        decided = {(step.seen.kind, step.seen.ticker): step for step in steps}
+        decided: dict[tuple[str, str], Step] = {
+            (step.seen.kind, step.seen.ticker): step for step in steps
+        }
         for row in run:
-            step = decided.get((_KINDS[row.kind], row.ticker))
+            step = decided.get((row.kind, row.ticker))
             if step is not None and (
                 step.code == row.decision_code
                 and step.reason == row.decision_reason
@@ -274,9 +299,9 @@ class _Replay:
     def _act(self, action: ManualAction) -> bool:
         sim, kind, ticker = self.simulation, action.kind, action.ticker
         if action.action == "acknowledged":
-            return sim.acknowledge(kind, ticker, action.actor, action.until)
+            return sim.acknowledge(kind, ticker, action.at, action.actor, action.until)
         if action.action == "unacknowledged":
-            return sim.unacknowledge(kind, ticker)
+            return sim.unacknowledge(kind, ticker, action.at)
         return action.action != "resolved" or sim.resolve(kind, ticker, action.at, action.actor)
 
     def _act_held(self, at: datetime) -> None:
@@ -312,7 +337,8 @@ class _Inhibitors:
     def __call__(self, at: datetime) -> Iterator[Inhibitor]:
         while self.coming and self.coming[-1].start <= at:
             self.now.append(self.coming.pop())
-        self.now = [firing for firing in self.now if firing.end is None or firing.end > at]
+        # `end` is when the run was due that ended it: only after that moment anybody knew
+        self.now = [firing for firing in self.now if firing.end is None or firing.end >= at]
         return (firing.inhibitor for firing in self.now)
 
 

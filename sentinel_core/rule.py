@@ -9,38 +9,16 @@ from pydantic import (
     ConfigDict,
     Field,
     FiniteFloat,
-    StringConstraints,
     model_validator,
 )
 
 from sentinel_core.alert import Importance, clean_text
 from sentinel_core.condition import YEAR_SECONDS, Conditions, Seconds
-
-BlockSlug = Annotated[
-    str,
-    StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*/[a-z0-9]+(-[a-z0-9]+)*$"),
-]
-"""A Prefect notification block: `block-type-slug/block-name`."""
+from sentinel_core.route import BlockSlug, Escalates, Escalation, Route, Routes, Suggestions
 
 DEFAULT_DISPLAY_MINUTES = 1440
 DisplayMinutes = Annotated[int, Field(ge=1, le=525_600)]
 """At most a year: what a database and a calendar can hold."""
-
-
-class Routes(BaseModel):
-    """Which Prefect notification blocks (type/name) hear of which importance."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    critical: list[BlockSlug] = []
-    high: list[BlockSlug] = []
-    medium: list[BlockSlug] = []
-    low: list[BlockSlug] = []
-
-    def channels(self, importance: Importance) -> list[str]:
-        """The channels of one importance, each once, in the order written."""
-        chosen: list[str] = getattr(self, importance.value)
-        return list(dict.fromkeys(chosen))
 
 
 class Meaning(StrEnum):
@@ -154,6 +132,15 @@ Inhibits = Annotated[tuple[str | Inhibition, ...], Field(max_length=100)]
 """Rules by name or pattern; a plain name mutes for the same ticker only."""
 
 
+Templates = Annotated[
+    dict[
+        Annotated[str, Field(max_length=40)],
+        dict[Annotated[str, Field(max_length=40)], Annotated[str, Field(max_length=20_000)]],
+    ],
+    Field(description="texts of its own by medium: {slack: {title: …, body: …}}"),
+]
+
+
 class RuleSettings(BaseModel):
     """A rule's own settings: its deployment's parameters but for `check`."""
 
@@ -167,6 +154,46 @@ class RuleSettings(BaseModel):
     conditions: Conditions = ()
     policy: Policy = Field(default_factory=Policy)
     inhibits: Inhibits = ()
+    escalation: Escalates = Escalation()
+    suggestions: Suggestions = ()
+    templates: Templates = Field(default_factory=dict)
+
+    @property
+    def telling(self) -> Policy:
+        """The policy with what the routes ask for: a reminder or an end that one of them wants is
+        decided on, and each route takes what is for it."""
+        routes = list(self.notify.every())
+        repeats = [r.repeat_seconds for r in routes if r.reminders and r.repeat_seconds is not None]
+        changed: dict[str, object] = {}
+        if repeats:
+            changed["repeat_seconds"] = min([*repeats, self.policy.repeat_seconds or repeats[0]])
+        if any(self.wants_end(route) for route in self._told()):
+            changed["notify_resolved"] = True
+        return self.policy.model_copy(update=changed) if changed else self.policy
+
+    def _told(self) -> list[Route]:
+        """Every route by which people may hear of an event."""
+        steps = [step for importance in Importance for step in self.escalation.steps(importance)]
+        return [*self.notify.every(), *(route for step in steps for route in step.channels)]
+
+    def wants_end(self, route: Route) -> bool:
+        """Is this route told when an event is over?"""
+        if route.resolved is not None:
+            return route.resolved
+        return self.policy.notify_resolved or route.follows
+
+    def repeat_of(self, route: Route) -> float | None:
+        """How often this route is reminded: as it says itself, or as the policy says."""
+        return route.repeat_seconds or self.policy.repeat_seconds
+
+    def wants_reminder(self, route: Route) -> bool:
+        """Is this route reminded of what nobody acknowledges?"""
+        return route.reminders and self.repeat_of(route) is not None
+
+    @staticmethod
+    def wants_acknowledgement(route: Route) -> bool:
+        """Is this route told who acknowledged an event?"""
+        return route.follows if route.acknowledged is None else route.acknowledged
 
     @property
     def inhibitions(self) -> tuple[Inhibition, ...]:
@@ -174,3 +201,21 @@ class RuleSettings(BaseModel):
         return tuple(
             Inhibition(rule=item) if isinstance(item, str) else item for item in self.inhibits
         )
+
+
+__all__ = [
+    "DEFAULT_DISPLAY_MINUTES",
+    "BlockSlug",
+    "DisplayMinutes",
+    "Escalates",
+    "Flapping",
+    "Inhibition",
+    "Inhibits",
+    "Meaning",
+    "Policy",
+    "Routes",
+    "RuleSettings",
+    "Stale",
+    "Suggestions",
+    "Templates",
+]

@@ -29,7 +29,8 @@ from sentinel_core.prefect_runs import (
     MEASURED,
     TRIGGERED,
 )
-from sentinel_core.rule import DEFAULT_DISPLAY_MINUTES, Inhibits, Policy, Routes, RuleSettings
+from sentinel_core.route import Escalates, Escalation, Routes, Suggestions
+from sentinel_core.rule import DEFAULT_DISPLAY_MINUTES, Inhibits, Policy, RuleSettings, Templates
 from sentinel_core.run import SKIPPED, Schedule
 from sentinel_core.staleness import lateness, skipped
 from sentinel_core.trigger import History, NoHistory, PastEvaluation, Trigger
@@ -114,6 +115,9 @@ def _signature(trigger: type[Trigger]) -> inspect.Signature:
             setting("conditions", Conditions, ()),
             setting("policy", Policy, Policy()),
             setting("inhibits", Inhibits, ()),
+            setting("escalation", Escalates, Escalation()),
+            setting("suggestions", Suggestions, ()),
+            setting("templates", Templates, {}),
         ]
     )
 

@@ -4,10 +4,11 @@ import getpass
 import os
 from functools import lru_cache
 from pathlib import Path
+from typing import Self
 from urllib.parse import urlsplit
 
 import platformdirs
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -69,6 +70,14 @@ class Settings(BaseSettings):
         le=60,  # well within the outbox's lease, or two deliverers would send the same message
         description="how long one message may take before its outcome counts as unknown",
     )
+    notify_lease_seconds: float = Field(
+        120,
+        gt=0,
+        description="a message is attempted again when its outcome is not known after so long",
+    )
+    prefect_events: bool = Field(
+        True, description="tell Prefect of each step of an event, so that automations can react"
+    )
     stuck_grace_seconds: float = Field(
         60, ge=0, description="how long past its timeout a run may stay before it is closed"
     )
@@ -93,6 +102,24 @@ class Settings(BaseSettings):
     user: str = Field(
         default_factory=_default_user, description="who acknowledges, unless the viewer knows"
     )
+    slack_api_url: str = Field(
+        "https://slack.com/api", description="Slack's Web API, which bot tokens are used with"
+    )
+    pagerduty_url: str | None = Field(
+        None, description="where PagerDuty's events go, unless to the region of the block"
+    )
+    email_from: str | None = Field(
+        None, description="who emails come from, unless from the block's user name"
+    )
+
+    @model_validator(mode="after")
+    def _lease_outlasts_an_attempt(self) -> Self:
+        if self.notify_lease_seconds <= self.notify_timeout_seconds:
+            raise ValueError(
+                "notify_lease_seconds must be longer than notify_timeout_seconds: "
+                "a message would be sent again while it is being sent"
+            )
+        return self
 
     @field_validator("database_url")
     @classmethod
@@ -111,7 +138,7 @@ class Settings(BaseSettings):
             f"got something that starts with {scheme[:20]!r}"
         )
 
-    @field_validator("viewer_url", "prefect_ui_url")
+    @field_validator("viewer_url", "prefect_ui_url", "slack_api_url")
     @classmethod
     def _without_slash(cls, url: str) -> str:
         return url.rstrip("/")

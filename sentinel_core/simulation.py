@@ -24,12 +24,17 @@ from sentinel_core.policy import (
     Tell,
     World,
     importance_of,
+    policy_for,
+    released,
     resolved_by_hand,
+    unless_muted,
 )
+from sentinel_core.route import Route
 from sentinel_core.rule import RuleSettings
 from sentinel_core.silence import Inhibitor, Silence, Subject, muted
 from sentinel_core.windows import Samples
 
+ACKNOWLEDGED, TAKEN_BACK = "acknowledged", "unacknowledged"
 _CHECKED = {Kind.ALERT, *PROBLEMS}  # what only a run that checked observes
 
 
@@ -84,8 +89,9 @@ class _Past:
     )
 
     def add(self, at: datetime, breached: bool, event_id: int | None) -> None:
+        late = bool(self.entries) and at < self.entries[-1][0]
         self.entries.append((at, breached, event_id))
-        if len(self.entries) > 1 and at < self.entries[-2][0]:
+        if late:
             self.entries = deque(sorted(self.entries, key=lambda item: item[0]), maxlen=400)
 
 
@@ -121,6 +127,10 @@ class Simulation:
         self._samples: dict[str, Samples] = {}
         self._pasts: dict[Key, _Past] = {}
         self._told: list[datetime] = []
+        self._may_be_muted = bool(silences) or inhibitors is not None
+        self._heard = World(None, self._told)  # of a moment at which nobody is muted
+        self._heard_by: dict[int, dict[tuple[str, str], Route]] = {}  # who was told of an event
+        self._held: set[Key] = set()  # series with something that was not told
         self._absent: set[str] = set()  # tickers that were missing when last they had no data
         self._first_at: datetime | None = None
         self._checked_at: datetime | None = None
@@ -143,7 +153,8 @@ class Simulation:
         if by_run:
             for over, previous, decision in self.lifecycle.expiries(at, judged, self.series):
                 if at >= previous.last_at:
-                    self._apply(over, decision)
+                    world = World(self._muted(over, now or at, previous), self._told)
+                    self._apply(over, previous, unless_muted(decision, world))
             self._note_run(at, judged)
 
     def _note_run(self, at: datetime, judged: Sequence[Observation]) -> None:
@@ -173,7 +184,7 @@ class Simulation:
         moment = seen.at.timestamp()
         samples.add(moment, seen.metrics)
         samples.forget(moment - self._look_back_seconds - 1)
-        first = self._first_at if self.lifecycle.look_back else None
+        first = self._first_at if self._look_back_seconds else None
         return self.lifecycle.judged(
             seen, self.series.get((seen.kind, seen.ticker)), samples, first
         )
@@ -184,9 +195,10 @@ class Simulation:
         if not seen.breached and not seen.evaluated and fine:
             return
         if not self._is_late(seen, previous):
-            quiet = fine and not seen.breached  # nothing to tell, whoever is muted
-            world = World(None if quiet else self._muted(seen, now, previous), self._told)
-            self._apply(seen, self.lifecycle.decide(previous, seen, world))
+            world = self._heard
+            if self._may_be_muted and (seen.breached or not fine):  # else there is nothing to tell
+                world = World(self._muted(seen, now, previous), self._told)
+            self._apply(seen, previous, self.lifecycle.decide(previous, seen, world))
         elif seen.evaluated:
             self._place(seen, now)
 
@@ -201,31 +213,30 @@ class Simulation:
     def _muted(
         self, seen: Observation, now: datetime, previous: Series | None = None
     ) -> str | None:
-        if not self._silences and self._inhibitors is None:
+        return self._why_muted(seen.kind, seen.ticker, importance_of(previous, seen), now)
+
+    def _why_muted(
+        self, kind: Kind, ticker: str, importance: Importance, now: datetime
+    ) -> str | None:
+        if not self._may_be_muted:
             return None
         subject = Subject(
-            self.name,
-            seen.ticker,
-            self.settings.category,
-            importance_of(previous, seen),
-            self._tags,
-            seen.kind.value,
+            self.name, ticker, self.settings.category, importance, self._tags, kind.value
         )
         others = self._inhibitors(now) if self._inhibitors else ()
         return muted(subject, now, self._silences, others)
 
-    def _apply(self, seen: Observation, decision: Decision) -> None:
-        key = (seen.kind, seen.ticker)
-        previous = self.series.get(key)
+    def _apply(self, seen: Observation, previous: Series | None, decision: Decision) -> None:
         event_id = previous.event_id if previous else None
-        if decision.action is Action.OPEN:
+        series = decision.series
+        if decision.action is Action.OPEN:  # any other series knows its event
             event_id = self._open(seen, decision.reason)
+            series = replace(series, event_id=event_id)
         elif event_id is not None:
             self._change(self.events[event_id - 1], seen, decision)
-        opened = decision.action is Action.OPEN  # any other series knows its event
-        self.series[key] = (
-            replace(decision.series, event_id=event_id) if opened else decision.series
-        )
+        self.series[seen.kind, seen.ticker] = series
+        if series.untold is not None:
+            self._held.add((seen.kind, seen.ticker))
         if decision.tell is not None and event_id is not None:
             self._tell(seen, event_id, decision)
         if seen.evaluated:
@@ -259,28 +270,84 @@ class Simulation:
             event.acknowledged_by = None
 
     def _tell(self, seen: Observation, event_id: int, decision: Decision) -> None:
-        assert decision.tell is not None
-        importance = self.events[event_id - 1].importance
-        reason = decision.tell.value
-        if decision.tell is Tell.ESCALATED:
-            reason = f"{reason}-{importance}"
+        event = self.events[event_id - 1]
         if decision.again:
             return  # held back before this, and written down then
+        if decision.suppressed is None:
+            self._remember_told(seen.at)
+        reason = _reason(decision, event.importance)
+        if decision.action is Action.RESOLVE:
+            self._tell_end(event, seen.at, reason, decision.suppressed)
+        else:
+            self._message(event, seen.at, event.importance, reason, decision.suppressed)
+
+    def _remember_told(self, at: datetime) -> None:
         most = self.settings.policy.max_notifications_per_hour
-        if most is not None and decision.suppressed is None:
-            insort(self._told, seen.at)
+        if most is not None:
+            insort(self._told, at)
             del self._told[:-most]
-        channels = tuple(self.settings.notify.channels(importance))
+
+    def _message(
+        self,
+        event: SimulatedEvent,
+        at: datetime,
+        importance: Importance,
+        reason: str,
+        suppressed: str | None,
+    ) -> None:
+        routes = [
+            route
+            for route in self.settings.notify.routes(importance)
+            if reason != Tell.REMINDER.value or self.settings.wants_reminder(route)
+        ]
+        if suppressed is None:
+            heard = self._heard_by.setdefault(event.id, {})
+            heard |= {(route.channel, route.recipient): route for route in routes}
+        self._write(event, at, importance, reason, routes, suppressed)
+
+    def _tell_end(
+        self, event: SimulatedEvent, at: datetime, reason: str, suppressed: str | None
+    ) -> None:
+        """For those who heard of it, whoever they are; an incident ends also while it is mute."""
+        routes = [
+            route
+            for route in self._heard_by.pop(event.id, {}).values()
+            if reason != Tell.RESOLVED.value or self.settings.wants_end(route)
+        ]
+        if routes:
+            self._write_news(event, at, reason, routes, suppressed)
+        else:
+            self._write(event, at, event.importance, reason, (), suppressed)
+
+    def _write_news(
+        self,
+        event: SimulatedEvent,
+        at: datetime,
+        reason: str,
+        routes: Sequence[Route],
+        suppressed: str | None,
+    ) -> None:
+        """News of an event reaches what goes on, an incident or a thread, even while it is mute."""
+        told = [route for route in routes if suppressed is None or route.follows]
+        rest = [route for route in routes if route not in told]
+        if told:
+            self._write(event, at, event.importance, reason, told, None)
+        if rest:
+            self._write(event, at, event.importance, reason, rest, suppressed)
+
+    def _write(
+        self,
+        event: SimulatedEvent,
+        at: datetime,
+        importance: Importance,
+        reason: str,
+        routes: Sequence[Route],
+        suppressed: str | None,
+    ) -> None:
+        channels = tuple(dict.fromkeys(route.channel for route in routes))
         self.messages.append(
             Message(
-                seen.at,
-                event_id,
-                seen.kind,
-                seen.ticker,
-                importance,
-                reason,
-                channels,
-                decision.suppressed,
+                at, event.id, event.kind, event.ticker, importance, reason, channels, suppressed
             )
         )
 
@@ -321,11 +388,8 @@ class Simulation:
             self._tell_late(seen, event.id, f"escalated-{seen.importance}", now)
 
     def _tell_late(self, seen: Observation, event_id: int, reason: str, now: datetime) -> None:
-        channels = tuple(self.settings.notify.channels(seen.importance))
-        why = self._muted(seen, now)
-        self.messages.append(
-            Message(now, event_id, seen.kind, seen.ticker, seen.importance, reason, channels, why)
-        )
+        event = self.events[event_id - 1]
+        self._message(event, now, seen.importance, reason, self._muted(seen, now))
 
     def _neighbour(self, entry: tuple[datetime, bool, int | None]) -> Neighbour:
         _, breached, event_id = entry
@@ -339,28 +403,70 @@ class Simulation:
         why: Decision | LateDecision,
         event_id: int | None,
     ) -> None:
-        self._past(seen.kind, seen.ticker).add(seen.at, seen.breached, event_id)
+        past = self._pasts.get((seen.kind, seen.ticker)) or self._past(seen.kind, seen.ticker)
+        past.add(seen.at, seen.breached, event_id)
         if self._keep_steps:
             self.steps.append(Step(seen, action, why.code, why.reason, event_id))
 
+    # -- between runs ----------------------------------------------------------------------
+
+    @property
+    def holds_back(self) -> bool:
+        """Is there something that people should have been told and were not?"""
+        self._held = {key for key in self._held if self._is_held(key)}
+        return bool(self._held)
+
+    def _is_held(self, key: Key) -> bool:
+        known = self.series.get(key)
+        return known is not None and known.untold is not None
+
+    def release(self, at: datetime) -> None:
+        """Tell what was held back and nothing mutes at this moment, without a run: what
+        store/releasing.py does every minute."""
+        if not self.holds_back:
+            return
+        for key in [key for key in self.series if key in self._held]:
+            kind, ticker = key
+            known = self.series[key]
+            importance = known.event_importance or self.settings.importance
+            world = World(self._why_muted(kind, ticker, importance, at), self._told)
+            decision = released(policy_for(kind, self.lifecycle.policy), known, world, at)
+            if decision is None or known.event_id is None:
+                continue
+            self.series[key] = decision.series
+            event = self.events[known.event_id - 1]
+            if decision.reopen:
+                event.acknowledged_by = None
+            self._remember_told(at)
+            self._message(event, at, importance, _reason(decision, importance), None)
+
     # -- people ----------------------------------------------------------------------------
 
-    def acknowledge(self, kind: Kind, ticker: str, by: str, until: datetime | None = None) -> bool:
-        """Somebody takes on the open event of a series; False when there is none."""
+    def acknowledge(
+        self, kind: Kind, ticker: str, at: datetime, by: str, until: datetime | None = None
+    ) -> bool:
+        """Somebody takes on the open event of a series; False when there is none. What somebody
+        else has taken on stays theirs."""
         known = self.series.get((kind, ticker))
         if known is None or known.event_id is None:
             return False
-        self.series[kind, ticker] = replace(known, acknowledged=True, acknowledged_until=until)
-        self.events[known.event_id - 1].acknowledged_by = by
+        if not _is_taken(known, at):
+            self.series[kind, ticker] = replace(known, acknowledged=True, acknowledged_until=until)
+            event = self.events[known.event_id - 1]
+            event.acknowledged_by = by
+            self._tell_who(event, at, ACKNOWLEDGED)
         return True
 
-    def unacknowledge(self, kind: Kind, ticker: str) -> bool:
+    def unacknowledge(self, kind: Kind, ticker: str, at: datetime) -> bool:
         """Nobody has taken it on after all; False when there is no open event."""
         known = self.series.get((kind, ticker))
         if known is None or known.event_id is None:
             return False
-        self.series[kind, ticker] = replace(known, acknowledged=False, acknowledged_until=None)
-        self.events[known.event_id - 1].acknowledged_by = None
+        if known.acknowledged:
+            self.series[kind, ticker] = replace(known, acknowledged=False, acknowledged_until=None)
+            event = self.events[known.event_id - 1]
+            event.acknowledged_by = None
+            self._tell_who(event, at, TAKEN_BACK)
         return True
 
     def resolve(self, kind: Kind, ticker: str, at: datetime, by: str) -> bool:
@@ -373,9 +479,21 @@ class Simulation:
         event.resolved_at, event.resolution = decision.series.ended_at, decision.code
         event.acknowledged_by = event.acknowledged_by or by
         self.series[kind, ticker] = decision.series
+        self._tell_who(event, at, Tell.RESOLVED.value)
+        self._heard_by.pop(event.id, None)
         if kind in (Kind.ALERT, Kind.NO_DATA):
             self._forget_gone(ticker)
         return True
+
+    def _tell_who(self, event: SimulatedEvent, at: datetime, reason: str) -> None:
+        """What a person did, for those who heard of the event and want to know (as store/notices.py
+        has it)."""
+        ends = reason == Tell.RESOLVED.value
+        wants = self.settings.wants_end if ends else self.settings.wants_acknowledgement
+        routes = [route for route in self._heard_by.get(event.id, {}).values() if wants(route)]
+        if routes:
+            mute = self._why_muted(event.kind, event.ticker, event.importance, at)
+            self._write_news(event, at, reason, routes, mute)
 
     def _forget_gone(self, ticker: str) -> None:
         """A ticker that the check no longer reports is known no longer, once both its alert and
@@ -392,3 +510,16 @@ class Simulation:
     def firing(self) -> Mapping[Key, Series]:
         """The series with an open event."""
         return {k: v for k, v in self.series.items() if v.status is Status.FIRING}
+
+
+def _is_taken(known: Series, at: datetime) -> bool:
+    until = known.acknowledged_until
+    return known.acknowledged and (until is None or until > at)
+
+
+def _reason(decision: Decision, importance: Importance) -> str:
+    """What a message is for, as the outbox has it."""
+    assert decision.tell is not None
+    if decision.tell is Tell.ESCALATED:
+        return f"{decision.tell.value}-{importance}"
+    return decision.tell.value

@@ -1,6 +1,7 @@
 """Conditions over measured numbers and their recent past. Pure: no clock, no I/O."""
 
 import math
+import operator
 import statistics
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
@@ -18,33 +19,68 @@ class MetricMissingError(ValueError):
 
 
 @dataclass(slots=True)
+class Column:
+    """One metric of a series: where it was measured, when and how much."""
+
+    times: list[float] = field(default_factory=list)
+    values: list[float] = field(default_factory=list)
+
+    def window(self, after: float, until: float) -> slice:
+        """Where the measurements of (after, until] are."""
+        times = self.times
+        end = len(times) if not times or times[-1] <= until else bisect_right(times, until)
+        return slice(bisect_right(times, after, 0, end), end)
+
+
+@dataclass(slots=True)
 class Samples:
-    """What one series measured, oldest first: seconds since 1970, and the metrics of each."""
+    """What one series measured, oldest first: seconds since 1970, and the metrics of each.
+
+    A metric that is asked for is kept as a column as well: a window is then a slice of it.
+    """
 
     times: list[float] = field(default_factory=list)
     metrics: list[Mapping[str, float]] = field(default_factory=list)
+    _columns: dict[str, Column] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def add(self, time: float, metrics: Mapping[str, float]) -> None:
         """Put a measurement where it belongs in time."""
-        place = len(self.times)
-        if place and time < self.times[-1]:
+        if self.times and time < self.times[-1]:
             place = bisect_right(self.times, time)
-        self.times.insert(place, time)
-        self.metrics.insert(place, metrics)
+            self.times.insert(place, time)
+            self.metrics.insert(place, metrics)
+            self._columns.clear()
+            return
+        self.times.append(time)
+        self.metrics.append(metrics)
+        for metric, column in self._columns.items():
+            if metric in metrics:
+                column.times.append(time)
+                column.values.append(metrics[metric])
 
     def forget(self, before: float) -> None:
         """Drop what is older than `before`. Cheap when called for every sample: it lets some pile
         up first."""
+        if len(self.times) <= _PILE:
+            return
         old = bisect_right(self.times, before)
         if old > _PILE and old > len(self.times) // 2:
             del self.times[:old]
             del self.metrics[:old]
+            self._columns.clear()
 
-    def values(self, metric: str, after: float, until: float) -> list[tuple[float, float]]:
-        """Time and value of a metric in the window (after, until]."""
-        start, end = bisect_right(self.times, after), bisect_right(self.times, until)
-        window = zip(self.times[start:end], self.metrics[start:end], strict=True)
-        return [(time, metrics[metric]) for time, metrics in window if metric in metrics]
+    def column(self, metric: str) -> Column:
+        """All that was measured of a metric."""
+        found = self._columns.get(metric)
+        if found is None:
+            pairs = [
+                (time, metrics[metric])
+                for time, metrics in zip(self.times, self.metrics, strict=True)
+                if metric in metrics
+            ]
+            found = Column([time for time, _ in pairs], [value for _, value in pairs])
+            self._columns[metric] = found
+        return found
 
 
 @dataclass(slots=True)
@@ -92,13 +128,13 @@ def _any(verdicts: Sequence[Verdict]) -> Verdict:
     open_ones = [verdict for verdict in verdicts if verdict.breached is None]
     if open_ones:
         return open_ones[0]
-    return Verdict(False, "neither " + " nor ".join(verdict.sentence for verdict in verdicts))
+    return Verdict(False, " and ".join(verdict.sentence for verdict in verdicts))
 
 
 def _single(condition: Condition, samples: Samples, at: float, firing: bool) -> Verdict:
-    threshold = condition.value
+    threshold, cleared = condition.value, False
     if firing and condition.clear is not None:
-        threshold = condition.clear
+        threshold, cleared = condition.clear, condition.clear != threshold
     try:
         value = _value(condition, samples, at)
     except OverflowError as error:
@@ -106,22 +142,22 @@ def _single(condition: Condition, samples: Samples, at: float, firing: bool) -> 
     if value is None:
         return Verdict(None, _too_few(condition, samples, at))
     holds = compare(value, condition.op, threshold, condition.tolerance)
-    told = f"{condition.subject} {value:.6g}"
-    word = condition.op.sign if holds else f"is not {condition.op.sign}"
-    cleared = " (clears there)" if threshold != condition.value else ""
-    return Verdict(holds, f"{told} {word} {threshold:.6g}{cleared}")
+    outcome = condition.outcomes[holds, cleared]
+    return Verdict(holds, f"{condition.subject} {value:.6g} {outcome}")
+
+
+_ORDERS: dict[Operator, Callable[[float, float], bool]] = {
+    Operator.GT: operator.gt,
+    Operator.GTE: operator.ge,
+    Operator.LT: operator.lt,
+    Operator.LTE: operator.le,
+}
 
 
 def compare(value: float, op: Operator, threshold: float, tolerance: float = 0.0) -> bool:
     """`tolerance` is for eq and ne: relative to the larger number, and absolute around zero."""
-    if op is Operator.GT:
-        return value > threshold
-    if op is Operator.GTE:
-        return value >= threshold
-    if op is Operator.LT:
-        return value < threshold
-    if op is Operator.LTE:
-        return value <= threshold
+    if (order := _ORDERS.get(op)) is not None:
+        return order(value, threshold)
     same = math.isclose(value, threshold, rel_tol=tolerance, abs_tol=tolerance)
     return same if op is Operator.EQ else not same
 
@@ -130,21 +166,29 @@ def _value(condition: Condition, samples: Samples, at: float) -> float | None:
     metric, over = condition.metric, condition.over_seconds
     if over is None:
         return _newest(samples, metric, at)
-    points = samples.values(metric, at - over, at)
-    if not points:
+    column = samples.column(metric)
+    now = column.window(at - over, at)
+    count = now.stop - now.start
+    if not count:
         raise MetricMissingError(_missing(samples, metric, at))
-    if len(points) < condition.points:
+    if count < condition.points:
         return None
-    value = aggregated(points, condition.aggregate, condition.percentile)
+    value = _made_of(column, now, condition)
     if condition.baseline is None:
         return value
     ago = condition.baseline.ago_seconds
-    earlier = samples.values(metric, at - ago - over, at - ago)
+    then = column.window(at - ago - over, at - ago)
     if condition.baseline.measure == "sigma":
-        return _sigma(value, [number for _, number in earlier], condition.points)
-    if len(earlier) < condition.points:
+        return _sigma(value, column.values[then], condition.points)
+    if then.stop - then.start < condition.points:
         return None
-    return _percent(value, aggregated(earlier, condition.aggregate, condition.percentile))
+    return _percent(value, _made_of(column, then, condition))
+
+
+def _made_of(column: Column, window: slice, condition: Condition) -> float:
+    aggregate = condition.aggregate
+    times = column.times[window] if aggregate is Aggregate.RATE else ()
+    return aggregated(column.values[window], aggregate, condition.percentile, times)
 
 
 def _newest(samples: Samples, metric: str, at: float) -> float:
@@ -162,19 +206,21 @@ def _missing(samples: Samples, metric: str, at: float) -> str:
 
 
 def aggregated(
-    points: Sequence[tuple[float, float]], aggregate: Aggregate, percentile: float | None = None
+    numbers: Sequence[float],
+    aggregate: Aggregate,
+    percentile: float | None = None,
+    times: Sequence[float] = (),
 ) -> float:
     """One number for the values of a window (at least one; two for delta and rate).
 
-    Raises OverflowError where that is more than a number holds.
+    Only `rate` asks for their times. Raises OverflowError where that is more than a number holds.
     """
-    numbers = [value for _, value in points]
-    if aggregate is Aggregate.PERCENTILE:
-        number = _percentile(sorted(numbers), percentile if percentile is not None else 50.0)
+    if (plain := _PLAIN.get(aggregate)) is not None:
+        number = plain(numbers)
     elif aggregate is Aggregate.RATE:
-        number = _rate(points)
+        number = _rate(times, numbers)
     else:
-        number = _PLAIN[aggregate](numbers)
+        number = _percentile(sorted(numbers), percentile if percentile is not None else 50.0)
     if not math.isfinite(number):
         raise OverflowError
     return number
@@ -191,12 +237,12 @@ _PLAIN: dict[Aggregate, Callable[[Sequence[float]], float]] = {
 }
 
 
-def _rate(points: Sequence[tuple[float, float]]) -> float:
+def _rate(times: Sequence[float], numbers: Sequence[float]) -> float:
     """Growth per second. A counter that is lower than before was reset, as Prometheus takes it."""
     grown = 0.0
-    for (_, before), (_, after) in pairwise(points):
+    for before, after in pairwise(numbers):
         grown += after - before if after >= before else after
-    seconds = points[-1][0] - points[0][0]
+    seconds = times[-1] - times[0]
     return grown / seconds if seconds > 0 else 0.0
 
 
@@ -226,12 +272,19 @@ def _sigma(value: float, earlier: Sequence[float], least: int) -> float | None:
 
 def _too_few(condition: Condition, samples: Samples, at: float) -> str:
     over = condition.over_seconds or 0.0
-    now = len(samples.values(condition.metric, at - over, at))
+    subject = condition.subject.removesuffix(",")  # a number would follow there
+    column = samples.column(condition.metric)
+    now = _count(column, at - over, at)
     if now < condition.points:
-        return f"{condition.subject}: {now} of {condition.points} values in {in_words(over)}"
+        return f"{subject}: {now} of {condition.points} values in {in_words(over)}"
     baseline = condition.baseline
     assert baseline is not None
     ago = baseline.ago_seconds
-    then = len(samples.values(condition.metric, at - ago - over, at - ago))
+    then = _count(column, at - ago - over, at - ago)
     least = max(2, condition.points) if baseline.measure == "sigma" else condition.points
-    return f"{condition.subject}: {then} of {least} values in {in_words(over)} at that time"
+    return f"{subject}: {then} of {least} values in {in_words(over)} at that time"
+
+
+def _count(column: Column, after: float, until: float) -> int:
+    window = column.window(after, until)
+    return int(window.stop - window.start)

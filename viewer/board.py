@@ -55,6 +55,8 @@ def _draw(armed: bool) -> None:
         st.markdown(
             status.line(overview.unacknowledged, data.coverage(), data.now(), data.local_zone())
         )
+        if troubles := status.deliveries(data.deliveries(), data.now(), data.local_zone()):
+            st.markdown("  \n".join(troubles))
         known = data.facets()
         problems = controls.not_understood(known)
         choice = controls.draw(known, data.local_zone())
@@ -198,6 +200,7 @@ def _table(shown: Shown) -> None:
         hide_index=True,
         row_height=ROW_HEIGHT,
         height=min(ROW_HEIGHT * len(frame) + 40, TABLE_HEIGHT),
+        placeholder="",
         column_config=_columns(shown),
     )
 
@@ -219,7 +222,9 @@ def _columns(shown: Shown) -> dict[str, Any]:
             options=list(states), color=list(states.values()), width=96, help="Prefect state"
         ),
         "Status": column.TextColumn(
-            width=130, help="muted: the newest message about it was held back"
+            width=130,
+            help="muted: the newest message about it was held back; not delivered: a channel did "
+            "not take a message about it, for good",
         ),
         "Category": column.TextColumn(width=72),
         "Occurrences": column.NumberColumn("×", format="%d", width=46, help="occurrences"),

@@ -78,9 +78,10 @@ def draw(known: Facets, where: tzinfo) -> Choice:
 
 def _more(known: Facets, where: tzinfo) -> dict[str, Any]:
     """The filters behind the button, whose label says how many are set."""
-    names = ("importance", "category", "status", "kind", "state", "rule", "ticker")
+    names = ("importance", "category", "status", "kind", "state", "rule")
     times = ("since", "until")
-    active = sum(bool(st.session_state.get(name)) for name in (*names, *times))
+    typed = ("ticker", "storm")
+    active = sum(bool(st.session_state.get(name)) for name in (*names, *typed, *times))
     label = f"Filters ({active})" if active else "Filters"
     kind = "primary" if active else "secondary"
     with st.popover(label, icon=":material/filter_list:", type=cast("Any", kind), key="more"):
@@ -100,14 +101,18 @@ def _more(known: Facets, where: tzinfo) -> dict[str, Any]:
             st.multiselect("Prefect state", filters.STATES, **_bound("state")) or ()
         )
         chosen["rule"] = tuple(st.multiselect("Rule", known.rules, **_bound("rule")) or ())
+        ticker, storm = st.columns(2)
         chosen["ticker"] = (
-            st.text_input("Ticker (exactly)", max_chars=200, **_bound("ticker")) or ""
+            ticker.text_input("Ticker (exactly)", max_chars=200, **_bound("ticker")) or ""
+        )
+        chosen["storm"] = (
+            storm.text_input("Storm (its number)", max_chars=20, **_bound("storm")) or ""
         )
         first, last = st.columns(2)
         for name, place, title in (("since", first, "Not before"), ("until", last, "Before")):
             moment = place.datetime_input(title, value=None, **_bound(name))
             chosen[name] = _aware(moment, where)
-        st.button("Clear", on_click=_clear, args=((*names, *times),), disabled=not active)
+        st.button("Clear", on_click=_clear, args=((*names, *typed, *times),), disabled=not active)
     return chosen
 
 
@@ -117,6 +122,8 @@ def _aware(moment: datetime | None, where: tzinfo) -> datetime | None:
 
 def _clear(names: tuple[str, ...]) -> None:
     for name in names:
-        empty: Any = None if name in ("since", "until") else "" if name == "ticker" else []
+        empty: Any = (
+            None if name in ("since", "until") else "" if name in ("ticker", "storm") else []
+        )
         st.session_state[name] = empty
     _changed()

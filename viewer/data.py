@@ -10,7 +10,14 @@ from sentinel_core.settings import Settings, get_settings
 from sentinel_core.store import acknowledging, events, rules
 from sentinel_core.store.acknowledging import Acknowledged
 from sentinel_core.store.engine import answering, ensure_schema, open_engine
-from sentinel_core.store.events import Bucket, Cursor, EventDetail, Facets, Overview
+from sentinel_core.store.events import (
+    Bucket,
+    Cursor,
+    Deliveries,
+    EventDetail,
+    Facets,
+    Overview,
+)
 from viewer import filters, rows, status
 from viewer.filters import Choice
 from viewer.wording import zone
@@ -21,6 +28,7 @@ if TYPE_CHECKING:
 SHARED_SECONDS = 2
 _OF_A_RULE = (
     "name",
+    "deployment_id",
     "is_active",
     "schedules",
     "last_evaluated_at",
@@ -107,6 +115,16 @@ def _overview(url: str) -> Overview:
 def overview() -> Overview:
     """What asks for attention."""
     return _overview(settings().database_url)
+
+
+@st.cache_data(ttl=5, show_spinner=False)
+def _deliveries(url: str) -> Deliveries:
+    return events.deliveries(_engine(url), now=now())
+
+
+def deliveries() -> Deliveries:
+    """How messages fare. At most 5 seconds old."""
+    return _deliveries(settings().database_url)
 
 
 @st.cache_data(ttl=5, show_spinner=False)

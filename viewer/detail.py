@@ -7,10 +7,18 @@ import pandas as pd
 import streamlit as st
 
 from sentinel_core.errors import SentinelError
-from sentinel_core.event_words import KINDS, RESOLUTIONS, audit_words, leading_up, status_of
+from sentinel_core.event_words import (
+    KINDS,
+    RESOLUTIONS,
+    audit_words,
+    leading_up,
+    lost,
+    status_of,
+)
 from sentinel_core.message import value_against_threshold
+from sentinel_core.store import own
 from sentinel_core.store.events import EventDetail
-from viewer import acknowledging, data, figures, rows
+from viewer import acknowledging, data, figures, messages, rows
 from viewer.wording import moment, plain
 
 _LONG = 1_500  # characters of a message above which it scrolls in a box of its own
@@ -44,7 +52,7 @@ def _draw(found: EventDetail) -> None:
     with left:
         _chart(found)
         _lifecycle(found)
-        _notifications(found)
+        messages.draw(found)
         _audit(found)
     with right:
         _facts(found)
@@ -64,6 +72,8 @@ def _title(found: EventDetail) -> None:
         badges.append(f":gray-badge[{KINDS[event['kind']]}]")
     if event["suppressed"]:
         badges.append(":gray-badge[muted]")
+    if lost(event):
+        badges.append(":red-badge[not delivered]")
     if event["disposition"]:
         badges.append(f":gray-badge[{plain(event['disposition'])}]")
     subject = " · ".join(plain(part) for part in (event["rule_name"], event["ticker"]) if part)
@@ -80,12 +90,8 @@ def _actions(found: EventDetail) -> None:
             acknowledging.ask([event])
         if url := rows.run_url(event, settings):
             st.link_button("Flow run in Prefect", url, icon=":material/open_in_new:")
-        if found.rule:
-            st.link_button(
-                "Rule in Prefect",
-                settings.deployment_url(found.rule["deployment_id"]),
-                icon=":material/open_in_new:",
-            )
+        if url := rows.rule_url(found.rule, settings):
+            st.link_button("Rule in Prefect", url, icon=":material/open_in_new:")
         runbook = event["runbook"] or ""
         if runbook.startswith(("https://", "http://")):
             st.link_button("Runbook", runbook, icon=":material/menu_book:")
@@ -97,6 +103,8 @@ def _message(event: Mapping[str, Any]) -> None:
         st.code(event["message"] or "(no message)", language=None, wrap_lines=True)
     if against := value_against_threshold(event["metrics"], event["metadata"]):
         st.markdown(plain(against))
+    if event["suggested_action"]:
+        st.info(f"**Next step:** {plain(event['suggested_action'], 500)}", icon=":material/build:")
 
 
 def _facts(found: EventDetail) -> None:
@@ -110,6 +118,7 @@ def _facts(found: EventDetail) -> None:
         "Resolved": _resolved(event),
         "Muted": plain(event["suppressed"] or "", 2_000),
         "Acknowledged": _acknowledged(event),
+        "Escalates": messages.next_step_words(found),
         "Assigned to": plain(event["assigned_to"] or ""),
         "Disposition": plain(event["disposition"] or ""),
         "Comment": plain(event["comment"] or "", 2_000),
@@ -155,6 +164,9 @@ def _chart(found: EventDetail) -> None:
 
 def _lifecycle(found: EventDetail) -> None:
     st.markdown("##### What was decided, and why")
+    if not found.evaluations and found.rule and found.rule["deployment_id"] == own.DEPLOYMENT_ID:
+        st.caption("Sentinel says this itself: no run of a check stands behind it.")
+        return
     _list(
         pd.DataFrame(
             [
@@ -164,36 +176,11 @@ def _lifecycle(found: EventDetail) -> None:
                     rows.one_line(row["decision_reason"]),
                     rows.one_line(row["message"]),
                     row["prefect_state_name"],
-                    data.settings().flow_run_url(row["prefect_flow_run_id"]),
+                    rows.run_url(row, data.settings()),
                 )
                 for row in [*found.evaluations, *leading_up(found.earlier)]
             ],
             columns=["Time", "Decision", "Reason", "Message", "State", "Run"],
-        )
-    )
-
-
-def _notifications(found: EventDetail) -> None:
-    st.markdown("##### Who was told")
-    if not found.notifications:
-        why = plain(found.event["suppressed"] or "", 2_000)
-        no_channel = "this rule has no channel for this importance (docs/notifications.md)"
-        st.caption(f"Nobody: {why or no_channel}.")
-        return
-    _list(
-        pd.DataFrame(
-            [
-                (
-                    row["sent_at"] or row["created_at"],
-                    row["channel"],
-                    row["reason"],
-                    row["status"],
-                    row["attempts"],
-                    rows.one_line(row["last_error"] or ""),
-                )
-                for row in found.notifications
-            ],
-            columns=["Time", "Channel", "Reason", "Status", "Attempts", "Why not sent"],
         )
     )
 

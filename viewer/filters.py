@@ -53,6 +53,7 @@ class Choice:
     state: tuple[str, ...] = ()
     rule: tuple[str, ...] = ()
     ticker: str = ""
+    storm: str = ""
     range: str = DEFAULT_RANGE
     since: datetime | None = None
     until: datetime | None = None
@@ -85,9 +86,25 @@ def to_filter(choice: Choice, now: datetime) -> EventFilter:
         ticker=choice.ticker.strip(),
         since=since,
         until=until,
+        storm=storm_number(choice.storm),
         text=choice.q.strip()[:200],
         live=choice.live,
     )
+
+
+_MOST_DIGITS = 18  # what the store takes for an id
+
+
+def storm_number(text: str) -> int | None:
+    """The storm that is asked for; None for nothing, and for what is no number."""
+    digits = text.strip()
+    sane = digits.isascii() and digits.isdigit() and len(digits) <= _MOST_DIGITS
+    return int(digits) if sane else None
+
+
+def storm_address(storm_id: int) -> str:
+    """The events that a storm's message told of."""
+    return f"./?view=all&range=any&storm={storm_id}"
 
 
 def _both(chosen: Sequence[str], quick: frozenset[str] | None) -> frozenset[str]:
@@ -121,6 +138,15 @@ def bars(choice: Choice, now: datetime) -> tuple[datetime, datetime, timedelta]:
 
 def shown_window(choice: Choice, now: datetime, where: tzinfo) -> str:
     """The time window in words, so that nobody takes "nothing here" for "nothing ever"."""
+    return _window_words(choice, now, where) + _storm_words(choice)
+
+
+def _storm_words(choice: Choice) -> str:
+    number = storm_number(choice.storm)
+    return f", told of in storm {number}" if number is not None else ""
+
+
+def _window_words(choice: Choice, now: datetime, where: tzinfo) -> str:
     since, until = window(choice, now)
     if choice.since or choice.until:
         first = f"{since.astimezone(where):%Y-%m-%d %H:%M}" if since else "the beginning"
@@ -150,6 +176,9 @@ def problems(params: Mapping[str, Sequence[str]], known: Facets) -> list[str]:
     for name, given in params.items():
         if name in ("since", "until"):
             found += [_not_understood(name, value, "a date and time") for value in _no_times(given)]
+        elif name == "storm":
+            wrong = [value for value in given if value.strip() and storm_number(value) is None]
+            found += [_not_understood(name, value, "a number") for value in wrong[:3]]
         elif name in offered:
             unknown = [value for value in given if value not in offered[name]]
             expected = "one of " + ", ".join(offered[name][:12]) if offered[name] else "nothing yet"

@@ -11,6 +11,7 @@ from sentinel_core.alert import clean_text
 from sentinel_core.event_words import status_of, status_words
 from sentinel_core.message import shorten
 from sentinel_core.settings import Settings
+from sentinel_core.store import own
 from sentinel_core.store.acknowledging import Acknowledged
 from sentinel_core.store.events import EXPORT_LIMIT
 from viewer.wording import plain, plural
@@ -77,6 +78,13 @@ def run_url(row: Row, settings: Settings) -> str | None:
     """The flow run in the Prefect UI; None where no run is behind the event."""
     run = row["prefect_flow_run_id"]
     return settings.flow_run_url(run) if run else None
+
+
+def rule_url(rule: Row | None, settings: Settings) -> str | None:
+    """The rule in the Prefect UI; None for Sentinel's own, which is not deployed."""
+    if rule is None or rule["deployment_id"] == own.DEPLOYMENT_ID:
+        return None
+    return settings.deployment_url(rule["deployment_id"])
 
 
 def shades(rows: Sequence[Row], dark: bool) -> list[str]:

@@ -1,4 +1,5 @@
-"""The status line: what asks for attention, and whether the rules are being checked. Pure."""
+"""The status lines: what asks for attention, whether the rules are being checked, and whether
+people hear of it. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,9 +8,10 @@ from typing import Any
 
 from sentinel_core.coverage import standing
 from sentinel_core.run import Schedule
-from sentinel_core.store.events import COUNT_CAP
-from viewer.filters import IMPORTANCES
-from viewer.wording import clock, listed, number, plural
+from sentinel_core.store import own
+from sentinel_core.store.events import COUNT_CAP, Deliveries, Failing, OpenStorm
+from viewer.filters import IMPORTANCES, storm_address
+from viewer.wording import clock, code, listed, number, plain, plural, short_moment
 
 RECONCILE_PATIENCE = timedelta(minutes=10)
 
@@ -35,7 +37,8 @@ def coverage(
     `reconciled_at` is up to when reconcile has looked: without it, lost runs stay unseen.
     """
     overdue, never, sentences = [], [], []
-    active = [rule for rule in rules if rule["is_active"]]
+    # Sentinel's own rule has no schedule: nobody checks it, and nobody is to miss it.
+    active = [r for r in rules if r["is_active"] and r["deployment_id"] != own.DEPLOYMENT_ID]
     for rule in active:
         known = (rule["last_evaluated_at"], rule["changed_at"], rule["first_seen_at"])
         since = max(moment for moment in known if moment is not None)
@@ -76,3 +79,53 @@ def _rules(covered: Coverage) -> list[str]:
     if covered.never:
         parts.append(f"{len(covered.never)} never evaluated: {listed(covered.never)}")
     return parts
+
+
+# -- whether people hear of it -------------------------------------------------------------
+
+_NAMED = 3  # channels and storms that have a line of their own
+_TOLD = {"sent": "told in one message", "failed": "their one message failed for good"}
+
+
+def deliveries(found: Deliveries, now: datetime, where: tzinfo) -> list[str]:
+    """What people do not hear, and what they hear in one message instead of many: a line of
+    markdown each, none when all is well."""
+    lines = [_failing(one, where) for one in found.failing[:_NAMED]]
+    if more := found.failing[_NAMED:]:
+        names = listed([one.channel for one in more])
+        lines.append(
+            f":red-badge[not delivered] as well by {plural(len(more), 'channel')}: {names}"
+        )
+    if found.late:
+        count = number(found.late, COUNT_CAP)
+        have = "message has" if found.late == 1 else "messages have"
+        lines.append(
+            f":red-badge[not sent] {count} {have} been due for 5 minutes: "
+            f"is the deployment {code('deliver')} running?"
+        )
+    lines += [_storm(one, now, where) for one in found.storms[:_NAMED]]
+    if more_storms := found.storms[_NAMED:]:
+        lines.append(f":orange-badge[storm] on {plural(len(more_storms), 'more channel')}")
+    return lines
+
+
+def _failing(one: Failing, where: tzinfo) -> str:
+    retry = code(f"sentinel channels retry {one.channel}")
+    what_to_do = f"It takes messages again: {retry}" if one.works else f"When it is mended: {retry}"
+    return (
+        f":red-badge[{plural(one.messages, 'message')} not delivered] by {plain(one.channel)}, "
+        f"last {short_moment(one.latest, where)}: {plain(one.error, 140)} · {what_to_do}"
+    )
+
+
+def _storm(one: OpenStorm, now: datetime, where: tzinfo) -> str:
+    to = f" to {plain(one.recipient, 80)}" if one.recipient else ""
+    count = f"{number(one.events, COUNT_CAP)} {'event' if one.events == 1 else 'events'}"
+    told = _TOLD.get(one.told, "their one message is not sent yet")
+    began = one.started_at
+    recent = now - began < timedelta(hours=12)
+    since = clock(began, where) if recent else short_moment(began, where)
+    return (
+        f":orange-badge[storm] on {plain(one.channel)}{to} since {since}: "
+        f"[{count}]({storm_address(one.id)}), {told}"
+    )

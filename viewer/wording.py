@@ -9,13 +9,22 @@ from sentinel_core.message import shorten
 
 _MARKUP = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$&^=\"'])")
 
+_FOUND_LATE = re.compile(r"([:@]|www(?=\\\.))", re.IGNORECASE)
+
 
 def plain(text: object, limit: int = 400) -> str:
     """Text from outside on one line of markdown, as text and nothing else."""
     flat = shorten(" ".join(clean_text(str(text)).split()), limit)
     escaped = _MARKUP.sub(r"\\\1", flat)
-    # Icons and colours are `:name:` and `:red[…]`, found after escapes are gone
-    return escaped.replace(":", ":\N{WORD JOINER}")
+    # Icons and colours are `:name:` and `:red[…]`, and addresses become links: all of that is
+    # looked for after escapes are gone
+    return _FOUND_LATE.sub("\\1\N{WORD JOINER}", escaped)
+
+
+def code(text: object, limit: int = 400) -> str:
+    """Text from outside on one line of markdown, as something to copy."""
+    flat = shorten(" ".join(clean_text(str(text)).split()), limit)
+    return f"`{flat.replace('`', chr(39))}`"
 
 
 def zone(name: str | None) -> tzinfo:
@@ -34,6 +43,11 @@ def clock(at: datetime | None, where: tzinfo) -> str:
 def moment(at: datetime | None, where: tzinfo) -> str:
     """`2026-11-20 16:31:05`"""
     return f"{at.astimezone(where):%Y-%m-%d %H:%M:%S}" if at else ""
+
+
+def short_moment(at: datetime, where: tzinfo) -> str:
+    """`11-20 16:31:05`, in one piece wherever lines are broken."""
+    return f"{at.astimezone(where):%m\N{NON-BREAKING HYPHEN}%d\N{NO-BREAK SPACE}%H:%M:%S}"
 
 
 def number(count: int, cap: int) -> str:

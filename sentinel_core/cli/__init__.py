@@ -5,8 +5,9 @@ from importlib.metadata import version
 
 from cyclopts import App, CycloptsError
 
-from sentinel_core.cli import db, events, rules, silences
+from sentinel_core.cli import channels, db, events, rules, silences
 from sentinel_core.cli.reconcile import reconcile
+from sentinel_core.cli.report import report
 from sentinel_core.cli.up import up
 from sentinel_core.errors import SentinelError
 
@@ -20,7 +21,9 @@ app.command(up)
 app.command(rules.app)
 app.command(events.app)
 app.command(silences.app)
+app.command(channels.app)
 app.command(reconcile)
+app.command(report)
 app.command(db.app)
 
 

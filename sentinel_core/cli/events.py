@@ -68,7 +68,8 @@ def list_events(
 
 @app.command
 def show(event: str, *, as_json: Json = False) -> int:
-    """Show all of one event: what was measured, decided and why, who was told and who was not.
+    """Show all of one event: what was measured, decided and why, who was told, will be, and was
+    not, and what to do next.
 
     Parameters
     ----------

@@ -10,7 +10,7 @@ from typing import Any
 from rich.cells import cell_len, set_cell_size
 
 from sentinel_core.alert import clean_text
-from sentinel_core.cli.given import GivenError, event_store, when
+from sentinel_core.cli.given import GivenError, event_store, moment_now, when
 from sentinel_core.cli.store import settings
 from sentinel_core.event_words import (
     KINDS,
@@ -25,6 +25,7 @@ from sentinel_core.settings import Settings
 from sentinel_core.store import events
 from sentinel_core.store.events import EventDetail, Page
 from sentinel_core.store.filters import EventFilter
+from sentinel_core.told_words import escalation_words, next_step, told
 
 Row = Mapping[str, Any]
 _MESSAGE = 200  # characters of a message in a list; `show` has all of it
@@ -114,11 +115,11 @@ def show(event_id: int, *, as_json: bool) -> None:
         names = ("event", "evaluations", "earlier", "notifications", "audit")
         print_json({name: getattr(found, name) for name in names})
         return
-    for text in _whole(found, settings()):
+    for text in _whole(found, settings(), moment_now()):
         print(text)
 
 
-def _whole(found: EventDetail, where: Settings) -> Iterator[str]:
+def _whole(found: EventDetail, where: Settings, now: datetime) -> Iterator[str]:
     event = found.event
     subject = " ".join(line(part) for part in (event["rule_name"], event["ticker"]) if part)
     words = [event["importance"], *status_words(event).split(", ")]
@@ -130,20 +131,26 @@ def _whole(found: EventDetail, where: Settings) -> Iterator[str]:
     yield from (f"    {text}" for text in clean_text(event["message"]).splitlines())
     if against := value_against_threshold(event["metrics"], event["metadata"]):
         yield f"    {against}"
+    if event["suggested_action"]:
+        yield ""
+        yield f"suggested     {line(event['suggested_action'], 500)}"
     yield ""
-    yield from (f"{name:14}{value}" for name, value in _facts(event, where) if value)
+    yield from (f"{name:14}{value}" for name, value in _facts(found, where, now) if value)
     yield from _section("decided, and why", _decided(found))
-    yield from _section("told", _told(found))
+    yield from _section("told", _told(found, now))
     yield from _section("done by people", _done(found))
 
 
-def _facts(event: Row, where: Settings) -> Iterator[tuple[str, str]]:
+def _facts(found: EventDetail, where: Settings, now: datetime) -> Iterator[tuple[str, str]]:
+    event = found.event
     times = event["occurrences"]
     yield "opened", when(event["timestamp"])
     yield "last seen", f"{when(event['last_seen'])}, {times} occurrence{'s' * (times != 1)}"
     yield "resolved", _resolved(event)
     yield "muted", line(event["suppressed"] or "", 2_500)
     yield "acknowledged", _acknowledged(event)
+    steps = next_step(event, found.notifications, now)
+    yield "escalates", line(escalation_words(steps, now), 500)
     yield "assigned to", line(event["assigned_to"] or "")
     yield "disposition", line(event["disposition"] or "")
     yield "comment", line(event["comment"] or "", 2_500)
@@ -195,19 +202,14 @@ def _decided(found: EventDetail) -> list[tuple[str, ...]]:
     ]
 
 
-def _told(found: EventDetail) -> list[tuple[str, ...]]:
+def _told(found: EventDetail, now: datetime) -> list[tuple[str, ...]]:
     """Messages, sent or not; where none was owed, why."""
     if not found.notifications:
         why = found.event["suppressed"]
         return [(line(f"nobody: {why or 'the rule has no channel for this importance'}", 2_500),)]
     return [
-        (
-            _short(row["sent_at"] or row["created_at"]),
-            line(row["channel"]),
-            line(row["reason"]),
-            ": ".join(line(part, 2_500) for part in (row["status"], row["last_error"]) if part),
-        )
-        for row in found.notifications
+        (_short(one.at), line(one.to), line(one.why), one.state.value, line(one.words, 2_500))
+        for one in told(found.event, found.notifications, now)
     ]
 
 

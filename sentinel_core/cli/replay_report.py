@@ -7,6 +7,7 @@ from typing import Any
 from sentinel_core.alert import clean_text
 from sentinel_core.cli.given import when
 from sentinel_core.cli.rules_replay import Result
+from sentinel_core.policy import Tell
 from sentinel_core.replay import Comparison, Timeline, Told, Unlike
 from sentinel_core.simulation import Message, SimulatedEvent
 
@@ -114,7 +115,8 @@ def _timeline(line: Timeline) -> list[str]:
     for event in line.events:
         items += _moments(event, line.since)
     for message in line.messages:
-        items.append((message.at, 1, _message(message)))
+        ends = message.reason == Tell.RESOLVED.value  # told once it is over
+        items.append((message.at, 3 if ends else 1, _message(message)))
     items.sort(key=lambda item: item[:2])
     return _cut([f"  {when(at)}  {text}" for at, _, text in items])
 

@@ -122,7 +122,8 @@ def _keep_to(budget: int, more: int, stuck: list[str]) -> None:
             "within the budget: nothing was deployed (leave out --budget to deploy all the same)"
         )
     if more > budget:
+        many = "notifications" if more > 1 else "notification"
         raise GateError(
-            f"{more:,} more notifications than before over the look-back, and the budget is "
-            f"{budget:,}: nothing was deployed"
+            f"{more:,} more {many} than before over the look-back, and the budget is {budget:,}: "
+            "nothing was deployed"
         )

@@ -173,7 +173,7 @@ def replayed(
             Variant(rule.settings, rule.tags, recorded_as=deployed.importance),
         ]
         around = past(connection, row["id"], rule.name, over)
-        before, after = replay(around, recorded, variants, since)
+        before, after = replay(around, recorded, variants, since, until=until)
     if not before.runs:
         raise ReplayError(
             f"nothing of {rule.name} was recorded from {when(since)} to {when(until)}: "

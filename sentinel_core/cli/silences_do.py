@@ -102,8 +102,10 @@ def show(silence: str, *, as_json: bool) -> int:
                 f"there is no silence {key}: `sentinel silences list --all` shows what there is"
             )
         seen = silences.preview(engine, found, now=now)
+        ending = silences.ending(engine, key)
     if as_json:
-        print_json({**_plain(found, now), "preview": _as_json(seen)})
+        ended = {"by": ending.by, "at": ending.at, "comment": ending.comment} if ending else None
+        print_json({**_plain(found, now), "ended": ended, "preview": _as_json(seen)})
         return 0
     print(f"silence {found.id}: {_standing(found, now)}")
     print(f"mutes    {line(found.matchers.words(), 1_000)}")
@@ -113,6 +115,9 @@ def show(silence: str, *, as_json: bool) -> int:
         print(f"window   {found.recurrence.words()}")
     print(f"by       {line(found.author)}")
     print(f"comment  {line(found.comment, 2_500)}")
+    if ending:
+        why = f": {line(ending.comment, 2_500)}" if ending.comment else ""
+        print(f"ended    by {line(ending.by)} at {when(ending.at)}{why}")
     for text in _previewed(seen, found, now):
         print(text)
     return 0

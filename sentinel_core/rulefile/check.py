@@ -17,14 +17,15 @@ from prefect.utilities.callables import parameter_schema
 from prefect.utilities.importtools import load_script_as_module
 
 from sentinel_core.alert import clean_text
+from sentinel_core.condition import OR_CONDITIONS
 from sentinel_core.errors import RuleFileError
 from sentinel_core.prefect_api import (
     PrefectUnreachableError,
     prefect_api,
     work_pool_exists,
-    wrong_channel,
 )
 from sentinel_core.prefect_runs import trigger_of
+from sentinel_core.rulefile.channels import channels_of, check_channels, check_recipients
 from sentinel_core.rulefile.form import check_form
 from sentinel_core.rulefile.parameters import (
     check_parameters,
@@ -36,14 +37,11 @@ from sentinel_core.rulefile.source import (
     Entry,
     Problem,
     RuleFile,
-    Where,
     did_you_mean,
-    dotted,
     read,
     shorten,
 )
-
-IMPORTANCES = ("critical", "high", "medium", "low")
+from sentinel_core.rulefile.templates import check_rule_templates
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +171,10 @@ def _check_flow(file: RuleFile, entry: Entry, flows: _Flows) -> Declared | None:
     if declared.is_rule:
         _check_has_schedule(file, entry)
     check_parameters(file, entry, flow, schema, is_rule=declared.is_rule)
+    check_recipients(file, entry, is_rule=declared.is_rule)
+    if declared.is_rule:
+        check_rule_templates(file, entry)
+        _check_can_trigger(file, entry, schema)
     return declared
 
 
@@ -191,18 +193,41 @@ def _check_has_schedule(file: RuleFile, entry: Entry) -> None:
         )
 
 
+def _check_can_trigger(file: RuleFile, entry: Entry, schema: dict[str, Any]) -> None:
+    """A number that nothing is compared with is measured for nothing, or for charts only."""
+    properties = (trigger_of(schema) or {}).get("properties") or {}
+    fields = [name for name, about in properties.items() if OR_CONDITIONS in about]
+    if not fields:
+        return
+    for where, given in given_parameters(entry):
+        judged = ("conditions", *(f"check.{name}" for name in fields))
+        if any(entry.is_open((*where, *name.split("."))) for name in judged):
+            continue
+        check = given.get("check")
+        if not isinstance(check, dict) or any(check.get(name) is not None for name in fields):
+            continue
+        if not given.get("conditions"):
+            names = " and no ".join(["conditions", *fields])
+            message = f"no {names}: the number is recorded, and this rule never triggers"
+            file.complain(entry, (*where, "check"), message, warning=True)
+
+
 # -- what Prefect has ----------------------------------------------------------------------------
 
 
 def _check_against_prefect(file: RuleFile, report: Report) -> None:
-    channels = _channels(report.declared)
+    channels = [
+        (item.entry, named)
+        for item in report.declared
+        for named in channels_of(file, item.entry, is_rule=item.is_rule)
+    ]
     pools = _pools(file)
     if not channels and not pools:
         return
     try:
         with prefect_api() as client:
             _check_pools(client, file, pools)
-            _check_channels(client, file, channels)
+            check_channels(client, file, channels)
     except PrefectUnreachableError as error:
         report.unchecked.append(f"work pools and notification blocks were not checked: {error}")
 
@@ -225,32 +250,3 @@ def _check_pools(client: SyncPrefectClient, file: RuleFile, pools: list[tuple[En
                 f"`prefect work-pool create {name} --type sentinel`"
             )
             file.complain(entry, ("work_pool", "name"), message)
-
-
-def _channels(declared: list[Declared]) -> list[tuple[Entry, Where, str]]:
-    found: list[tuple[Entry, Where, str]] = []
-    for item in declared:
-        for where in (("parameters",), *(w for w, _ in given_parameters(item.entry))):
-            for importance in IMPORTANCES:
-                path = (*where, "notify", importance)
-                slugs = dig(item.entry.config, path) if item.is_rule else None
-                for number, slug in enumerate(slugs if isinstance(slugs, list) else []):
-                    if isinstance(slug, str) and slug.count("/") == 1:
-                        found.append((item.entry, (*path, number), slug))
-    return list(
-        {(entry.index, where): (entry, where, slug) for entry, where, slug in found}.values()
-    )
-
-
-def _check_channels(
-    client: SyncPrefectClient, file: RuleFile, channels: list[tuple[Entry, Where, str]]
-) -> None:
-    """Each block that does not exist is told once, where it is first named."""
-    malformed = {(problem.deployment, problem.field) for problem in file.problems}
-    first: dict[str, tuple[Entry, Where]] = {}
-    for entry, where, slug in channels:
-        if (entry.name, dotted(where)) not in malformed:
-            first.setdefault(slug, (entry, where))
-    for slug, (entry, where) in first.items():
-        if wrong := wrong_channel(client, slug):
-            file.complain(entry, where, wrong)

@@ -18,6 +18,9 @@ from pydantic_core import ErrorDetails
 from sentinel_core.alert import clean_text
 from sentinel_core.rulefile.source import Entry, RuleFile, Where, did_you_mean, shorten
 
+ROUTED = ("notify", "escalation")
+"""The parameters that name channels."""
+
 
 @contextlib.contextmanager
 def stdout_to_stderr() -> Iterator[None]:
@@ -95,7 +98,7 @@ class _Parameters:
     def _explain(self, path: Where, item: ErrorDetails, value: Any) -> None:
         if self.entry.is_open((*self.where, *path)):
             return  # a placeholder only Prefect's API can fill: not ours to judge
-        message = _message(item, path, self.schema)
+        message = _message(item, path, self.schema, {path[0]: value})
         if item["type"] not in ("missing", "extra_forbidden"):
             given = dig({path[0]: value}, path)
             message += f", got {self.entry.written((*self.where, *path), given)}"
@@ -106,7 +109,8 @@ class _Parameters:
     def _check_as_the_server_does(self, given: dict[str, Any]) -> None:
         """Prefect's server is stricter than pydantic in places: "90" is no number to it."""
         mine = {k: v for k, v in given.items() if self._is_mine(k) and k not in self.wrong}
-        for error in validate(mine, self.schema, ignore_required=True):
+        for told_by_server in validate(mine, self.schema, ignore_required=True):
+            error = _nearest(told_by_server)
             path = tuple(error.absolute_path)
             if not self.entry.is_open((*self.where, *path)):
                 told = self.entry.written((*self.where, *path), error.instance)
@@ -117,6 +121,14 @@ class _Parameters:
     def _say(self, path: Where, message: str) -> None:
         self.wrong.add(path[0])
         self.file.complain(self.entry, (*self.where, *path), message)
+
+
+def _nearest(error: Any) -> Any:
+    """Of a value that may be one of several things: what is wrong with it as the nearest of them,
+    which is the one that reaches furthest into it."""
+    while error.context:
+        error = max(error.context, key=lambda inside: len(inside.absolute_path))
+    return error
 
 
 Located = tuple[Where, ErrorDetails]
@@ -179,18 +191,23 @@ def dig(value: Any, path: Where) -> Any:
     return value
 
 
-def _message(item: ErrorDetails, path: Where, schema: dict[str, Any]) -> str:
+def _message(item: ErrorDetails, path: Where, schema: dict[str, Any], given: Any) -> str:
     """What was expected, in place of pydantic's words where those would puzzle."""
     if item["type"] == "extra_forbidden":
-        return f"unknown parameter{did_you_mean(path[-1], _siblings(path, schema))}"
+        return f"unknown parameter{did_you_mean(path[-1], _siblings(path, schema, given))}"
     if item["type"] == "missing":
-        about = _about(path, schema)
+        about = _about(path, schema, given)
         return f"missing: this parameter is required{f' ({about})' if about else ''}"
-    if item["type"] == "string_pattern_mismatch" and path[0] == "notify":
-        return "expected a notification block as type/name, like slack-incoming-webhook/alerts"
+    if item["type"] == "string_pattern_mismatch" and path[0] in ROUTED and path[-1] != "to":
+        return (
+            "expected a notification block as type/name, like slack-incoming-webhook/alerts; email "
+            "is {channel: email-server-credentials/NAME, to: …}"
+        )
     if item["type"] in ("model_type", "dict_type", "model_attributes_type"):
+        if path[0] in ROUTED and isinstance(path[-1], int) and path[-2:-1] != ("escalation",):
+            return "expected a notification block as type/name, or a mapping with `channel`"
         return "expected a mapping"
-    text = item["msg"]
+    text = item["msg"].removeprefix("Value error, ")
     return (
         "expected " + text.removeprefix("Input should be ")
         if text.startswith("Input should be ")
@@ -198,21 +215,23 @@ def _message(item: ErrorDetails, path: Where, schema: dict[str, Any]) -> str:
     )
 
 
-def _siblings(path: Where, schema: dict[str, Any]) -> list[str]:
-    return list(_properties(path[:-1], schema))
+def _siblings(path: Where, schema: dict[str, Any], given: Any) -> list[str]:
+    return list(_properties(path[:-1], schema, given))
 
 
-def _about(path: Where, schema: dict[str, Any]) -> str:
-    own = _properties(path[:-1], schema).get(str(path[-1]), {})
+def _about(path: Where, schema: dict[str, Any], given: Any) -> str:
+    own = _properties(path[:-1], schema, given).get(str(path[-1]), {})
     words = [str(own[key]) for key in ("type", "description") if own.get(key)]
     return shorten(": ".join(words), 120)
 
 
-def _properties(path: Where, schema: dict[str, Any]) -> dict[str, Any]:
-    """The properties of the model at `path`, as far as the schema names one there."""
+def _properties(path: Where, schema: dict[str, Any], given: Any) -> dict[str, Any]:
+    """The properties of the model at `path`, as far as the schema names one there; of several that
+    there may be, of those that what is given there says it is."""
     definitions = schema.get("definitions") or {}
     found: Any = schema
     for part in path:
+        given = dig(given, (part,))
         if isinstance(part, str):
             found = (found.get("properties") or {}).get(part) or {}
         else:
@@ -221,9 +240,19 @@ def _properties(path: Where, schema: dict[str, Any]) -> dict[str, Any]:
         named = [option["$ref"].rpartition("/")[2] for option in options if "$ref" in option]
         if named:
             parts = [(definitions.get(name) or {}).get("properties") or {} for name in named]
+            parts = [part for part in parts if _is_of_kind(part, given)] or parts
             found = {"properties": {key: part[key] for part in parts for key in part}}
     properties: dict[str, Any] = found.get("properties") or {}
     return properties
+
+
+def _is_of_kind(properties: dict[str, Any], given: Any) -> bool:
+    """Does what is given have the constants of this model, like its `kind`?"""
+    return all(
+        about.get("const", written) == written
+        for name, about in properties.items()
+        if (written := dig(given, (name,))) is not None
+    )
 
 
 def _check_plain_flow(

@@ -27,6 +27,9 @@ DEFINITIONS = "definitions"
 
 Where = tuple[str | int, ...]
 PLACEHOLDER = re.compile(r"{{\s*([\w.\-\[\]$]+)\s*}}")
+TEMPLATES = "templates"
+# A placeholder that is neither the environment's nor one of Prefect's blocks and variables.
+_BARE = re.compile(r"{{\s*(?!\$|prefect\.(?:blocks|variables)\.)([\w.\-\[\]$]+)\s*}}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,7 +320,7 @@ def _collect_entries(file: RuleFile) -> None:
     deployments = file.data.get("deployments")
     for index, item in enumerate(deployments if isinstance(deployments, list) else []):
         if isinstance(item, dict):
-            plain = _plain(file, index, item)
+            plain = keep_templates(_plain(file, index, item))
             file.entries.append(Entry(index, plain, fill(plain, os.environ)))
         else:
             message = f"expected a mapping with name and entrypoint, got {kind(item)}"
@@ -343,6 +346,31 @@ def _plain(file: RuleFile, index: int, item: dict[Any, Any]) -> dict[str, Any]:
 
     plain: dict[str, Any] = walk(item, ("deployments", index))
     return plain
+
+
+def keep_templates(deployment: dict[str, Any]) -> dict[str, Any]:
+    """A deployment whose message templates Prefect leaves as they are.
+
+    To Prefect `{{ event.rule }}` is a placeholder of its own and, as it knows no such value, empty
+    text in what it deploys. `{{ (event.rule) }}` is none, and the same to a template.
+    """
+    parts = [deployment, *_mappings(deployment.get("schedules"))]
+    for part in [*parts, *_mappings([deployment.get("schedule")])]:
+        parameters = part.get("parameters")
+        templates = parameters.get(TEMPLATES) if isinstance(parameters, dict) else None
+        for texts in templates.values() if isinstance(templates, dict) else ():
+            for name, text in texts.items() if isinstance(texts, dict) else ():
+                texts[name] = _BARE.sub(r"{{ (\1) }}", text) if isinstance(text, str) else text
+    return deployment
+
+
+def taken_by_prefect(template: str) -> list[str]:
+    """What plain `prefect deploy` would make nothing of: `{{ event.rule }}`, as written."""
+    return [match[0] for match in _BARE.finditer(template)]
+
+
+def _mappings(value: Any) -> list[dict[str, Any]]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def fill(value: Any, environment: Mapping[str, str]) -> Any:

@@ -186,9 +186,9 @@ def _act(form: RuleTest, action: ActionForm, simulation: Simulation, result: Res
     at = form.at(action.at)
     if action.action == "acknowledge":
         until = form.at(action.until) if action.until is not None else None
-        done = simulation.acknowledge(action.kind, action.ticker, action.by, until)
+        done = simulation.acknowledge(action.kind, action.ticker, at, action.by, until)
     elif action.action == "unacknowledge":
-        done = simulation.unacknowledge(action.kind, action.ticker)
+        done = simulation.unacknowledge(action.kind, action.ticker, at)
     else:
         done = simulation.resolve(action.kind, action.ticker, at, action.by)
     result.deeds.append(Deed(at, action.ticker, f"{action.action} by {action.by}"))

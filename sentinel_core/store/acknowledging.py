@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, Engine, or_, select, update
@@ -22,6 +22,8 @@ from sentinel_core.store.audit import (
 )
 from sentinel_core.store.engine import answering, writing
 from sentinel_core.store.filters import UNACKNOWLEDGED
+from sentinel_core.store.notices import ACKNOWLEDGED_BY, drop_steps, owe_steps_again, tell_of
+from sentinel_core.store.owing import ACKNOWLEDGED, TAKEN_BACK
 from sentinel_core.store.recording import EVENT, NOBODY
 
 
@@ -85,7 +87,10 @@ def acknowledge(
         for some in chunks(within):
             done.extend(_acknowledge(connection, some, values, now))
             rest.update(_handled(connection, set(some).difference(done)))
+        why = f"{ACKNOWLEDGED_BY}{who} at {now.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+        drop_steps(connection, done, why, now, before=until)
         note(connection, who, "acknowledged", now, sorted(done), detail)
+        tell_of(connection, sorted(done), ACKNOWLEDGED, now)
     missing = tuple(key for key in wanted if key not in rest and key not in set(done))
     return Acknowledged(tuple(sorted(done)), tuple(rest[key] for key in sorted(rest)), missing)
 
@@ -109,7 +114,9 @@ def unacknowledge(
             _in_order(connection, some)
             taken = update(EVENT).where(e.id.in_(some), e.is_acknowledged)
             done.extend(connection.scalars(taken.values(**NOBODY, **detail).returning(e.id)))
+        owe_steps_again(connection, sorted(done), now)
         note(connection, who, "unacknowledged", now, sorted(done), detail)
+        tell_of(connection, sorted(done), TAKEN_BACK, now)
         found = existing(connection, within)
     return changed(wanted, done, found)
 

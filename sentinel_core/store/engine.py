@@ -15,7 +15,7 @@ from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_rand
 
 from sentinel_core.errors import SchemaBehindError, StoreUnavailableError
 
-SCHEMA_HEAD = "0002"  # the newest file in migrations/versions; a test compares
+SCHEMA_HEAD = "0003"  # the newest file in migrations/versions; a test compares
 VERSION_TABLE = "sentinel_version"  # alembic's default is taken where Prefect shares the database
 _BUSY_MS = 30_000  # how long a writer waits for another, on either database
 _LIVENESS = {  # a network that swallows packets is noticed in about half a minute

@@ -3,7 +3,7 @@
 Everything is filtered in the database and returned as plain columns. Nothing is written.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -15,10 +15,13 @@ from sqlalchemy import (
     Engine,
     Integer,
     Select,
+    String,
     and_,
+    cast,
     column,
     exists,
     func,
+    literal,
     or_,
     select,
     values,
@@ -26,6 +29,7 @@ from sqlalchemy import (
 
 from sentinel_core.alert import Importance, clean_text
 from sentinel_core.models import UtcDateTime
+from sentinel_core.store import outbox
 from sentinel_core.store.acknowledging import AUDIT
 from sentinel_core.store.engine import answering, reading
 from sentinel_core.store.filters import (
@@ -33,10 +37,12 @@ from sentinel_core.store.filters import (
     EventFilter,
     Sort,
     conditions,
+    in_storm,
     sorted_by,
 )
 from sentinel_core.store.recording import EVENT, NOTIFICATION, SERIES
 from sentinel_core.store.rules import EVALUATION, RULE
+from sentinel_core.store.storms import BEGAN, STORM
 
 COUNT_CAP = 10_000
 EXPORT_LIMIT = 50_000
@@ -44,6 +50,8 @@ EVALUATIONS_SHOWN = 50
 _PREVIEW = 400  # characters of a message in a list; the event's own page has all of it
 _EXPORTED = 2_000  # characters of a message in an export
 _FACET_LIMIT = 1_000
+_DAY = timedelta(days=1)
+_LATE = timedelta(minutes=5)  # flows/deliver.py comes by every minute
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +98,45 @@ class Overview:
 
 
 @dataclass(frozen=True, slots=True)
+class Failing:
+    """A channel and what it did not take. `works`: it has taken something since."""
+
+    channel: str
+    messages: int
+    latest: datetime
+    error: str
+    works: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OpenStorm:
+    """A storm that goes on. `told` is the status of the message that tells of it."""
+
+    id: int
+    channel: str
+    recipient: str
+    started_at: datetime
+    events: int
+    told: str
+
+
+@dataclass(frozen=True, slots=True)
+class Deliveries:
+    """How messages fare: channels that failed for good lately, storms that go on, and how many
+    messages are due for minutes and nobody sends them (counted up to the cap)."""
+
+    failing: tuple[Failing, ...]
+    storms: tuple[OpenStorm, ...]
+    late: int
+
+
+@dataclass(frozen=True, slots=True)
 class EventDetail:
-    """One event whole. Evaluations newest first; `earlier` are the series' readings before it."""
+    """One event whole. Evaluations newest first; `earlier` are the series' readings before it.
+
+    Beside its columns, the event says whether a message about it is `undelivered`, a notification
+    how many events were told `together` with this one, and the status of its storm's own message.
+    """
 
     event: dict[str, Any]
     rule: dict[str, Any] | None
@@ -175,10 +220,12 @@ def page(
     with _snapshot(engine) as connection:
         found = [dict(row) for row in connection.execute(statement).mappings()]
         newest = connection.scalar(select(func.max(EVENT.c.id))) or 0
-    rows = found[:size]
+        rows = found[:size]
+        lost = _undelivered(connection, [row["id"] for row in rows])
     last = rows[-1] if len(found) > size else None
     for row in rows:
         row["message"] = clean_text(row["message"])
+        row["undelivered"] = row["id"] in lost
     following = Cursor(last["sorted_by"], last["id"]) if last else None
     return Page(rows, following, int(newest))
 
@@ -230,6 +277,110 @@ def overview(engine: Engine, *, now: datetime, cap: int = COUNT_CAP) -> Overview
             bool(connection.scalar(select(exists(select(EVENT.c.id))))),
             bool(connection.scalar(select(exists(select(NOTIFICATION.c.id))))),
         )
+
+
+def _undelivered(connection: Connection, event_ids: Sequence[int]) -> set[int]:
+    """Of these events those of which a channel was to hear, and did not, and has not since."""
+    n, later = NOTIFICATION.c, NOTIFICATION.alias("later")
+    reached = exists().where(
+        later.c.event_id == n.event_id,
+        later.c.channel == n.channel,
+        later.c.recipient == n.recipient,
+        later.c.status == outbox.SENT,
+        later.c.id > n.id,
+    )
+    # Offered an index over the status, SQLite would read all that ever failed.
+    status = func.coalesce(n.status, n.status)
+    failed = select(n.event_id).where(n.event_id.in_(event_ids), status == outbox.FAILED, ~reached)
+    told = _storm_message()
+    in_storm = (
+        select(n.event_id)
+        .join(told, told.c.about == _about_storm(n.storm_id))
+        .where(
+            n.event_id.in_(event_ids),
+            n.storm_id.is_not(None),
+            told.c.about != "",
+            told.c.reason == BEGAN,
+            told.c.status == outbox.FAILED,
+            ~reached,
+        )
+    )
+    return set(connection.scalars(failed.union(in_storm)))
+
+
+def _storm_message() -> Any:
+    """The message that tells of a storm. Asked for with `about <> ''`, which its index demands."""
+    return NOTIFICATION.alias("storm_message")
+
+
+def _about_storm(storm_id: ColumnElement[Any]) -> ColumnElement[str]:
+    return literal("storm:", String) + cast(storm_id, String)
+
+
+def deliveries(engine: Engine, *, now: datetime, cap: int = COUNT_CAP) -> Deliveries:
+    """How messages fare, for whoever looks at the blotter."""
+    late = len(outbox.due(engine, now - _LATE, limit=cap + 1))
+    with _snapshot(engine) as connection:
+        return Deliveries(_failing(connection, now), _storms(connection, cap), late)
+
+
+def _failing(connection: Connection, now: datetime) -> tuple[Failing, ...]:
+    n = NOTIFICATION.c
+    # The index has when an attempt's claim ends, which is not long before or after its outcome.
+    lately = and_(
+        n.status == outbox.FAILED, n.next_attempt_at > now - 2 * _DAY, n.settled_at > now - _DAY
+    )
+    grouped = select(n.channel, func.count(), func.max(n.settled_at)).where(lately)
+    found = []
+    for channel, messages, latest in connection.execute(
+        grouped.group_by(n.channel).order_by(n.channel)
+    ).all():
+        error = select(n.last_error).where(lately, n.channel == channel, n.settled_at == latest)
+        works = select(n.id).where(
+            n.status == outbox.SENT,
+            n.next_attempt_at > latest,
+            n.channel == channel,
+            n.sent_at > latest,
+        )
+        found.append(
+            Failing(
+                channel,
+                messages,
+                latest,
+                connection.scalar(error.limit(1)) or "no reason given",
+                connection.execute(works.limit(1)).first() is not None,
+            )
+        )
+    return tuple(found)
+
+
+def _storms(connection: Connection, cap: int) -> tuple[OpenStorm, ...]:
+    s, told = STORM.c, _storm_message()
+    opened = (
+        select(STORM, told.c.status)
+        .outerjoin(
+            told,
+            and_(told.c.about == _about_storm(s.id), told.c.about != "", told.c.reason == BEGAN),
+        )
+        .where(s.ended_at.is_(None))
+        .order_by(s.started_at)
+    )
+    return tuple(
+        OpenStorm(
+            row["id"],
+            row["channel"],
+            row["recipient"],
+            row["started_at"],
+            _events_in(connection, row["id"], cap),
+            row["status"] or outbox.PENDING,
+        )
+        for row in connection.execute(opened).mappings().all()
+    )
+
+
+def _events_in(connection: Connection, storm_id: int, cap: int) -> int:
+    rows = in_storm(storm_id).distinct().limit(cap + 1).subquery()
+    return int(connection.scalar(select(func.count()).select_from(rows)) or 0)
 
 
 def facets(engine: Engine) -> Facets:
@@ -304,16 +455,42 @@ def event(engine: Engine, event_id: int) -> EventDetail | None:
         if not found:
             return None
         [whole] = found
+        whole["undelivered"] = bool(_undelivered(connection, [event_id]))
         rule = rows(select(RULE).where(RULE.c.id == whole["rule_id"]))
-        n, a = NOTIFICATION.c, AUDIT.c
+        a = AUDIT.c
         return EventDetail(
             event=whole,
             rule=rule[0] if rule else None,
             evaluations=rows(_evaluations_of(whole)),
             earlier=rows(_before(whole)),
-            notifications=rows(select(NOTIFICATION).where(n.event_id == event_id).order_by(n.id)),
+            notifications=rows(_messages_of(event_id)),
             audit=rows(select(AUDIT).where(a.event_id == event_id).order_by(a.at, a.id)),
         )
+
+
+def _messages_of(event_id: int) -> Select[Any]:
+    """The messages about an event, oldest first, each with what the others say of it."""
+    n, other, told = NOTIFICATION.c, NOTIFICATION.alias("other"), _storm_message()
+    together = (  # what left as one message has all of this in common; the first two are an index
+        select(func.count())
+        .where(
+            other.c.status == n.status,
+            other.c.next_attempt_at == n.next_attempt_at,
+            other.c.message_id == n.message_id,
+            other.c.id != n.id,
+        )
+        .correlate(NOTIFICATION)
+        .scalar_subquery()
+    )
+    of_storm = and_(
+        told.c.about == _about_storm(n.storm_id), told.c.about != "", told.c.reason == BEGAN
+    )
+    return (
+        select(NOTIFICATION, together.label("together"), told.c.status.label("storm_message"))
+        .outerjoin(told, of_storm)
+        .where(n.event_id == event_id)
+        .order_by(n.id)
+    )
 
 
 def _series_of(whole: dict[str, Any]) -> Select[Any]:

@@ -5,10 +5,20 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, false, func, literal_column, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    and_,
+    case,
+    false,
+    func,
+    literal_column,
+    or_,
+    select,
+)
 
 from sentinel_core.alert import Importance
-from sentinel_core.store.recording import EVENT
+from sentinel_core.store.recording import EVENT, NOTIFICATION
 from sentinel_core.store.rules import RULE
 
 # Word for word the condition of the partial index; SQLAlchemy's own spelling (`= 0`) misses it.
@@ -62,6 +72,8 @@ class EventFilter:
     until: datetime | None = None
     text: str = ""
     """Anywhere in message, ticker or rule name; letter case does not matter."""
+    storm: int | None = None
+    """Told of in the message of this storm."""
     live: bool = False
     """Only what still asks for attention: see `live_condition`."""
 
@@ -107,6 +119,8 @@ def conditions(wanted: EventFilter, now: datetime) -> list[ColumnElement[bool]]:
         found.append(e.timestamp >= wanted.since)
     if wanted.until is not None:
         found.append(e.timestamp < wanted.until)
+    if wanted.storm is not None:
+        found.append(e.id.in_(in_storm(wanted.storm)))
     if wanted.text:
         places = (e.message, e.ticker, e.rule_name)
         found.append(or_(*(place.icontains(wanted.text, autoescape=True) for place in places)))
@@ -115,6 +129,12 @@ def conditions(wanted: EventFilter, now: datetime) -> list[ColumnElement[bool]]:
             found.append(e.importance.in_([item.value for item in Importance]))  # for the index
         found.append(live_condition(now))
     return found
+
+
+def in_storm(storm_id: int) -> Select[tuple[int]]:
+    """Ids of the events that a storm's message told of."""
+    n = NOTIFICATION.c
+    return select(n.event_id).where(n.storm_id == storm_id, n.event_id.is_not(None))
 
 
 def sorted_by(sort: Sort, wanted: EventFilter) -> ColumnElement[Any]:

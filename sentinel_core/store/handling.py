@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 
 from sentinel_core.judge import Kind
-from sentinel_core.policy import Series, Status, resolved_by_hand
+from sentinel_core.policy import Series, Status, Tell, resolved_by_hand
 from sentinel_core.store.acknowledging import Changed, changed
 from sentinel_core.store.audit import (
     chosen,
@@ -36,7 +36,7 @@ from sentinel_core.store.audit import (
 )
 from sentinel_core.store.engine import answering, writing
 from sentinel_core.store.known import EVENT, SERIES, series_of
-from sentinel_core.store.recording import NOTIFICATION
+from sentinel_core.store.notices import NOTIFICATION, hold_messages, tell_of
 from sentinel_core.store.rows import state_row
 from sentinel_core.store.rules import EVALUATION
 
@@ -159,7 +159,8 @@ def resolve(
                 _end(connection, row, who, now, detail)
                 done.append(row["event"])
         _forget_gone(connection, done)
-        _hold_back(connection, done, f"resolved by {who}")
+        _hold_back(connection, done, f"resolved by {who}", now)
+        tell_of(connection, sorted(done), Tell.RESOLVED.value, now)
         note(connection, who, "resolved", now, sorted(done), detail)
         found = existing(connection, within)
     return changed(wanted, done, found)
@@ -208,13 +209,15 @@ def _write_series(connection: Connection, key: int, series: Series, now: datetim
     connection.execute(update(SERIES).where(SERIES.c.id == key).values(**values))
 
 
-def _hold_back(connection: Connection, ids: Sequence[int], why: str) -> None:
+def _hold_back(connection: Connection, ids: Sequence[int], why: str, now: datetime) -> None:
     n = NOTIFICATION.c
     for some in chunks(sorted(ids)):
+        waiting = (n.event_id.in_(some), n.status == "pending")
+        hold_messages(connection, *waiting)
         connection.execute(
             update(NOTIFICATION)
-            .where(n.event_id.in_(some), n.status == "pending")
-            .values(status="suppressed", last_error=why)
+            .where(*waiting)
+            .values(status="suppressed", last_error=why, settled_at=now)
         )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from itertools import groupby
 from operator import attrgetter
 from typing import Any
@@ -39,7 +40,7 @@ from sentinel_core.store.known import EVENT
 from sentinel_core.store.muting import INHIBITED, SILENCE, has_items, silence_of
 from sentinel_core.store.rules import EVALUATION, RULE
 
-_AT_ONCE = 2_000  # rows fetched together
+_AT_ONCE = 200  # rows fetched together: of more, the garbage collector looks at each
 _ACTIONS = ("acknowledged", "unacknowledged", "resolved")
 
 
@@ -103,7 +104,12 @@ class _Moment(UtcDateTime):
         """From the text that SQLite keeps, which is UTC without saying so."""
         if dialect.name != "sqlite":
             return super().result_processor(dialect, coltype)
-        return lambda text: datetime.fromisoformat(f"{text}+00:00")
+        return _moment
+
+
+@lru_cache(maxsize=1_000)  # the series of one run share theirs
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(f"{text}+00:00")
 
 
 class _Metrics(TypeDecorator[dict[str, float]]):

@@ -21,6 +21,27 @@ SERIES: Table = AlertSeries.__table__  # type: ignore[attr-defined]
 
 _CHUNK = 500  # values in one IN list: SQLite takes 32,766 parameters, the planner prefers fewer
 
+_STATE = (  # columns of a series that are its state
+    "status",
+    "last_at",
+    "event_id",
+    "event_importance",
+    "breaches",
+    "oks",
+    "recent",
+    "flapping",
+    "breached_at",
+    "ended_at",
+    "ended_importance",
+    "told_at",
+    "tells",
+    "untold",
+)
+_ACKED = (EVENT.c.is_acknowledged, EVENT.c.acknowledged_until)
+_KINDS = {kind.value: kind for kind in Kind}
+_STATUSES = {status.value: status for status in Status}
+_IMPORTANCES = {importance.value: importance for importance in Importance}
+
 _Told = tuple[int, datetime]  # which attempt, and when the state it was told in began
 
 
@@ -93,19 +114,10 @@ class Known:
         return found | self._series(and_(mine, SERIES.c.ticker.in_(tickers)))
 
     def _series(self, which: ColumnElement[bool]) -> dict[tuple[Kind, str], Series]:
-        statement = (
-            select(
-                SERIES,
-                EVENT.c.is_acknowledged,
-                EVENT.c.acknowledged_until,
-            )
-            .join(EVENT, EVENT.c.id == SERIES.c.event_id, isouter=True)
-            .where(which)
-        )
-        result = self.connection.execute(statement)
-        names = tuple(result.keys())
-        rows = (dict(zip(names, values, strict=True)) for values in result.all())
-        return {(Kind(row["kind"]), row["ticker"]): series_of(row) for row in rows}
+        event = SERIES.join(EVENT, EVENT.c.id == SERIES.c.event_id, isouter=True)
+        columns = (SERIES.c.kind, SERIES.c.ticker, *(SERIES.c[name] for name in _STATE), *_ACKED)
+        rows = self.connection.execute(select(*columns).select_from(event).where(which))
+        return {(_KINDS[kind], ticker): _series_of(*state) for kind, ticker, *state in rows}
 
     def samples(
         self, observations: Sequence[Observation], look_back: timedelta
@@ -176,26 +188,45 @@ class Known:
 def series_of(row: Mapping[str, Any]) -> Series:
     """A series as its row has it, with what its open event's row says of acknowledgement."""
 
-    def importance(name: str) -> Importance | None:
-        return Importance(row[name]) if row[name] else None
+    return _series_of(*(row[name] for name in (*_STATE, *(column.name for column in _ACKED))))
 
+
+def _series_of(
+    status: str,
+    last_at: datetime,
+    event_id: int | None,
+    event_importance: str | None,
+    breaches: int,
+    oks: int,
+    recent: str,
+    flapping: bool,
+    breached_at: datetime | None,
+    ended_at: datetime | None,
+    ended_importance: str | None,
+    told_at: datetime | None,
+    tells: int,
+    untold: str | None,
+    is_acknowledged: bool | None,
+    acknowledged_until: datetime | None,
+) -> Series:
+    """In the order of `Series`, as thousands are read at once."""
     return Series(
-        status=Status(row["status"]),
-        last_at=row["last_at"],
-        event_id=row["event_id"],
-        event_importance=importance("event_importance"),
-        breaches=row["breaches"],
-        oks=row["oks"],
-        recent=row["recent"],
-        flapping=row["flapping"],
-        breached_at=row["breached_at"],
-        ended_at=row["ended_at"],
-        ended_importance=importance("ended_importance"),
-        told_at=row["told_at"],
-        tells=row["tells"],
-        untold=Tell(row["untold"]) if row["untold"] else None,
-        acknowledged=bool(row["is_acknowledged"]),
-        acknowledged_until=row["acknowledged_until"],
+        _STATUSES[status],
+        last_at,
+        event_id,
+        _IMPORTANCES[event_importance] if event_importance else None,
+        breaches,
+        oks,
+        recent,
+        flapping,
+        breached_at,
+        ended_at,
+        _IMPORTANCES[ended_importance] if ended_importance else None,
+        told_at,
+        tells,
+        Tell(untold) if untold else None,
+        bool(is_acknowledged),
+        acknowledged_until,
     )
 
 

@@ -20,7 +20,6 @@ from sqlalchemy import (
 from sentinel_core.alert import Importance
 from sentinel_core.judge import Kind, Observation
 from sentinel_core.lifecycle import Key, Lifecycle, is_late
-from sentinel_core.models import Notification
 from sentinel_core.policy import (
     Action,
     Decision,
@@ -31,19 +30,21 @@ from sentinel_core.policy import (
     Tell,
     World,
     importance_of,
+    unless_muted,
 )
 from sentinel_core.rule import Meaning
 from sentinel_core.run import RuleFacts, RunFacts
-from sentinel_core.store.bulk import MANY, newest_id, write_rows
+from sentinel_core.store.bulk import MANY, newest_id, without_collecting, write_rows
 from sentinel_core.store.engine import writing
 from sentinel_core.store.known import EVENT, SERIES, Known, recorded_runs
 from sentinel_core.store.muting import Muting
+from sentinel_core.store.notices import NOTIFICATION, drop_steps, insert_messages, owe_notices
+from sentinel_core.store.owing import Owing
 from sentinel_core.store.rows import (
     Row,
     evaluation_row,
     event_row,
     last_run,
-    owed_rows,
     reason_of,
     series_row,
     shown,
@@ -51,8 +52,7 @@ from sentinel_core.store.rows import (
 from sentinel_core.store.rules import EVALUATION, RULE, insert_or, touch
 from sentinel_core.windows import Samples
 
-NOTIFICATION: Table = Notification.__table__  # type: ignore[attr-defined]
-
+BEGUN_ANEW = "the escalation began anew"
 NOBODY: Row = {
     "is_acknowledged": False,
     "acknowledged_at": None,
@@ -88,7 +88,7 @@ def record(
     `lifecycle` is that of the rule's settings unless another is given.
     """
     lifecycle = lifecycle or Lifecycle(rule.settings)
-    with writing(engine) as connection:
+    with without_collecting(len(observations)), writing(engine) as connection:
         rule_id = touch(connection, rule, now)
         known = Known(connection, rule_id, run)
         fresh = known.not_yet_recorded(observations)
@@ -144,7 +144,9 @@ class _Recording:
         self.reopening: list[int] = []
         self.suppressing: list[Row] = []
         self.opening: list[tuple[Observation, Decision]] = []
+        self.owing = Owing(rule, rule_id, now)
         self.owed: list[Row] = []
+        self.ending: list[tuple[int, str, str | None]] = []
 
     # -- asking ----------------------------------------------------------------------------
 
@@ -160,7 +162,8 @@ class _Recording:
         if self.run is not None:
             for over, previous, decision in self.lifecycle.expiries(self.run.at, judged, series):
                 if self.run.at >= previous.last_at:
-                    self.apply(over, previous, decision)
+                    world = self._world(over, previous)
+                    self.apply(over, previous, unless_muted(decision, world))
         if self._limited:
             self._remember_told()
         return judged
@@ -215,7 +218,7 @@ class _Recording:
         """What the newest observation of a series does to its event."""
         event_id = previous.event_id if previous else None
         if self._limited and decision.tell is not None and decision.suppressed is None:
-            insort(self.told, decision.series.told_at or self.now)  # the next decision counts it
+            insort(self.told, decision.series.told_at or seen.at)  # the next decision counts it
         if decision.action is Action.OPEN:
             self.opening.append((seen, decision))  # its rows need the event's id: finish
             return
@@ -229,7 +232,7 @@ class _Recording:
             self._continue(event_id, seen, raised=decision.action is Action.ESCALATE)
         if decision.reopen:
             self.reopening.append(event_id)
-        self._tell(event_id, decision, importance_of(previous, seen))
+        self._tell(event_id, seen, decision, importance_of(previous, seen))
 
     def place(self, seen: Observation, placed: LateDecision) -> None:
         """What an observation does that is older than what is known of its series."""
@@ -239,7 +242,8 @@ class _Recording:
         elif placed.place is Place.PAST:
             muted = self._world(seen).muted
             [event_id] = self._insert_events([(seen, muted)], resolved_at=self.now)
-            self._owe(event_id, seen.importance, Tell.OPENED.value, suppressed=muted)
+            reason = Tell.OPENED.value
+            self._owe(event_id, seen, seen.importance, reason, suppressed=muted, escalates=False)
         self._evaluated(seen, placed.place.value, placed, event_id)
 
     def finish(self) -> Recorded:
@@ -247,7 +251,7 @@ class _Recording:
         opening = [(seen, decision.suppressed) for seen, decision in self.opening]
         opened = self._insert_events(opening)
         for event_id, (seen, decision) in zip(opened, self.opening, strict=True):
-            self._tell(event_id, decision, seen.importance, opened=True)
+            self._tell(event_id, seen, decision, seen.importance, opened=True)
             self._remember(seen, decision, event_id)
         self._update_continued()
         self._update_reopened()
@@ -256,8 +260,9 @@ class _Recording:
         self._upsert(EVALUATION, ["prefect_flow_run_id", "kind", "ticker"], self.evaluations)
         self._upsert(SERIES, ["rule_id", "kind", "ticker"], self.series)
         self.result.evaluations = len(self.evaluations)
+        self.owed += owe_notices(self.connection, self.ending, self.now)
         if self.owed:
-            self.result.notifications = self._insert_messages()
+            self.result.notifications = insert_messages(self.connection, self.owed, self.now)
         return self.result
 
     # -- gathering -------------------------------------------------------------------------
@@ -286,12 +291,19 @@ class _Recording:
         self.evaluations.append(row)
 
     def _continue(self, event_id: int, seen: Observation, *, raised: bool) -> None:
-        row = {f"new_{name}": value for name, value in shown(self.run, seen).items()}
+        newest = shown(self.run, seen, self.rule.settings.suggestions)
+        row = {f"new_{name}": value for name, value in newest.items()}
         importance = seen.importance.value if raised else None
         self.continued.append({"event": event_id, "raised": importance, **row})
 
     def _tell(
-        self, event_id: int, decision: Decision, importance: Importance, *, opened: bool = False
+        self,
+        event_id: int,
+        seen: Observation,
+        decision: Decision,
+        importance: Importance,
+        *,
+        opened: bool = False,
     ) -> None:
         """Owe what is to be told, or write down why it is not."""
         if decision.tell is None:
@@ -300,31 +312,40 @@ class _Recording:
             self.suppressing.append({"event": event_id, "why": decision.suppressed})
         if decision.again:
             return  # held back before this, and written down then
+        if decision.action is Action.RESOLVE:  # for those who heard of it, whoever they are
+            self.ending.append((event_id, decision.tell.value, decision.suppressed))
+            return
         self._owe(
             event_id,
+            seen,
             importance,
             reason_of(decision, importance),
             sequence=max(decision.series.tells - 1, 0),
             suppressed=decision.suppressed,
+            anew=decision.reopen,
         )
 
     def _owe(
         self,
         event_id: int,
+        seen: Observation,
         importance: Importance,
         reason: str,
         *,
         sequence: int = 0,
         suppressed: str | None = None,
+        anew: bool = False,
+        escalates: bool = True,
     ) -> None:
-        self.owed += owed_rows(
-            self.rule,
+        self.owed += self.owing.rows(
             event_id,
+            seen.ticker,
             importance,
             reason,
-            self.now,
             sequence=sequence,
             suppressed=suppressed,
+            anew=anew,
+            escalates=escalates,
         )
 
     # -- writing ---------------------------------------------------------------------------
@@ -351,18 +372,6 @@ class _Recording:
             ids = list(self.connection.scalars(statement, rows))
         self.result.opened.extend(ids)
         return ids
-
-    def _insert_messages(self) -> list[int]:
-        """Those of the new ones that are to be sent."""
-        n = NOTIFICATION.c
-        statement = insert_or(self.connection, NOTIFICATION).on_conflict_do_nothing()
-        if self._alone and len(self.owed) >= MANY:
-            before = newest_id(self.connection, NOTIFICATION)
-            write_rows(self.connection, statement, self.owed)
-            new = select(n.id).where(n.id > before, n.status == "pending").order_by(n.id)
-            return list(self.connection.scalars(new))
-        written = self.connection.execute(statement.returning(n.id, n.status), self.owed)
-        return [key for key, status in written if status == "pending"]
 
     def _join(self, event_id: int, seen: Observation, *, raised: bool) -> None:
         sqlite = self.connection.dialect.name == "sqlite"
@@ -392,7 +401,7 @@ class _Recording:
         if not acknowledged:
             reason = f"escalated-{seen.importance}"
             muted = self._world(seen).muted
-            self._owe(event_id, seen.importance, reason, suppressed=muted)
+            self._owe(event_id, seen, seen.importance, reason, suppressed=muted)
 
     def _update_continued(self) -> None:
         if not self.continued:
@@ -424,6 +433,7 @@ class _Recording:
                 update(EVENT).where(EVENT.c.id == bindparam("event")).values(**NOBODY),
                 [{"event": event_id} for event_id in sorted(self.reopening)],
             )
+            drop_steps(self.connection, self.reopening, BEGUN_ANEW, self.now)
 
     def _update_suppressed(self) -> None:
         if self.suppressing:

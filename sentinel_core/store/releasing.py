@@ -15,9 +15,11 @@ from sentinel_core.run import RuleFacts
 from sentinel_core.store.engine import reading, writing
 from sentinel_core.store.known import EVENT, SERIES, Known, series_of
 from sentinel_core.store.muting import Muting
-from sentinel_core.store.recording import NOBODY, NOTIFICATION
-from sentinel_core.store.rows import owed_rows, reason_of
-from sentinel_core.store.rules import RULE, insert_or, touch
+from sentinel_core.store.notices import drop_steps, insert_messages
+from sentinel_core.store.owing import Owing
+from sentinel_core.store.recording import BEGUN_ANEW, NOBODY
+from sentinel_core.store.rows import reason_of
+from sentinel_core.store.rules import RULE, touch
 
 
 def release(engine: Engine, rules: Mapping[UUID, RuleFacts], now: datetime) -> list[int]:
@@ -47,12 +49,13 @@ def _release(connection: Connection, rule: RuleFacts, now: datetime) -> list[int
     rule_id = touch(connection, rule, now)
     muting = Muting(connection, now)
     told = Known(connection, rule_id, None).told()
+    owing = Owing(rule, rule_id, now)
     owed: list[int] = []
     for row in _waiting(connection, rule_id):
         series, kind = series_of(dict(row)), Kind(row["kind"])
         importance = series.event_importance or rule.settings.importance
         world = World(muting.why(rule, kind, row["ticker"], importance), told)
-        decision = released(policy_for(kind, rule.settings.policy), series, world, now)
+        decision = released(policy_for(kind, rule.settings.telling), series, world, now)
         if decision is None:
             if world.muted is not None and world.muted != row["suppressed"]:
                 _write_reason(connection, row, world.muted)
@@ -62,13 +65,18 @@ def _release(connection: Connection, rule: RuleFacts, now: datetime) -> list[int
         if decision.reopen:  # or the next run would tell the same once more
             mine = EVENT.c.id == row["event_id"]
             connection.execute(update(EVENT).where(mine).values(**NOBODY))
+            drop_steps(connection, [row["event_id"]], BEGUN_ANEW, now)
         reason = reason_of(decision, importance)
-        messages = owed_rows(
-            rule, row["event_id"], importance, reason, now, sequence=decision.series.tells - 1
+        messages = owing.rows(
+            row["event_id"],
+            row["ticker"],
+            importance,
+            reason,
+            sequence=decision.series.tells - 1,
+            anew=decision.reopen,
         )
         if messages:
-            statement = insert_or(connection, NOTIFICATION).on_conflict_do_nothing()
-            owed += connection.scalars(statement.returning(NOTIFICATION.c.id), messages)
+            owed += insert_messages(connection, messages, now)
     if most := rule.settings.policy.max_notifications_per_hour:
         latest = [moment.isoformat() for moment in sorted(told)[-most:]]
         connection.execute(update(RULE).where(RULE.c.id == rule_id).values(told=latest))

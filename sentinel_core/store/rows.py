@@ -8,6 +8,7 @@ from typing import Any
 from sentinel_core.alert import Importance
 from sentinel_core.judge import Observation
 from sentinel_core.policy import Decision, Series, Tell
+from sentinel_core.route import Suggestions, suggested_action
 from sentinel_core.run import SKIPPED, RuleFacts, RunFacts, StateType
 
 Row = dict[str, Any]
@@ -102,9 +103,10 @@ def state_row(series: Series, now: datetime, event_id: int | None) -> Row:
     }
 
 
-def shown(run: RunFacts | None, seen: Observation) -> Row:
+def shown(run: RunFacts | None, seen: Observation, suggestions: Suggestions = ()) -> Row:
     """The columns of an event that always show its newest run."""
     return {
+        "suggested_action": suggested_action(suggestions, seen.message) if suggestions else None,
         "last_seen": seen.at,
         "message": seen.message,
         "metrics": seen.metrics,
@@ -144,7 +146,7 @@ def event_row(
         "resolution": "late" if resolved_at else None,
         "suppressed": suppressed,
         "runbook": settings.runbook,
-        **shown(run, seen),
+        **shown(run, seen, settings.suggestions),
     }
 
 
@@ -154,33 +156,3 @@ def reason_of(decision: Decision, importance: Importance) -> str:
     if decision.tell is Tell.ESCALATED:
         return f"escalated-{importance}"
     return decision.tell.value
-
-
-def owed_rows(
-    rule: RuleFacts,
-    event_id: int,
-    importance: Importance,
-    reason: str,
-    now: datetime,
-    *,
-    sequence: int = 0,
-    suppressed: str | None = None,
-) -> list[Row]:
-    """One message for each channel that the rule's routes name for this importance.
-
-    A suppressed one is never sent; it stays as the record of why.
-    """
-    return [
-        {
-            "event_id": event_id,
-            "channel": channel,
-            "reason": reason,
-            "sequence": sequence,
-            "status": "suppressed" if suppressed else "pending",
-            "attempts": 0,
-            "created_at": now,
-            "next_attempt_at": now,
-            "last_error": suppressed,
-        }
-        for channel in rule.settings.notify.channels(importance)
-    ]

@@ -13,12 +13,13 @@ from sentinel_core.alert import Importance
 from sentinel_core.judge import Kind
 from sentinel_core.silence import Matchers, Silence, Subject
 from sentinel_core.store.acknowledging import Changed, changed
-from sentinel_core.store.audit import chosen, chunks, comment_of, note, person, possible
+from sentinel_core.store.audit import AUDIT, chosen, chunks, comment_of, note, person, possible
 from sentinel_core.store.engine import answering, reading, writing
 from sentinel_core.store.known import EVENT, SERIES
 from sentinel_core.store.muting import SILENCE, readable
 from sentinel_core.store.rules import RULE
 
+EXPIRED = "silence-expired"  # the audit's word for one that somebody ended
 SHOWN = 100  # events a preview names; the others it counts
 LONGEST_DAYS = 366  # a preview looks back
 _INSTANT = timedelta(microseconds=1)
@@ -98,7 +99,7 @@ def expire(
                     done.append(row["id"])
                     detail = {"silence": row["id"], "was_until": row["ends_at"].isoformat()}
                     detail |= {"comment": said} if said else {}
-                    note(connection, who, "silence-expired", now, (None,), detail)
+                    note(connection, who, EXPIRED, now, (None,), detail)
     return changed(wanted, done, found)
 
 
@@ -125,6 +126,25 @@ def get(engine: Engine, silence_id: int) -> Silence | None:
         return None
     found = _read(engine, SILENCE.c.id == silence_id)
     return found[0] if found else None
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """Who ended a silence before its time, and why if they said so."""
+
+    by: str
+    at: datetime
+    comment: str
+
+
+def ending(engine: Engine, silence_id: int) -> Ending | None:
+    """How a silence was ended; None when it was not, or ended in its own time."""
+    c = AUDIT.c
+    mine = c.detail["silence"].as_integer() == silence_id
+    statement = select(AUDIT).where(c.action == EXPIRED, mine).order_by(c.id.desc()).limit(1)
+    with answering(engine), reading(engine) as connection:
+        row = connection.execute(statement).mappings().first()
+    return Ending(row["actor"], row["at"], row["detail"].get("comment", "")) if row else None
 
 
 def all_silences(engine: Engine, *, now: datetime, state: State | None = None) -> list[Silence]:

@@ -16,11 +16,14 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from sqlalchemy import Engine
 
 from sentinel_core.alert import AlertOutput
+from sentinel_core.delivery import name_failing
+from sentinel_core.route import Routes
 from sentinel_core.silence import Matchers, Silence
-from sentinel_core.store import events, handling, silences
+from sentinel_core.store import events, handling, outbox, silences
 from sentinel_core.store.acknowledging import acknowledge
 from sentinel_core.store.engine import ensure_schema, open_engine
 from sentinel_core.store.filters import EventFilter, Status
+from tests.support.delivered import EVERYONE, GONE, ONCALL, OPS, attempt, refuse, telling
 from tests.support.prefect import clean_environment
 from tests.support.processes import BIN, answers, free_port, running, wait_for
 from tests.support.recorded import a_rule, a_run, calm, fire, observe
@@ -159,7 +162,7 @@ def test_events_that_arrive_meanwhile_never_shift_what_is_acknowledged(blotter: 
         assert shown_ids(page, 6) == made
         select(page, 1, 3)
         several(blotter, 3, "critical")
-        expect(page.get_by_text("paused, 3 newer events")).to_be_visible()
+        expect(page.get_by_text("paused, 3 newer events")).to_be_visible(timeout=20_000)
         page.get_by_role("button", name="Acknowledge").click()
         dialog = page.get_by_role("dialog")
         listed = dialog.get_by_test_id("stDataFrame")
@@ -347,7 +350,7 @@ def test_the_page_of_a_muted_event_says_why_nobody_was_told_and_what_became_of_i
     handling.disposition(blotter.engine, [key], by="bo", disposition="noise", now=now())
     handling.resolve(blotter.engine, [key], by="bo", comment="disk replaced", now=now())
     with blotter.page(f"?event={key}") as page:
-        facts = page.locator("table").first
+        facts = page.locator("table", has_text="Occurrences")
         for name, value in (
             ("Muted", "silenced by ana until"),
             ("Muted", "moving logs <b>now</b>"),
@@ -359,9 +362,9 @@ def test_the_page_of_a_muted_event_says_why_nobody_was_told_and_what_became_of_i
         ):
             row = facts.locator("tr", has_text=name).filter(has_text=value)
             expect(row).to_have_count(1, timeout=30_000)
-        told = page.get_by_test_id("stDataFrame").nth(1)
-        expect(told.get_by_test_id("glide-cell-3-0")).to_have_text("suppressed")
-        expect(told.get_by_test_id("glide-cell-5-0")).to_contain_text("silenced by ana until")
+        told = page.locator("table", has_text="slack-incoming-webhook/ops")
+        expect(told.locator("tr", has_text="opened")).to_contain_text("not sent")
+        expect(told.locator("tr", has_text="opened")).to_contain_text("silenced by ana until")
         for badge in ("muted", "resolved", "noise"):
             expect(page.get_by_text(badge, exact=True).first).to_be_visible()
 
@@ -390,3 +393,80 @@ def test_the_list_marks_events_nobody_was_told_of(blotter: Blotter) -> None:
     fire(blotter.engine, a_rule("disk"), now() - timedelta(minutes=1))
     with blotter.page() as page:
         assert [cell(page, row, 7) for row in (0, 1)] == ["open, muted", "open"]
+
+
+def test_a_channel_that_fails_is_seen_without_opening_anything_and_gone_once_tried_again(
+    blotter: Blotter,
+) -> None:
+    at = now() - timedelta(minutes=5)
+    fire(blotter.engine, telling("disk", notify={"high": [EVERYONE]}), at)
+    refuse(blotter.engine, at + timedelta(seconds=2), channel=EVERYONE)
+    notify = Routes.model_validate({"high": [OPS]})
+    name_failing(blotter.engine, notify, at + timedelta(seconds=10))
+    attempt(blotter.engine, at + timedelta(seconds=10))
+    with blotter.page() as page:
+        expect(page.get_by_text("1 message not delivered")).to_be_visible()
+        expect(page.get_by_text(f"sentinel channels retry {EVERYONE}")).to_be_visible()
+        assert [cell(page, row, 3) for row in (0, 1)] == ["sentinel-notifications", "disk"]
+        assert [cell(page, row, 7) for row in (0, 1)] == ["open", "open, not delivered"]
+        assert cell(page, 0, 10) == ""
+        [own, lost] = shown_ids(page, 2)
+        outbox.owe_again(blotter.engine, EVERYONE, at, now())
+        expect(page.get_by_text("1 message not delivered")).to_be_hidden(timeout=20_000)
+        eventually(lambda: cell(page, 1, 7) == "open", "the event to be owed again")
+    with blotter.page(f"?event={own}") as page:
+        expect(page.get_by_text("Sentinel says this itself")).to_be_visible()
+        expect(page.get_by_text("Notification channels that do not take messages.")).to_be_visible()
+        assert page.locator("a", has_text="in Prefect").count() == 0
+        assert page.locator('a[href*="None"]').count() == 0
+    refuse(blotter.engine, now() + timedelta(seconds=5), channel=EVERYONE)
+    with blotter.page(f"?event={lost}") as page:
+        told = page.locator("table", has_text=EVERYONE)
+        expect(told.locator("tr", has_text="opened")).to_contain_text("failed")
+        expect(told.locator("tr", has_text="opened")).to_contain_text(GONE.partition(": ")[2])
+        expect(page.get_by_text("not delivered", exact=True)).to_be_visible()
+
+
+def test_an_open_storm_leads_to_its_events(blotter: Blotter) -> None:
+    at = now() - timedelta(minutes=5)
+    stormy = {"high": [{"channel": OPS, "storm": {"events": 10, "window_seconds": 60}}]}
+    outputs = [
+        AlertOutput(triggered=True, ticker=f"T{n}", message="moved", timestamp=at)
+        for n in range(40)
+    ]
+    made = observe(blotter.engine, telling(notify=stormy), a_run(at, name="Triggered"), outputs)
+    other = fire(blotter.engine, telling("other", notify={}), now())
+    for _ in range(2):
+        attempt(blotter.engine, at + timedelta(seconds=2))
+    with blotter.page() as page:
+        expect(page.get_by_text("41 events unacknowledged")).to_be_visible()
+        assert shown_ids(page, 1) == [other]
+        link = page.get_by_role("link", name="40 events")
+        page.goto(f"{blotter.url}/{(link.get_attribute('href') or '').removeprefix('./')}")
+        settled(page)
+        expect(page.get_by_text("40 events of any age, told of in storm 1")).to_be_visible()
+        assert set(shown_ids(page, 20)) <= set(made.opened)
+        page.goto(f"{blotter.url}/?event={made.opened[0]}")
+        settled(page)
+        expect(page.get_by_text("told in the message of storm 1")).to_be_visible()
+
+
+def test_the_next_step_of_an_escalation_is_gone_once_it_is_acknowledged_in_the_browser(
+    blotter: Blotter,
+) -> None:
+    at = now() - timedelta(minutes=1)
+    steps = [{"after_seconds": 3600, "channels": [ONCALL]}]
+    action = {"refused": "Call the vendor <b>now</b>."}
+    rule = telling("gateway", "critical", escalation=steps, suggestions=action)
+    key = fire(blotter.engine, rule, at, message="connection refused")
+    attempt(blotter.engine, at + timedelta(seconds=2))
+    with blotter.page(f"?event={key}") as page:
+        facts = page.locator("table", has_text="Occurrences")
+        expect(facts.locator("tr", has_text="Escalates")).to_contain_text(f"step 1 to {ONCALL} at")
+        expect(page.get_by_text("Call the vendor <b>now</b>.")).to_be_visible()
+        page.get_by_role("button", name="Acknowledge").click()
+        confirm(page, "ann")
+        expect(facts.locator("tr", has_text="Escalates")).to_have_count(0)
+        told = page.locator("table", has_text="step 1 of the escalation")
+        expect(told.locator("tr", has_text="step 1")).to_contain_text("acknowledged by ann")
+    assert attempt(blotter.engine, now() + timedelta(hours=2), channel=ONCALL) == []

@@ -41,6 +41,7 @@ def test_deciding_and_a_recording_of_many_tickers_are_measured_against_the_same_
 
 
 @pytest.mark.timeout(420)
+@pytest.mark.soak  # three minutes of two busy cores; tests/integration/worker has the contract
 def test_both_workers_are_measured_on_one_server() -> None:
     small = ["--process", "6", "--sentinel", "30", "--seconds", "10", "--held", "2"]
     done = subprocess.run(
@@ -74,3 +75,29 @@ def test_replaying_is_measured_with_and_without_conditions() -> None:
     result = json.loads(done.stdout.splitlines()[-1])
     assert set(result) == {"evaluations_per_s", "policy_per_s", "conditions_per_s"}
     assert 0 < result["evaluations_per_s"] <= result["policy_per_s"]
+
+
+def test_what_prefect_events_cost_is_measured_against_the_same_recordings_without() -> None:
+    result = _last_line("benchmarks/prefect_events.py", "--count", "10")
+    assert all(value > 0 for value in result.values())
+
+
+def test_a_days_report_is_measured() -> None:
+    small = ("--events", "6000", "--rules", "5", "--rounds", "1")
+    result = _last_line("benchmarks/daily_report.py", *small)
+    assert all(value > 0 for value in result.values())
+
+
+def _last_line(*command: str) -> dict[str, float]:
+    """The JSON object with which a benchmark ends."""
+    done = subprocess.run(
+        [sys.executable, *command],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    result: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return result

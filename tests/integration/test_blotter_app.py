@@ -5,17 +5,22 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import streamlit as st
 from sqlalchemy import Engine, text
 from streamlit.testing.v1 import AppTest
 
+from sentinel_core.alert import AlertOutput
+from sentinel_core.delivery import name_failing
 from sentinel_core.errors import SentinelError
+from sentinel_core.route import Routes
 from sentinel_core.settings import get_settings
 from sentinel_core.store import events
 from sentinel_core.store.acknowledging import acknowledge
 from sentinel_core.store.engine import ensure_schema, open_engine
+from tests.support.delivered import EVERYONE, GONE, ONCALL, OPS, attempt, refuse, telling
 from tests.support.processes import ROOT
 from tests.support.recorded import a_rule, a_run, calm, fire, observe
 from viewer import acknowledging, data
@@ -50,6 +55,11 @@ def words(app: AppTest) -> str:
     """Everything written on the page, in one string."""
     parts = [*app.markdown, *app.info, *app.warning, *app.error, *app.success, *app.caption]
     return "\n".join(str(part.value) for part in parts)
+
+
+def read(app: AppTest) -> str:
+    """The same as people read it: without what keeps text from being markup."""
+    return words(app).replace("\\", "").replace("\N{WORD JOINER}", "")
 
 
 def listed(app: AppTest) -> list[int]:
@@ -182,8 +192,7 @@ def test_the_page_of_an_event_shows_all_of_it(store: Engine) -> None:
     assert ["Metric", "Value"] in tables
     decided = app.dataframe[0].value
     assert list(decided["Decision"]) == ["open"]
-    told = next(table.value for table in app.dataframe if "Channel" in table.value.columns)
-    assert list(told["Status"]) == ["pending"]
+    assert ":blue-badge[due] **opened** · slack-incoming-webhook/ops" in shown
     who = next(table.value for table in app.dataframe if "Who" in table.value.columns)
     assert list(who["Comment"]) == ["cleaning up"]
 
@@ -194,6 +203,122 @@ def test_a_failed_check_has_a_page_without_a_chart(store: Engine) -> None:
     app = blotter(event=str(key))
     assert "killed by signal 9" in app.code[0].value
     assert "check failed" in words(app)
+
+
+# -- what became of messages -----------------------------------------------------------------
+
+MINUTE = timedelta(minutes=1)
+SOON = timedelta(seconds=2)  # when what a run found is on record
+STEPS = [
+    {"after_seconds": 3600, "channels": [ONCALL]},
+    {
+        "after_seconds": 7200,
+        "channels": [{"channel": "email-server-credentials/mail", "to": ["head@example.com"]}],
+    },
+]
+
+
+def test_the_next_step_of_an_escalation_is_named_until_somebody_takes_the_event(
+    store: Engine,
+) -> None:
+    at = now() - MINUTE
+    key = fire(store, telling("disk", "critical", escalation=STEPS), at)
+    attempt(store, at + SOON)
+    due = at + SOON + timedelta(hours=1)
+    shown = read(blotter(event=str(key)))
+    assert f"| Escalates | step 1 to {ONCALL} at {due:%H:%M:%S}, unless acknowledged |" in shown
+    assert f":green-badge[sent] **opened** · {OPS}" in shown
+    assert ":violet-badge[escalates] **step 1 of the escalation** · pager-duty" in shown
+    assert "**step 2 of the escalation** · email-server-credentials/mail → head@ex" in shown
+    acknowledge(store, [key], by="ann", now=now())
+    shown = read(blotter(event=str(key)))
+    assert "| Escalates |" not in shown
+    assert "violet-badge" not in shown
+    assert shown.count("acknowledged by ann at") == 2
+
+
+def test_the_suggested_action_stands_with_the_message(store: Engine) -> None:
+    rule = telling(suggestions={"refused": "Check the **gateway**."})
+    key = fire(store, rule, now(), message="connection refused")
+    [info] = blotter(event=str(key)).info
+    assert info.value == r"**Next step:** Check the \*\*gateway\*\*\."
+    other = fire(store, telling("other"), now(), message="connection refused")
+    assert not blotter(event=str(other)).info
+
+
+def test_messages_that_failed_are_said_on_the_blotter_and_open_an_event_of_its_own_rule(
+    store: Engine,
+) -> None:
+    at = now() - 10 * MINUTE
+    lost = fire(store, telling(notify={"high": [EVERYONE]}), at)
+    refuse(store, at + SOON, channel=EVERYONE)
+    name_failing(store, Routes.model_validate({"high": [OPS]}), at + MINUTE)
+    attempt(store, at + MINUTE)
+    app = blotter()
+    shown = read(app)
+    assert f":red-badge[1 message not delivered] by {EVERYONE}" in shown
+    assert GONE in shown
+    assert f"`sentinel channels retry {EVERYONE}`" in shown
+    assert "never evaluated: sentinel-notifications" not in shown
+    [table] = app.dataframe
+    said = dict(zip(table.value["Rule"], table.value["Status"], strict=True))
+    assert said == {"sentinel-notifications": "open", "disk": "open, not delivered"}
+    own, of_disk = listed(app)
+    assert of_disk == lost
+    assert list(table.value["Run"].isna()) == [True, False]
+    assert listed(blotter(rule="sentinel-notifications", kind="failure")) == [own]
+    whole = blotter(event=str(own))
+    assert "sentinel channels retry" in whole.code[0].value
+    assert "Sentinel says this itself" in words(whole)
+    assert not [link for link in whole.get("link_button") if "Prefect" in str(link.proto.label)]
+    assert list(blotter(event=str(lost)).get("link_button"))
+    failed = read(blotter(event=str(lost)))
+    assert ":red-badge[not delivered]" in failed
+    assert f":red-badge[failed] **opened** · {EVERYONE}: for good: {GONE}" in failed
+
+
+def test_an_open_storm_is_said_on_the_blotter_and_its_address_lists_its_events(
+    store: Engine,
+) -> None:
+    at = now() - 10 * MINUTE
+    stormy = {"high": [{"channel": OPS, "storm": {"events": 3, "window_seconds": 60}}]}
+    outputs = [
+        AlertOutput(triggered=True, ticker=f"T{n}", message="moved", timestamp=at) for n in range(5)
+    ]
+    keys = observe(store, telling(notify=stormy), a_run(at, name="Triggered"), outputs).opened
+    fire(store, telling("other", notify={}), at)
+    for _ in range(2):
+        attempt(store, at + SOON)
+    shown = read(blotter())
+    assert f":orange-badge[storm] on {OPS} since {at + SOON:%H:%M:%S}: [5 events]" in shown
+    assert "told in one message" in shown
+    asked: dict[str, Any] = {"view": "all", "range": "any", "storm": "1"}
+    app = blotter(**asked)
+    assert sorted(listed(app)) == sorted(keys)
+    assert "5 events of any age, told of in storm 1" in words(app)
+    assert not app.warning
+    detail = read(blotter(event=str(keys[0])))
+    assert ":gray-badge[in a storm] **opened**" in detail
+    assert "[storm 1](./?view=all&range=any&storm=1)" in detail
+
+
+def test_a_message_that_is_tried_again_says_how_often_and_when(store: Engine) -> None:
+    at = now() - MINUTE
+    key = fire(store, telling(), at)
+    attempt(store, at + SOON, status="pending", error="500", again=timedelta(seconds=5))
+    attempt(
+        store,
+        at + 10 * SOON,
+        status="pending",
+        error="no answer within 10 s",
+        again=timedelta(hours=1),
+        unknown=True,
+    )
+    due = at + 10 * SOON + timedelta(hours=1)
+    assert (
+        f":orange-badge[retrying] **opened** · {OPS}: tried twice, next at {due:%H:%M:%S}; "
+        "last error: no answer within 10 s; arrival unknown once"
+    ) in read(blotter(event=str(key)))
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,9 @@ from sentinel_core.store import events, silences
 from sentinel_core.store.acknowledging import acknowledge
 from sentinel_core.store.engine import ensure_schema, open_engine
 from tests.support.command import Command, refused_here
+from tests.support.delivered import GONE, ONCALL, OPS, refuse, telling
 from tests.support.processes import free_port
+from tests.support.recorded import fire
 from tests.support.runs import NOW, a_rule, a_run, at, fired, quiet, rows, told
 
 HOSTILE = "\x1b[31m[bold]Disk[/bold] 'full'\nevent 99: acknowledged by bo\x00 " + "x" * 5_000
@@ -120,13 +122,14 @@ def test_one_event_is_shown_with_every_reason(engine: Engine, sentinel: Command)
         "pending: 1 of 2 breaches",
         "opened: 2 breaches in a row",
         "resolved: below",
-        "suppressed: silenced by bo until 2026-11-02 10:00 UTC: moving logs",
         "2026-11-02 09:15 UTC, recovered",
         "bo, 2026-11-02 09:11 UTC, until 2026-11-02 10:30 UTC",
         "docs/disk.md",
         "slack-incoming-webhook/everyone",
     ):
         assert expected in shown
+    held = r"reminder +not sent +silenced by bo until 2026-11-02 10:00 UTC: moving logs"
+    assert re.search(held, shown)
     assert re.search(r"bo +acknowledged +on it; until 2026-11-02 10:30 UTC", shown)
     whole = sentinel.json("events", "show", str(key))
     assert whole["event"]["suppressed"].startswith("silenced by bo")
@@ -183,6 +186,35 @@ def test_an_event_nobody_hears_of_says_why(engine: Engine, sentinel: Command) ->
     assert "nobody: the rule has no channel for this importance" in sentinel(
         "events", "show", str(key)
     )
+
+
+def test_what_became_of_messages_and_what_comes_next_is_told(
+    engine: Engine, sentinel: Command
+) -> None:
+    rule = telling(
+        "gateway",
+        "critical",
+        escalation=[{"after_seconds": 3600, "channels": [ONCALL]}],
+        suggestions={"refused": "Call the vendor."},
+    )
+    start = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=1)
+    key = fire(engine, rule, start, message="connection refused")
+    soon = start + timedelta(seconds=2)
+    refuse(engine, soon)
+    due = f"{soon + timedelta(hours=1):%H:%M:%S}"
+    shown = sentinel("events", "show", str(key))
+    assert "(critical, open, not delivered)" in shown
+    assert re.search(r"^suggested +Call the vendor\.$", shown, re.MULTILINE)
+    assert re.search(rf"^escalates +step 1 to {ONCALL} at .*{due}, unless ack", shown, re.MULTILINE)
+    assert re.search(rf"{OPS} +opened +failed +for good: {re.escape(GONE)}", shown)
+    assert re.search(rf"{ONCALL} +step 1 of the escalation +escalates +at .*{due}", shown)
+    assert "open, not delivered" in sentinel("events", "list")
+    [row] = sentinel.json("events", "list")
+    assert row["undelivered"] is True
+    sentinel("events", "acknowledge", str(key), "--by", "ann")
+    shown = sentinel("events", "show", str(key))
+    assert not re.search(r"^escalates", shown, re.MULTILINE)
+    assert re.search(r"step 1 of the escalation +(not sent|stopped) +acknowledged by ann", shown)
 
 
 # -- acknowledge ---------------------------------------------------------------------------

@@ -268,7 +268,7 @@ def test_a_deployment_is_understood_as_the_rule_it_is(lab: Lab) -> None:
     assert facts.active
     assert facts.settings.importance == "high"
     assert facts.settings.category == "Lab"
-    assert facts.settings.notify.high == ["slack-incoming-webhook/lab"]
+    assert [route.channel for route in facts.settings.notify.high] == ["slack-incoming-webhook/lab"]
     assert facts.timeout_seconds == 34
 
 

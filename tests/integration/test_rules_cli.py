@@ -16,8 +16,12 @@ import pytest
 import yaml
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.responses import DeploymentResponse
+from prefect_email import EmailServerCredentials
+from prefect_slack import SlackWebhook
+from pydantic import SecretStr
 
 from sentinel_core.cli import main
+from sentinel_core.rule import RuleSettings
 from sentinel_core.settings import get_settings
 from tests.support.deployed import client_of
 from tests.support.prefect import PrefectServer
@@ -33,6 +37,15 @@ from prefect import flow
 @flow
 def tidy(days: int = 30) -> None:
     "Throw old files away."
+"""
+
+TELLING_FLOW = """
+from prefect import flow
+from sentinel_core.route import Routes
+
+@flow
+def tells(notify: Routes = Routes()) -> None:
+    "A flow that is no rule and tells people all the same."
 """
 
 
@@ -381,6 +394,87 @@ def test_a_block_that_does_not_exist_is_named_with_what_to_do(project: Project) 
     assert done.returncode == 1
     assert "unknown notification block slack-incoming-webhook/alerts-critical" in done.stderr
     assert "no block 'alerts-critical' of the type 'slack-incoming-webhook'" in done.stderr
+
+
+def test_channels_are_looked_for_wherever_a_rule_names_them(project: Project) -> None:
+    email = {"channel": "email-server-credentials/none", "to": "ops@example.org"}
+    step = {"after_seconds": 60, "channels": ["pager-duty-webhook/none"]}
+    plain = project.folder / "telling.py"
+    plain.write_text(TELLING_FLOW)
+    project.write(
+        project.rule(
+            "loud",
+            parameters={"check": {}, "notify": {"low": [email]}, "escalation": [step]},
+        ),
+        project.rule(
+            "tells",
+            entrypoint=f"{plain}:tells",
+            parameters={"notify": {"high": ["slack-incoming-webhook/none"]}},
+        ),
+    )
+    done = project.sentinel("rules", "check", str(project.file), check=False)
+    for place, slug in {
+        "loud-x: parameters.notify.low[0].channel": email["channel"],
+        "loud-x: parameters.escalation[0].channels[0]": "pager-duty-webhook/none",
+        "tells-x: parameters.notify.high[0]": "slack-incoming-webhook/none",
+    }.items():
+        told = place.replace("-x", f"-{project.tag}")
+        assert f"{told}: unknown notification block {slug}" in done.stderr
+
+
+def test_an_email_server_without_anybody_to_write_from_is_a_warning(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = f"m{project.tag}"
+    EmailServerCredentials(smtp_server="mail.example.org").save(name, _sync=True)
+    try:
+        route = {"channel": f"email-server-credentials/{name}", "to": "ops@example.org"}
+        parameters = {"check": {}, "notify": {"high": [route]}}
+        project.write(project.rule("mails", parameters=parameters))
+        done = project.sentinel("rules", "check", str(project.file))
+        assert "warning: " in done.stderr
+        assert "let SENTINEL_EMAIL_FROM of the worker say" in done.stderr
+        monkeypatch.setenv("SENTINEL_EMAIL_FROM", "sentinel@example.org")
+        done = project.sentinel("rules", "check", str(project.file))
+        assert "SENTINEL_EMAIL_FROM" not in done.stderr
+    finally:
+        EmailServerCredentials.delete(name, _sync=True)
+
+
+def test_what_is_told_how_arrives_in_prefect_as_written(project: Project) -> None:
+    """Routes as objects, addresses as text, templates with Prefect's own placeholders in them."""
+    slack = f"slack-incoming-webhook/t{project.tag}"
+    SlackWebhook(url=SecretStr("https://hooks.example.org/x")).save(slack.split("/")[1], _sync=True)
+    EmailServerCredentials(username="a@example.org").save(f"t{project.tag}", _sync=True)
+    email = f"email-server-credentials/t{project.tag}"
+    try:
+        parameters = {
+            "check": {"path": "/", "threshold": 90},
+            "notify": {
+                "high": [
+                    {"channel": slack, "storm": None, "group_by": []},
+                    {"channel": email, "to": "ops@example.org,dev@example.org"},
+                ]
+            },
+            "escalation": [{"after_seconds": 600, "channels": [slack]}],
+            "suggestions": {"timeout": "raise the timeout"},
+            "templates": {"slack": {"title": "{{ event.rule }} {{ event.ticker|upper }}"}},
+        }
+        project.write(project.rule("told", parameters=parameters))
+        project.deploy()
+        kept = project.get("told").parameters
+        assert kept["templates"]["slack"]["title"] == (
+            "{{ (event.rule) }} {{ event.ticker|upper }}"
+        )
+        assert kept["notify"] == parameters["notify"]
+        settings = RuleSettings.model_validate(kept)
+        assert [route.channel for route in settings.notify.high] == [slack, email]
+        assert settings.notify.high[1].to == ("ops@example.org", "dev@example.org")
+        again = project.deploy()
+        assert again.stdout.splitlines()[-1] == "1 unchanged"
+    finally:
+        SlackWebhook.delete(slack.split("/")[1], _sync=True)
+        EmailServerCredentials.delete(f"t{project.tag}", _sync=True)
 
 
 def test_a_missing_work_pool_is_named_with_the_command_to_make_it(project: Project) -> None:

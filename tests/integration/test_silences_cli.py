@@ -101,7 +101,9 @@ def test_silences_are_listed_shown_and_ended(engine: Engine, sentinel: Command) 
     assert "rule disk" in shown
     assert "tag backup" in shown
     assert "2098-12-01 00:00" in shown
-    said = sentinel("silences", "expire", "1", "2", "3", code=1)
+    assert "\nended" not in sentinel("silences", "show", "1")
+    assert sentinel.json("silences", "show", "1")["ended"] is None
+    said = sentinel("silences", "expire", "1", "2", "3", "--comment", "all well", code=1)
     assert said.splitlines() == [
         "silence 1: ended by ana",
         "silence 2: ended by ana",
@@ -113,6 +115,10 @@ def test_silences_are_listed_shown_and_ended(engine: Engine, sentinel: Command) 
     one = sentinel("silences", "show", "1")
     for expected in ("silence 1: expired", "rule disk", "because", "bo"):
         assert expected in one
+    [ended] = [text for text in one.splitlines() if text.startswith("ended")]
+    assert ended.startswith("ended    by ana at 20")
+    assert ended.endswith(": all well")
+    assert sentinel.json("silences", "show", "1")["ended"]["by"] == "ana"
 
 
 def test_a_recurring_silence_is_kept_as_it_was_said(engine: Engine, sentinel: Command) -> None:

@@ -22,6 +22,17 @@ from tests.support.runs import a_run, at
 
 TICKERS = ("A", "B", "C")
 CHANNELS = {level.value: [f"slack-incoming-webhook/{level}"] for level in Importance}
+PAGED = {
+    "high": [
+        "pager-duty-webhook/desk",
+        {"channel": "slack-credentials/desk", "to": "#alerts", "acknowledged": False},
+        {"channel": "slack-incoming-webhook/high", "resolved": True},
+    ],
+    "critical": [
+        "pager-duty-webhook/desk",
+        {"channel": "slack-incoming-webhook/all", "acknowledged": True, "resolved": False},
+    ],
+}
 RULE = "surge"
 ENDS = 24 * 60  # the minute at which nothing mutes any longer
 
@@ -68,16 +79,24 @@ class Hand:
         if known is None or known.event_id is None:
             return False
         if self.what == "acknowledge":
-            until = known.acknowledged_until
-            if known.acknowledged and (until is None or until > self.at):
-                return False  # somebody has it
-            return sim.acknowledge(*self.key, "ann", self.until)
+            return sim.acknowledge(*self.key, self.at, "ann", self.until)
         if self.what == "unacknowledge":
-            return known.acknowledged and sim.unacknowledge(*self.key)
+            return sim.unacknowledge(*self.key, self.at)
         return sim.resolve(*self.key, self.at, "ann")
 
 
-History = Sequence[Ran | Hand]
+@dataclass(frozen=True)
+class Released:
+    """What is held back is told, should nothing mute it any longer."""
+
+    at: datetime
+
+    def happen(self, sim: Simulation) -> None:
+        """Reconcile comes by."""
+        sim.release(self.at)
+
+
+History = Sequence[Ran | Hand | Released]
 
 
 @dataclass(frozen=True)
@@ -177,7 +196,8 @@ def silences(draw: st.DrawFn) -> Silence:
 @st.composite
 def rule_settings(draw: st.DrawFn) -> RuleSettings:
     """Any rule."""
-    said: dict[str, Any] = {"importance": draw(importances), "notify": CHANNELS}
+    said: dict[str, Any] = {"importance": draw(importances)}
+    said["notify"] = draw(st.sampled_from([CHANNELS, CHANNELS, PAGED]))
     said |= draw(_maybe("policy", policies()))
     said |= draw(_maybe("conditions", st.sampled_from(CONDITIONS)))
     return RuleSettings.model_validate(said)
@@ -248,13 +268,20 @@ def hand(what: str, kind: Kind, ticker: str, minutes: int | None, *, now: float)
 
 
 @st.composite
-def histories(draw: st.DrawFn, longest: int = 20) -> list[Ran | Hand]:
-    """Runs, one after another, some of them late, and people between."""
-    found: list[Ran | Hand] = [ran(0, draw(outcomes()), now=0)]
+def histories(
+    draw: st.DrawFn, longest: int = 20, *, releases: bool = False
+) -> list[Ran | Hand | Released]:
+    """Runs, one after another, some of them late, and people between; reconcile, if asked for."""
+    found: list[Ran | Hand | Released] = [ran(0, draw(outcomes()), now=0)]
     now = 0
     due = {0}
     for _ in range(draw(st.integers(longest // 2, longest))):
-        what = draw(st.sampled_from(["run", "run", "run", "late", "hand"]))
+        between = ["release", "release"] if releases else []
+        what = draw(st.sampled_from(["run", "run", "run", "late", "hand", *between]))
+        if what == "release":
+            now += draw(st.sampled_from([1, 5, 30]))
+            found.append(Released(at(now)))
+            continue
         if what == "hand":
             deed, kind, ticker, minutes = draw(hands)
             of_rule = kind is Kind.FAILURE

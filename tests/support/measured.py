@@ -35,11 +35,11 @@ _COLUMNS = {"ticker": "Ticker", "time": "Date", "close": "Close", "volume": "Vol
 def fill(engine: Engine, *, bars: int = 130, now: datetime | None = None) -> None:
     """Record what real triggers measure: here and now, and over the last `bars` daily bars."""
     at = (now or datetime.now(UTC)).replace(microsecond=0)
-    _market(engine, bars, at)
+    market(engine, bars, at)
     _machine(engine)
 
 
-def _market(engine: Engine, bars: int, now: datetime) -> None:
+def market(engine: Engine, bars: int, now: datetime) -> None:
     source = str(files("bokeh_sampledata") / "_data" / "stocks.csv.gz")
     quotes = pd.read_csv(source)
     surge = PriceSurge.model_validate(

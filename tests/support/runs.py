@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Engine, select
+from sqlmodel import SQLModel
 
 from sentinel_core.alert import AlertOutput
 from sentinel_core.judge import judge
@@ -111,7 +112,7 @@ def told(
 
 def rows(engine: Engine, table: str, **where: Any) -> list[dict[str, Any]]:
     """A table's rows, oldest first."""
-    chosen = TABLES[table]
+    chosen = SQLModel.metadata.tables[table]
     statement = select(chosen).order_by(chosen.c.id).filter_by(**where)
     with reading(engine) as connection:
         return [dict(row) for row in connection.execute(statement).mappings()]

@@ -24,8 +24,21 @@ class Received:
 
     @property
     def text(self) -> str:
-        """The text of a Slack message."""
-        return str(self.body["text"])
+        """All that a reader of Slack sees: the line, and what stands in its blocks."""
+        return "\n".join(_texts(self.body))
+
+
+def _texts(body: Any) -> Iterator[str]:
+    """The value of each `text`, in the order in which Slack shows them."""
+    if isinstance(body, list):
+        for part in body:
+            yield from _texts(part)
+    elif isinstance(body, dict):
+        for name, part in body.items():
+            if name == "text" and isinstance(part, str):
+                yield part
+            else:
+                yield from _texts(part)
 
 
 @dataclass

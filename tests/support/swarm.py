@@ -12,11 +12,12 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, event
 
-from sentinel_core.alert import load_outputs
+from sentinel_core.alert import AlertOutput, load_outputs
 from sentinel_core.run import RuleFacts, RunFacts
-from sentinel_core.store import outbox
+from sentinel_core.store import acknowledging, handling, outbox
 from sentinel_core.store.engine import ensure_schema, open_engine
-from tests.support.runs import NOW, told
+from tests.support.posted import Posted, deliver_at
+from tests.support.runs import NOW, a_run, rows, told
 
 # One process imports everything and forks the others: eight cold imports would not be "at once".
 _CONTEXT = multiprocessing.get_context("forkserver")
@@ -86,9 +87,39 @@ def tell(url: str, rule: RuleFacts, run: RunFacts, outputs: object) -> int:
 
 
 def claim_all(url: str, ids: Sequence[int], now: datetime) -> list[int]:
-    """Claim every message that can be had."""
+    """Claim every message that can be had; the notifications that came with them."""
     with own_engine(url) as engine:
-        return [key for key in ids if outbox.claim(engine, key, now) is not None]
+        claimed = (outbox.claim(engine, key, now) for key in ids)
+        return [key for owed in claimed if owed is not None for key in owed.ids]
+
+
+def deliver_everything(url: str, now: datetime) -> list[Posted]:
+    """Hand over whatever is due; all of it arrives."""
+    with own_engine(url) as engine:
+        return deliver_at(engine, now)
+
+
+def tell_many(url: str, rule: RuleFacts, prefix: str, moments: Sequence[datetime]) -> None:
+    """Runs that open and end events of the same tickers, over and over."""
+    with own_engine(url) as engine:
+        for n, now in enumerate(moments):
+            outputs = [
+                AlertOutput(triggered=n % 2 == 0, ticker=f"{prefix}{k}", timestamp=now)
+                for k in range(15)
+            ]
+            told(engine, rule, a_run(n), outputs, now)
+
+
+def handle_everything(url: str, moments: Sequence[datetime], what: str) -> None:
+    """Acknowledge or end whatever is open, over and over."""
+    with own_engine(url) as engine:
+        for now in moments:
+            ids = [row["id"] for row in rows(engine, "alert_event", resolved_at=None)]
+            if what == "resolve":
+                handling.resolve(engine, ids[::2], by="ben", now=now)
+            else:
+                acknowledging.acknowledge(engine, ids, by="ana", now=now)
+                acknowledging.unacknowledge(engine, ids[::3], by="ana", now=now)
 
 
 def killed_at_statement(

@@ -19,6 +19,7 @@ from sentinel_core.run import SKIPPED, RunFacts, Schedule, StateType
 from sentinel_core.silence import Inhibitor, Matchers, Silence
 from sentinel_core.simulation import SimulatedEvent, Simulation
 from sentinel_core.staleness import skipped
+from tests.support.runs import ROUTES
 
 DAY = datetime(2026, 11, 2, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -64,7 +65,7 @@ class Play:
 
     def __post_init__(self) -> None:
         chosen = {k: v for k, v in self.example.items() if k in ("policy", "conditions")}
-        self.settings = RuleSettings.model_validate(chosen)
+        self.settings = RuleSettings.model_validate({"notify": ROUTES, **chosen})
         cron = self.example.get("schedule")
         self.schedules = [Schedule(cron=cron)] if cron else []
         self.inhibited = False
@@ -109,7 +110,7 @@ class Play:
             case ["gateway", "fires" | "recovers"]:
                 self.inhibited = words[1] == "fires"
             case [who, "acknowledges", *_]:
-                assert self.simulation.acknowledge(Kind.ALERT, "", who, until)
+                assert self.simulation.acknowledge(Kind.ALERT, "", line.at, who, until)
             case [who, "resolves"]:
                 assert self.simulation.resolve(Kind.ALERT, "", line.at, who)
             case _:

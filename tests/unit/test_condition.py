@@ -215,6 +215,16 @@ def test_what_is_compared_in_words(subject: str) -> None:
     assert condition(metric="cpu", **SUBJECTS[subject]).subject == subject
 
 
+def test_a_changed_copy_says_nothing_of_the_old_values() -> None:
+    before = condition(metric="cpu", **WINDOW, clear=1)
+    assert (before.subject, before.points) == ("avg(cpu) over 5 min", 1)
+    assert before.outcomes[True, True].endswith(" 1 (clears there)")
+    after = before.model_copy(update={"metric": "mem", "aggregate": Aggregate.RATE, "clear": 2})
+    assert (after.subject, after.points) == ("rate(mem) over 5 min", 2)
+    assert after.outcomes[True, True].endswith(" 2 (clears there)")
+    assert before.subject == "avg(cpu) over 5 min"
+
+
 @pytest.mark.parametrize(
     ("seconds", "words"),
     [

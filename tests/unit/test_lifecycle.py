@@ -238,8 +238,26 @@ CONSEQUENCES: dict[str, tuple[dict[str, Any], list[Observation], dict[Key, Serie
     "unless the policy counts it as ok": (
         {"on_missing": "ok"},
         [seen()],
-        {(ALERT, "C"): PENDING, (ALERT, "B"): FIRING, (ALERT, "D"): OK, (ERROR, "B"): FIRING},
+        {(ALERT, "C"): PENDING, (ALERT, "B"): FIRING, (ALERT, "D"): OK},
         [(ALERT, "B", False, UNSEEN), (ALERT, "C", False, UNSEEN)],
+    ),
+    "and so are its error and its missing data": (
+        {"on_missing": "ok"},
+        [seen()],
+        {
+            (ERROR, "A"): OK,
+            (ERROR, "B"): FIRING,
+            (NO_DATA, "C"): PENDING,
+            (NO_DATA, "D"): OK,
+            (FAILURE, ""): FIRING,
+        },
+        [(ERROR, "B", False, UNSEEN), (NO_DATA, "C", False, UNSEEN)],
+    ),
+    "but what a check was about that found nothing is over for one reason only": (
+        {"on_missing": "ok"},
+        [seen()],
+        {(ERROR, ""): FIRING, (NO_DATA, ""): FIRING},
+        [(ERROR, "", False, "Measured again."), (NO_DATA, "", False, "Measured again.")],
     ),
     "or as no data, whatever its state was": (
         {"on_missing": "event"},

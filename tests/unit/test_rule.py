@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from sentinel_core.alert import Importance
 from sentinel_core.condition import YEAR_SECONDS
 from sentinel_core.prefect_runs import rule_settings
+from sentinel_core.route import Route
 from sentinel_core.rule import Flapping, Inhibition, Meaning, Policy, Routes, RuleSettings, Stale
 
 
@@ -38,7 +39,7 @@ def test_an_importance_nobody_knows_is_refused() -> None:
 def test_the_settings_are_found_among_all_parameters() -> None:
     parameters = {"check": {"ticker": "AAPL"}, "importance": "high", "notify": {"high": ["a/b"]}}
     found = RuleSettings.model_validate(parameters)
-    assert (found.importance, found.notify.high) == (Importance.HIGH, ["a/b"])
+    assert (found.importance, found.notify.high) == (Importance.HIGH, [Route(channel="a/b")])
     assert (found.category, found.display_duration_minutes) == ("General", 1440)
 
 

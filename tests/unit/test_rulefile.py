@@ -3,16 +3,18 @@
 import json
 import time
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 import yaml
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from sentinel_core.cli import main
 from sentinel_core.errors import RuleFileError
 from sentinel_core.rulefile.check import check
 from sentinel_core.rulefile.form import wrong_cron, wrong_timezone
-from sentinel_core.rulefile.source import Problem, read, work_pools
+from sentinel_core.rulefile.parameters import as_written
+from sentinel_core.rulefile.source import Problem, Where, read, work_pools
 from sentinel_core.schedule_words import cron_words, interval_words
 
 DISK = "flows/system.py:disk_usage"
@@ -159,6 +161,126 @@ def test_a_wrong_parameter_is_named_by_its_path(
     if parameters:  # Prefect's deploy never looks into these
         nested = told(file, {**GOOD, "schedules": [scheduled]})
         assert any(expected.removeprefix("parameters.") in line for line in nested), nested
+
+
+NUMBER = "flows/metric.py:metric_threshold"
+HTTP = {"kind": "http", "url": "http://127.0.0.1/load"}
+CPU = {"kind": "psutil", "metric": "cpu_percent"}
+
+
+def number(check: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """A rule about a number."""
+    return {**GOOD, "entrypoint": NUMBER, "parameters": {"check": check, **more}}
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ({"kind": "http", "url": "ftp://x/"}, "check.source.url: expected http://"),
+        ({"kind": "http", "uri": "http://x/"}, "check.source.uri: unknown parameter; did you mean"),
+        ({"kind": "http"}, "check.source.url: missing: this parameter is required (string: http"),
+        (
+            {"kind": "sql", "query": "select 1"},
+            "url: missing: this parameter is required (string: a",
+        ),
+        ({"kind": "htpp"}, "check.source: input tag 'htpp' found using 'kind'"),
+        ({}, "check.source: unable to extract tag using discriminator 'kind'"),
+        (
+            {"kind": "cache_hit_rate", "hits": {"kind": "http", "url": 5}, "misses": HTTP},
+            "check.source.hits.url: expected a valid string, got 5",
+        ),
+        (
+            {
+                "kind": "cache_hit_rate",
+                "hits": HTTP,
+                "misses": {"kind": "http", "uri": "http://x/"},
+            },
+            "check.source.misses.uri: unknown parameter; did you mean url?",
+        ),
+    ],
+)
+def test_what_is_wrong_in_one_of_several_sources_is_named_where_it_was_written(
+    file: Path, source: dict[str, Any], expected: str
+) -> None:
+    found = told(file, number({"source": source, "threshold": 1}))
+    assert any(expected in line for line in found), found
+    assert not any(f"source.{kind}" in line for kind in ("http", "sql") for line in found)
+
+
+OVER = [{"op": "gt", "value": 90}]
+
+
+def test_a_number_that_is_compared_with_nothing_is_warned_of(file: Path) -> None:
+    for lonely in (
+        number({"source": CPU}),
+        number({"source": CPU, "threshold": None}, conditions=[]),
+    ):
+        (warning,) = told(file, lonely)
+        assert warning == (
+            "warning: parameters.check: no conditions and no threshold: the number is recorded, "
+            "and this rule never triggers"
+        )
+    assert told(file, number({"source": CPU, "threshold": 0})) == []
+    assert told(file, number({"source": CPU}, conditions=OVER)) == []
+
+
+def test_a_schedule_may_bring_what_a_number_is_compared_with_or_take_it_away(file: Path) -> None:
+    good = number({"source": CPU}, conditions=OVER)
+    without_any = {"cron": "0 * * * *", "parameters": {"conditions": []}}
+    (warning,) = told(file, {**good, "schedules": [without_any]})
+    assert warning.startswith("warning: schedules[0].parameters.check: no conditions")
+
+
+def wrong(kind: Any, value: Any) -> list[tuple[Where, str]]:
+    """Where pydantic's errors were written, and what type they are."""
+    try:
+        TypeAdapter(kind).validate_python(value)
+    except ValidationError as error:
+        located = [(item["loc"], item) for item in error.errors()]
+        return [(path, item["type"]) for path, item in as_written(located, value)]
+    return []
+
+
+class Point(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    x: int
+    y: int
+
+
+class Circle(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    centre: Point
+    radius: float
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "expected"),
+    [
+        (Point, {"x": 1, "y": "a"}, [(("y",), "int_parsing")]),
+        (Point, {"x": 1}, [(("y",), "missing")]),
+        (list[Point], [{"x": 1, "y": 2}, {"x": 1, "y": []}], [((1, "y"), "int_type")]),
+        (dict[str, int], {"a": "b"}, [(("a",), "int_parsing")]),
+        # one of several: only what is wrong with it as the nearest of them
+        (Circle | Point, {"x": 1, "y": "a"}, [(("y",), "int_parsing")]),
+        (Circle | Point, {"centre": {"x": 1}, "radius": 2}, [(("centre", "y"), "missing")]),
+        (list[Circle | Point], [{"x": 1, "z": 1, "y": 3}], [((0, "z"), "extra_forbidden")]),
+        (int | Point, {"x": 1, "y": None}, [(("y",), "int_type")]),
+        (int | Point, "a", [((), "int_parsing")]),
+        (
+            Circle | None,
+            {"centre": {"x": 1, "y": 1}, "radius": "a"},
+            [(("radius",), "float_parsing")],
+        ),
+        # a wrong item isn't told once more as one that is missing
+        (Annotated[list[int], Field(min_length=1)], ["a"], [((0,), "int_parsing")]),
+        (Annotated[list[int], Field(min_length=1)], [], [((), "too_short")]),
+        (Point, {"x": 1, "y": 2}, []),
+    ],
+)
+def test_errors_are_told_by_where_their_author_wrote_them(
+    kind: Any, value: Any, expected: list[tuple[Where, str]]
+) -> None:
+    assert wrong(kind, value) == expected
 
 
 def test_all_problems_of_all_deployments_are_told_at_once(file: Path) -> None:
@@ -338,3 +460,195 @@ def test_intervals_have_words() -> None:
     words = [interval_words(seconds) for seconds in (1, 90, 300, 3600, 172_800)]
     assert words[:3] == ["every second", "every 90 seconds", "every 5 minutes"]
     assert words[3:] == ["every hour", "every 2 days"]
+
+
+# -- routes, escalation, suggestions, templates ----------------------------------------------------
+
+
+def rule_with(**parameters: Any) -> dict[str, Any]:
+    return {**GOOD, "parameters": {"check": {"path": "/", "threshold": 90}, **parameters}}
+
+
+EVERY_FORM: dict[str, Any] = {
+    "notify": {
+        "critical": [
+            "pager-duty-webhook/primary",
+            {"channel": "slack-credentials/bot", "to": "#alerts", "acknowledged": False},
+            {"channel": "email-server-credentials/mail", "to": "a@example.org, b@example.org"},
+        ],
+        "high": [
+            {
+                "channel": "slack-incoming-webhook/alerts",
+                "resolved": True,
+                "reminders": False,
+                "repeat_seconds": 3600,
+                "group_by": ["rule", "ticker"],
+                "group_wait_seconds": 30,
+                "group_interval_seconds": 300,
+                "storm": {"events": 20, "window_seconds": 120},
+            },
+            {"channel": "email-server-credentials/mail", "to": ["a@example.org"], "storm": None},
+        ],
+    },
+    "escalation": {
+        "critical": [
+            {"after_seconds": 300, "channels": ["slack-incoming-webhook/lead"]},
+            {"after_seconds": 900, "channels": [{"channel": "pager-duty-webhook/primary"}]},
+        ]
+    },
+    "suggestions": {"timeout": "raise the timeout", "401|403": "check the credentials"},
+    "templates": {"slack": {"title": "{{ event.rule|upper }}"}},
+}
+
+
+def test_every_form_of_routes_escalation_suggestions_and_templates_is_understood(
+    file: Path,
+) -> None:
+    assert told(file, rule_with(**EVERY_FORM)) == []
+    listed = {
+        "escalation": [{"after_seconds": 60, "channels": ["slack-webhook/a"]}],
+        "suggestions": [{"pattern": "timeout", "action": "raise it"}],
+    }
+    assert told(file, rule_with(**listed)) == []
+
+
+@pytest.mark.parametrize(
+    ("parameters", "expected"),
+    [
+        (
+            {"notify": {"high": ["ops@example.org"]}},
+            "notify.high[0]: expected a notification block as type/name, like "
+            "slack-incoming-webhook/alerts; email is {channel: email-server-credentials/NAME",
+        ),
+        (
+            {"notify": {"high": [{"channel": "ops@example.org"}]}},
+            "notify.high[0].channel: expected a notification block as type/name",
+        ),
+        (
+            {"notify": {"high": [7]}},
+            "notify.high[0]: expected a notification block as type/name, or a mapping with",
+        ),
+        (
+            {"notify": {"high": [{"to": "a@example.org"}]}},
+            "notify.high[0].channel: missing: this parameter is required",
+        ),
+        (
+            {"notify": {"high": [{"channel": "slack-webhook/a", "group_wait": 3}]}},
+            "notify.high[0].group_wait: unknown parameter; did you mean group_wait_seconds?",
+        ),
+        (
+            {"notify": {"high": [{"channel": "slack-webhook/a", "group_wait_seconds": "3"}]}},
+            "notify.high[0].group_wait_seconds: expected number, got '3'",
+        ),
+        (
+            {"notify": {"high": [{"channel": "slack-webhook/a", "group_by": ["rulle"]}]}},
+            "notify.high[0].group_by[0]: expected 'rule', 'ticker', 'category'",
+        ),
+        (
+            {"notify": {"high": [{"channel": "slack-webhook/a", "storm": {"events": 1}}]}},
+            "notify.high[0].storm.events: expected greater than or equal to 2, got 1",
+        ),
+        (
+            {"notify": {"high": [{"channel": "email-server-credentials/mail"}]}},
+            "notify.high[0]: email-server-credentials/mail needs the email addresses",
+        ),
+        (
+            {"notify": {"high": [{"channel": "slack-credentials/bot", "to": "#a,#b"}]}},
+            "notify.high[0]: one Slack channel for each route",
+        ),
+        (
+            {"escalation": {"high": [{"after_seconds": 60}]}},
+            "escalation.high[0].channels: missing: this parameter is required",
+        ),
+        (
+            {"escalation": [{"after_seconds": 60, "channels": ["alerts"]}]},
+            "escalation[0].channels[0]: expected a notification block as type/name",
+        ),
+        (
+            {"escalation": {"hihg": []}},
+            "escalation.hihg: unknown parameter; did you mean hi",
+        ),
+        (
+            {
+                "escalation": {
+                    "high": [
+                        {"after_seconds": 60, "channels": ["slack-webhook/a"]},
+                        {"after_seconds": 60, "channels": ["slack-webhook/b"]},
+                    ]
+                }
+            },
+            "escalation: the steps are not in order: each comes later",
+        ),
+        ({"suggestions": {"(": "close it"}}, "suggestions: not a regular expression: missing )"),
+        (
+            {"suggestions": [{"pattern": "a", "action": "b", "to": "c"}]},
+            "suggestions[0].to: unknown parameter",
+        ),
+        (
+            {"templates": {"slack": {"title": "{{ event.rle|upper }}"}}},
+            "templates.slack.title: line 1: there is no 'rle' here",
+        ),
+        (
+            {"templates": {"slack": {"boddy": "x"}}},
+            "templates.slack.boddy: there is no such part; there are title, body",
+        ),
+        ({"templates": {"slck": {"title": "x"}}}, "templates.slck.title: there is no such medium"),
+        ({"templates": {"slack": "x"}}, "templates.slack: expected a mapping, got 'x'"),
+        (
+            {"templates": {"slack": {"title": "{% set a = 1 %}"}}},
+            "templates.slack.title: line 1: ",
+        ),
+        (
+            {"templates": {"email": {"html": "<a href='{{ (event.message) }}'>x</a>"}}},
+            "templates.email.html: a value",
+        ),
+    ],
+)
+def test_each_mistake_about_who_is_told_is_named_with_its_place(
+    file: Path, parameters: dict[str, Any], expected: str
+) -> None:
+    found = told(file, rule_with(**parameters))
+    assert len(found) == 1, found
+    assert found[0].startswith(f"error: parameters.{expected}"), found
+
+
+def test_people_who_are_named_in_vain_are_a_warning(file: Path) -> None:
+    escalation = [
+        {"after_seconds": 60, "channels": [{"channel": "slack-webhook/a", "to": "a@example.org"}]}
+    ]
+    assert told(file, rule_with(escalation=escalation)) == [
+        "warning: parameters.escalation[0].channels[0].to: has no effect: a slack-webhook block "
+        "says itself where its messages go. `to` is for email-server-credentials and "
+        "slack-credentials"
+    ]
+
+
+def test_a_template_keeps_its_placeholders_although_prefect_has_the_same(file: Path) -> None:
+    """Prefect's deploy puts nothing in the place of every `{{ name }}` it does not know."""
+    from prefect.utilities.templating import apply_values
+
+    title = "{{ event.rule }}: {{event.ticker}} {{ event.value|round(1) }}"
+    found = told(file, rule_with(templates={"slack": {"title": title}}))
+    assert found == [
+        "warning: parameters.templates.slack.title: plain `prefect deploy` would empty "
+        "{{ event.rule }}, as one of its own placeholders: deploy with `sentinel rules deploy`, or "
+        "write {{ (event.rule) }}"
+    ]
+    [entry] = read(file).entries
+    kept = entry.raw["parameters"]["templates"]["slack"]["title"]
+    assert kept == "{{ (event.rule) }}: {{ (event.ticker) }} {{ event.value|round(1) }}"
+    assert apply_values(kept, {}) == kept
+    assert apply_values(title, {}) == ":  {{ event.value|round(1) }}"
+    assert told(file, rule_with(templates={"slack": {"title": kept}})) == []
+
+
+def test_a_template_may_still_take_values_from_where_it_is_deployed(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TEAM", "night watch")
+    title = "{{ $TEAM }}: {{ prefect.variables.site }}"
+    assert told(file, rule_with(templates={"slack": {"title": title}})) == []
+    [entry] = read(file).entries
+    assert entry.raw["parameters"]["templates"]["slack"]["title"] == title
+    filled = entry.config["parameters"]["templates"]["slack"]["title"]
+    assert filled == "night watch: {{ prefect.variables.site }}"

@@ -687,7 +687,7 @@ def test_a_late_breach_that_matters_more_raises_the_event_and_is_told() -> None:
 def test_a_late_breach_that_matters_more_reopens_what_was_acknowledged(sticky: bool) -> None:
     sim = simulation(sticky_acknowledgement=sticky)
     runs(sim, "1.1")
-    sim.acknowledge(ALERT, "AAPL", "ann", at(99))
+    sim.acknowledge(ALERT, "AAPL", at(3), "ann", at(99))
     run(sim, 1, fired(importance="critical"), now=at(9))
     assert sim.events[0].acknowledged_by == ("ann" if sticky else None)
     assert sim.series[ALERT, "AAPL"].acknowledged is sticky
@@ -763,25 +763,52 @@ def test_of_a_long_past_as_much_is_kept_as_any_policy_can_need() -> None:
 def test_acknowledging_holds_until_that_is_taken_back() -> None:
     sim = simulation(repeat_seconds=60)
     runs(sim, "1")
-    assert sim.acknowledge(ALERT, "AAPL", "ann")
+    assert sim.acknowledge(ALERT, "AAPL", at(0.5), "ann")
     assert sim.events[0].acknowledged_by == "ann"
     runs(sim, "1", start=1)
     assert told(sim) == [(0, 1, "opened")]
-    assert sim.unacknowledge(ALERT, "AAPL")
+    assert sim.unacknowledge(ALERT, "AAPL", at(1.5))
     assert sim.events[0].acknowledged_by is None
     runs(sim, "1", start=2)
     assert told(sim) == [(0, 1, "opened"), (2, 1, "reminder")]
 
 
+def test_an_end_by_hand_is_told_to_those_who_heard_of_the_event() -> None:
+    sim = simulation(notify_resolved=True)
+    runs(sim, "1")
+    sim.resolve(ALERT, "AAPL", at(1), "ann")
+    assert told(sim) == [(0, 1, "opened"), (1, 1, "resolved")]
+    assert sim.messages[1].channels == sim.messages[0].channels
+
+
+def test_an_end_by_hand_is_told_to_nobody_who_did_not_hear_or_does_not_want_to() -> None:
+    quiet_end, muted = simulation(), simulation(notify_resolved=True, silences=[silence(0, 9)])
+    for sim in (quiet_end, muted):
+        runs(sim, "1")
+        sim.resolve(ALERT, "AAPL", at(1), "ann")
+        assert [message.reason for message in sim.messages] == ["opened"]
+
+
+def test_what_somebody_has_acknowledged_stays_theirs() -> None:
+    sim = simulation()
+    runs(sim, "1")
+    sim.acknowledge(ALERT, "AAPL", at(1), "ann", at(9))
+    assert sim.acknowledge(ALERT, "AAPL", at(2), "bob")
+    assert sim.events[0].acknowledged_by == "ann"
+    assert sim.series[ALERT, "AAPL"].acknowledged_until == at(9)
+    sim.acknowledge(ALERT, "AAPL", at(9), "bob")  # her time is up
+    assert sim.events[0].acknowledged_by == "bob"
+
+
 def test_acknowledging_until_a_time_ends_then() -> None:
     sim = simulation()
     runs(sim, "1")
-    sim.acknowledge(ALERT, "AAPL", "ann", at(2))
+    sim.acknowledge(ALERT, "AAPL", at(0.5), "ann", at(2))
     runs(sim, "11", start=1)
     assert told(sim)[1:] == [(2, 1, "acknowledgement-ended")]
     assert sim.events[0].acknowledged_by is None
-    sim.acknowledge(ALERT, "AAPL", "bob", at(9))
-    sim.unacknowledge(ALERT, "AAPL")
+    sim.acknowledge(ALERT, "AAPL", at(3), "bob", at(9))
+    sim.unacknowledge(ALERT, "AAPL", at(4))
     assert sim.series[ALERT, "AAPL"].acknowledged_until is None
 
 
@@ -789,10 +816,10 @@ def test_what_somebody_does_to_one_event_is_done_to_no_other() -> None:
     sim = simulation(repeat_seconds=60)
     run(sim, 0, fired("A", importance="critical"), fired("B", importance="medium"))
     run(sim, 0, fired("C", importance="low"))
-    sim.acknowledge(ALERT, "B", "ann")
+    sim.acknowledge(ALERT, "B", at(0.5), "ann")
     assert [event.acknowledged_by for event in sim.events] == [None, "ann", None]
-    sim.acknowledge(ALERT, "A", "bob")
-    sim.unacknowledge(ALERT, "B")
+    sim.acknowledge(ALERT, "A", at(0.5), "bob")
+    sim.unacknowledge(ALERT, "B", at(0.6))
     assert [event.acknowledged_by for event in sim.events] == ["bob", None, None]
     assert sim.series[ALERT, "B"].acknowledged is False
     run(sim, 1, fired("B", importance="medium"))
@@ -817,7 +844,7 @@ def test_resolving_by_hand_ends_the_event_and_the_next_breach_opens_another() ->
 def test_who_acknowledged_stays_named_when_another_resolves() -> None:
     sim = simulation()
     runs(sim, "1")
-    sim.acknowledge(ALERT, "AAPL", "ann")
+    sim.acknowledge(ALERT, "AAPL", at(0.5), "ann")
     sim.resolve(ALERT, "AAPL", at(1), "bob")
     assert sim.events[0].acknowledged_by == "ann"
 
@@ -833,8 +860,8 @@ def test_nobody_can_do_anything_to_what_is_not_open() -> None:
     sim = simulation()
     runs(sim, "10")
     for ticker in ("AAPL", "NVDA"):
-        assert not sim.acknowledge(ALERT, ticker, "ann")
-        assert not sim.unacknowledge(ALERT, ticker)
+        assert not sim.acknowledge(ALERT, ticker, at(9), "ann")
+        assert not sim.unacknowledge(ALERT, ticker, at(9))
         assert not sim.resolve(ALERT, ticker, at(9), "ann")
     assert sim.events[0].acknowledged_by is None
     assert sim.events[0].resolution == "recovered"

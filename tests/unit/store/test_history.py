@@ -19,6 +19,7 @@ from sentinel_core.store.engine import reading, writing
 from sentinel_core.store.handling import resolve
 from sentinel_core.store.history import Span, past, rules_named, runs, span
 from sentinel_core.store.muting import SILENCE
+from sentinel_core.store.releasing import release
 from sentinel_core.store.rules import EVALUATION, sync
 from tests.support.runs import a_rule, a_run, at, fired, quiet, rows, told
 
@@ -54,7 +55,8 @@ def again(
         variants = [
             Variant(settings, rule.tags, rule.settings.importance) for settings in everything
         ]
-        return replay(around, runs(connection, row["id"], over), variants, at(since))
+        stored = runs(connection, row["id"], over)
+        return replay(around, stored, variants, at(since), until=at(until))
 
 
 def settings_of(**changed: Any) -> RuleSettings:
@@ -86,6 +88,7 @@ def waves(engine: Engine, rule: RuleFacts) -> None:
         high = 78 + 14 * math.sin(minute / 11)
         low = 78 + 22 * math.sin(minute / 3)
         outputs = [measured(high), measured(low, "IBM", triggered=low > 90)]
+        reconciled(engine, rule, (minute - 1, minute))
         live(engine, rule, a_run(minute), outputs)
 
 
@@ -302,12 +305,55 @@ def test_a_silence_of_the_time_mutes_the_replay_and_is_named(engine: Engine) -> 
     a_silence(engine, 4, 14, rule="aapl-*")
     for minute in range(0, 30, 5):
         live(engine, rule, a_run(minute), [fired() if minute in (5, 10, 15) else quiet()])
+        reconciled(engine, rule, range(minute + 1, minute + 5))
     [line] = again(engine, rule)
     assert line.unlike == 0, line.examples
     assert [(m.at, m.suppressed) for m in line.messages] == [
         (at(5), "silenced by ada until 2026-11-02 09:14 UTC: maintenance"),
-        (at(15), None),
+        (at(14), None),
     ]
+    assert told_at(engine) == [(m.at, m.reason) for m in line.messages if m.suppressed is None]
+
+
+@pytest.mark.parametrize(
+    "policy", [{"repeat_seconds": 600}, {"max_notifications_per_hour": 1, "notify_resolved": True}]
+)
+def test_what_was_held_back_is_told_in_the_replay_when_it_was_told_live(
+    engine: Engine, policy: dict[str, Any]
+) -> None:
+    rule = a_rule(policy=policy)
+    a_silence(engine, 4, 63, rule="aapl-*", ticker="IBM")
+    for minute in range(0, 200, 20):
+        prices = [
+            fired() if minute < 130 else quiet(),
+            fired("IBM") if minute < 80 else quiet("IBM"),
+        ]
+        live(engine, rule, a_run(minute), prices)
+        if minute == 40:
+            [ibm] = rows(engine, "alert_event", ticker="IBM")
+            acknowledge(engine, [ibm["id"]], by="ada", now=at(43), until=at(52.5))
+        reconciled(engine, rule, range(minute + 1, minute + 20))
+    reconciled(engine, rule, range(200, 300))
+    [line] = again(engine, rule, until=300)
+    assert line.unlike == 0, line.examples
+    assert told_at(engine) == [(m.at, m.reason) for m in line.messages if m.suppressed is None]
+    assert messages_of(line) == recorded_messages(engine)
+    assert any(m.at.minute % 20 for m in line.messages)  # told between two runs
+
+
+def reconciled(engine: Engine, rule: RuleFacts, minutes: Sequence[int]) -> None:
+    """Reconcile comes by at each of these minutes."""
+    for minute in minutes:
+        release(engine, {rule.deployment_id: rule}, at(minute))
+
+
+def told_at(engine: Engine) -> list[tuple[datetime, str]]:
+    """When people were told, and why. A run tells of the time at which it was due."""
+    return sorted(
+        (row["created_at"].replace(second=0, microsecond=0), row["reason"])
+        for row in rows(engine, "notification")
+        if row["status"] != "suppressed"
+    )
 
 
 def test_a_silence_mutes_nothing_from_before_it_was_made(engine: Engine) -> None:
@@ -316,7 +362,7 @@ def test_a_silence_mutes_nothing_from_before_it_was_made(engine: Engine) -> None
     a_silence(engine, 0, 60, created=2, rule="*")
     live(engine, rule, a_run(5), [quiet()])
     live(engine, rule, a_run(10), [fired()])
-    [line] = again(engine, rule)
+    [line] = again(engine, rule, until=30)
     assert line.unlike == 0, line.examples
     assert [m.suppressed is None for m in line.messages] == [True, False]
 
@@ -329,13 +375,14 @@ def test_a_rule_that_inhibited_then_inhibits_in_the_replay(engine: Engine) -> No
     live(engine, host, a_run(1), [fired()])
     live(engine, rule, a_run(5), [fired(), fired("IBM")])
     live(engine, host, a_run(8), [quiet()])
+    reconciled(engine, rule, (9,))
     live(engine, rule, a_run(10), [fired(), fired("IBM")])
     [line] = again(engine, rule)
     assert line.unlike == 0, line.examples
     assert [(m.ticker, m.at, m.suppressed) for m in line.messages] == [
         ("AAPL", at(5), "inhibited: host-down fires on AAPL"),
         ("IBM", at(5), None),
-        ("AAPL", at(10), None),
+        ("AAPL", at(9), None),
     ]
 
 

@@ -5,7 +5,7 @@ import json
 import pytest
 from sqlalchemy import Engine
 
-from sentinel_core.message import slack_text
+from sentinel_core.message import Content, Item, Links, Medium, render
 from tests.support.hostile import HARMLESS
 from tests.support.runs import a_rule, a_run, fired, rows, told
 
@@ -29,7 +29,9 @@ def test_it_is_recorded_and_read_back_as_it_was(engine: Engine, case: str) -> No
 def test_its_message_pings_nobody_and_forges_nothing(engine: Engine, case: str) -> None:
     told(engine, RULE, a_run(), [fired(**HARMLESS[case])])
     [event] = rows(engine, "alert_event")
-    subject, body = slack_text(event, run_url="https://prefect/run", event_url="https://blotter/1")
+    links = Links("https://blotter", "https://prefect")
+    message = render(Medium.SLACK, Content(items=(Item(event, "opened"),)), links)
+    subject, body = message.subject, message.body
     assert "<" not in subject
     assert body.count("<") == body.count(">") - sum(
         line.startswith("> ") for line in body.split("\n")

@@ -34,9 +34,10 @@ def test_what_is_claimed_names_the_channel_and_carries_the_event(engine: Engine,
         "opened",
         1,
     )
-    assert claimed.event["ticker"] == "AAPL"
-    assert claimed.event["metrics"] == {"value": 151.2, "threshold": 150.0}
-    assert claimed.event["metadata"] == {}
+    [(event, reason)] = claimed.events
+    assert (event["ticker"], reason) == ("AAPL", "opened")
+    assert event["metrics"] == {"value": 151.2, "threshold": 150.0}
+    assert event["metadata"] == {}
 
 
 def test_the_attempt_is_on_record_before_anything_is_sent(engine: Engine, owed: int) -> None:

@@ -3,39 +3,44 @@ decisions with the same reasons, the same messages."""
 
 import itertools
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
-from sqlalchemy import Engine, insert
+from sqlalchemy import Engine, insert, select, update
 
 from sentinel_core.alert import AlertOutput
 from sentinel_core.judge import Kind
 from sentinel_core.policy import Series
 from sentinel_core.rule import RuleSettings
 from sentinel_core.run import RuleFacts
-from sentinel_core.silence import Matchers
+from sentinel_core.silence import Matchers, Silence
 from sentinel_core.simulation import Simulation
 from sentinel_core.store.acknowledging import acknowledge, unacknowledge
 from sentinel_core.store.engine import reading, writing
 from sentinel_core.store.handling import resolve
-from sentinel_core.store.known import Known
+from sentinel_core.store.known import EVENT, Known
 from sentinel_core.store.muting import SILENCE
+from sentinel_core.store.notices import NOTIFICATION
 from sentinel_core.store.recording import record
+from sentinel_core.store.releasing import release
 from tests.support.histories import (
     CHANNELS,
+    PAGED,
     RULE,
     Hand,
+    History,
     Ran,
+    Released,
     Setting,
     any_setting,
     hand,
     histories,
     ran,
 )
-from tests.support.runs import a_rule, fired, quiet, rows
+from tests.support.runs import a_rule, at, fired, quiet, rows
 
 _names = (f"{RULE}-{n}" for n in itertools.count())
 
@@ -70,9 +75,11 @@ class Live:
     def __init__(self, engine: Engine, rule: RuleFacts) -> None:
         self.engine, self.rule = engine, rule
 
-    def happen(self, item: Ran | Hand, event_id: int | None) -> None:
+    def happen(self, item: Ran | Hand | Released, event_id: int | None) -> None:
         """`event_id`: the open event that a person does something to."""
-        if isinstance(item, Ran):
+        if isinstance(item, Released):
+            release(self.engine, {self.rule.deployment_id: self.rule}, item.at)
+        elif isinstance(item, Ran):
             seen = item.seen(self.rule.settings)
             record(self.engine, self.rule, item.facts, seen, now=item.now)
         elif event_id is not None:
@@ -83,6 +90,15 @@ class Live:
                 unacknowledge(self.engine, [event_id], **by)
             else:
                 resolve(self.engine, [event_id], **by)
+        self._deliver()
+
+    def _deliver(self) -> None:
+        """What is owed is sent before anything else happens: its channels take all there is."""
+        with writing(self.engine) as connection:
+            mine = select(EVENT.c.id).where(EVENT.c.rule_name == self.rule.name)
+            n = NOTIFICATION.c
+            waiting = update(NOTIFICATION).where(n.status == "pending", n.event_id.in_(mine))
+            connection.execute(waiting.values(status="sent", attempts=1))
 
     @property
     def id(self) -> int:
@@ -115,9 +131,9 @@ class Live:
         )
 
     def messages(self, event_id: int) -> list[tuple[str, str, str | None]]:
-        """Channel, reason and why it was held back. Resolving by hand calls back what is owed."""
+        """Channel, reason and why it was held back."""
         return [
-            (n["channel"], n["reason"], _held(n))
+            (n["channel"], n["reason"], n["last_error"])
             for n in rows(self.engine, "notification", event_id=event_id)
         ]
 
@@ -144,11 +160,6 @@ class Live:
         with reading(self.engine) as connection:
             known = Known(connection, self.id, None).series([], everything=True)
         return {key: _comparable(one) for key, one in known.items()}
-
-
-def _held(notification: dict[str, Any]) -> str | None:
-    by_hand = notification["last_error"] == "resolved by ann"
-    return None if by_hand else notification["last_error"]
 
 
 def _comparable(series: Series) -> Series:
@@ -195,7 +206,7 @@ def decided(sim: Simulation, since: int) -> set[tuple[Any, ...]]:
     }
 
 
-def both(engine: Engine, setting: Setting, history: Sequence[Ran | Hand]) -> Simulation:
+def both(engine: Engine, setting: Setting, history: History) -> Simulation:
     """Let it happen in a store and in memory, and compare all there is."""
     setting = of_this_rule(setting, next(_names))
     live = Live(engine, a_rule(setting.name, **setting.settings.model_dump(mode="json")))
@@ -207,7 +218,7 @@ def both(engine: Engine, setting: Setting, history: Sequence[Ran | Hand]) -> Sim
         steps = len(sim.steps)
         event_id = live.open_event(*item.key) if isinstance(item, Hand) else None
         done = item.happen(sim)
-        if isinstance(item, Ran) or done:
+        if not isinstance(item, Hand) or done:
             live.happen(item, event_id)
         if isinstance(item, Ran):
             expected[item.facts.id] = decided(sim, steps)
@@ -222,9 +233,9 @@ def both(engine: Engine, setting: Setting, history: Sequence[Ran | Hand]) -> Sim
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
-@given(setting=any_setting(inhibited=False), history=histories(16))
+@given(setting=any_setting(inhibited=False), history=histories(16, releases=True))
 def test_any_history_is_decided_in_memory_as_it_was_live(
-    engine: Engine, setting: Setting, history: list[Ran | Hand]
+    engine: Engine, setting: Setting, history: History
 ) -> None:
     both(engine, setting, history)
 
@@ -232,8 +243,12 @@ def test_any_history_is_decided_in_memory_as_it_was_live(
 # -- what chance finds seldom --------------------------------------------------------------
 
 
-def rule_of(conditions: Sequence[dict[str, Any]] = (), **policy: Any) -> Setting:
-    said = {"notify": CHANNELS, "conditions": conditions, "policy": policy}
+def rule_of(
+    conditions: Sequence[dict[str, Any]] = (),
+    notify: Mapping[str, Any] = CHANNELS,
+    **policy: Any,
+) -> Setting:
+    said = {"notify": notify, "conditions": conditions, "policy": policy}
     return Setting(RuleSettings.model_validate(said))
 
 
@@ -255,9 +270,17 @@ def by_hand(what: str, minute: float, kind: Kind = Kind.ALERT, ticker: str = "A"
     return hand(what, kind, ticker, None, now=minute)
 
 
+def silent(first: int, end: int) -> Silence:
+    """Everything of the rule, from one minute to another."""
+    matchers = Matchers.model_validate({"rule": RULE})
+    return Silence(
+        matchers=matchers, starts_at=at(first), ends_at=at(end), author="bob", comment="moving"
+    )
+
+
 CRITICAL = fired("A", importance="critical")
 LIMITED = {"max_notifications_per_hour": 2, "notify_resolved": True}
-KNOWN: dict[str, tuple[Setting, list[Ran | Hand], set[str]]] = {
+KNOWN: dict[str, tuple[Setting, History, set[str]]] = {
     "flapping from its start to its end": (
         rule_of(flapping={"start_percent": 30, "stop_percent": 25}),
         line("1010101" + "0101" + "1" * 18),
@@ -351,6 +374,108 @@ KNOWN: dict[str, tuple[Setting, list[Ran | Hand], set[str]]] = {
     "an end by hand of breaches that were counted": (
         rule_of(breaches=2, of_last=3),
         [*line("11"), by_hand("resolve", 1), run(2, fired("A")), run(3, fired("A"))],
+        {"opened"},
+    ),
+    "what a silence held back, told when it is over and the rule has not run again": (
+        replace(rule_of(repeat_seconds=1800), silences=(silent(0, 10),)),
+        [
+            run(1, fired("A"), fired("B")),
+            Released(at(5)),
+            Released(at(10)),
+            Released(at(11)),
+            run(39, fired("A"), fired("B")),
+            run(40, fired("A"), quiet("B")),
+        ],
+        {"opened", "reminder"},
+    ),
+    "what a rate limit held back, told when the hour is over": (
+        rule_of(max_notifications_per_hour=1),
+        [
+            run(0, fired("B")),
+            run(1, fired("B"), fired("C"), fired("A")),
+            Released(at(59)),
+            Released(at(60)),
+            Released(at(119)),
+            Released(at(120)),
+        ],
+        {"opened"},
+    ),
+    "what an acknowledgement held back, told when its time is up": (
+        replace(rule_of(), silences=(silent(0, 10),)),
+        [
+            run(1, fired("A")),
+            hand("acknowledge", Kind.ALERT, "A", 30, now=2),
+            Released(at(20)),
+            Released(at(33)),
+            run(34, fired("A")),
+        ],
+        {"opened"},
+    ),
+    "an end for all who heard of what mattered more and more": (
+        rule_of(notify_resolved=True),
+        [run(0, fired("A")), run(1, CRITICAL), run(2, quiet("A"))],
+        {"opened", "escalated-critical", "resolved"},
+    ),
+    "an end that a silence keeps from those who heard of the event": (
+        replace(rule_of(notify_resolved=True), silences=(silent(1, 10),)),
+        [run(0, fired("A")), run(1, CRITICAL), run(2, quiet("A"))],
+        {"opened", "escalated-critical", "resolved"},
+    ),
+    "what was held back of an event that somebody ended": (
+        replace(rule_of(), silences=(silent(0, 10),)),
+        [run(1, fired("A")), by_hand("resolve", 2), Released(at(20)), run(21, fired("A"))],
+        {"opened"},
+    ),
+    "what people do, told to who heard of the event and wants to know": (
+        rule_of(notify=PAGED),
+        [
+            run(0, fired("A")),
+            run(1, CRITICAL, fired("B")),
+            by_hand("acknowledge", 1),
+            by_hand("acknowledge", 2),  # somebody has it
+            by_hand("unacknowledge", 3),
+            by_hand("unacknowledge", 4),  # nobody has it
+            by_hand("acknowledge", 5),
+            by_hand("resolve", 6),
+            by_hand("resolve", 6, ticker="B"),
+        ],
+        {"opened", "escalated-critical", "acknowledged", "unacknowledged", "resolved"},
+    ),
+    "what people do while a silence keeps it from all but the incidents": (
+        replace(rule_of(notify=PAGED), silences=(silent(1, 60),)),
+        [
+            run(0, CRITICAL, fired("B")),
+            by_hand("acknowledge", 2),
+            by_hand("unacknowledge", 3),
+            by_hand("resolve", 4),
+            by_hand("resolve", 4, ticker="B"),
+        ],
+        {"opened", "acknowledged", "unacknowledged", "resolved"},
+    ),
+    "what people do with an event of which nobody was told": (
+        replace(rule_of(notify=PAGED), silences=(silent(0, 2),)),
+        [run(1, fired("A")), by_hand("acknowledge", 2), by_hand("resolve", 3)],
+        {"opened"},
+    ),
+    "who has no pace of its own is not reminded at another's": (
+        rule_of(
+            notify={
+                "high": [
+                    "pager-duty-webhook/desk",
+                    {"channel": "slack-incoming-webhook/high", "repeat_seconds": 60},
+                ]
+            }
+        ),
+        [run(0, fired("A")), run(2, fired("A"))],
+        {"opened", "reminder"},
+    ),
+    "a missing ticker that counts as ok ends its error": (
+        rule_of(on_missing="ok"),
+        [
+            run(0, quiet("A", problem="error"), quiet("B", problem="no_data"), fired("C")),
+            run(1, quiet("C")),
+            run(2, quiet("A", problem="error"), quiet("C")),
+        ],
         {"opened"},
     ),
     "a window with a late measurement": (

@@ -145,6 +145,18 @@ def test_a_silence_that_is_ended_mutes_nobody_any_more(engine: Engine) -> None:
     ]
 
 
+def test_who_ended_a_silence_is_known_and_nobody_did_when_its_time_was_up(engine: Engine) -> None:
+    first, other, last = (silences.create(engine, a_silence(), now=at(0)) for _ in range(3))
+    for key in (first.id, other.id, last.id, 999):
+        assert key is not None
+        assert silences.ending(engine, key) is None
+    silences.expire(engine, [first.id or 0], by="bo", comment="done early", now=at(10))
+    silences.expire(engine, [last.id or 0], by="cy", now=at(20))
+    assert silences.ending(engine, first.id or 0) == silences.Ending("bo", at(10), "done early")
+    assert silences.ending(engine, last.id or 0) == silences.Ending("cy", at(20), "")
+    assert silences.ending(engine, other.id or 0) is None
+
+
 def test_a_silence_that_has_not_begun_never_will_once_it_is_ended(engine: Engine) -> None:
     made = silences.create(engine, a_silence(30, 60), now=at(0))
     silences.expire(engine, [made.id], by="bo", now=at(10))

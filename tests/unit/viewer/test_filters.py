@@ -155,3 +155,26 @@ def test_the_page_always_says_which_time_it_shows() -> None:
     assert filters.shown_window(Choice(view="all"), NOON, UTC) == "of the last 24h"
     words = filters.shown_window(Choice(since=NOON), NOON, UTC)
     assert words == "2026-11-20 12:00 to now"
+
+
+@pytest.mark.parametrize(
+    ("typed", "number"),
+    [("7", 7), (" 12 ", 12), ("", None), ("x", None), ("²", None), ("-1", None), ("9" * 19, None)],
+)
+def test_a_storm_is_asked_for_by_its_number(typed: str, number: int | None) -> None:
+    choice = Choice(view="all", range="any", storm=typed)
+    assert filters.to_filter(choice, NOON).storm == number
+    said = ", told of in storm" in filters.shown_window(choice, NOON, UTC)
+    assert said is (number is not None)
+
+
+def test_a_storm_that_is_no_number_is_named() -> None:
+    assert filters.problems({"storm": ["7"]}, KNOWN) == []
+    [problem] = filters.problems({"storm": ["seven"]}, KNOWN)
+    assert "“seven” is not understood" in problem
+
+
+def test_the_address_of_a_storm_is_understood() -> None:
+    assert filters.storm_address(7) == "./?view=all&range=any&storm=7"
+    given = {"view": ["all"], "range": ["any"], "storm": ["7"]}
+    assert filters.problems(given, KNOWN) == []

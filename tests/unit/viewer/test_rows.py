@@ -10,6 +10,7 @@ import pytest
 
 from sentinel_core.event_words import audit_words, leading_up, status_of
 from sentinel_core.settings import Settings
+from sentinel_core.store import own
 from sentinel_core.store.acknowledging import Acknowledged, Handled
 from tests.support.recorded import NOON
 from viewer import rows
@@ -194,3 +195,27 @@ def test_a_csv_that_was_cut_says_so() -> None:
 
 def parsed(data: bytes) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(data.decode("utf-8-sig"), newline="")))
+
+
+def test_only_a_rule_that_is_deployed_has_a_page_in_prefect() -> None:
+    deployed = {"deployment_id": RUN}
+    assert rows.rule_url(deployed, SETTINGS) == (
+        f"http://127.0.0.1:4200/deployments/deployment/{RUN}"
+    )
+    assert rows.rule_url({"deployment_id": own.DEPLOYMENT_ID}, SETTINGS) is None
+    assert rows.rule_url(None, SETTINGS) is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({}, "open"),
+        ({"undelivered": True}, "open, not delivered"),
+        ({"undelivered": True, "suppressed": "silenced"}, "open, muted, not delivered"),
+        ({"undelivered": True, "is_acknowledged": True}, "acknowledged, not delivered"),
+    ],
+)
+def test_the_status_says_that_a_message_was_not_delivered(
+    changes: dict[str, Any], words: str
+) -> None:
+    assert rows.table([row(**changes)], SETTINGS)["Status"][0] == words

@@ -2,19 +2,32 @@
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 
+from sentinel_core.store import own
+from sentinel_core.store.events import Deliveries, Failing, OpenStorm
 from tests.support.recorded import NOON
 from viewer import status
 from viewer.status import Coverage
 
 HOUR = timedelta(hours=1)
+WELL = Deliveries((), (), 0)
+GONE = Failing("slack-incoming-webhook/ops", 3, NOON - HOUR, "404 no_service", works=False)
+STORM = OpenStorm(7, "slack-incoming-webhook/ops", "", NOON - HOUR, 950, "sent")
+
+
+def said(found: Deliveries) -> list[str]:
+    """The lines about messages, as they are read."""
+    lines = status.deliveries(found, NOON, UTC)
+    return [line.replace("\\", "").replace("\N{WORD JOINER}", "") for line in lines]
 
 
 def a_row(name: str, **changes: Any) -> dict[str, Any]:
     return {
         "name": name,
+        "deployment_id": UUID(int=1),
         "is_active": True,
         "schedules": [{"cron": "*/5 * * * *"}],
         "first_seen_at": NOON - 9 * HOUR,
@@ -86,3 +99,73 @@ def test_overdue_rules_are_named_in_warning_colour_and_escaped() -> None:
     line = status.line({}, Coverage(9, names, ("new",), ()), NOON, UTC)
     assert r":orange-badge[5 overdue: a, \*b\*, c and 2 more]" in line
     assert "1 never evaluated: new" in line
+
+
+def test_sentinels_own_rule_is_checked_by_nobody_and_missed_by_nobody() -> None:
+    row = a_row(own.NAME, deployment_id=own.DEPLOYMENT_ID, last_evaluated_at=None, schedules=[])
+    assert status.coverage([row], NOON, None) == Coverage(0, (), (), ())
+
+
+def test_nothing_is_said_of_messages_while_all_is_well() -> None:
+    assert said(WELL) == []
+
+
+def test_a_channel_that_fails_is_named_with_its_error_and_what_to_do() -> None:
+    [line] = said(Deliveries((GONE,), (), 0))
+    assert line.startswith(":red-badge[3 messages not delivered] by slack-incoming-webhook/ops")
+    assert "404 no_service" in line
+    assert line.endswith("When it is mended: `sentinel channels retry slack-incoming-webhook/ops`")
+
+
+def test_a_channel_that_works_again_is_said_to_and_still_has_messages_to_send_again() -> None:
+    works = Failing(GONE.channel, 1, NOON, "404", works=True)
+    [line] = said(Deliveries((works,), (), 0))
+    assert line.startswith(":red-badge[1 message not delivered]")
+    assert "It takes messages again: `sentinel channels retry" in line
+
+
+def test_many_channels_that_fail_take_four_lines() -> None:
+    lines = said(Deliveries(tuple([GONE] * 9), (), 0))
+    assert len(lines) == 4
+    assert "as well by 6 channels" in lines[3]
+
+
+def test_what_a_provider_says_is_text_and_nothing_else() -> None:
+    hostile = "<b>x</b> [a](http://b) :red[c]"
+    found = Failing("`ops`", 1, NOON, hostile, works=False)
+    [line] = status.deliveries(Deliveries((found,), (), 0), NOON, UTC)
+    assert "<b>" not in line
+    assert "[a](" not in line
+    assert ":red[" not in line
+    assert line.endswith("`sentinel channels retry 'ops'`")
+
+
+@pytest.mark.parametrize(
+    ("storm", "expected"),
+    [
+        (STORM, "[950 events](./?view=all&range=any&storm=7), told in one message"),
+        (
+            OpenStorm(7, STORM.channel, "#desk", NOON - 48 * HOUR, 10_001, "failed"),
+            "to #desk since 11‑18\N{NO-BREAK SPACE}12:00:00: [10,000+ events]"
+            "(./?view=all&range=any&storm=7), their one message failed for good",
+        ),
+        (
+            OpenStorm(7, STORM.channel, "", NOON, 1, "pending"),
+            "[1 event](./?view=all&range=any&storm=7), their one message is not sent yet",
+        ),
+    ],
+)
+def test_an_open_storm_links_to_its_events_and_says_whether_it_was_told(
+    storm: OpenStorm, expected: str
+) -> None:
+    [line] = said(Deliveries((), (storm,), 0))
+    assert line.startswith(":orange-badge[storm] on slack-incoming-webhook/ops")
+    assert line.endswith(expected)
+
+
+def test_messages_that_nobody_sends_ask_whether_the_delivery_runs() -> None:
+    [line] = said(Deliveries((), (), 12))
+    assert line.startswith(":red-badge[not sent] 12 messages have been due for 5 minutes")
+    assert "`deliver`" in line
+    [capped] = said(Deliveries((), (), 10_001))
+    assert "10,000+ messages" in capped

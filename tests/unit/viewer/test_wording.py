@@ -18,6 +18,7 @@ from viewer import wording
         ("$x$ # h | t", r"\$x\$ \# h \| t"),
         (":red[x] :material/bolt:", ":\u2060red\\[x\\] :\u2060material/bolt:\u2060"),
         ("a\n\nb\x00", "a b\ufffd"),
+        ("a@b.com www.x.y WwW.z", "a@\u2060b\\.com www\u2060\\.x\\.y WwW\u2060\\.z"),
     ],
 )
 def test_markup_is_shown_as_it_was_written(text: str, shown: str) -> None:
@@ -45,3 +46,15 @@ def test_a_count_that_stopped_says_so() -> None:
     assert wording.number(10_001, 10_000) == "10,000+"
     assert wording.plural(1, "event") == "1 event"
     assert wording.plural(2_000, "event") == "2,000 events"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [("sentinel up", "`sentinel up`"), ("a`b`\nc", "`a'b' c`"), ("x" * 9, "`xx…`")],
+)
+def test_what_is_to_be_copied_stays_in_its_quotes(text: str, shown: str) -> None:
+    assert wording.code(text, limit=3 if text.startswith("x") else 99) == shown
+
+
+def test_a_time_in_a_table_is_not_broken_in_two() -> None:
+    assert wording.short_moment(NOON, UTC) == "11\u201120\u00a012:00:00"

@@ -1,0 +1,23 @@
+"""The housekeeping flow that sends what is still owed: retries, groups, escalations, summaries."""
+
+from prefect import flow, get_run_logger
+
+from sentinel_core.delivery import deliver_all
+from sentinel_core.hooks import connect
+from sentinel_core.prefect_events import keep_up
+from sentinel_core.route import Routes
+from sentinel_core.settings import get_settings
+
+
+@flow(name="deliver", timeout_seconds=300, persist_result=False)
+def deliver(notify: Routes = Routes()) -> str:  # noqa: B008 (frozen)
+    """Sends messages that are due: those that failed before, waited for their group, or escalate.
+
+    `notify`: who hears that a channel fails for good; that channel itself is left out.
+    """
+    settings = get_settings()
+    engine = connect(settings)
+    report = deliver_all(engine, settings, notify)
+    keep_up(engine, settings)
+    get_run_logger().info(report.sentence())
+    return report.sentence()

@@ -1,0 +1,323 @@
+"""Owed messages through real blocks of a real Prefect server to real endpoints: HTTP and SMTP."""
+
+import itertools
+import json
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from sentinel_core.delivery import deliver, deliver_due
+from sentinel_core.settings import Settings
+from sentinel_core.store.acknowledging import acknowledge, unacknowledge
+from sentinel_core.store.engine import ensure_schema, open_engine
+from tests.support.endpoint import Endpoint, Request, http_endpoint
+from tests.support.faulty import (
+    arrivals,
+    bot_token,
+    events_in,
+    incidents,
+    incoming_webhook,
+    mailbox,
+    make_due,
+    notifications,
+    owed,
+    providers_at,
+    talking_to,
+)
+from tests.support.killed import deliverers
+from tests.support.prefect import PrefectServer
+from tests.support.processes import wait_for
+from tests.support.runs import a_rule, a_run, fired, quiet, rows, told
+from tests.support.smtp import mail_server
+
+# An async flow in this process leaves the socket of Prefect's event client to the collector.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
+SETTINGS = Settings(notify_timeout_seconds=10)
+IMPATIENT = Settings(notify_timeout_seconds=1)
+
+
+@pytest.fixture(autouse=True)
+def _prefect(server: PrefectServer) -> Iterator[None]:
+    with talking_to(server.api_url):
+        yield
+
+
+@pytest.fixture
+def endpoint() -> Iterator[Endpoint]:
+    with http_endpoint() as running:
+        yield running
+
+
+@pytest.fixture
+def channel(endpoint: Endpoint) -> str:
+    return incoming_webhook(endpoint.url)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Engine]:
+    """One event store, where the kind of database makes no difference."""
+    engine = open_engine(f"sqlite:///{tmp_path / 'delivery.db'}")
+    ensure_schema(engine)
+    yield engine
+    engine.dispose()
+
+
+def test_what_was_sent_is_on_record_and_never_sent_again(
+    engine: Engine, endpoint: Endpoint, channel: str
+) -> None:
+    keys = owed(engine, channel)
+    assert deliver(engine, SETTINGS, keys) == 1
+    assert deliver(engine, SETTINGS, keys) == 0
+    assert deliver_due(engine, SETTINGS) == 0
+    [row] = notifications(engine)
+    assert arrivals(endpoint.received) == {row["event_id"]: 1}
+    assert (row["status"], row["attempts"], row["unknown"]) == ("sent", 1, 0)
+    assert (row["last_error"], row["message_id"]) == (None, row["id"])
+    assert row["sent_at"] == row["settled_at"] is not None
+
+
+def test_events_of_a_rule_that_open_together_are_one_message(
+    engine: Engine, endpoint: Endpoint, channel: str
+) -> None:
+    keys = owed(engine, channel, tickers=["AAPL", "GOOG", "MSFT"])
+    assert deliver(engine, SETTINGS, keys) == 3
+    [request] = endpoint.received
+    assert events_in(request) == {row["event_id"] for row in notifications(engine)}
+    assert "3 EVENTS" in request.json["text"]
+    assert {row["message_id"] for row in notifications(engine)} == {keys[0]}
+    assert {row["status"] for row in notifications(engine)} == {"sent"}
+
+
+def test_a_route_that_groups_nothing_sends_a_message_for_each(
+    store: Engine, endpoint: Endpoint, channel: str
+) -> None:
+    owed(store, {"channel": channel, "group_by": []}, tickers=["AAPL", "GOOG"])
+    assert deliver_due(store, SETTINGS) == 2
+    assert [len(events_in(request)) for request in endpoint.received] == [1, 1]
+
+
+def test_a_group_waits_for_company_and_then_leaves_as_one(
+    store: Engine, endpoint: Endpoint, channel: str
+) -> None:
+    route = {"channel": channel, "group_by": ["category"], "group_wait_seconds": 60}
+    assert owed(store, route, name="one") == [], "nothing of it is due"
+    assert owed(store, route, name="other") == []
+    assert deliver_due(store, SETTINGS) == 0
+    make_due(store)
+    assert deliver_due(store, SETTINGS) == 2
+    [request] = endpoint.received
+    assert len(events_in(request)) == 2
+
+
+def test_a_channel_that_fails_does_not_keep_the_next_from_hearing(
+    engine: Engine, endpoint: Endpoint, channel: str
+) -> None:
+    assert deliver(engine, SETTINGS, owed(engine, "slack-incoming-webhook/nowhere", channel)) == 1
+    missing, sent = notifications(engine)
+    assert (missing["status"], sent["status"]) == ("failed", "sent")
+    assert "can't be loaded" in missing["last_error"]
+    assert len(endpoint.received) == 1
+
+
+def test_the_pauses_between_attempts_grow(engine: Engine, endpoint: Endpoint, channel: str) -> None:
+    endpoint.answer = 500
+    owed(engine, channel)
+    for attempt, longest in enumerate((30, 60, 120), start=1):
+        make_due(engine)
+        assert deliver_due(engine, SETTINGS) == 0
+        [row] = notifications(engine)
+        assert (row["status"], row["attempts"], row["sent_at"]) == ("pending", attempt, None)
+        assert "500" in row["last_error"]
+        wait = (row["next_attempt_at"] - datetime.now(UTC)).total_seconds()
+        assert longest / 2 - 5 < wait <= longest
+
+
+def test_however_many_messages_a_hanging_channel_is_owed_the_run_is_not_held_up(
+    store: Engine, endpoint: Endpoint, channel: str
+) -> None:
+    endpoint.answer = "hang"
+    alone = {"channel": channel, "group_by": []}
+    keys = owed(store, alone, tickers=[f"T{n}" for n in range(20)])
+    began = time.monotonic()
+    assert deliver(store, IMPATIENT, keys) == 0
+    assert time.monotonic() - began < 5
+    untouched = [row for row in notifications(store) if row["attempts"] == 0]
+    assert len(untouched) >= 16
+
+
+def test_a_hanging_channel_does_not_hold_up_another(
+    store: Engine, endpoint: Endpoint, channel: str
+) -> None:
+    with http_endpoint() as hung:
+        hung.answer = "hang"
+        routes = [
+            {"channel": name, "group_by": []} for name in (incoming_webhook(hung.url), channel)
+        ]
+        owed(store, *routes, tickers=[f"T{n}" for n in range(10)])
+        sent = deliver_due(store, Settings(notify_timeout_seconds=3))
+        # One message waited for the hanging channel; the rest of the time went to the other.
+        assert len(hung.received) == 1
+        assert sent == len(endpoint.received) >= 2
+
+
+def test_several_deliverers_at_once_send_everything_exactly_once(
+    server: PrefectServer,
+    engine: Engine,
+    database_url: str,
+    endpoint: Endpoint,
+    channel: str,
+    tmp_path: Path,
+) -> None:
+    by_ticker = {"channel": channel, "group_by": ["ticker"]}
+    for number in range(2):
+        owed(engine, by_ticker, tickers=[f"T{n}" for n in range(12)], name=f"rule-{number}")
+    env = {**server.env, "SENTINEL_DATABASE_URL": database_url}
+    with deliverers(env, str(tmp_path / "deliverers.log")) as several:
+        for _ in range(4):
+            several.start()
+        done = {"sent"}
+        wait_for(
+            lambda: {row["status"] for row in notifications(engine)} == done,
+            seconds=40,
+            what="all messages to be sent",
+        )
+    found = notifications(engine)
+    assert arrivals(endpoint.received) == {row["event_id"]: 1 for row in found}
+    assert {(row["attempts"], row["unknown"]) for row in found} == {(1, 0)}
+    assert [len(events_in(request)) for request in endpoint.received] == [2] * 12
+
+
+# -- what follows up on something ------------------------------------------------------------
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def slack_api(endpoint: Endpoint) -> None:
+    """Answer as Slack does: each message has a name of its own."""
+    numbers = itertools.count(1)
+
+    def reply(_: Request) -> bytes:
+        ts = f"1767623400.{next(numbers):06}"
+        return json.dumps({"ok": True, "channel": "C024BE91L", "ts": ts}).encode()
+
+    endpoint.reply = reply
+
+
+def test_what_becomes_of_an_event_is_told_in_its_messages_slack_thread(
+    engine: Engine, endpoint: Endpoint
+) -> None:
+    slack_api(endpoint)
+    settings = providers_at(endpoint)
+    rule = a_rule(notify={"high": [{"channel": bot_token(), "to": "#alerts"}]})
+    told(engine, rule, a_run(0), [fired("AAPL"), fired("GOOG")], now())
+    deliver_due(engine, settings)
+    first, second = (event["id"] for event in rows(engine, "alert_event"))
+    acknowledge(engine, [first], by="ana", comment="on it", now=now())
+    deliver_due(engine, settings)
+    told(engine, rule, a_run(1), [quiet("AAPL"), fired("GOOG")], now())
+    deliver_due(engine, settings)
+    told(engine, rule, a_run(2), [fired("MSFT")], now())
+    deliver_due(engine, settings)
+
+    opened, acknowledged, resolved, another = (request.json for request in endpoint.received)
+    assert (opened["channel"], opened.get("thread_ts")) == ("#alerts", None)
+    assert events_in(endpoint.received[0]) == {first, second}
+    for followed in (acknowledged, resolved):
+        assert followed["channel"] == "C024BE91L"
+        assert followed["thread_ts"] == "1767623400.000001"
+    assert "acknowledged by ana" in json.dumps(acknowledged)
+    assert "resolved" in resolved["text"]
+    assert events_in(endpoint.received[1]) == events_in(endpoint.received[2]) == {first}
+    assert "thread_ts" not in another
+    assert {request.headers["authorization"] for request in endpoint.received} == {
+        "Bearer xoxb-0123456789"
+    }
+
+
+def test_an_incident_is_triggered_acknowledged_and_resolved_under_one_key(
+    engine: Engine, endpoint: Endpoint
+) -> None:
+    endpoint.answer = 202
+    settings = providers_at(endpoint)
+    service = incidents()
+    rule = a_rule(notify={"high": [service], "critical": [service]})
+    told(engine, rule, a_run(0), [fired("AAPL"), fired("GOOG")], now())
+    deliver_due(engine, settings)
+    told(engine, rule, a_run(1), [fired("AAPL", importance="critical"), fired("GOOG")], now())
+    deliver_due(engine, settings)
+    [event, _] = rows(engine, "alert_event")
+    acknowledge(engine, [event["id"]], by="ana", now=now())
+    deliver_due(engine, settings)
+    unacknowledge(engine, [event["id"]], by="ana", now=now())
+    deliver_due(engine, settings)
+    told(engine, rule, a_run(2), [quiet("AAPL"), fired("GOOG")], now())
+    deliver_due(engine, settings)
+
+    sent = [request.json for request in endpoint.received]
+    key = sent[0]["dedup_key"]
+    assert sent[1]["dedup_key"] != key, "the other ticker is another incident"
+    mine = [one for one in sent if one["dedup_key"] == key]
+    assert [one["event_action"] for one in mine] == [
+        "trigger",
+        "trigger",
+        "acknowledge",
+        "trigger",
+        "resolve",
+    ]
+    assert [one["payload"]["severity"] for one in mine if "payload" in one] == [
+        "error",
+        "critical",
+        "critical",
+    ]
+    assert mine[0]["payload"]["custom_details"]["metrics"] == {"value": 151.2, "threshold": 150.0}
+    assert len(sent) == len(mine) + 1
+
+
+def test_emails_about_an_event_are_one_conversation(store: Engine) -> None:
+    with mail_server() as mail:
+        route = {
+            "channel": mailbox(mail.port),
+            "to": "ana@example.org",
+            "resolved": True,
+            "acknowledged": True,
+        }
+        rule = a_rule(notify={"high": [route]})
+        told(store, rule, a_run(0), [fired()], now())
+        deliver_due(store, SETTINGS)
+        [event] = rows(store, "alert_event")
+        acknowledge(store, [event["id"]], by="ana", now=now())
+        deliver_due(store, SETTINGS)
+        told(store, rule, a_run(1), [quiet()], now())
+        deliver_due(store, SETTINGS)
+        first, *others = (taken.message for taken in mail.taken)
+    assert first["In-Reply-To"] is None
+    assert len(others) == 2
+    for name in ("In-Reply-To", "References"):
+        assert [other[name] for other in others] == [first["Message-ID"]] * 2
+    assert len({mail["Message-ID"] for mail in (first, *others)}) == 3
+
+
+def test_a_channel_that_never_heard_of_an_event_hears_nothing_of_its_end(
+    store: Engine, endpoint: Endpoint
+) -> None:
+    """The first message fails for good: an end without a beginning would only puzzle."""
+    endpoint.answer = 404
+    settings = providers_at(endpoint)
+    route = {"channel": incoming_webhook(endpoint.url), "resolved": True}
+    rule = a_rule(notify={"high": [route]})
+    told(store, rule, a_run(0), [fired()], now())
+    deliver_due(store, settings)
+    endpoint.answer = 200
+    told(store, rule, a_run(1), [quiet()], now() + timedelta(seconds=1))
+    assert deliver_due(store, settings) == 0
+    assert [row["reason"] for row in notifications(store)] == ["opened"]

@@ -1,0 +1,70 @@
+"""Messages that really went through the outbox: claimed as a deliverer does, and settled."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Engine
+
+from sentinel_core.rule import RuleSettings
+from sentinel_core.run import RuleFacts
+from sentinel_core.store import outbox
+from sentinel_core.store.outbox import Owed
+from tests.support.recorded import a_rule
+
+OPS, ONCALL, EVERYONE = (
+    "slack-incoming-webhook/ops",
+    "pager-duty-webhook/oncall",
+    "slack-incoming-webhook/everyone",
+)
+GONE = "404 Not Found: no_service. Is the webhook still there?"
+
+
+def telling(name: str = "disk", importance: str = "high", **settings: Any) -> RuleFacts:
+    """A rule that tells of its events, with any other settings."""
+    rule = a_rule(name, importance)
+    chosen = {
+        "importance": importance,
+        "category": "System",
+        "notify": {importance: [OPS]},
+        **settings,
+    }
+    return replace(rule, settings=RuleSettings.model_validate(chosen))
+
+
+def attempt(
+    engine: Engine,
+    at: datetime,
+    *,
+    channel: str = OPS,
+    status: str = outbox.SENT,
+    error: str | None = None,
+    again: timedelta | None = None,
+    unknown: bool = False,
+) -> list[Owed]:
+    """Deliver what a channel is owed at this moment, with this outcome for all of it."""
+    done = []
+    for key in outbox.due(engine, at):
+        owed = _claimed(engine, key, at, channel)
+        if owed is not None:
+            done.append(owed)
+            outbox.settle(
+                engine,
+                owed.ids,
+                status=status,
+                error=error,
+                now=at,
+                next_attempt_at=at + again if again else None,
+                unknown=unknown,
+            )
+    return done
+
+
+def refuse(engine: Engine, at: datetime, *, channel: str = OPS, error: str = GONE) -> list[Owed]:
+    """The same, failed for good."""
+    return attempt(engine, at, channel=channel, status=outbox.FAILED, error=error)
+
+
+def _claimed(engine: Engine, key: int, at: datetime, channel: str) -> Owed | None:
+    others = {OPS, ONCALL, EVERYONE} - {channel}
+    return outbox.claim(engine, key, at, without=others)
