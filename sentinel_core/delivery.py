@@ -21,10 +21,9 @@ from sentinel_core.message import About, Content, Item, Links, render
 from sentinel_core.notify import Address, Delivery, Outcome, Signal, medium_of, send
 from sentinel_core.outgoing import MOST_ATTEMPTS, pause
 from sentinel_core.policy import Tell
-from sentinel_core.route import Routes
+from sentinel_core.route import ACKNOWLEDGED, Routes
 from sentinel_core.settings import Settings
 from sentinel_core.store import outbox, own, readings
-from sentinel_core.store.owing import ACKNOWLEDGED
 from sentinel_core.store.recording import record
 from sentinel_core.store.storms import ENDED, end_storms
 

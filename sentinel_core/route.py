@@ -38,6 +38,10 @@ STEP = "step-"
 """How the reason of an escalation's step begins; its number follows."""
 
 
+ACKNOWLEDGED, TAKEN_BACK = "acknowledged", "unacknowledged"
+"""The reasons of what is told about a person's acknowledgement."""
+
+
 def is_step(reason: str) -> bool:
     """Is this a step of an escalation?"""
     return reason.startswith(STEP)

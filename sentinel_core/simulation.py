@@ -29,12 +29,11 @@ from sentinel_core.policy import (
     resolved_by_hand,
     unless_muted,
 )
-from sentinel_core.route import Route
+from sentinel_core.route import ACKNOWLEDGED, TAKEN_BACK, Route
 from sentinel_core.rule import RuleSettings
 from sentinel_core.silence import Inhibitor, Silence, Subject, muted
 from sentinel_core.windows import Samples
 
-ACKNOWLEDGED, TAKEN_BACK = "acknowledged", "unacknowledged"
 _CHECKED = {Kind.ALERT, *PROBLEMS}  # what only a run that checked observes
 
 

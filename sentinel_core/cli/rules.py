@@ -76,7 +76,7 @@ def deploy(
     budget
         Deploy nothing when the change would have sent more than so many more notifications.
     gate
-        Deploy without rule tests and replay.
+        Deploy without rule tests and replay, which a file whose rules change goes through first.
     """
     from sentinel_core.cli.rules_deploy import Options, run
 

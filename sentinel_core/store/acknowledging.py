@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, or_, select, update
 
+from sentinel_core.route import ACKNOWLEDGED, TAKEN_BACK
 from sentinel_core.store.audit import (
     AUDIT,
     BY_LIMIT,
@@ -23,7 +24,6 @@ from sentinel_core.store.audit import (
 from sentinel_core.store.engine import answering, writing
 from sentinel_core.store.filters import UNACKNOWLEDGED
 from sentinel_core.store.notices import ACKNOWLEDGED_BY, drop_steps, owe_steps_again, tell_of
-from sentinel_core.store.owing import ACKNOWLEDGED, TAKEN_BACK
 from sentinel_core.store.recording import EVENT, NOBODY
 
 

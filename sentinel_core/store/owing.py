@@ -9,14 +9,14 @@ from pydantic import ValidationError
 
 from sentinel_core.alert import Importance
 from sentinel_core.policy import Tell
-from sentinel_core.route import STEP, Route, is_step
+from sentinel_core.route import ACKNOWLEDGED, STEP, TAKEN_BACK, Route, is_step
 from sentinel_core.run import RuleFacts
 from sentinel_core.store.rows import Row
 
 BLANK: Row = {"about": "", "content": {}, "attempts": 0, "unknown": 0}
 """What a new message has in the columns nobody asks about."""
 
-ACKNOWLEDGED, TAKEN_BACK = "acknowledged", "unacknowledged"
+
 AFTER, MEANT = "after_seconds", "importance"  # what a step keeps beside its route
 _AGAIN = 10  # steps that begin anew are numbered from here on, above the four importances
 

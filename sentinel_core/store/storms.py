@@ -26,7 +26,7 @@ from sqlalchemy import (
 
 from sentinel_core.models import Storm as StormRow
 from sentinel_core.policy import Tell
-from sentinel_core.route import Storm
+from sentinel_core.route import ACKNOWLEDGED, TAKEN_BACK, Storm
 from sentinel_core.store.engine import reading, writing
 from sentinel_core.store.known import EVENT
 from sentinel_core.store.notices import (
@@ -36,7 +36,7 @@ from sentinel_core.store.notices import (
     SUPPRESSED,
     insert_messages,
 )
-from sentinel_core.store.owing import ACKNOWLEDGED, BLANK, TAKEN_BACK
+from sentinel_core.store.owing import BLANK
 from sentinel_core.store.rows import Row
 
 STORM: Table = StormRow.__table__  # type: ignore[attr-defined]

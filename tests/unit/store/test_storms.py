@@ -82,7 +82,7 @@ def test_the_summary_counts_the_storms_events(engine: Engine) -> None:
     assert last is not None
     assert (last.reason, last.facts["resolved"], last.thread) == ("storm-ended", 8, "1.2")
     assert last.incident == first.incident
-        assert first.incident.startswith("sentinel/storm:1/2026-11-0")
+    assert first.incident.startswith("sentinel/storm:1/2026-11-0")
     assert last.facts["ended_at"] == NOW + 2 * MINUTE
 
 
