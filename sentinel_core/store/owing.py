@@ -225,3 +225,36 @@ def _wanted(route: Route, reason: str) -> bool:
     if reason in (ACKNOWLEDGED, TAKEN_BACK):
         return route.follows if route.acknowledged is None else route.acknowledged
     return True  # who heard that it flaps hears that it does no longer
+
+
+# -- what is no event ------------------------------------------------------------------------
+
+
+def about_row(
+    about: str,
+    channel: str,
+    recipient: str,
+    reason: str,
+    now: datetime,
+    *,
+    content: Mapping[str, Any] | None = None,
+    storm_id: int | None = None,
+) -> Row:
+    """A message about something else than an event: a storm, a report."""
+    return {
+        **BLANK,
+        "about": about,
+        "content": dict(content or {}),
+        "storm_id": storm_id,
+        "event_id": None,
+        "channel": channel,
+        "recipient": recipient,
+        "reason": reason,
+        "sequence": 0,
+        "route": {},
+        "group_key": "",
+        "status": "pending",
+        "created_at": now,
+        "next_attempt_at": now,
+        "last_error": None,
+    }

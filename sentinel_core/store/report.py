@@ -36,7 +36,7 @@ from sentinel_core.run import Schedule, StateType
 from sentinel_core.store.engine import reading, writing
 from sentinel_core.store.known import EVENT
 from sentinel_core.store.notices import NOTIFICATION, insert_messages
-from sentinel_core.store.owing import BLANK
+from sentinel_core.store.owing import about_row
 from sentinel_core.store.rules import EVALUATION, RULE
 
 REASON = "report"
@@ -69,23 +69,7 @@ def owe_report(
     Ids of the messages that are new.
     """
     rows = [
-        {
-            **BLANK,
-            "about": about,
-            "content": dict(facts),
-            "storm_id": None,
-            "event_id": None,
-            "channel": route.channel,
-            "recipient": route.recipient,
-            "reason": REASON,
-            "sequence": 0,
-            "route": {},
-            "group_key": "",
-            "status": "pending",
-            "created_at": now,
-            "next_attempt_at": now,
-            "last_error": None,
-        }
+        about_row(about, route.channel, route.recipient, REASON, now, content=facts)
         for route in {(route.channel, route.recipient): route for route in routes}.values()
     ]
     if not rows:

@@ -36,7 +36,7 @@ from sentinel_core.store.notices import (
     SUPPRESSED,
     insert_messages,
 )
-from sentinel_core.store.owing import BLANK
+from sentinel_core.store.owing import about_row
 from sentinel_core.store.rows import Row
 
 STORM: Table = StormRow.__table__  # type: ignore[attr-defined]
@@ -151,22 +151,8 @@ def _begin(
 
 
 def _message(storm_id: int, way: Mapping[str, Any], reason: str, now: datetime) -> Row:
-    return {
-        **BLANK,
-        "about": f"storm:{storm_id}",
-        "storm_id": storm_id,
-        "event_id": None,
-        "channel": way["channel"],
-        "recipient": way["recipient"],
-        "reason": reason,
-        "sequence": 0,
-        "route": {},
-        "group_key": "",
-        "status": "pending",
-        "created_at": now,
-        "next_attempt_at": now,
-        "last_error": None,
-    }
+    about = f"storm:{storm_id}"
+    return about_row(about, way["channel"], way["recipient"], reason, now, storm_id=storm_id)
 
 
 def _take_in(

@@ -10,32 +10,14 @@ from tests.support.processes import ROOT
 
 
 def test_recording_is_measured_against_bare_drivers_on_both_databases() -> None:
-    done = subprocess.run(
-        [sys.executable, "benchmarks/record.py", "--count", "20"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    result = json.loads(done.stdout.splitlines()[-1])
+    result = _last_line("benchmarks/record.py", "--count", "20")
     assert set(result) == {"ratio_sqlite", "ratio_postgres", "p95_ms"}
     assert all(value > 0 for value in result.values())
 
 
 def test_deciding_and_a_recording_of_many_tickers_are_measured_against_the_same_rows() -> None:
     small = ["--tickers", "50", "--rounds", "2", "--decisions", "2000"]
-    done = subprocess.run(
-        [sys.executable, "benchmarks/decide.py", *small],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    result = json.loads(done.stdout.splitlines()[-1])
+    result = _last_line("benchmarks/decide.py", *small)
     assert set(result) == {"decisions_per_s", "record_5000_s", "ratio"}
     assert all(value > 0 for value in result.values())
 
@@ -63,16 +45,7 @@ def test_both_workers_are_measured_on_one_server() -> None:
 
 
 def test_replaying_is_measured_with_and_without_conditions() -> None:
-    done = subprocess.run(
-        [sys.executable, "benchmarks/replay.py", "--count", "500"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    result = json.loads(done.stdout.splitlines()[-1])
+    result = _last_line("benchmarks/replay.py", "--count", "500")
     assert set(result) == {"evaluations_per_s", "policy_per_s", "conditions_per_s"}
     assert 0 < result["evaluations_per_s"] <= result["policy_per_s"]
 
