@@ -163,8 +163,10 @@ SHOWN = [
     "started_at",
     "completed_at",
     "retry_count",
+    "suggested_action",
 ]
 ENDED = ["resolved_at", "resolution"]
+JSON = ("metrics", "metadata", "route", "content")
 
 
 def rows_written(ours: Driver, case: str, run: RunFacts) -> list[Change]:
@@ -177,8 +179,7 @@ def rows_written(ours: Driver, case: str, run: RunFacts) -> list[Change]:
         names = columns or [column[0] for column in cursor.description]
         # JSON as text: the bare driver is not to pay for parsing it
         listed = ", ".join(
-            f'CAST("{name}" AS TEXT)' if name in ("metrics", "metadata") else f'"{name}"'
-            for name in names
+            f'CAST("{name}" AS TEXT)' if name in JSON else f'"{name}"' for name in names
         )
         cursor.execute(f"SELECT {listed} FROM {table} WHERE {where} ORDER BY id")
         return names, [tuple(row) for row in cursor.fetchall()]

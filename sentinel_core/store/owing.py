@@ -122,9 +122,11 @@ class Owing:
         return self._steps[importance]
 
     def _way(self, route: Route) -> "_Way":
-        kept = kept_route(
-            route, ends=self.settings.wants_end(route), repeat=self.settings.repeat_of(route)
-        )
+        # At the rule's own pace, which the policy decides on by when runs were due, there is
+        # nothing left to ask when the reminder is sent.
+        pace = self.settings.repeat_of(route)
+        slower = pace if pace != self.settings.telling.repeat_seconds else None
+        kept = kept_route(route, ends=self.settings.wants_end(route), repeat=slower)
         return _Way(route, route.recipient, kept, timedelta(seconds=route.group_wait_seconds))
 
 
@@ -143,9 +145,11 @@ def kept_route(
 ) -> dict[str, Any]:
     """How a route tells, as its messages keep it: what is not the default.
 
-    `ends`: whether it hears of the end, `repeat`: how often of what goes on, by route and policy.
+    `ends`: whether it hears of the end; `repeat`: how often of what goes on, where less often than
+    the rule is reminded.
     """
-    kept = route.model_dump(mode="json", exclude_defaults=True, exclude={"channel", "to"})
+    left_out = {"channel", "to", "repeat_seconds"}
+    kept = route.model_dump(mode="json", exclude_defaults=True, exclude=left_out)
     if ends is not None and ends != route.follows:
         kept["resolved"] = ends
     if repeat is not None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 from playwright.sync_api import expect, sync_playwright
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterDeploymentId
 from sqlalchemy import Engine
 
 from tests.support.deployed import client_of, rows
@@ -123,7 +124,8 @@ def _scheduled_by_cron(server: PrefectServer, store: Engine) -> None:
         times = [row["at"] for row in rows(store, "SELECT at FROM evaluation ORDER BY at")]
         assert all(str(at).endswith(":00.000000") for at in times), times
         found = client.read_deployment_by_name("disk-usage/main-job")
-        runs = [run for run in client.read_flow_runs() if run.deployment_id == found.id]
+        mine = FlowRunFilter(deployment_id=FlowRunFilterDeploymentId(any_=[found.id]))
+        runs = client.read_flow_runs(flow_run_filter=mine)
         assert runs
         assert all(run.auto_scheduled for run in runs)
 

@@ -361,13 +361,13 @@ def sqlite(tmp_path: Path) -> Engine:
 def test_the_default_pages_are_read_through_an_index(sqlite: Engine) -> None:
     live = EventFilter(live=True)
     day = EventFilter(since=NOON - timedelta(days=1))
-    [listed, newest] = plans(sqlite, lambda: events.page(sqlite, live, now=NOON, size=20))
+    [listed, newest, *_] = plans(sqlite, lambda: events.page(sqlite, live, now=NOON, size=20))
     assert "SEARCH alert_event USING INDEX ix_event_unacknowledged (importance=?)" in listed
     assert "SCAN alert_event USING COVERING" in newest or "SEARCH alert_event" in newest
-    [listed, _] = plans(sqlite, lambda: events.page(sqlite, day, now=NOON, size=20))
+    [listed, *_] = plans(sqlite, lambda: events.page(sqlite, day, now=NOON, size=20))
     assert "SEARCH alert_event USING INDEX ix_event_time (timestamp>?)" in listed
     after = events.Cursor(NOON, 5)
-    [listed, _] = plans(sqlite, lambda: events.page(sqlite, day, now=NOON, size=20, after=after))
+    [listed, *_] = plans(sqlite, lambda: events.page(sqlite, day, now=NOON, size=20, after=after))
     assert "SEARCH alert_event USING INDEX ix_event_time" in listed
 
 
