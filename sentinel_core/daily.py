@@ -269,13 +269,11 @@ def coverage(rule: RuleRuns, window: Window) -> Coverage | None:
         }
     except (CronSimError, ValueError, KeyError, OSError, ArithmeticError) as error:
         return Coverage(rule.name, 0, 0, f"its schedule can't be read: {error}")
-    due = sorted(times)
-    ends = [*due[1:], window.until]
     done = sum(
         bisect_left(looked, start) < bisect_left(looked, end)
-        for start, end in zip(due, ends, strict=True)
+        for start, end in pairwise([*sorted(times), window.until])
     )
-    return Coverage(rule.name, len(due), done)
+    return Coverage(rule.name, len(times), done)
 
 
 def _due(schedule: Schedule, window: Window, anchor: datetime) -> Sequence[datetime]:

@@ -16,6 +16,7 @@ from sentinel_core.daily import (
     Waiting,
     Window,
     coverage,
+    covered,
     durations,
     edges,
     success_rate,
@@ -87,6 +88,13 @@ def test_due_times_count_from_when_the_schedule_was_changed() -> None:
     changed = minute(1380)
     found = coverage(rule(runs(1380, 1385), changed_at=changed), DAY)
     assert found == Coverage("disk", 12, 2)
+
+
+@pytest.mark.parametrize("found", [[], runs(1438.5)])
+def test_a_rule_that_was_deployed_just_now_was_not_due_yet(found: list[Run]) -> None:
+    new = rule(found, changed_at=minute(1438))
+    assert coverage(new, DAY) == Coverage("disk", 0, 0)
+    assert covered([new], DAY) == []
 
 
 def test_a_rule_that_is_not_active_is_never_due() -> None:
