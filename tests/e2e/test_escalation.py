@@ -19,9 +19,10 @@ from sentinel_core.silence import Matchers, Silence
 from sentinel_core.store import silences
 from sentinel_core.store.acknowledging import acknowledge, unacknowledge
 from sentinel_core.store.engine import ensure_schema, open_engine
+from tests.support.channels import talking_to
 from tests.support.clock import Clock, delivery_clock
 from tests.support.endpoint import Endpoint, http_endpoint
-from tests.support.faulty import incoming_webhook, notifications, owed, talking_to
+from tests.support.faulty import incoming_webhook, notifications, owed
 from tests.support.killed import deliverers
 from tests.support.prefect import PrefectServer
 from tests.support.processes import BIN, answers, free_port, running, wait_for

@@ -16,8 +16,9 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
+from tests.support.channels import talking_to
 from tests.support.endpoint import Endpoint, Request, http_endpoint
-from tests.support.faulty import arrivals, events_in, incoming_webhook, notifications, talking_to
+from tests.support.faulty import arrivals, events_in, incoming_webhook, notifications
 from tests.support.killed import Deliverers, deliverers
 from tests.support.prefect import PrefectServer
 from tests.support.processes import wait_for

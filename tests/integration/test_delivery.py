@@ -14,6 +14,7 @@ from sentinel_core.delivery import deliver, deliver_due
 from sentinel_core.settings import Settings
 from sentinel_core.store.acknowledging import acknowledge, unacknowledge
 from sentinel_core.store.engine import ensure_schema, open_engine
+from tests.support.channels import talking_to
 from tests.support.endpoint import Endpoint, Request, http_endpoint
 from tests.support.faulty import (
     arrivals,
@@ -26,7 +27,6 @@ from tests.support.faulty import (
     notifications,
     owed,
     providers_at,
-    talking_to,
 )
 from tests.support.killed import deliverers
 from tests.support.prefect import PrefectServer

@@ -21,6 +21,7 @@ from sentinel_core.route import Routes
 from sentinel_core.settings import Settings
 from sentinel_core.store.engine import ensure_schema, open_engine
 from sentinel_core.store.outbox import owe_again
+from tests.support.channels import talking_to
 from tests.support.endpoint import Endpoint, http_endpoint
 from tests.support.faulty import (
     arrivals,
@@ -34,7 +35,6 @@ from tests.support.faulty import (
     owed,
     own_events,
     providers_at,
-    talking_to,
 )
 from tests.support.prefect import PrefectServer
 from tests.support.processes import free_port

@@ -55,7 +55,7 @@ every_channel = pytest.mark.parametrize("channel", CHANNELS)
 
 @pytest.fixture(autouse=True)
 def _prefect(server: PrefectServer) -> Iterator[None]:
-    with talking_to(server):
+    with talking_to(server.api_url):
         yield
 
 

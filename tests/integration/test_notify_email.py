@@ -37,7 +37,7 @@ PASSWORD = "hunter2-in-clear"
 
 @pytest.fixture(autouse=True)
 def _prefect(server: PrefectServer) -> Iterator[None]:
-    with talking_to(server):
+    with talking_to(server.api_url):
         yield
 
 

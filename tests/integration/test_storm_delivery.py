@@ -12,9 +12,10 @@ from sqlalchemy import Engine
 from sentinel_core.delivery import deliver, deliver_all, deliver_due
 from sentinel_core.route import Routes
 from sentinel_core.settings import Settings
+from tests.support.channels import talking_to
 from tests.support.clock import Clock, delivery_clock
 from tests.support.endpoint import Endpoint, http_endpoint
-from tests.support.faulty import incoming_webhook, make_due, notifications, talking_to
+from tests.support.faulty import incoming_webhook, make_due, notifications
 from tests.support.killed import deliverers
 from tests.support.prefect import PrefectServer
 from tests.support.processes import wait_for

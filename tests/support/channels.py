@@ -24,7 +24,6 @@ from sentinel_core.message import Content, Item, Links, Message, render
 from sentinel_core.notify import Address, Delivery, medium_of, send
 from sentinel_core.settings import Settings
 from tests.support.endpoint import Request
-from tests.support.prefect import PrefectServer
 from tests.support.runs import T0
 
 SECRET = "s3cr3tT0ken0123456789abcdefABCDE"
@@ -36,10 +35,9 @@ INCIDENT = "aapl-price-surge/AAPL"
 
 
 @contextlib.contextmanager
-def talking_to(server: PrefectServer) -> Iterator[None]:
-    """This process talks to the real server."""
-    wanted = {PREFECT_API_URL: server.api_url, PREFECT_LOGGING_TO_API_ENABLED: False}
-    with temporary_settings(wanted):
+def talking_to(api_url: str) -> Iterator[None]:
+    """This process talks to that Prefect server."""
+    with temporary_settings({PREFECT_API_URL: api_url, PREFECT_LOGGING_TO_API_ENABLED: False}):
         yield
     gc.collect()  # what Prefect leaves open is found here, where it is expected
 
@@ -49,10 +47,10 @@ def as_provider(request: Request) -> bytes:
     return b'{"ok": true, "channel": "C024BE91L", "ts": "1767623400.000200", "requestId": "43a2"}'
 
 
-def saved(block: Block) -> str:
-    """The block, on the server under a new name; its slug."""
-    name = f"b{uuid.uuid4().hex}"
-    block.save(name, _sync=True)  # type: ignore[call-arg]
+def saved(block: Block, name: str | None = None) -> str:
+    """The block, on the server under this name or a new one; its slug."""
+    name = name or f"b{uuid.uuid4().hex}"
+    block.save(name, overwrite=True, _sync=True)  # type: ignore[call-arg]
     return f"{block.get_block_type_slug()}/{name}"
 
 

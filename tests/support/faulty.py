@@ -1,18 +1,13 @@
 """Channels that misbehave: blocks on the real server, events owed to them, and what arrived."""
 
-import contextlib
-import gc
 import json
 import re
-import uuid
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from prefect.blocks.core import Block
 from prefect.blocks.notifications import PagerDutyWebHook
-from prefect.settings import PREFECT_API_URL, PREFECT_LOGGING_TO_API_ENABLED, temporary_settings
 from prefect_email import EmailServerCredentials
 from prefect_slack.credentials import SlackCredentials
 from prefect_slack.credentials import SlackWebhook as SlackIncomingWebhook
@@ -22,6 +17,7 @@ from sqlalchemy import Engine, update
 from sentinel_core.settings import Settings
 from sentinel_core.store import own
 from sentinel_core.store.engine import writing
+from tests.support.channels import saved
 from tests.support.endpoint import Endpoint, Request
 from tests.support.runs import TABLES, a_rule, a_run, fired, rows, told
 from tests.support.smtp import MailServer
@@ -30,22 +26,7 @@ NOTIFICATION = TABLES["notification"]
 _EVENT = re.compile(r"\?event=(\d+)")
 
 
-@contextlib.contextmanager
-def talking_to(api_url: str) -> Iterator[None]:
-    """This process talks to that Prefect server."""
-    with temporary_settings({PREFECT_API_URL: api_url, PREFECT_LOGGING_TO_API_ENABLED: False}):
-        yield
-    gc.collect()  # what Prefect leaves open is found here, where it is expected
-
-
 # -- channels --------------------------------------------------------------------------------
-
-
-def saved(block: Block, name: str | None = None) -> str:
-    """The block, on the server under this name or a new one; its slug."""
-    name = name or f"b{uuid.uuid4().hex}"
-    block.save(name, overwrite=True, _sync=True)  # type: ignore[call-arg]
-    return f"{block.get_block_type_slug()}/{name}"
 
 
 def incoming_webhook(url: str, name: str | None = None) -> str:
