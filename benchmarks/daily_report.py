@@ -15,13 +15,14 @@ from uuid import UUID
 from sqlalchemy import Engine, text
 
 from benchmarks._support import report as printed
-from sentinel_core.daily import Window
-from sentinel_core.daily_facts import facts
-from sentinel_core.rule import RuleSettings
-from sentinel_core.run import RuleFacts, Schedule
-from sentinel_core.store.engine import ensure_schema, open_engine, writing
-from sentinel_core.store.report import figures
-from sentinel_core.store.rules import sync
+from sentinel_core.model.rule import RuleSettings
+from sentinel_core.model.run import RuleFacts, Schedule
+from sentinel_core.report.figures import Window
+from sentinel_core.report.query import figures
+from sentinel_core.report.tables import facts
+from sentinel_core.store.db.engine import open_engine, writing
+from sentinel_core.store.db.schema import ensure_schema
+from sentinel_core.store.state.rules import sync
 
 NOW = datetime(2026, 11, 21, 7, tzinfo=UTC)
 DAYS = 30

@@ -23,14 +23,15 @@ import psycopg
 from sqlalchemy import Engine, event
 
 from benchmarks._support import report
-from sentinel_core.alert import AlertOutput, Importance
-from sentinel_core.judge import Kind, Observation, judge
-from sentinel_core.policy import Series, World, decide
-from sentinel_core.rule import Policy, Routes, RuleSettings
-from sentinel_core.run import RuleFacts, RunFacts, StateType
-from sentinel_core.store.engine import ensure_schema, open_engine, writing
-from sentinel_core.store.recording import record
-from sentinel_core.store.rules import touch
+from sentinel_core.decide.observe import Kind, Observation, judge
+from sentinel_core.decide.policy import Series, World, decide
+from sentinel_core.model.alert import AlertOutput, Importance
+from sentinel_core.model.rule import Policy, Routes, RuleSettings
+from sentinel_core.model.run import RuleFacts, RunFacts, StateType
+from sentinel_core.store.db.engine import open_engine, writing
+from sentinel_core.store.db.schema import ensure_schema
+from sentinel_core.store.record.recording import record
+from sentinel_core.store.state.rules import touch
 
 START = datetime(2026, 11, 2, 9, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

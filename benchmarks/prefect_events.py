@@ -20,12 +20,13 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from sqlalchemy import Engine
 
 from benchmarks._support import median_ms, p95_ms, report
-from sentinel_core.alert import AlertOutput
-from sentinel_core.hooks import record_facts
-from sentinel_core.rule import RuleSettings
-from sentinel_core.run import RuleFacts, RunFacts, StateType
-from sentinel_core.settings import get_settings
-from sentinel_core.store.engine import ensure_schema, open_engine
+from sentinel_core.base.settings import get_settings
+from sentinel_core.flow.hooks import record_facts
+from sentinel_core.model.alert import AlertOutput
+from sentinel_core.model.rule import RuleSettings
+from sentinel_core.model.run import RuleFacts, RunFacts, StateType
+from sentinel_core.store.db.engine import open_engine
+from sentinel_core.store.db.schema import ensure_schema
 
 START = datetime.now(UTC)
 RULE = RuleFacts(uuid4(), "bench", "bench-flow", RuleSettings())

@@ -19,12 +19,13 @@ from typing import Any
 import psycopg
 
 from benchmarks._support import median_ms, p95_ms, report
-from sentinel_core.alert import AlertOutput
-from sentinel_core.judge import judge
-from sentinel_core.rule import Routes, RuleSettings
-from sentinel_core.run import RuleFacts, RunFacts, StateType
-from sentinel_core.store.engine import ensure_schema, open_engine
-from sentinel_core.store.recording import record
+from sentinel_core.decide.observe import judge
+from sentinel_core.model.alert import AlertOutput
+from sentinel_core.model.rule import Routes, RuleSettings
+from sentinel_core.model.run import RuleFacts, RunFacts, StateType
+from sentinel_core.store.db.engine import open_engine
+from sentinel_core.store.db.schema import ensure_schema
+from sentinel_core.store.record.recording import record
 
 START = datetime.now(UTC)
 RULE = RuleFacts(

@@ -25,15 +25,17 @@ import pandas as pd
 from sqlalchemy import Engine, insert
 
 from benchmarks._support import report
-from sentinel_core.judge import Kind, Observation
-from sentinel_core.lifecycle import Lifecycle
-from sentinel_core.replay import Past, Stored, Timeline, Variant, replay, states_needed
-from sentinel_core.rule import RuleSettings
-from sentinel_core.run import RuleFacts
-from sentinel_core.simulation import Simulation, Step
-from sentinel_core.store.engine import ensure_schema, open_engine, reading, writing
-from sentinel_core.store.history import past, runs, span
-from sentinel_core.store.rules import EVALUATION, touch
+from sentinel_core.decide.lifecycle import Lifecycle
+from sentinel_core.decide.observe import Kind, Observation
+from sentinel_core.decide.simulation import Simulation, Step
+from sentinel_core.model.rule import RuleSettings
+from sentinel_core.model.run import RuleFacts
+from sentinel_core.replay.history import past, runs, span
+from sentinel_core.replay.replay import Past, Stored, Timeline, Variant, replay, states_needed
+from sentinel_core.store.db.engine import open_engine, reading, writing
+from sentinel_core.store.db.schema import ensure_schema
+from sentinel_core.store.db.tables import EVALUATION
+from sentinel_core.store.state.rules import touch
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

@@ -23,9 +23,9 @@ from playwright.sync_api import Browser, sync_playwright
 from sqlalchemy import Engine, text
 
 from sentinel_core.message import About, Content, Item, Links, Medium, Message, render
-from sentinel_core.store.engine import ensure_schema, open_engine, reading
-from sentinel_core.store.recording import EVENT
-from sentinel_core.store.rules import EVALUATION
+from sentinel_core.store.db.engine import open_engine, reading
+from sentinel_core.store.db.schema import ensure_schema
+from sentinel_core.store.db.tables import EVALUATION, EVENT
 from tests.support.measured import market
 
 IMAGES = Path(__file__).parent / "images"

@@ -24,12 +24,13 @@ from prefect_slack import SlackWebhook
 from pydantic import SecretStr
 from sqlalchemy import TextClause, text
 
-from sentinel_core.alert import AlertOutput
-from sentinel_core.delivery import deliver_all
-from sentinel_core.route import Routes
-from sentinel_core.settings import Settings
-from sentinel_core.store.engine import ensure_schema, open_engine
-from sentinel_core.trigger import NoHistory
+from sentinel_core.base.settings import Settings
+from sentinel_core.model.alert import AlertOutput
+from sentinel_core.model.route import Routes
+from sentinel_core.model.trigger import NoHistory
+from sentinel_core.notify.deliver import deliver_all
+from sentinel_core.store.db.engine import open_engine
+from sentinel_core.store.db.schema import ensure_schema
 from tests.support.delivered import telling
 from tests.support.measured import fill
 from tests.support.prefect import clean_environment

@@ -6,10 +6,10 @@ from typing import Annotated
 from prefect import flow, get_run_logger, runtime
 from pydantic import Field
 
-from sentinel_core.hooks import connect
-from sentinel_core.reporting import publish, report
-from sentinel_core.route import Routed
-from sentinel_core.settings import get_settings
+from sentinel_core.base.settings import get_settings
+from sentinel_core.flow.hooks import connect
+from sentinel_core.model.route import Routed
+from sentinel_core.report.publish import publish, report
 
 NAME = "daily-report"
 

@@ -2,11 +2,11 @@
 
 from prefect import flow, get_run_logger
 
-from sentinel_core.delivery import deliver_all
-from sentinel_core.hooks import connect
-from sentinel_core.prefect_events import keep_up
-from sentinel_core.route import Routes
-from sentinel_core.settings import get_settings
+from sentinel_core.base.settings import get_settings
+from sentinel_core.flow.hooks import connect
+from sentinel_core.model.route import Routes
+from sentinel_core.notify.deliver import deliver_all
+from sentinel_core.notify.prefect_events import keep_up
 
 
 @flow(name="deliver", timeout_seconds=300, persist_result=False)

@@ -7,9 +7,9 @@ from prefect import flow, get_run_logger
 from prefect.client.orchestration import get_client
 from pydantic import Field
 
-from sentinel_core import reconcile as core
-from sentinel_core.hooks import connect
-from sentinel_core.settings import get_settings
+from sentinel_core.base.settings import get_settings
+from sentinel_core.flow import reconcile as core
+from sentinel_core.flow.hooks import connect
 
 
 @flow(name="reconcile", timeout_seconds=600, persist_result=False)

@@ -11,8 +11,9 @@ import hypothesis
 import pytest
 from sqlalchemy import Engine, create_engine, text
 
-from sentinel_core.settings import get_settings
-from sentinel_core.store.engine import ensure_schema, open_engine
+from sentinel_core.base.settings import get_settings
+from sentinel_core.store.db.engine import open_engine
+from sentinel_core.store.db.schema import ensure_schema
 from tests.support.postgres import temporary_postgres
 from tests.support.prefect import PrefectServer, prefect_server
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import streamlit as st
 
-from sentinel_core.errors import SentinelError
-from sentinel_core.store.acknowledging import COMMENT_LIMIT
+from sentinel_core.base.errors import SentinelError
+from sentinel_core.store.record.acknowledge import COMMENT_LIMIT
 from viewer import data, rows
 from viewer.wording import plain, plural
 

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from sentinel_core.settings import Settings, get_settings
-from sentinel_core.store import acknowledging, events, rules
-from sentinel_core.store.acknowledging import Acknowledged
-from sentinel_core.store.engine import answering, ensure_schema, open_engine
-from sentinel_core.store.events import (
+from sentinel_core.base.settings import Settings, get_settings
+from sentinel_core.store.db.engine import answering, open_engine
+from sentinel_core.store.db.schema import ensure_schema
+from sentinel_core.store.read import events
+from sentinel_core.store.read.events import (
     Bucket,
     Cursor,
     Deliveries,
@@ -18,6 +18,9 @@ from sentinel_core.store.events import (
     Facets,
     Overview,
 )
+from sentinel_core.store.record import acknowledge as acknowledging
+from sentinel_core.store.record.acknowledge import Acknowledged
+from sentinel_core.store.state import rules
 from viewer import filters, rows, status
 from viewer.filters import Choice
 from viewer.wording import zone

@@ -6,8 +6,11 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from sentinel_core.errors import SentinelError
-from sentinel_core.event_words import (
+from sentinel_core.base.errors import SentinelError
+from sentinel_core.message import value_against_threshold
+from sentinel_core.store.read.events import EventDetail
+from sentinel_core.store.state import system_rule as own
+from sentinel_core.wording.labels import (
     KINDS,
     RESOLUTIONS,
     audit_words,
@@ -15,9 +18,6 @@ from sentinel_core.event_words import (
     lost,
     status_of,
 )
-from sentinel_core.message import value_against_threshold
-from sentinel_core.store import own
-from sentinel_core.store.events import EventDetail
 from viewer import acknowledging, data, figures, messages, rows
 from viewer.wording import moment, plain
 

@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 
-from sentinel_core.alert import Importance
-from sentinel_core.judge import Kind
-from sentinel_core.run import StateType
-from sentinel_core.store.events import Facets
-from sentinel_core.store.filters import EventFilter, Sort, Status
+from sentinel_core.decide.observe import Kind
+from sentinel_core.model.alert import Importance
+from sentinel_core.model.run import StateType
+from sentinel_core.store.read.events import Facets
+from sentinel_core.store.read.filters import EventFilter, Sort, Status
 from viewer.wording import plain
 
 VIEWS = ("live", "all")

@@ -5,8 +5,8 @@ from datetime import tzinfo
 
 import streamlit as st
 
-from sentinel_core.store.events import EventDetail
-from sentinel_core.told_words import State, Told, escalation_words, next_step, told
+from sentinel_core.store.read.events import EventDetail
+from sentinel_core.wording.delivery_timeline import State, Told, escalation_words, next_step, told
 from viewer import data
 from viewer.filters import storm_address
 from viewer.wording import plain, short_moment

@@ -7,13 +7,13 @@ from typing import Any
 
 import pandas as pd
 
-from sentinel_core.alert import clean_text
-from sentinel_core.event_words import status_of, status_words
+from sentinel_core.base.settings import Settings
 from sentinel_core.message import shorten
-from sentinel_core.settings import Settings
-from sentinel_core.store import own
-from sentinel_core.store.acknowledging import Acknowledged
-from sentinel_core.store.events import EXPORT_LIMIT
+from sentinel_core.model.alert import clean_text
+from sentinel_core.store.read.events import EXPORT_LIMIT
+from sentinel_core.store.record.acknowledge import Acknowledged
+from sentinel_core.store.state import system_rule as own
+from sentinel_core.wording.labels import status_of, status_words
 from viewer.wording import plain, plural
 
 Row = Mapping[str, Any]

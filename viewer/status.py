@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
-from sentinel_core.coverage import standing
-from sentinel_core.run import Schedule
-from sentinel_core.store import own
-from sentinel_core.store.events import COUNT_CAP, Deliveries, Failing, OpenStorm
+from sentinel_core.decide.due import standing
+from sentinel_core.model.run import Schedule
+from sentinel_core.store.read.events import COUNT_CAP, Deliveries, Failing, OpenStorm
+from sentinel_core.store.state import system_rule as own
 from viewer.filters import IMPORTANCES, storm_address
 from viewer.wording import clock, code, listed, number, plain, plural, short_moment
 

@@ -4,8 +4,8 @@ import re
 from datetime import UTC, datetime, tzinfo
 from zoneinfo import ZoneInfo
 
-from sentinel_core.alert import clean_text
 from sentinel_core.message import shorten
+from sentinel_core.model.alert import clean_text
 
 _MARKUP = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$&^=\"'])")
 

@@ -3,9 +3,9 @@
 import time
 from pathlib import Path
 
-from sentinel_core.alert import AlertOutput
-from sentinel_core.rule_flow import rule_flow
-from sentinel_core.trigger import Trigger
+from sentinel_core.flow.rule_flow import rule_flow
+from sentinel_core.model.alert import AlertOutput
+from sentinel_core.model.trigger import Trigger
 
 MOST_SECONDS = 300.0
 

@@ -5,11 +5,15 @@ from importlib.metadata import version
 
 from cyclopts import App, CycloptsError
 
-from sentinel_core.cli import channels, db, events, rules, silences
+from sentinel_core.base.errors import SentinelError
+from sentinel_core.cli import db
+from sentinel_core.cli.channels.app import app as channels
+from sentinel_core.cli.events.app import app as events
 from sentinel_core.cli.reconcile import reconcile
 from sentinel_core.cli.report import report
+from sentinel_core.cli.rules.app import app as rules
+from sentinel_core.cli.silences.app import app as silences
 from sentinel_core.cli.up import up
-from sentinel_core.errors import SentinelError
 
 app = App(
     name="sentinel",
@@ -18,10 +22,10 @@ app = App(
     result_action="return_value",
 )
 app.command(up)
-app.command(rules.app)
-app.command(events.app)
-app.command(silences.app)
-app.command(channels.app)
+app.command(rules)
+app.command(events)
+app.command(silences)
+app.command(channels)
 app.command(reconcile)
 app.command(report)
 app.command(db.app)

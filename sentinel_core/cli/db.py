@@ -19,8 +19,8 @@ def upgrade() -> None:
     Safe to run again, and from several places at once. The store is the one that
     SENTINEL_DATABASE_URL names, else a file in your data folder.
     """
-    from sentinel_core.migrations.upgrade import upgrade as migrate
-    from sentinel_core.store.engine import SCHEMA_HEAD, schema_revision
+    from sentinel_core.store.db.migrations.upgrade import upgrade as migrate
+    from sentinel_core.store.db.schema import SCHEMA_HEAD, schema_revision
 
     url = settings().database_url
     with opened(url) as engine:
@@ -45,7 +45,7 @@ def status(*, as_json: Annotated[bool, Parameter("--json", negative="")] = False
     as_json
         Print one JSON object instead of text.
     """
-    from sentinel_core.store.engine import SCHEMA_HEAD
+    from sentinel_core.store.db.schema import SCHEMA_HEAD
 
     url = settings().database_url
     found = _look(url)
@@ -70,7 +70,7 @@ def status(*, as_json: Annotated[bool, Parameter("--json", negative="")] = False
 
 
 def _look(url: str) -> dict[str, Any]:
-    from sentinel_core.store.engine import schema_revision
+    from sentinel_core.store.db.schema import schema_revision
 
     file = sqlite_file(url)
     found: dict[str, Any] = {
@@ -91,8 +91,8 @@ def _row_counts(engine: "Engine") -> dict[str, int]:
     from sqlalchemy import func, inspect, select
     from sqlmodel import SQLModel
 
-    import sentinel_core.models  # noqa: F401  (the tables register themselves)
-    from sentinel_core.store.engine import reading
+    import sentinel_core.store.db.tables  # noqa: F401  (the tables register themselves)
+    from sentinel_core.store.db.engine import reading
 
     with reading(engine) as connection:
         there = set(inspect(connection).get_table_names())
@@ -104,7 +104,7 @@ def _row_counts(engine: "Engine") -> dict[str, int]:
 
 
 def _refuse_newer(revision: str | None, head: str) -> None:
-    from sentinel_core.errors import StoreUnavailableError
+    from sentinel_core.base.errors import StoreUnavailableError
 
     if revision is not None and revision > head:
         raise StoreUnavailableError(

@@ -16,10 +16,10 @@ def reconcile(*, settle_seconds: float = 30) -> int:
 
     from rich.console import Console
 
-    from sentinel_core.hooks import connect
-    from sentinel_core.prefect_api import prefect_api
-    from sentinel_core.reconcile import reconcile as run
-    from sentinel_core.settings import get_settings
+    from sentinel_core.base.settings import get_settings
+    from sentinel_core.flow.hooks import connect
+    from sentinel_core.flow.reconcile import reconcile as run
+    from sentinel_core.prefect_io.client import prefect_api
 
     console = Console()
     settings = get_settings()

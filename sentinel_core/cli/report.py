@@ -29,11 +29,11 @@ def report(
 
     from rich.console import Console
 
+    from sentinel_core.base.errors import SetupError
     from sentinel_core.cli import store
-    from sentinel_core.daily_chart import chart as drawn
-    from sentinel_core.errors import SetupError
-    from sentinel_core.reporting import report as made
-    from sentinel_core.store.engine import ensure_schema
+    from sentinel_core.message.report_chart import chart as drawn
+    from sentinel_core.report.publish import report as made
+    from sentinel_core.store.db.schema import ensure_schema
 
     if not 1 <= hours <= 24 * 366:
         raise SetupError(f"--hours {hours}: a report is about 1 to 8784 hours")
@@ -54,7 +54,7 @@ def report(
 
 
 def _write(path: Path, picture: bytes | None) -> None:
-    from sentinel_core.errors import SetupError
+    from sentinel_core.base.errors import SetupError
 
     if picture is None:
         raise SetupError("there is no chart: no event opened in that time")

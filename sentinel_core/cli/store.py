@@ -5,19 +5,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sentinel_core.errors import SetupError, StoreUnavailableError
+from sentinel_core.base.errors import SetupError, StoreUnavailableError
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-    from sentinel_core.settings import Settings
+    from sentinel_core.base.settings import Settings
 
 
 def settings() -> "Settings":
     """The settings of this process. Raises SetupError for a variable that makes no sense."""
     from pydantic import ValidationError
 
-    from sentinel_core.settings import get_settings
+    from sentinel_core.base.settings import get_settings
 
     try:
         return get_settings()
@@ -57,7 +57,7 @@ def opened(url: str) -> Iterator["Engine"]:
     """An engine over the store. Raises StoreUnavailableError when it can't be reached."""
     from sqlalchemy.exc import ArgumentError, DBAPIError
 
-    from sentinel_core.store.engine import open_engine
+    from sentinel_core.store.db.engine import open_engine
 
     try:
         engine = open_engine(url)

@@ -37,7 +37,7 @@ def up(
     """
     from rich.console import Console
 
-    from sentinel_core.up import Options, Up
+    from sentinel_core.up.system import Options, Up
 
     options = Options(file, server_port, viewer_port, worker_limit, first_run)
     return Up(options, Console()).run()

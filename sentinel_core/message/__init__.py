@@ -1,10 +1,10 @@
 """Messages: what is told, in the words and the markup of each channel. Pure; sends nothing."""
 
-from sentinel_core.message.check import check_templates
+from sentinel_core.message.check_templates import check_templates
 from sentinel_core.message.content import About, Content, Item, Links, Medium, Message
-from sentinel_core.message.markup import slack_escape
+from sentinel_core.message.escaping import slack_escape
 from sentinel_core.message.render import render
-from sentinel_core.message.text import shorten, value_against_threshold
+from sentinel_core.wording.text import shorten, value_against_threshold
 
 __all__ = [
     "About",

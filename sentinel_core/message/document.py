@@ -6,9 +6,9 @@ Whatever a message is about becomes a document, so that each medium has one way 
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sentinel_core.message.text import flat
-from sentinel_core.message.view import View
-from sentinel_core.message.words import TOLD_COLOUR, TOLD_MARK
+from sentinel_core.message.event_view import View
+from sentinel_core.message.phrases import TOLD_COLOUR, TOLD_MARK
+from sentinel_core.wording.text import flat
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,17 @@
 
 from collections.abc import Mapping
 
-from sentinel_core.message import about_events, about_others, mail, pagerduty, short, slack
+from sentinel_core.message import event_document as about_events
+from sentinel_core.message import other_documents as about_others
+from sentinel_core.message import to_email as mail
+from sentinel_core.message import to_pagerduty as pagerduty
+from sentinel_core.message import to_slack as slack
+from sentinel_core.message import to_sms as short
 from sentinel_core.message.content import About, Content, Links, Medium, Message
 from sentinel_core.message.document import Document
-from sentinel_core.message.lines import body
-from sentinel_core.message.view import view
-from sentinel_core.message.writing import Writer
+from sentinel_core.message.event_view import view
+from sentinel_core.message.templating import Writer
+from sentinel_core.message.to_text import body
 
 
 def render(medium: Medium, content: Content, links: Links) -> Message:

@@ -1,7 +1,1 @@
-"""Sends rendered messages through Prefect's blocks and says how each went."""
-
-from sentinel_core.notify.medium import medium_of
-from sentinel_core.notify.outcome import Address, Delivery, Outcome, Signal
-from sentinel_core.notify.send import send
-
-__all__ = ["Address", "Delivery", "Outcome", "Signal", "medium_of", "send"]
+"""Sends what the outbox holds, and announces each change of an event as a Prefect event."""

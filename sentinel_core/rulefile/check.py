@@ -16,32 +16,21 @@ from prefect.flows import load_flow_from_entrypoint
 from prefect.utilities.callables import parameter_schema
 from prefect.utilities.importtools import load_script_as_module
 
-from sentinel_core.alert import clean_text
-from sentinel_core.condition import OR_CONDITIONS
-from sentinel_core.errors import RuleFileError
-from sentinel_core.prefect_api import (
-    PrefectUnreachableError,
-    prefect_api,
-    work_pool_exists,
-)
-from sentinel_core.prefect_runs import trigger_of
-from sentinel_core.rulefile.channels import channels_of, check_channels, check_recipients
-from sentinel_core.rulefile.form import check_form
-from sentinel_core.rulefile.parameters import (
+from sentinel_core.base.errors import RuleFileError
+from sentinel_core.model.alert import clean_text
+from sentinel_core.model.condition import OR_CONDITIONS
+from sentinel_core.prefect_io.client import PrefectUnreachableError, prefect_api, work_pool_exists
+from sentinel_core.prefect_io.facts import trigger_of
+from sentinel_core.rulefile.check_channels import channels_of, check_channels, check_recipients
+from sentinel_core.rulefile.check_form import check_form
+from sentinel_core.rulefile.check_parameters import (
     check_parameters,
     dig,
     given_parameters,
     stdout_to_stderr,
 )
-from sentinel_core.rulefile.source import (
-    Entry,
-    Problem,
-    RuleFile,
-    did_you_mean,
-    read,
-    shorten,
-)
-from sentinel_core.rulefile.templates import check_rule_templates
+from sentinel_core.rulefile.check_rule_templates import check_rule_templates
+from sentinel_core.rulefile.source import Entry, Problem, RuleFile, did_you_mean, read, shorten
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,10 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from sentinel_core.decide.simulation import Message, SimulatedEvent, Simulation, Step
 from sentinel_core.message import shorten
 from sentinel_core.ruletest.form import RuleTest
 from sentinel_core.ruletest.values import offset_words
-from sentinel_core.simulation import Message, SimulatedEvent, Simulation, Step
 
 MOST_SHOWN = 20  # of what was not expected: a rule gone wild fills pages
 

@@ -15,9 +15,17 @@ from pydantic import (
     ValidationError,
 )
 
-from sentinel_core.alert import EARLIEST, LATEST, AlertOutput, Importance, clean_text, describe
-from sentinel_core.condition import YEAR_SECONDS
-from sentinel_core.judge import Kind
+from sentinel_core.decide.observe import Kind
+from sentinel_core.model.alert import (
+    EARLIEST,
+    LATEST,
+    AlertOutput,
+    Importance,
+    clean_text,
+    describe,
+)
+from sentinel_core.model.condition import YEAR_SECONDS
+from sentinel_core.model.silence import Matchers, Recurrence
 from sentinel_core.ruletest.clock import START
 from sentinel_core.ruletest.values import (
     Mark,
@@ -30,7 +38,6 @@ from sentinel_core.ruletest.values import (
     outcomes,
     texts,
 )
-from sentinel_core.silence import Matchers, Recurrence
 
 MOST_VALUES = 500_000  # of one test: runs times rows
 Path = tuple[str | int, ...]

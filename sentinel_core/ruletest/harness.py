@@ -9,18 +9,19 @@ from uuid import NAMESPACE_URL, uuid4, uuid5
 from pydantic import TypeAdapter
 from sqlalchemy import Engine, Table, select
 
-from sentinel_core.alert import AlertOutput, as_outputs
-from sentinel_core.errors import RuleFileError
-from sentinel_core.judge import judge
-from sentinel_core.rule import RuleSettings
+from sentinel_core.base.errors import RuleFileError
+from sentinel_core.decide.observe import judge
+from sentinel_core.model.alert import AlertOutput, as_outputs
+from sentinel_core.model.rule import RuleSettings
+from sentinel_core.model.run import RuleFacts, RunFacts, StateType
+from sentinel_core.model.trigger import PastEvaluation, Trigger
 from sentinel_core.ruletest.clock import Clock
 from sentinel_core.ruletest.rules import FoundRule
-from sentinel_core.run import RuleFacts, RunFacts, StateType
-from sentinel_core.store.acknowledging import Acknowledged, acknowledge
-from sentinel_core.store.engine import reading
-from sentinel_core.store.recording import EVENT, NOTIFICATION, Recorded, record
-from sentinel_core.store.rules import EVALUATION, RULE, latest_evaluations
-from sentinel_core.trigger import PastEvaluation, Trigger
+from sentinel_core.store.db.engine import reading
+from sentinel_core.store.db.tables import EVALUATION, EVENT, NOTIFICATION, RULE
+from sentinel_core.store.record.acknowledge import Acknowledged, acknowledge
+from sentinel_core.store.record.recording import Recorded, record
+from sentinel_core.store.state.rules import latest_evaluations
 
 Row = dict[str, Any]
 
@@ -162,7 +163,7 @@ def facts_of(trigger: Trigger, name: str | None, settings: Row) -> RuleFacts:
 
 def declared_facts(rule: FoundRule, settings: Row) -> tuple[RuleFacts, Trigger]:
     """A rule of the rule file with its trigger; `settings` stand in for its own."""
-    from sentinel_core.rulefile.parameters import parameter_types
+    from sentinel_core.rulefile.check_parameters import parameter_types
 
     entry, flow = rule.declared.entry, rule.declared.flow
     if entry.has_open(("parameters", "check")):

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from sentinel_core.errors import RuleFileError, SentinelError
+from sentinel_core.base.errors import RuleFileError, SentinelError
 from sentinel_core.rulefile.source import (
     Problem,
     RuleFile,

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sentinel_core.errors import RuleFileError
-from sentinel_core.rule import RuleSettings
+from sentinel_core.base.errors import RuleFileError
+from sentinel_core.model.rule import RuleSettings
 from sentinel_core.rulefile.source import did_you_mean
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Rules:
         return self._found[key]
 
     def _find(self, file: Path, name: str) -> FoundRule:
-        from sentinel_core.prefect_runs import rule_settings
+        from sentinel_core.prefect_io.facts import rule_settings
 
         report = self._report(file)
         names = [entry.name for entry in report.file.entries] if report.file else []

@@ -5,19 +5,19 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sentinel_core.alert import AlertOutput
-from sentinel_core.errors import RuleFileError
-from sentinel_core.judge import judge
-from sentinel_core.rule import RuleSettings
+from sentinel_core.base.errors import RuleFileError
+from sentinel_core.decide.observe import judge
+from sentinel_core.decide.simulation import Simulation
+from sentinel_core.model.alert import AlertOutput
+from sentinel_core.model.rule import RuleSettings
+from sentinel_core.model.run import SKIPPED, RunFacts, StateType
+from sentinel_core.model.silence import Inhibitor, Silence
 from sentinel_core.rulefile.source import Where
 from sentinel_core.ruletest.compare import Difference, differences
 from sentinel_core.ruletest.form import ActionForm, RuleTest, SeriesForm
 from sentinel_core.ruletest.reading import Case
 from sentinel_core.ruletest.rules import FoundRule, Rules
 from sentinel_core.ruletest.values import Mark, Outcome, item, offset_words
-from sentinel_core.run import SKIPPED, RunFacts, StateType
-from sentinel_core.silence import Inhibitor, Silence
-from sentinel_core.simulation import Simulation
 
 _STATES = {
     Outcome.OK: (StateType.COMPLETED, "Completed"),

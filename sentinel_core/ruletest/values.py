@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TypeVar
 
-from sentinel_core.alert import Importance
 from sentinel_core.message import shorten
+from sentinel_core.model.alert import Importance
 
 MOST_RUNS = 10_000
 _MOST_OFFSET = timedelta(days=36_600)

@@ -15,14 +15,18 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from sqlalchemy import Engine
 
-from sentinel_core.alert import AlertOutput
-from sentinel_core.delivery import name_failing
-from sentinel_core.route import Routes
-from sentinel_core.silence import Matchers, Silence
-from sentinel_core.store import events, handling, outbox, silences
-from sentinel_core.store.acknowledging import acknowledge
-from sentinel_core.store.engine import ensure_schema, open_engine
-from sentinel_core.store.filters import EventFilter, Status
+from sentinel_core.model.alert import AlertOutput
+from sentinel_core.model.route import Routes
+from sentinel_core.model.silence import Matchers, Silence
+from sentinel_core.notify.deliver import name_failing
+from sentinel_core.store.db.engine import open_engine
+from sentinel_core.store.db.schema import ensure_schema
+from sentinel_core.store.outbox import claim as outbox
+from sentinel_core.store.read import events
+from sentinel_core.store.read.filters import EventFilter, Status
+from sentinel_core.store.record import handle as handling
+from sentinel_core.store.record import silences
+from sentinel_core.store.record.acknowledge import acknowledge
 from tests.support.delivered import EVERYONE, GONE, ONCALL, OPS, attempt, refuse, telling
 from tests.support.prefect import clean_environment
 from tests.support.processes import BIN, answers, free_port, running, wait_for

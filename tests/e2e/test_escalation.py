@@ -12,13 +12,14 @@ import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 from sqlalchemy import Engine
 
-from sentinel_core.delivery import deliver_all
-from sentinel_core.route import Routes
-from sentinel_core.settings import Settings
-from sentinel_core.silence import Matchers, Silence
-from sentinel_core.store import silences
-from sentinel_core.store.acknowledging import acknowledge, unacknowledge
-from sentinel_core.store.engine import ensure_schema, open_engine
+from sentinel_core.base.settings import Settings
+from sentinel_core.model.route import Routes
+from sentinel_core.model.silence import Matchers, Silence
+from sentinel_core.notify.deliver import deliver_all
+from sentinel_core.store.db.engine import open_engine
+from sentinel_core.store.db.schema import ensure_schema
+from sentinel_core.store.record import silences
+from sentinel_core.store.record.acknowledge import acknowledge, unacknowledge
 from tests.support.channels import talking_to
 from tests.support.clock import Clock, delivery_clock
 from tests.support.endpoint import Endpoint, http_endpoint

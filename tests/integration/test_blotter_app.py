@@ -12,14 +12,15 @@ import streamlit as st
 from sqlalchemy import Engine, text
 from streamlit.testing.v1 import AppTest
 
-from sentinel_core.alert import AlertOutput
-from sentinel_core.delivery import name_failing
-from sentinel_core.errors import SentinelError
-from sentinel_core.route import Routes
-from sentinel_core.settings import get_settings
-from sentinel_core.store import events
-from sentinel_core.store.acknowledging import acknowledge
-from sentinel_core.store.engine import ensure_schema, open_engine
+from sentinel_core.base.errors import SentinelError
+from sentinel_core.base.settings import get_settings
+from sentinel_core.model.alert import AlertOutput
+from sentinel_core.model.route import Routes
+from sentinel_core.notify.deliver import name_failing
+from sentinel_core.store.db.engine import open_engine
+from sentinel_core.store.db.schema import ensure_schema
+from sentinel_core.store.read import events
+from sentinel_core.store.record.acknowledge import acknowledge
 from tests.support.delivered import EVERYONE, GONE, ONCALL, OPS, attempt, refuse, telling
 from tests.support.processes import ROOT
 from tests.support.recorded import a_rule, a_run, calm, fire, observe

@@ -19,13 +19,14 @@ from prefect_slack import SlackWebhook
 from pydantic import SecretStr
 from sqlalchemy import Engine
 
+from sentinel_core.base.settings import get_settings
 from sentinel_core.cli import main
-from sentinel_core.cli.channels_used import plain_uses
-from sentinel_core.delivery import deliver
-from sentinel_core.run import RuleFacts
-from sentinel_core.settings import get_settings
-from sentinel_core.store import outbox
-from sentinel_core.store.engine import ensure_schema, open_engine
+from sentinel_core.cli.channels.used import plain_uses
+from sentinel_core.model.run import RuleFacts
+from sentinel_core.notify.deliver import deliver
+from sentinel_core.store.db.engine import open_engine
+from sentinel_core.store.db.schema import ensure_schema
+from sentinel_core.store.outbox import claim as outbox
 from tests.support.command import Command
 from tests.support.deployed import client_of, deploy, rule_yaml
 from tests.support.prefect import PrefectServer

@@ -15,12 +15,13 @@ from prefect_slack.credentials import SlackWebhook
 from pydantic import SecretStr
 from sqlalchemy import Engine
 
-from sentinel_core.daily_chart import with_chart
+from sentinel_core.base.settings import get_settings
 from sentinel_core.message import About, Content, Links, Medium, render
-from sentinel_core.reporting import ARTIFACT_KEY, report
-from sentinel_core.settings import get_settings
-from sentinel_core.store.acknowledging import acknowledge
-from sentinel_core.store.engine import ensure_schema, open_engine
+from sentinel_core.message.report_chart import with_chart
+from sentinel_core.report.publish import ARTIFACT_KEY, report
+from sentinel_core.store.db.engine import open_engine
+from sentinel_core.store.db.schema import ensure_schema
+from sentinel_core.store.record.acknowledge import acknowledge
 from tests.support.deployed import client_of
 from tests.support.prefect import PrefectServer
 from tests.support.runs import T0, a_rule, a_run, fired, rows, told

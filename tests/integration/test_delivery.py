@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from sentinel_core.delivery import deliver, deliver_due
-from sentinel_core.settings import Settings
-from sentinel_core.store.acknowledging import acknowledge, unacknowledge
-from sentinel_core.store.engine import ensure_schema, open_engine
+from sentinel_core.base.settings import Settings
+from sentinel_core.notify.deliver import deliver, deliver_due
+from sentinel_core.store.db.engine import open_engine
+from sentinel_core.store.db.schema import ensure_schema
+from sentinel_core.store.record.acknowledge import acknowledge, unacknowledge
 from tests.support.channels import talking_to
 from tests.support.endpoint import Endpoint, Request, http_endpoint
 from tests.support.faulty import (

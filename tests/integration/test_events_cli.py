@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, text
 
-from sentinel_core.settings import get_settings
-from sentinel_core.silence import Matchers, Silence
-from sentinel_core.store import events, silences
-from sentinel_core.store.acknowledging import acknowledge
-from sentinel_core.store.engine import ensure_schema, open_engine
+from sentinel_core.base.settings import get_settings
+from sentinel_core.model.silence import Matchers, Silence
+from sentinel_core.store.db.engine import open_engine
+from sentinel_core.store.db.schema import ensure_schema
+from sentinel_core.store.read import events
+from sentinel_core.store.record import silences
+from sentinel_core.store.record.acknowledge import acknowledge
 from tests.support.command import Command, refused_here
 from tests.support.delivered import GONE, ONCALL, OPS, refuse, telling
 from tests.support.processes import free_port

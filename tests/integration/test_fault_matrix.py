@@ -14,13 +14,14 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect_slack.credentials import SlackWebhook as SlackIncomingWebhook
 from sqlalchemy import Engine
 
-from sentinel_core.delivery import deliver, deliver_all, deliver_due
-from sentinel_core.notify.attempt import Attempt, TooLateError
-from sentinel_core.notify.http import request
-from sentinel_core.route import Routes
-from sentinel_core.settings import Settings
-from sentinel_core.store.engine import ensure_schema, open_engine
-from sentinel_core.store.outbox import owe_again
+from sentinel_core.base.settings import Settings
+from sentinel_core.model.route import Routes
+from sentinel_core.notify.channel.attempt import Attempt, TooLateError
+from sentinel_core.notify.channel.http import request
+from sentinel_core.notify.deliver import deliver, deliver_all, deliver_due
+from sentinel_core.store.db.engine import open_engine
+from sentinel_core.store.db.schema import ensure_schema
+from sentinel_core.store.outbox.claim import owe_again
 from tests.support.channels import talking_to
 from tests.support.endpoint import Endpoint, http_endpoint
 from tests.support.faulty import (

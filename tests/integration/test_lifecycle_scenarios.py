@@ -27,17 +27,17 @@ from prefect_slack.credentials import SlackWebhook
 from pydantic import SecretStr
 from sqlalchemy import Engine
 
+from sentinel_core.base.settings import Settings, get_settings
 from sentinel_core.cli import main
-from sentinel_core.prefect_runs import rule_facts
-from sentinel_core.reconcile import reconcile
+from sentinel_core.flow.reconcile import reconcile
+from sentinel_core.model.silence import Matchers, Silence
+from sentinel_core.prefect_io.facts import rule_facts
 from sentinel_core.rulefile.check import check
-from sentinel_core.settings import Settings, get_settings
-from sentinel_core.silence import Matchers, Silence
-from sentinel_core.store import silences
-from sentinel_core.store.acknowledging import acknowledge
-from sentinel_core.store.engine import ensure_schema
-from sentinel_core.store.releasing import release
-from sentinel_core.store.rules import sync
+from sentinel_core.store.db.schema import ensure_schema
+from sentinel_core.store.record import silences
+from sentinel_core.store.record.acknowledge import acknowledge
+from sentinel_core.store.record.unmute import release
+from sentinel_core.store.state.rules import sync
 from tests.support.deployed import client_of
 from tests.support.prefect import PrefectServer
 from tests.support.rules.lifecycle import gauge

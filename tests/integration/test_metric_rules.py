@@ -8,7 +8,7 @@ import pytest
 from prefect.client.schemas.objects import FlowRun
 from sqlalchemy import Engine
 
-from sentinel_core.store.engine import ensure_schema
+from sentinel_core.store.db.schema import ensure_schema
 from tests.support.deployed import Deployed, client_of, deploy, rule_yaml
 from tests.support.json_site import json_site
 from tests.support.prefect import PrefectServer, prefect_worker

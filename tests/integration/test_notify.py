@@ -10,16 +10,13 @@ from typing import Any
 import pytest
 from prefect import flow
 from prefect.blocks.core import Block
-from prefect.blocks.notifications import (
-    MicrosoftTeamsWebhook,
-    SlackWebhook,
-)
+from prefect.blocks.notifications import MicrosoftTeamsWebhook, SlackWebhook
 from prefect.blocks.system import Secret
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from pydantic import SecretStr
 
-from sentinel_core.notify import Address, Delivery, Outcome, send
-from sentinel_core.settings import Settings
+from sentinel_core.base.settings import Settings
+from sentinel_core.notify.channel import Address, Delivery, Outcome, send
 from tests.support.channels import (
     CHANNELS,
     IMPATIENT,

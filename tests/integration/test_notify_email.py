@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
+from sentinel_core.base.settings import Settings
 from sentinel_core.message import Message
-from sentinel_core.notify import Address, Delivery, Outcome, send
-from sentinel_core.settings import Settings
+from sentinel_core.notify.channel import Address, Delivery, Outcome, send
 from tests.support.certificates import Certificates, certificates
 from tests.support.channels import (
     IMPATIENT,

@@ -21,7 +21,7 @@ from prefect.types import SecretDict
 from pydantic import SecretStr
 
 from sentinel_core.message import Message
-from sentinel_core.notify import Address, Delivery, Outcome, Signal, send
+from sentinel_core.notify.channel import Address, Delivery, Outcome, Signal, send
 from tests.support.certificates import Certificates, certificates
 from tests.support.channels import (
     INCIDENT,

@@ -10,8 +10,8 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.settings import PREFECT_API_URL, PREFECT_LOGGING_TO_API_ENABLED, temporary_settings
 from prefect.states import Cancelled
 
-from sentinel_core.rule_flow import rule_flow
-from sentinel_core.trigger import NoHistory
+from sentinel_core.flow.rule_flow import rule_flow
+from sentinel_core.model.trigger import NoHistory
 from tests.support.prefect import PrefectServer, prefect_worker
 from tests.support.processes import free_port, wait_for
 from triggers.service.prefect_deployment import DeploymentError, PrefectDeployment

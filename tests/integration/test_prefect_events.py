@@ -11,16 +11,15 @@ import pytest
 import yaml
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.events import Event, EventTrigger
-from prefect.events.filters import (
-    EventFilter,
-    EventOccurredFilter,
-    EventResourceFilter,
-)
+from prefect.events.filters import EventFilter, EventOccurredFilter, EventResourceFilter
 from prefect.events.worker import EventsWorker
 from sqlalchemy import Engine
 
-from sentinel_core.hooks import record_facts
-from sentinel_core.prefect_events import (
+from sentinel_core.base.settings import Settings, get_settings
+from sentinel_core.flow.hooks import record_facts
+from sentinel_core.model.run import RuleFacts, RunFacts
+from sentinel_core.notify.changes import of_recording, since
+from sentinel_core.notify.prefect_events import (
     announce,
     catch_up,
     event_of,
@@ -28,13 +27,11 @@ from sentinel_core.prefect_events import (
     known_ids,
     send,
 )
-from sentinel_core.run import RuleFacts, RunFacts
-from sentinel_core.settings import Settings, get_settings
-from sentinel_core.store import outbox
-from sentinel_core.store.acknowledging import acknowledge
-from sentinel_core.store.engine import ensure_schema, open_engine
-from sentinel_core.store.handling import comment, resolve
-from sentinel_core.store.steps import of_recording, since
+from sentinel_core.store.db.engine import open_engine
+from sentinel_core.store.db.schema import ensure_schema
+from sentinel_core.store.outbox import claim as outbox
+from sentinel_core.store.record.acknowledge import acknowledge
+from sentinel_core.store.record.handle import comment, resolve
 from tests.support.deployed import Deployed, client_of, deploy, rule_yaml
 from tests.support.prefect import PrefectServer, prefect_worker
 from tests.support.processes import ROOT, wait_for
@@ -207,7 +204,7 @@ def test_what_a_dead_process_did_not_tell_is_told_later(
     rule = new_rule()
     long_ago = datetime.now(UTC) - timedelta(minutes=10)
     with monkeypatch.context() as earlier:
-        earlier.setattr("sentinel_core.prefect_events.SETTLE", timedelta(minutes=5))
+        earlier.setattr("sentinel_core.notify.prefect_events.SETTLE", timedelta(minutes=5))
         catch_up(client, store, SETTINGS)  # from five minutes ago on
     told(store, rule, now_run(-2), [fired()], now=datetime.now(UTC) - timedelta(minutes=2))
     assert catch_up(client, store, SETTINGS) == 1
@@ -245,8 +242,8 @@ def test_a_server_that_is_away_costs_a_recording_nothing(
     script = (
         "import os, time\n"
         "from tests.support.runs import a_rule, a_run, fired\n"
-        "from sentinel_core.hooks import connect, record_facts\n"
-        "from sentinel_core.settings import get_settings\n"
+        "from sentinel_core.flow.hooks import connect, record_facts\n"
+        "from sentinel_core.base.settings import get_settings\n"
         "engine = connect(get_settings())\n"
         "began = time.monotonic()\n"
         "recorded = record_facts(engine, a_rule(), a_run(), [fired()])\n"

@@ -13,12 +13,12 @@ from prefect.client.schemas.objects import State, StateType
 from prefect.states import Cancelled, Completed, Failed, Scheduled
 from sqlalchemy import Engine, text
 
-from sentinel_core.hooks import connect
-from sentinel_core.prefect_api import PAGE
-from sentinel_core.reconcile import Report, reconcile
-from sentinel_core.settings import Settings, get_settings
-from sentinel_core.store import rules
-from sentinel_core.store.engine import writing
+from sentinel_core.base.settings import Settings, get_settings
+from sentinel_core.flow.hooks import connect
+from sentinel_core.flow.reconcile import Report, reconcile
+from sentinel_core.prefect_io.client import PAGE
+from sentinel_core.store.db.engine import writing
+from sentinel_core.store.state import rules
 from tests.support.deployed import Deployed, client_of, deploy, rows, rule_yaml
 from tests.support.prefect import PrefectServer, prefect_worker
 from tests.support.processes import wait_for

@@ -19,15 +19,16 @@ from prefect_slack.credentials import SlackWebhook
 from pydantic import SecretStr
 from sqlalchemy import Engine
 
-from sentinel_core.alert import AlertOutput
+from sentinel_core.base.settings import get_settings
 from sentinel_core.cli import main
-from sentinel_core.judge import judge
-from sentinel_core.rule import RuleSettings
-from sentinel_core.run import RuleFacts
-from sentinel_core.settings import get_settings
-from sentinel_core.store.engine import ensure_schema, open_engine
-from sentinel_core.store.recording import record
-from sentinel_core.store.rules import sync
+from sentinel_core.decide.observe import judge
+from sentinel_core.model.alert import AlertOutput
+from sentinel_core.model.rule import RuleSettings
+from sentinel_core.model.run import RuleFacts
+from sentinel_core.store.db.engine import open_engine
+from sentinel_core.store.db.schema import ensure_schema
+from sentinel_core.store.record.recording import record
+from sentinel_core.store.state.rules import sync
 from tests.support.deployed import client_of
 from tests.support.prefect import PrefectServer
 from tests.support.processes import BIN, ROOT

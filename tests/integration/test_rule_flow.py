@@ -12,7 +12,7 @@ from prefect_slack.credentials import SlackWebhook
 from pydantic import SecretStr
 from sqlalchemy import Engine
 
-from sentinel_core.prefect_runs import (
+from sentinel_core.prefect_io.facts import (
     MEASURED,
     TRIGGERED,
     is_rule,
@@ -20,7 +20,7 @@ from sentinel_core.prefect_runs import (
     rule_facts,
     run_facts,
 )
-from sentinel_core.store.engine import ensure_schema
+from sentinel_core.store.db.schema import ensure_schema
 from tests.support.deployed import Deployed, client_of, deploy, rule_yaml
 from tests.support.prefect import PrefectServer, prefect_worker
 from tests.support.runs import rows

@@ -20,9 +20,9 @@ from prefect_email import EmailServerCredentials
 from prefect_slack import SlackWebhook
 from pydantic import SecretStr
 
+from sentinel_core.base.settings import get_settings
 from sentinel_core.cli import main
-from sentinel_core.rule import RuleSettings
-from sentinel_core.settings import get_settings
+from sentinel_core.model.rule import RuleSettings
 from tests.support.deployed import client_of
 from tests.support.prefect import PrefectServer
 
@@ -41,7 +41,7 @@ def tidy(days: int = 30) -> None:
 
 TELLING_FLOW = """
 from prefect import flow
-from sentinel_core.route import Routes
+from sentinel_core.model.route import Routes
 
 @flow
 def tells(notify: Routes = Routes()) -> None:

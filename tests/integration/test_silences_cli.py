@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from sentinel_core.settings import get_settings
-from sentinel_core.store import silences
-from sentinel_core.store.engine import ensure_schema, open_engine
+from sentinel_core.base.settings import get_settings
+from sentinel_core.store.db.engine import open_engine
+from sentinel_core.store.db.schema import ensure_schema
+from sentinel_core.store.record import silences
 from tests.support.command import Command, refused_here
 from tests.support.recorded import a_rule, fire
 from tests.support.runs import rows

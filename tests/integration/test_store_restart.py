@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from sentinel_core.hooks import connect
-from sentinel_core.reconcile import reconcile
-from sentinel_core.settings import get_settings
+from sentinel_core.base.settings import get_settings
+from sentinel_core.flow.hooks import connect
+from sentinel_core.flow.reconcile import reconcile
 from tests.support.deployed import Deployed, client_of, deploy, rows, rule_yaml
 from tests.support.prefect import PrefectServer, prefect_worker
 from tests.support.processes import wait_for

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from sentinel_core.delivery import deliver, deliver_all, deliver_due
-from sentinel_core.route import Routes
-from sentinel_core.settings import Settings
+from sentinel_core.base.settings import Settings
+from sentinel_core.model.route import Routes
+from sentinel_core.notify.deliver import deliver, deliver_all, deliver_due
 from tests.support.channels import talking_to
 from tests.support.clock import Clock, delivery_clock
 from tests.support.endpoint import Endpoint, http_endpoint

@@ -20,9 +20,9 @@ from prefect_slack.credentials import SlackCredentials
 from prefect_slack.credentials import SlackWebhook as SlackIncomingWebhook
 from pydantic import SecretStr
 
+from sentinel_core.base.settings import Settings
 from sentinel_core.message import Content, Item, Links, Message, render
-from sentinel_core.notify import Address, Delivery, medium_of, send
-from sentinel_core.settings import Settings
+from sentinel_core.notify.channel import Address, Delivery, medium_of, send
 from tests.support.endpoint import Request
 from tests.support.runs import T0
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, tzinfo
 
 import pytest
 
-from sentinel_core import delivery
+from sentinel_core.notify import deliver as delivery
 
 
 class Clock:

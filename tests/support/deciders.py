@@ -1,7 +1,7 @@
 """Processes that record one run after the other on the same series."""
 
-from sentinel_core.alert import AlertOutput
-from sentinel_core.run import RuleFacts
+from sentinel_core.model.alert import AlertOutput
+from sentinel_core.model.run import RuleFacts
 from tests.support.runs import T0, a_run, told
 from tests.support.swarm import own_engine
 

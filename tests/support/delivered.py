@@ -6,10 +6,10 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from sentinel_core.rule import RuleSettings
-from sentinel_core.run import RuleFacts
-from sentinel_core.store import outbox
-from sentinel_core.store.outbox import Owed
+from sentinel_core.model.rule import RuleSettings
+from sentinel_core.model.run import RuleFacts
+from sentinel_core.store.outbox import claim as outbox
+from sentinel_core.store.outbox.claim import Owed
 from tests.support.recorded import a_rule
 
 OPS, ONCALL, EVERYONE = (

@@ -13,7 +13,7 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from sqlalchemy import Engine, text
 
-from sentinel_core.store.engine import reading
+from sentinel_core.store.db.engine import reading
 from tests.support.prefect import PrefectServer
 from tests.support.processes import wait_for
 

@@ -14,9 +14,9 @@ from prefect_slack.credentials import SlackWebhook as SlackIncomingWebhook
 from pydantic import SecretStr
 from sqlalchemy import Engine, update
 
-from sentinel_core.settings import Settings
-from sentinel_core.store import own
-from sentinel_core.store.engine import writing
+from sentinel_core.base.settings import Settings
+from sentinel_core.store.db.engine import writing
+from sentinel_core.store.state import system_rule as own
 from tests.support.channels import saved
 from tests.support.endpoint import Endpoint, Request
 from tests.support.runs import TABLES, a_rule, a_run, fired, rows, told

@@ -11,13 +11,13 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from sentinel_core.alert import AlertOutput, Importance
-from sentinel_core.judge import Kind, Observation, judge
-from sentinel_core.lifecycle import Key
-from sentinel_core.rule import Meaning, RuleSettings
-from sentinel_core.run import SKIPPED, RunFacts
-from sentinel_core.silence import Inhibition, Inhibitor, Matchers, Silence
-from sentinel_core.simulation import Simulation
+from sentinel_core.decide.lifecycle import Key
+from sentinel_core.decide.observe import Kind, Observation, judge
+from sentinel_core.decide.simulation import Simulation
+from sentinel_core.model.alert import AlertOutput, Importance
+from sentinel_core.model.rule import Meaning, RuleSettings
+from sentinel_core.model.run import SKIPPED, RunFacts
+from sentinel_core.model.silence import Inhibition, Inhibitor, Matchers, Silence
 from tests.support.runs import a_run, at
 
 TICKERS = ("A", "B", "C")

@@ -14,10 +14,10 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from sentinel_core.delivery import deliver_all
-from sentinel_core.route import Routes
-from sentinel_core.settings import Settings
-from sentinel_core.store.engine import open_engine
+from sentinel_core.base.settings import Settings
+from sentinel_core.model.route import Routes
+from sentinel_core.notify.deliver import deliver_all
+from sentinel_core.store.db.engine import open_engine
 from tests.support.processes import ROOT
 
 PAUSE_SECONDS = 0.05  # between two rounds of a deliverer that found nothing

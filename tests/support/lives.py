@@ -12,10 +12,18 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
-from sentinel_core.alert import Importance
-from sentinel_core.judge import Kind, Observation
-from sentinel_core.policy import Action, Decision, Series, Tell, World, decide, resolved_by_hand
-from sentinel_core.rule import Policy
+from sentinel_core.decide.observe import Kind, Observation
+from sentinel_core.decide.policy import (
+    Action,
+    Decision,
+    Series,
+    Tell,
+    World,
+    decide,
+    resolved_by_hand,
+)
+from sentinel_core.model.alert import Importance
+from sentinel_core.model.rule import Policy
 from tests.support.runs import at
 
 LOW, MEDIUM, HIGH, CRITICAL = Importance

@@ -14,9 +14,10 @@ from time import sleep
 import pandas as pd
 from sqlalchemy import Engine
 
-from sentinel_core.alert import AlertOutput
-from sentinel_core.store.engine import ensure_schema, open_engine
-from sentinel_core.trigger import NoHistory
+from sentinel_core.model.alert import AlertOutput
+from sentinel_core.model.trigger import NoHistory
+from sentinel_core.store.db.engine import open_engine
+from sentinel_core.store.db.schema import ensure_schema
 from tests.support.recorded import a_rule, a_run, observe
 from triggers.market.price_surge import PriceSurge
 from triggers.market.volume_spike import VolumeSpike

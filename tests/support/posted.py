@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Engine
 
-from sentinel_core.store import outbox
-from sentinel_core.store.storms import end_storms
+from sentinel_core.store.outbox import claim as outbox
+from sentinel_core.store.outbox.storms import end_storms
 
 
 @dataclass(frozen=True, slots=True)

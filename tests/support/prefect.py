@@ -73,7 +73,7 @@ def prefect_server(
     port = port or free_port()
     url = f"http://127.0.0.1:{port}/api"
     env = {**clean_environment(folder), "PREFECT_API_URL": url, **more}
-    command = (str(BIN / "python"), "-m", "sentinel_core.prefect_server", "server", "start")
+    command = (str(BIN / "python"), "-m", "sentinel_core.up.prefect_server", "server", "start")
     command += ("--host", "127.0.0.1", "--port", str(port))
     log = folder / "server.log"
     with running(*command, env=env, log=log, grace_seconds=grace_seconds) as process:

@@ -7,12 +7,12 @@ from uuid import uuid4
 
 from sqlalchemy import Engine
 
-from sentinel_core.alert import AlertOutput, Importance
-from sentinel_core.judge import judge
-from sentinel_core.rule import Routes, RuleSettings
-from sentinel_core.run import RuleFacts, RunFacts, Schedule, StateType
-from sentinel_core.store.recording import Recorded, record
-from sentinel_core.store.rules import sync
+from sentinel_core.decide.observe import judge
+from sentinel_core.model.alert import AlertOutput, Importance
+from sentinel_core.model.rule import Routes, RuleSettings
+from sentinel_core.model.run import RuleFacts, RunFacts, Schedule, StateType
+from sentinel_core.store.record.recording import Recorded, record
+from sentinel_core.store.state.rules import sync
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 

@@ -8,13 +8,19 @@ from typing import Any
 from sqlalchemy import Engine, select
 from sqlmodel import SQLModel
 
-from sentinel_core.alert import AlertOutput
-from sentinel_core.judge import judge
-from sentinel_core.models import AlertEvent, AlertRule, AlertSeries, Evaluation, Notification
-from sentinel_core.rule import RuleSettings
-from sentinel_core.run import RuleFacts, RunFacts, Schedule, StateType
-from sentinel_core.store.engine import reading
-from sentinel_core.store.recording import Recorded, record
+from sentinel_core.decide.observe import judge
+from sentinel_core.model.alert import AlertOutput
+from sentinel_core.model.rule import RuleSettings
+from sentinel_core.model.run import RuleFacts, RunFacts, Schedule, StateType
+from sentinel_core.store.db.engine import reading
+from sentinel_core.store.db.tables import (
+    AlertEvent,
+    AlertRule,
+    AlertSeries,
+    Evaluation,
+    Notification,
+)
+from sentinel_core.store.record.recording import Recorded, record
 
 T0 = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 NOW = T0 + timedelta(days=1)

@@ -25,10 +25,10 @@ from prefect.settings import (
 from prefect.states import Pending, Scheduled
 from sqlalchemy import Engine, select
 
-from sentinel_core.prefect_runs import rule_facts
-from sentinel_core.prefork import _private
-from sentinel_core.run import RuleFacts
-from sentinel_core.store.engine import reading
+from sentinel_core.model.run import RuleFacts
+from sentinel_core.prefect_io.facts import rule_facts
+from sentinel_core.store.db.engine import reading
+from sentinel_core.worker.pool import prefect_internals as _private
 from tests.support.prefect import PrefectServer
 from tests.support.runs import TABLES, rows
 

@@ -12,10 +12,13 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, event
 
-from sentinel_core.alert import AlertOutput, load_outputs
-from sentinel_core.run import RuleFacts, RunFacts
-from sentinel_core.store import acknowledging, handling, outbox
-from sentinel_core.store.engine import ensure_schema, open_engine
+from sentinel_core.model.alert import AlertOutput, load_outputs
+from sentinel_core.model.run import RuleFacts, RunFacts
+from sentinel_core.store.db.engine import open_engine
+from sentinel_core.store.db.schema import ensure_schema
+from sentinel_core.store.outbox import claim as outbox
+from sentinel_core.store.record import acknowledge as acknowledging
+from sentinel_core.store.record import handle as handling
 from tests.support.posted import Posted, deliver_at
 from tests.support.runs import NOW, a_run, rows, told
 

@@ -12,13 +12,13 @@ from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import Any
 
-from sentinel_core.alert import AlertOutput
-from sentinel_core.judge import Kind, judge
-from sentinel_core.rule import Inhibition, RuleSettings
-from sentinel_core.run import SKIPPED, RunFacts, Schedule, StateType
-from sentinel_core.silence import Inhibitor, Matchers, Silence
-from sentinel_core.simulation import SimulatedEvent, Simulation
-from sentinel_core.staleness import skipped
+from sentinel_core.decide.misfire import skipped
+from sentinel_core.decide.observe import Kind, judge
+from sentinel_core.decide.simulation import SimulatedEvent, Simulation
+from sentinel_core.model.alert import AlertOutput
+from sentinel_core.model.rule import Inhibition, RuleSettings
+from sentinel_core.model.run import SKIPPED, RunFacts, Schedule, StateType
+from sentinel_core.model.silence import Inhibitor, Matchers, Silence
 from tests.support.runs import ROUTES
 
 DAY = datetime(2026, 11, 2, tzinfo=UTC)

@@ -9,7 +9,7 @@ from pathlib import Path
 import yaml
 from sqlalchemy import Engine
 
-from sentinel_core.store.engine import open_engine
+from sentinel_core.store.db.engine import open_engine
 from tests.support.processes import BIN, free_port, running, wait_for
 
 

@@ -20,9 +20,9 @@ from prefect.flows import Flow
 from prefect.utilities.callables import parameter_schema
 from sqlalchemy import Engine
 
-from sentinel_core.hooks import connect
-from sentinel_core.reconcile import Report, reconcile
-from sentinel_core.settings import Settings
+from sentinel_core.base.settings import Settings
+from sentinel_core.flow.hooks import connect
+from sentinel_core.flow.reconcile import Report, reconcile
 from tests.support.deployed import client_of, rows
 from tests.support.prefect import PrefectServer
 from tests.support.processes import BIN, ROOT, running, wait_for

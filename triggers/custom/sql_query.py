@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 
 from pydantic import Field, ValidationError, field_validator
 
-from sentinel_core.alert import AlertOutput, Importance, describe
-from sentinel_core.errors import HistoryUnavailableError
-from sentinel_core.trigger import History, PastEvaluation, Trigger
+from sentinel_core.base.errors import HistoryUnavailableError
+from sentinel_core.model.alert import AlertOutput, Importance, describe
+from sentinel_core.model.trigger import History, PastEvaluation, Trigger
 from triggers.custom._text import as_json, as_text, placeholders, render
 from triggers.sources.database import read_rows
 from triggers.sources.errors import SourceError

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from sentinel_core.alert import clean_text
+from sentinel_core.model.alert import clean_text
 from triggers.sources.database import read_rows
 from triggers.sources.errors import NoDataError, SourceError
 from triggers.sources.fetch import fetch, shown

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any, Literal
 
-from sentinel_core.alert import clean_text
+from sentinel_core.model.alert import clean_text
 from triggers.sources.errors import SourceError
 
 MOST_SERIES = 10_000

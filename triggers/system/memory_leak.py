@@ -9,9 +9,9 @@ from typing import Any, ClassVar, Self
 import psutil
 from pydantic import BaseModel, Field, model_validator
 
-from sentinel_core.alert import AlertOutput, Importance, clean_text
-from sentinel_core.errors import HistoryUnavailableError
-from sentinel_core.trigger import History, PastEvaluation, Trigger
+from sentinel_core.base.errors import HistoryUnavailableError
+from sentinel_core.model.alert import AlertOutput, Importance, clean_text
+from sentinel_core.model.trigger import History, PastEvaluation, Trigger
 from triggers.sources.errors import SourceError
 from triggers.sources.processes import MIB, matching
 

@@ -14,8 +14,8 @@ from tests.support.workers import WORKER_TYPES, Rule, Run, Workplace, workplace
 pytestmark = pytest.mark.timeout(400)
 
 TRIGGER = '''
-from sentinel_core.alert import AlertOutput
-from sentinel_core.trigger import Trigger
+from sentinel_core.model.alert import AlertOutput
+from sentinel_core.model.trigger import Trigger
 
 
 class Paint(Trigger):
@@ -29,7 +29,7 @@ FLOW = """
 from prefect import Flow
 
 from contract_paint import Paint
-from sentinel_core.rule_flow import rule_flow
+from sentinel_core.flow.rule_flow import rule_flow
 
 paint = rule_flow(Paint)
 paint.description = "{flow}"

@@ -11,7 +11,7 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Scheduled
 
-from sentinel_core.worker import SentinelWorker
+from sentinel_core.worker.worker import SentinelWorker
 from tests.support.prefect import PrefectServer
 from tests.support.workers import Workplace, workplace
 

@@ -6,9 +6,9 @@ import sys
 import time
 from typing import Literal
 
-from sentinel_core.alert import AlertOutput
-from sentinel_core.rule_flow import rule_flow
-from sentinel_core.trigger import Trigger
+from sentinel_core.flow.rule_flow import rule_flow
+from sentinel_core.model.alert import AlertOutput
+from sentinel_core.model.trigger import Trigger
 
 
 class Chaos(Trigger):

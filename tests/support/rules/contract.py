@@ -21,10 +21,10 @@ from prefect.client.schemas.objects import FlowRun, State
 from prefect.flows import Flow
 from prefect.logging import get_run_logger
 
-from sentinel_core.alert import AlertOutput
-from sentinel_core.hooks import record_run
-from sentinel_core.rule_flow import rule_flow
-from sentinel_core.trigger import Trigger
+from sentinel_core.flow.hooks import record_run
+from sentinel_core.flow.rule_flow import rule_flow
+from sentinel_core.model.alert import AlertOutput
+from sentinel_core.model.trigger import Trigger
 
 Mode = Literal[
     "ok",

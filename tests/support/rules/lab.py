@@ -4,9 +4,9 @@ import asyncio
 import time
 from typing import Any, ClassVar, Literal, cast
 
-from sentinel_core.alert import AlertOutput, Importance
-from sentinel_core.rule_flow import rule_flow
-from sentinel_core.trigger import History, Trigger
+from sentinel_core.flow.rule_flow import rule_flow
+from sentinel_core.model.alert import AlertOutput, Importance
+from sentinel_core.model.trigger import History, Trigger
 
 HOSTILE = "<!channel> <https://evil.example|Open in the blotter>\0\ud800"
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from sentinel_core.message import About, Content, Medium, Message, render
-from sentinel_core.message.markup import ESCAPES
+from sentinel_core.message.escaping import ESCAPES
 from tests.unit.message.given import (
     ATTACKS,
     BLOTTER,

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from sentinel_core.message import About, Medium
-from sentinel_core.message.chart import HEIGHT, WIDTH, chart
+from sentinel_core.message.series_chart import HEIGHT, WIDTH, chart
 from tests.support.runs import T0
 from tests.unit.message.given import BLOTTER, HISTORY, REPORT, item, told, told_of
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from sentinel_core.message import About, Content, Medium, Message, check_templates, render
 from sentinel_core.message.content import Item
-from sentinel_core.message.view import view
-from sentinel_core.message.writing import PARTS, language, standard
+from sentinel_core.message.event_view import view
+from sentinel_core.message.templating import PARTS, language, standard
 from tests.support.processes import ROOT
 from tests.unit.message.given import EVENT, LINKS, STORM, item, told
 

@@ -19,7 +19,7 @@ import yaml
 from prefect import Flow
 from pydantic import BaseModel
 
-from sentinel_core.trigger import Trigger
+from sentinel_core.model.trigger import Trigger
 from tests.support.processes import ROOT
 
 TRIGGER_FILES = sorted((ROOT / "triggers").rglob("*.py"))
@@ -191,4 +191,4 @@ def test_tables_are_declared_in_one_file_only() -> None:
         if isinstance(node, ast.ClassDef)
         and any(keyword.arg == "table" for keyword in node.keywords)
     }
-    assert declaring == {Path("sentinel_core/models.py")}
+    assert declaring == {Path("sentinel_core/store/db/tables.py")}

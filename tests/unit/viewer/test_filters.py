@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from sentinel_core.store.events import Facets
-from sentinel_core.store.filters import Sort, Status
+from sentinel_core.store.read.events import Facets
+from sentinel_core.store.read.filters import Sort, Status
 from tests.support.recorded import NOON
 from viewer import filters
 from viewer.filters import Choice

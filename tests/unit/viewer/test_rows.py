@@ -8,10 +8,10 @@ from uuid import UUID
 import pandas as pd
 import pytest
 
-from sentinel_core.event_words import audit_words, leading_up, status_of
-from sentinel_core.settings import Settings
-from sentinel_core.store import own
-from sentinel_core.store.acknowledging import Acknowledged, Handled
+from sentinel_core.base.settings import Settings
+from sentinel_core.store.record.acknowledge import Acknowledged, Handled
+from sentinel_core.store.state import system_rule as own
+from sentinel_core.wording.labels import audit_words, leading_up, status_of
 from tests.support.recorded import NOON
 from viewer import rows
 

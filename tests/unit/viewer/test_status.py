@@ -6,8 +6,8 @@ from uuid import UUID
 
 import pytest
 
-from sentinel_core.store import own
-from sentinel_core.store.events import Deliveries, Failing, OpenStorm
+from sentinel_core.store.read.events import Deliveries, Failing, OpenStorm
+from sentinel_core.store.state import system_rule as own
 from tests.support.recorded import NOON
 from viewer import status
 from viewer.status import Coverage

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sentinel_core.errors import OutputError
+from sentinel_core.base.errors import OutputError
 from triggers.custom._process import Outcome
 from triggers.custom.script import STDERR_KEPT, Script, ScriptError
 

@@ -12,10 +12,10 @@ import pytest
 from pydantic import ValidationError
 from sqlalchemy import Engine, create_engine, text
 
-from sentinel_core.alert import Importance
-from sentinel_core.errors import HistoryUnavailableError
-from sentinel_core.store.rules import latest_evaluations
-from sentinel_core.trigger import NoHistory, PastEvaluation
+from sentinel_core.base.errors import HistoryUnavailableError
+from sentinel_core.model.alert import Importance
+from sentinel_core.model.trigger import NoHistory, PastEvaluation
+from sentinel_core.store.state.rules import latest_evaluations
 from tests.support.recorded import NOON, a_rule, a_run, fire, observe
 from triggers.custom._text import as_json, placeholders, render
 from triggers.custom.sql_query import SqlQuery, gone

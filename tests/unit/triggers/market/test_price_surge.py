@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from sqlalchemy import create_engine
 
-from sentinel_core.alert import as_outputs
-from sentinel_core.trigger import NoHistory
+from sentinel_core.model.alert import as_outputs
+from sentinel_core.model.trigger import NoHistory
 from tests.support.processes import ROOT
 from triggers.market.price_surge import PriceSurge
 from triggers.sources.errors import SourceError

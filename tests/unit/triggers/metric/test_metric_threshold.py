@@ -15,9 +15,9 @@ from pydantic import ValidationError
 from sqlalchemy import Engine
 
 from flows.metric import metric_threshold as flow
-from sentinel_core.alert import AlertOutput, Importance, as_outputs
-from sentinel_core.condition import Operator
-from sentinel_core.trigger import NoHistory
+from sentinel_core.model.alert import AlertOutput, Importance, as_outputs
+from sentinel_core.model.condition import Operator
+from sentinel_core.model.trigger import NoHistory
 from tests.support.recorded import NOON, a_rule, a_run, observe
 from tests.support.runs import rows
 from triggers.metric.metric_threshold import MetricThreshold

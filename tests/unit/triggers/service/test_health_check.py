@@ -22,8 +22,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from pydantic import ValidationError
 
-from sentinel_core.errors import SentinelError
-from sentinel_core.trigger import NoHistory
+from sentinel_core.base.errors import SentinelError
+from sentinel_core.model.trigger import NoHistory
 from tests.support.processes import free_port
 from triggers.service.health_check import HealthCheck
 from triggers.sources.document import JsonField, json_difference

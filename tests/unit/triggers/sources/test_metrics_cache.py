@@ -9,13 +9,13 @@ import pytest
 from pydantic import ValidationError
 from sqlalchemy import Engine, create_engine, text
 
-from sentinel_core.alert import AlertOutput, as_outputs
-from sentinel_core.condition import Aggregate, Condition, Operator
-from sentinel_core.errors import HistoryUnavailableError
-from sentinel_core.rule_flow import history_of
-from sentinel_core.run import RuleFacts
-from sentinel_core.settings import get_settings
-from sentinel_core.trigger import NoHistory, PastEvaluation
+from sentinel_core.base.errors import HistoryUnavailableError
+from sentinel_core.base.settings import get_settings
+from sentinel_core.flow.rule_flow import history_of
+from sentinel_core.model.alert import AlertOutput, as_outputs
+from sentinel_core.model.condition import Aggregate, Condition, Operator
+from sentinel_core.model.run import RuleFacts
+from sentinel_core.model.trigger import NoHistory, PastEvaluation
 from tests.support.json_site import JsonSite, json_site
 from tests.support.processes import free_port
 from tests.support.recorded import NOON, a_rule, a_run, observe

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from sentinel_core.alert import AlertOutput, as_outputs
-from sentinel_core.trigger import NoHistory
+from sentinel_core.model.alert import AlertOutput, as_outputs
+from sentinel_core.model.trigger import NoHistory
 from tests.support.json_site import JsonSite, json_site
 from triggers.metric.metric_threshold import MetricThreshold
 from triggers.sources.errors import SourceError

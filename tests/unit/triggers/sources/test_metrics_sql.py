@@ -7,8 +7,8 @@ import pytest
 from pydantic import ValidationError
 from sqlalchemy import create_engine, text
 
-from sentinel_core.alert import AlertOutput, as_outputs
-from sentinel_core.trigger import NoHistory
+from sentinel_core.model.alert import AlertOutput, as_outputs
+from sentinel_core.model.trigger import NoHistory
 from triggers.metric.metric_threshold import MetricThreshold
 from triggers.sources.errors import SourceError
 

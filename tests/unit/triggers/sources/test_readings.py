@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sentinel_core.alert import AlertOutput
+from sentinel_core.model.alert import AlertOutput
 from triggers.sources.errors import SourceError
 from triggers.sources.readings import MOST_SERIES, Reading, distinct, fitting_ticker, reading
 

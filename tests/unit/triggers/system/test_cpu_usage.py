@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from pydantic import ValidationError
 
-from sentinel_core.alert import Importance
+from sentinel_core.model.alert import Importance
 from triggers.sources.processes import busiest
 from triggers.system.cpu_usage import CpuSample, CpuUsage
 

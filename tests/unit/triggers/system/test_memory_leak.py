@@ -13,13 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from sentinel_core.errors import HistoryUnavailableError
-from sentinel_core.hooks import connect, record_facts
-from sentinel_core.rule import RuleSettings
-from sentinel_core.rule_flow import history_of
-from sentinel_core.run import RuleFacts, RunFacts, StateType
-from sentinel_core.settings import get_settings
-from sentinel_core.trigger import NoHistory, PastEvaluation
+from sentinel_core.base.errors import HistoryUnavailableError
+from sentinel_core.base.settings import get_settings
+from sentinel_core.flow.hooks import connect, record_facts
+from sentinel_core.flow.rule_flow import history_of
+from sentinel_core.model.rule import RuleSettings
+from sentinel_core.model.run import RuleFacts, RunFacts, StateType
+from sentinel_core.model.trigger import NoHistory, PastEvaluation
 from triggers.sources.errors import SourceError
 from triggers.system.memory_leak import Growth, MemoryLeak, ProcessSample, slope_per_hour
 

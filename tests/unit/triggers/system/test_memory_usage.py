@@ -7,7 +7,7 @@ import psutil
 import pytest
 from pydantic import ValidationError
 
-from sentinel_core.alert import Importance
+from sentinel_core.model.alert import Importance
 from triggers.system.memory_usage import MemorySample, MemoryUsage
 
 

@@ -1,0 +1,1 @@
+"""Errors and settings: what every other package may use. Imports nothing of Sentinel."""

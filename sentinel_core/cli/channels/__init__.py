@@ -1,0 +1,1 @@
+"""`sentinel channels`: list, set up, preview, send a test message."""

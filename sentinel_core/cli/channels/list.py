@@ -1,0 +1,176 @@
+"""`sentinel channels list`: what Prefect has, what rules name, and how it has gone."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sentinel_core.base.errors import SentinelError
+from sentinel_core.cli.channels.used import Use, deployed_uses, remembered_uses
+from sentinel_core.cli.events.show import line, print_json, print_table
+from sentinel_core.cli.parse import event_store
+from sentinel_core.model.alert import Importance
+from sentinel_core.notify.channel import medium_of
+from sentinel_core.prefect_io.client import channels, prefect_api, read_channel
+from sentinel_core.store.outbox.channels import ChannelState, states
+
+_MOST_NAMED = 3  # rules in the table; --json has all of them
+_ORDER = {importance.value: -importance.rank for importance in Importance}
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What could be found out. `blocks` is None when Prefect could not be asked, and says of each
+    channel whether there is a block that can be sent through; `states` likewise."""
+
+    blocks: dict[str, str] | None
+    uses: Sequence[Use]
+    states: dict[str, ChannelState] | None
+
+
+def run(*, as_json: bool) -> int:
+    """Print the channels; the exit code. Raises SentinelError when neither side can be asked."""
+    notes: list[str] = []
+    known = _look(notes)
+    names = {*(known.blocks or {}), *(use.channel for use in known.uses), *(known.states or {})}
+    rows = [_row(name, known) for name in sorted(names)]
+    if as_json:
+        print_json(rows)
+    else:
+        _print(rows)
+    for note in notes:
+        print(f"note: {note}", file=sys.stderr)
+    return 1 if any(row["used_by"] and row["block"] in (_MISSING, _MUTE) for row in rows) else 0
+
+
+_THERE, _MISSING, _MUTE = "yes", "missing", "can't notify"
+
+
+def _look(notes: list[str]) -> _Known:
+    blocks: dict[str, str] | None = None
+    uses: Sequence[Use] = ()
+    found: dict[str, ChannelState] | None = None
+    away: SentinelError | None = None
+    try:
+        with prefect_api() as client:
+            uses = deployed_uses(client)
+            blocks = dict.fromkeys(channels(client), _THERE)
+            for use in uses:
+                if use.channel not in blocks:
+                    there = read_channel(client, use.channel)
+                    blocks[use.channel] = _MISSING if there is None else _MUTE
+    except SentinelError as error:
+        away = error
+        notes.append(f"which blocks there are was not looked up: {error}")
+    try:
+        with event_store() as engine:
+            found = states(engine)
+            if away is not None:
+                uses = remembered_uses(engine)
+    except SentinelError as error:
+        if away is not None:
+            raise away from error
+        notes.append(f"what was sent is not shown: {error}")
+    return _Known(blocks, uses, found)
+
+
+def _row(channel: str, known: _Known) -> dict[str, Any]:
+    state = (known.states or {}).get(channel, ChannelState(channel))
+    block = "unknown" if known.blocks is None else known.blocks.get(channel, _MISSING)
+    row: dict[str, Any] = {
+        "channel": channel,
+        "block": block,
+        "medium": medium_of(channel).value,
+        "used_by": [
+            {"rule": use.rule, "when": use.when, "to": use.to}
+            for use in known.uses
+            if use.channel == channel
+        ],
+    }
+    told = {name: getattr(state, name) for name in _STATE}
+    return {**row, **(told if known.states is not None else dict.fromkeys(_STATE))}
+
+
+_STATE = (
+    "sent",
+    "last_sent_at",
+    "pending",
+    "steps",
+    "failed",
+    "last_failed_at",
+    "last_error",
+    "storm_since",
+)
+
+
+def _print(rows: Sequence[dict[str, Any]]) -> None:
+    if not rows:
+        print(
+            "no channels: `sentinel channels setup` makes them from environment variables "
+            "(sentinel channels setup --help)"
+        )
+        return
+    print_table(
+        ("channel", "block", "medium", "last sent", "sent", "pending", "failed", "used by"),
+        (
+            (
+                row["channel"],
+                row["block"],
+                row["medium"],
+                _short(row["last_sent_at"]),
+                _number(row["sent"]),
+                _pending(row),
+                _number(row["failed"]),
+                _used(row["used_by"]),
+            )
+            for row in rows
+        ),
+    )
+    for row in rows:
+        for told in _troubles(row):
+            print(f"{line(row['channel'])}: {told}")
+
+
+def _troubles(row: dict[str, Any]) -> list[str]:
+    told = []
+    if row["storm_since"]:
+        told.append(f"a storm since {_short(row['storm_since'])}: one message stands for many")
+    if row["block"] == _MISSING and row["used_by"]:
+        told.append("Prefect has no such block: `sentinel channels setup`, or take it out of rules")
+    if row["last_failed_at"]:
+        told.append(
+            f"last failure {_short(row['last_failed_at'])}: {line(row['last_error'] or '', 400)}"
+        )
+        told.append(f"when it is mended: sentinel channels retry {line(row['channel'])}")
+    elif row["last_error"]:
+        told.append(f"is tried again: {line(row['last_error'], 400)}")
+    return told
+
+
+def _used(uses: Sequence[dict[str, str]]) -> str:
+    rules: dict[str, list[str]] = {}
+    for use in uses:
+        rules.setdefault(use["rule"], []).append(use["when"])
+    if not rules:
+        return "no rule"
+    if len(rules) > _MOST_NAMED:
+        when = sorted(
+            {one for several in rules.values() for one in several},
+            key=lambda one: (_ORDER.get(one, 1), one),
+        )
+        return f"{len(rules)} rules ({', '.join(when)})"
+    return ", ".join(f"{line(rule, 40)} ({', '.join(when)})" for rule, when in rules.items())
+
+
+def _pending(row: dict[str, Any]) -> str:
+    steps = f" + {row['steps']:,} steps" if row["steps"] else ""
+    return f"{_number(row['pending'])}{steps}"
+
+
+def _number(count: int | None) -> str:
+    return "" if count is None else f"{count:,}"
+
+
+def _short(at: datetime | None) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M}" if at else ""

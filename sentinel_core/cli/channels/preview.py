@@ -1,0 +1,177 @@
+"""`sentinel channels preview`: a rule's message as its channels would get it. Sends nothing."""
+
+import base64
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sentinel_core.base.errors import RuleFileError, SentinelError
+from sentinel_core.cli.parse import GivenError, event_store, number
+from sentinel_core.cli.rules.checked import find_rule
+from sentinel_core.cli.store import settings
+from sentinel_core.message import Content, Item, Links, Medium, Message, render
+from sentinel_core.message.check_templates import example
+from sentinel_core.model.alert import Importance, clean_text
+from sentinel_core.model.route import suggested_action
+from sentinel_core.model.rule import RuleSettings
+from sentinel_core.notify.channel import medium_of
+from sentinel_core.prefect_io.facts import rule_settings
+from sentinel_core.store.read import events
+from sentinel_core.store.read import values as readings
+from sentinel_core.store.read.filters import EventFilter
+
+_NO_EVENT = "opened"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What is shown, as typed."""
+
+    medium: str | None
+    event: str | None
+    file: Path
+    html: Path | None
+
+
+def run(rule: str, options: Options) -> int:
+    """Print the messages; the exit code. Raises SentinelError for what can't be shown."""
+    if options.html is not None and options.medium not in (None, Medium.EMAIL.value):
+        raise GivenError(f"--html is for emails, and --medium {options.medium} has none")
+    wanted = _rule(rule, options.file)
+    item = _item(rule, wanted, options.event)
+    own = settings()
+    content = Content(items=(item,), templates=wanted.templates, at=datetime.now(UTC))
+    media = _media(wanted, options, str(item.event["importance"]))
+    for medium in media:
+        message = render(medium, content, Links(own.viewer_url, own.prefect_ui_url))
+        if options.html is not None:
+            _write(options.html, message)
+        else:
+            _print(medium, message, several=len(media) > 1)
+    return 0
+
+
+def _rule(name: str, file: Path) -> RuleSettings:
+    """A rule's settings as the file has them. Raises RuleFileError."""
+    if not file.exists():
+        raise RuleFileError(
+            f"there is no rule file {file}: run this in the project's folder, or name it with "
+            "--file"
+        )
+    found = find_rule(name, file)
+    return rule_settings(dict(found.entry.config.get("parameters") or {}), found.schema)
+
+
+def _media(rule: RuleSettings, options: Options, importance: str) -> list[Medium]:
+    """The kinds of messages asked for; else those of the rule's channels, or Slack's."""
+    if options.html is not None:
+        return [Medium.EMAIL]
+    if options.medium is not None:
+        return [Medium(options.medium)]
+    level = Importance(importance)
+    routes = rule.notify.routes(level) or list(rule.notify.every())
+    routes += [route for step in rule.escalation.steps(level) for route in step.channels]
+    if not routes:
+        _note("the rule tells nobody (it has no notify): this is what Slack would get")
+    return list(dict.fromkeys(medium_of(route.channel) for route in routes)) or [Medium.SLACK]
+
+
+# -- the event that is told ------------------------------------------------------------------
+
+
+def _item(name: str, rule: RuleSettings, event: str | None) -> Item:
+    if event is not None:
+        return _stored(name, number(event, "event"))
+    try:
+        newest = _newest(name)
+    except SentinelError as error:
+        _note(f"an example event: {error}")
+        return _example(name, rule)
+    if newest is None:
+        _note(f"an example event, as none of {name} is recorded yet")
+        return _example(name, rule)
+    return _stored(name, newest)
+
+
+def _newest(name: str) -> int | None:
+    with event_store() as engine:
+        found = events.page(
+            engine, EventFilter(rules=frozenset({name})), now=datetime.now(UTC), size=1
+        )
+    return int(found.rows[0]["id"]) if found.rows else None
+
+
+def _stored(name: str, event_id: int) -> Item:
+    """A recorded event. Raises GivenError when there is none, or it is another rule's."""
+    with event_store() as engine:
+        found = events.event(engine, event_id)
+        if found is None:
+            raise GivenError(
+                f"there is no event {event_id}: `sentinel events list --rule {name}` shows what "
+                "there is"
+            )
+        history = readings.latest_values(engine, found.event)
+    if found.event["rule_name"] != name:
+        raise GivenError(
+            f"event {event_id} is of the rule {clean_text(found.event['rule_name'])!r}, not of "
+            f"{name!r}"
+        )
+    _note(f"event {event_id} of {name}")
+    reason = "resolved" if found.event["resolved_at"] is not None else _NO_EVENT
+    return Item(found.event, reason, history)
+
+
+def _example(name: str, rule: RuleSettings) -> Item:
+    made = example()
+    event: dict[str, Any] = {
+        **made.event,
+        "rule_name": name,
+        "importance": rule.importance.value,
+        "category": rule.category,
+        "runbook": rule.runbook,
+        "suggested_action": suggested_action(rule.suggestions, str(made.event["message"])),
+    }
+    return Item(event, made.reason, made.history)
+
+
+# -- what is shown ---------------------------------------------------------------------------
+
+
+def _print(medium: Medium, message: Message, *, several: bool) -> None:
+    if several:
+        print(f"--- {medium.value}")
+    if medium in (Medium.SLACK, Medium.PAGERDUTY):
+        print(json.dumps(_plain(message.payload), indent=2, ensure_ascii=False))
+        return
+    subject = f"Subject: {message.subject}" if medium is Medium.EMAIL else message.subject
+    print(clean_text(f"{subject}\n\n{message.body}".strip()))
+
+
+def _plain(value: Any) -> Any:
+    """Texts that a terminal only shows."""
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return clean_text(value) if isinstance(value, str) else value
+
+
+def _write(file: Path, message: Message) -> None:
+    """The email's HTML, its pictures inside, so that a browser shows it as a mail program would."""
+    page = message.html or ""
+    for name, picture in message.images.items():
+        data = base64.b64encode(picture).decode()
+        page = page.replace(f"cid:{name}", f"data:image/png;base64,{data}")
+    try:
+        file.write_text(page, "utf-8")
+    except OSError as error:
+        raise GivenError(f"{file} can't be written: {error.strerror or error}") from error
+    print(f"{file} written: {clean_text(message.subject)}")
+
+
+def _note(text: str) -> None:
+    print(f"note: {text}", file=sys.stderr)

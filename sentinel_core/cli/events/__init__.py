@@ -1,0 +1,1 @@
+"""`sentinel events`: list, show, acknowledge, resolve."""

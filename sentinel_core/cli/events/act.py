@@ -1,0 +1,163 @@
+"""What people do to events: each command says what was done to which event, and what not and why.
+
+Exit code 0 when all of it was done, 1 when something was not.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from sentinel_core.cli.parse import (
+    GivenError,
+    author,
+    event_ids,
+    event_store,
+    moment_ahead,
+    moment_now,
+    said,
+    when,
+)
+from sentinel_core.store.record import acknowledge as acknowledging
+from sentinel_core.store.record import handle as handling
+from sentinel_core.store.record.acknowledge import Changed
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+NONE = "none"  # takes a disposition back
+
+
+def acknowledge(events: Sequence[str], *, comment: str, until: str | None, by: str | None) -> int:
+    """Acknowledge events; the exit code."""
+    ids, who, now = event_ids(events), author(by), moment_now()
+    end = moment_ahead(until, "--until", now) if until is not None else None
+    with _store() as engine:
+        result = acknowledging.acknowledge(engine, ids, by=who, comment=comment, until=end, now=now)
+    taken = {
+        item.id: f"not acknowledged, {item.by or 'somebody'} did at {when(item.at)}"
+        for item in result.handled
+    }
+    done = f"acknowledged by {who}" + (f" until {when(end)}" if end else "")
+    return _report(ids, result.done, done, taken)
+
+
+def unacknowledge(events: Sequence[str], *, comment: str, by: str | None) -> int:
+    """Take acknowledgements back; the exit code."""
+    return _change(
+        events,
+        by,
+        lambda engine, ids, who, now: acknowledging.unacknowledge(
+            engine, ids, by=who, comment=comment, now=now
+        ),
+        "no longer acknowledged",
+        "nobody had acknowledged it",
+    )
+
+
+def resolve(events: Sequence[str], *, comment: str, by: str | None) -> int:
+    """End events by hand; the exit code."""
+    return _change(
+        events,
+        by,
+        lambda engine, ids, who, now: handling.resolve(
+            engine, ids, by=who, comment=comment, now=now
+        ),
+        "resolved",
+        "not resolved, it had ended before",
+    )
+
+
+def comment(events: Sequence[str], *, comment: str, by: str | None) -> int:
+    """Write a comment on events; the exit code."""
+    return _change(
+        events,
+        by,
+        lambda engine, ids, who, now: handling.comment(
+            engine, ids, by=who, comment=comment, now=now
+        ),
+        "commented on",
+        "not changed",
+    )
+
+
+def assign(
+    events: Sequence[str], *, to: str | None, nobody: bool, comment: str, by: str | None
+) -> int:
+    """Say whose events are; the exit code. Raises GivenError for neither or both of the ways."""
+    name = " ".join((to or "").split())
+    if bool(name) is nobody:
+        raise GivenError("say whose they are: --to somebody, or --nobody")
+    whose = f"assigned to {said(name)}" if name else "nobody's"
+    return _change(
+        events,
+        by,
+        lambda engine, ids, who, now: handling.assign(
+            engine, ids, to=name or None, by=who, comment=comment, now=now
+        ),
+        whose,
+        f"not changed, it is {whose} already",
+    )
+
+
+def disposition(words: Sequence[str], *, comment: str, by: str | None) -> int:
+    """Say what events were worth; the exit code. Raises GivenError for another last word."""
+    *events, word = words or ("",)
+    known = [*handling.Disposition]
+    if word != NONE and word not in known:
+        raise GivenError(
+            f"the last word says what the events were worth, {', '.join([*known, NONE])}: "
+            f"{said(word)} does not"
+        )
+    return _change(
+        events,
+        by,
+        lambda engine, ids, who, now: handling.disposition(
+            engine,
+            ids,
+            disposition=None if word == NONE else word,
+            by=who,
+            comment=comment,
+            now=now,
+        ),
+        f"disposition {word}",
+        f"not changed, its disposition is {word} already",
+    )
+
+
+# -- all of them ---------------------------------------------------------------------------
+
+
+@contextmanager
+def _store() -> Iterator["Engine"]:
+    """The event store; what it refuses is a sentence."""
+    try:
+        with event_store() as engine:
+            yield engine
+    except ValueError as error:
+        raise GivenError(f"nothing was changed: {error}") from error
+
+
+def _change(
+    events: Sequence[str],
+    by: str | None,
+    act: "Callable[[Engine, list[int], str, datetime], Changed]",
+    done: str,
+    already: str,
+) -> int:
+    ids, who = event_ids(events), author(by)
+    with _store() as engine:
+        result = act(engine, ids, who, moment_now())
+    return _report(ids, result.done, done, dict.fromkeys(result.already, already))
+
+
+def _report(ids: Iterable[int], done: Sequence[int], did: str, refused: Mapping[int, str]) -> int:
+    """A line for each event, in the order they were named; the exit code."""
+    code = 0
+    for key in ids:
+        if key in done:
+            print(f"event {key}: {did}")
+            continue
+        code = 1
+        print(f"event {key}: {refused.get(key, 'there is no such event')}")
+    return code

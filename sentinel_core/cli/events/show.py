@@ -1,0 +1,229 @@
+"""`sentinel events list` and `show`: what the event store knows, as text or JSON. Times in UTC."""
+
+import json
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from shutil import get_terminal_size
+from typing import Any
+
+from rich.cells import cell_len, set_cell_size
+
+from sentinel_core.base.settings import Settings
+from sentinel_core.cli.parse import GivenError, event_store, moment_now, when
+from sentinel_core.cli.store import settings
+from sentinel_core.message import shorten, value_against_threshold
+from sentinel_core.model.alert import clean_text
+from sentinel_core.store.read import events
+from sentinel_core.store.read.events import EventDetail, Page
+from sentinel_core.store.read.filters import EventFilter
+from sentinel_core.wording.delivery_timeline import escalation_words, next_step, told
+from sentinel_core.wording.labels import (
+    KINDS,
+    RESOLUTIONS,
+    audit_words,
+    leading_up,
+    status_of,
+    status_words,
+)
+
+Row = Mapping[str, Any]
+_MESSAGE = 200  # characters of a message in a list; `show` has all of it
+_LEAST = 20  # columns that are left to the last one on a narrow terminal
+
+
+def list_events(wanted: EventFilter, limit: int, now: datetime, *, as_json: bool) -> None:
+    """Print the newest events that match, and whether there are more."""
+    with event_store() as engine:
+        page = events.page(engine, wanted, now=now, size=limit)
+        known = events.facets(engine).rules if wanted.rules and not page.rows else ()
+    for name in sorted(wanted.rules.difference(known) if not page.rows else ()):
+        print(f"note: no rule {clean_text(name)!r} is known to the event store", file=sys.stderr)
+    if as_json:
+        print_json([_as_json(row) for row in page.rows])
+    else:
+        _print_list(page)
+
+
+def _as_json(row: Row) -> dict[str, Any]:
+    given = {name: value for name, value in row.items() if name != "sorted_by"}
+    return {**given, "status": status_of(row)}
+
+
+def print_json(value: Any) -> None:
+    """JSON with times as ISO 8601 and ids as text."""
+    print(json.dumps(value, default=_plain))
+
+
+def _plain(value: Any) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)
+
+
+def line(value: object, limit: int = _MESSAGE) -> str:
+    """Text from outside on one line of a terminal."""
+    return shorten(" ".join(clean_text(str(value)).split()), limit)
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """A table for people. On a terminal the last column is cut where its line ends."""
+    cells = [list(columns), *([line(value) for value in row] for row in rows)]
+    widths = [max(cell_len(row[n]) for row in cells) for n in range(len(columns) - 1)]
+    room = max(get_terminal_size().columns - sum(widths) - 2 * len(widths), _LEAST)
+    for *first, last in cells:
+        padded = [set_cell_size(cell, width) for cell, width in zip(first, widths, strict=True)]
+        if sys.stdout.isatty() and cell_len(last) > room:
+            last = set_cell_size(last, room - 1) + "…"  # noqa: PLW2901 (it is what is printed)
+        print("  ".join([*padded, last]).rstrip())
+
+
+def _print_list(page: Page) -> None:
+    if not page.rows:
+        print("no events match")
+        return
+    print_table(
+        ("id", "opened", "importance", "status", "rule", "ticker", "×", "message"),
+        (
+            (
+                row["id"],
+                f"{row['timestamp'].astimezone(UTC):%m-%d %H:%M}",
+                row["importance"],
+                status_words(row),
+                shorten(row["rule_name"], 40),
+                shorten(row["ticker"], 30),
+                row["occurrences"],
+                row["message"],
+            )
+            for row in page.rows
+        ),
+    )
+    if page.following:
+        print(f"the newest {len(page.rows)}; there are more: --limit, or narrow it with --since")
+
+
+# -- one event -----------------------------------------------------------------------------
+
+
+def show(event_id: int, *, as_json: bool) -> None:
+    """Print all that is known of one event. Raises GivenError when there is none of that id."""
+    with event_store() as engine:
+        found = events.event(engine, event_id)
+    if found is None:
+        raise GivenError(
+            f"there is no event {event_id}: `sentinel events list` shows what there is"
+        )
+    if as_json:
+        names = ("event", "evaluations", "earlier", "notifications", "audit")
+        print_json({name: getattr(found, name) for name in names})
+        return
+    for text in _whole(found, settings(), moment_now()):
+        print(text)
+
+
+def _whole(found: EventDetail, where: Settings, now: datetime) -> Iterator[str]:
+    event = found.event
+    subject = " ".join(line(part) for part in (event["rule_name"], event["ticker"]) if part)
+    words = [event["importance"], *status_words(event).split(", ")]
+    if event["kind"] in KINDS:
+        words.insert(0, KINDS[event["kind"]])
+    yield f"event {event['id']}  {subject}  ({', '.join(words)})"
+    yield ""
+    # Indented: a message can't pose as a line of ours.
+    yield from (f"    {text}" for text in clean_text(event["message"]).splitlines())
+    if against := value_against_threshold(event["metrics"], event["metadata"]):
+        yield f"    {against}"
+    if event["suggested_action"]:
+        yield ""
+        yield f"suggested     {line(event['suggested_action'], 500)}"
+    yield ""
+    yield from (f"{name:14}{value}" for name, value in _facts(found, where, now) if value)
+    yield from _section("decided, and why", _decided(found))
+    yield from _section("told", _told(found, now))
+    yield from _section("done by people", _done(found))
+
+
+def _facts(found: EventDetail, where: Settings, now: datetime) -> Iterator[tuple[str, str]]:
+    event = found.event
+    times = event["occurrences"]
+    yield "opened", when(event["timestamp"])
+    yield "last seen", f"{when(event['last_seen'])}, {times} occurrence{'s' * (times != 1)}"
+    yield "resolved", _resolved(event)
+    yield "muted", line(event["suppressed"] or "", 2_500)
+    yield "acknowledged", _acknowledged(event)
+    steps = next_step(event, found.notifications, now)
+    yield "escalates", line(escalation_words(steps, now), 500)
+    yield "assigned to", line(event["assigned_to"] or "")
+    yield "disposition", line(event["disposition"] or "")
+    yield "comment", line(event["comment"] or "", 2_500)
+    yield "category", line(event["category"])
+    yield "runbook", line(event["runbook"] or "", 500)
+    if event["prefect_flow_run_id"]:
+        yield (
+            "run",
+            f"{event['prefect_state_name']}, {where.flow_run_url(event['prefect_flow_run_id'])}",
+        )
+    yield "blotter", where.event_url(event["id"])
+    if event["metadata"]:
+        yield "evidence", line(json.dumps(event["metadata"], ensure_ascii=False), 2_500)
+    if event["metrics"]:
+        yield "metrics", ", ".join(f"{line(k)} {v:g}" for k, v in sorted(event["metrics"].items()))
+
+
+def _resolved(event: Row) -> str:
+    if event["resolved_at"] is None:
+        return "not yet"
+    at, how = when(event["resolved_at"]), event["resolution"]
+    return f"{at}, {RESOLUTIONS.get(how, line(how))}" if how else at
+
+
+def _acknowledged(event: Row) -> str:
+    if not event["is_acknowledged"]:
+        return "not yet"
+    words = f"{line(event['acknowledged_by'] or '')}, {when(event['acknowledged_at'])}"
+    until = when(event["acknowledged_until"])
+    return f"{words}, until {until}" if until else words
+
+
+def _section(title: str, rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
+    yield ""
+    yield title
+    if not rows:
+        yield "    nothing"
+        return
+    widths = [max(cell_len(row[n]) for row in rows) for n in range(len(rows[0]) - 1)]
+    for *first, last in rows:
+        padded = [set_cell_size(cell, width) for cell, width in zip(first, widths, strict=True)]
+        yield "    " + "  ".join([*padded, last]).rstrip()
+
+
+def _decided(found: EventDetail) -> list[tuple[str, ...]]:
+    return [
+        (_short(row["at"]), row["decision"], line(row["decision_reason"], 400))
+        for row in [*found.evaluations, *leading_up(found.earlier)]
+    ]
+
+
+def _told(found: EventDetail, now: datetime) -> list[tuple[str, ...]]:
+    """Messages, sent or not; where none was owed, why."""
+    if not found.notifications:
+        why = found.event["suppressed"]
+        return [(line(f"nobody: {why or 'the rule has no channel for this importance'}", 2_500),)]
+    return [
+        (_short(one.at), line(one.to), line(one.why), one.state.value, line(one.words, 2_500))
+        for one in told(found.event, found.notifications, now)
+    ]
+
+
+def _done(found: EventDetail) -> list[tuple[str, ...]]:
+    return [
+        (
+            _short(row["at"]),
+            line(row["actor"]),
+            line(row["action"]),
+            line(audit_words(row["detail"]), 2_500),
+        )
+        for row in found.audit
+    ]
+
+
+def _short(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%m-%d %H:%M:%S}"

@@ -1,0 +1,1 @@
+"""`sentinel rules`: check, deploy, list, run, test, unittest, replay."""

@@ -1,0 +1,130 @@
+"""The gate of `sentinel rules deploy`: rule tests, and what changed settings would have told whom.
+
+Says what it found before anything is deployed; stops the deploy where a test fails, or where more
+would have been told than the budget allows.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Engine
+
+from sentinel_core.base.errors import RuleFileError, SentinelError
+from sentinel_core.cli.parse import event_store
+from sentinel_core.cli.rules.replay import of_file, replayed, stored_rule
+from sentinel_core.cli.rules.replay_report import difference, scope
+from sentinel_core.cli.rules.replay_result import FileRule
+from sentinel_core.model.alert import clean_text
+from sentinel_core.model.rule import RuleSettings
+from sentinel_core.prefect_io.facts import rule_settings
+from sentinel_core.rulefile.check import Report
+from sentinel_core.rulefile.deploy.plan import Plan
+
+Say = Callable[[str], None]
+
+
+class GateError(SentinelError):
+    """The gate is shut: nothing was deployed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """How far back to look, and how many more notifications than before are too many."""
+
+    since: datetime
+    until: datetime
+    budget: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """A deployed rule whose settings the file changes."""
+
+    rule: FileRule
+    deployed: RuleSettings
+
+
+def pass_gate(gate: Gate, report: Report, plan: Plan, say: Say) -> None:
+    """Say what the gate finds. Raises GateError when this must not be deployed."""
+    if not plan.to_deploy:
+        return
+    _run_tests(report, say)
+    more = 0
+    stuck: list[str] = []
+    for changed in _changed(report, plan, stuck):
+        try:
+            with event_store() as engine:
+                more += _replay(gate, changed, engine, say)
+        except SentinelError as error:
+            stuck.append(f"{changed.rule.name}: {error}")
+    for sentence in stuck:
+        say(f"not replayed: {sentence}")
+    if gate.budget is not None:
+        _keep_to(gate.budget, more, stuck)
+
+
+def _run_tests(report: Report, say: Say) -> None:
+    from sentinel_core.ruletest import FOLDER, run_all
+
+    assert report.file is not None
+    file = report.file.path
+    if not (file.parent / FOLDER).is_dir():
+        return
+    tests = run_all(file)
+    if tests.failed:
+        say(tests.text())
+        count = len(tests.failed)
+        raise GateError(
+            f"{count} rule test{'s fail' if count > 1 else ' fails'}: nothing was deployed"
+        )
+    say(tests.summary())
+
+
+def _changed(report: Report, plan: Plan, stuck: list[str]) -> Iterator[Changed]:
+    """Rules that are deployed and will decide otherwise; `stuck` gathers why one can't be told."""
+    declared = {item.entry.index: item for item in report.declared}
+    assert report.file is not None
+    for step in plan.to_deploy:
+        if step.deployed is None or not step.wanted.is_rule:
+            continue
+        item = declared[step.wanted.index]
+        try:
+            rule = of_file(item, report.file.path)
+        except RuleFileError as error:
+            stuck.append(str(error))
+            continue
+        deployed = rule_settings(step.deployed.fields["parameters"], item.schema)
+        if deployed != rule.settings:
+            yield Changed(rule, deployed)
+
+
+def _replay(gate: Gate, changed: Changed, engine: Engine, say: Say) -> int:
+    """Print what the change would have made of the look-back; how many more were told."""
+    rule = changed.rule
+    result = replayed(
+        engine,
+        stored_rule(engine, rule),
+        rule,
+        gate.since,
+        gate.until,
+        deployed=changed.deployed,
+    )
+    say(clean_text(f"{rule.name}: {scope(result)}"))
+    for line in [f"note: {note}" for note in result.notes] + difference(result.comparison):
+        say(clean_text(f"  {line}"))
+    return result.comparison.more
+
+
+def _keep_to(budget: int, more: int, stuck: list[str]) -> None:
+    if stuck:
+        raise GateError(
+            "what the change would have told could not be replayed, so it is not known to be "
+            "within the budget: nothing was deployed (leave out --budget to deploy all the same)"
+        )
+    if more > budget:
+        many = "notifications" if more > 1 else "notification"
+        raise GateError(
+            f"{more:,} more {many} than before over the look-back, and the budget is {budget:,}: "
+            "nothing was deployed"
+        )

@@ -1,0 +1,164 @@
+"""`sentinel rules list`: the rules as Prefect has them, and those only the store remembers."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterDeploymentId,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+)
+from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.client.schemas.responses import DeploymentResponse
+from prefect.client.schemas.sorting import FlowRunSort
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from sentinel_core.base.errors import SentinelError
+from sentinel_core.cli.store import exists, opened, settings
+from sentinel_core.model.alert import clean_text
+from sentinel_core.prefect_io.client import all_deployments, prefect_api
+from sentinel_core.prefect_io.facts import is_rule, rule_facts
+from sentinel_core.rulefile.deploy.compare import schedule_words
+
+COLUMNS = [
+    "rule",
+    "trigger",
+    "importance",
+    "category",
+    "schedule",
+    "active",
+    "last_state",
+    "last_run",
+    "next_run",
+]
+
+
+def run(*, as_json: bool) -> None:
+    """Print the rules. Raises PrefectUnreachableError."""
+    with prefect_api() as client:
+        rows = [_row(client, *found) for found in all_deployments(client) if is_rule(found[0])]
+    deployed = {row["deployment_id"] for row in rows}
+    try:
+        rows.extend(row for row in _remembered() if row["deployment_id"] not in deployed)
+        note = None
+    except SentinelError as error:
+        note = f"rules that are no longer deployed are not listed: {error}"
+    if as_json:
+        print(json.dumps(rows))
+    else:
+        _print_table(rows)
+    if note:
+        Console(stderr=True).print(Text(f"note: {note}"))
+
+
+def _row(client: SyncPrefectClient, item: DeploymentResponse, flow_name: str) -> dict[str, Any]:
+    rule = rule_facts(item, flow_name)
+    last = _one_run(client, item, due=False)
+    ahead = _one_run(client, item, due=True)
+    state = last.state if last else None
+    return {
+        "rule": rule.name,
+        "trigger": rule.trigger,
+        "importance": rule.settings.importance.value,
+        "category": rule.settings.category,
+        "schedule": "; ".join(schedule_words(s.schedule) for s in item.schedules) or "none",
+        "active": _activity(item),
+        "last_state": state.name if state else None,
+        "last_run": _iso(last.start_time or last.expected_start_time) if last else None,
+        "next_run": _iso(ahead.next_scheduled_start_time) if ahead else None,
+        "deployment_id": str(item.id),
+    }
+
+
+def _activity(item: DeploymentResponse) -> str:
+    if item.paused:
+        return "paused"
+    if not item.schedules:
+        return "no schedule"
+    return "active" if any(schedule.active for schedule in item.schedules) else "paused"
+
+
+def _one_run(client: SyncPrefectClient, item: DeploymentResponse, *, due: bool) -> FlowRun | None:
+    """The next scheduled run, or the newest that is more than scheduled."""
+    waiting = [StateType.SCHEDULED]
+    kinds = (
+        FlowRunFilterStateType(any_=waiting) if due else FlowRunFilterStateType(not_any_=waiting)
+    )
+    runs = client.read_flow_runs(
+        flow_run_filter=FlowRunFilter(
+            deployment_id=FlowRunFilterDeploymentId(any_=[item.id]),
+            state=FlowRunFilterState(type=kinds),
+        ),
+        sort=(
+            FlowRunSort.NEXT_SCHEDULED_START_TIME_ASC
+            if due
+            else FlowRunSort.EXPECTED_START_TIME_DESC
+        ),
+        limit=1,
+    )
+    return runs[0] if runs else None
+
+
+def _remembered() -> Iterator[dict[str, Any]]:
+    """The rules in the event store. Raises StoreUnavailableError; makes no store."""
+    from sentinel_core.store.db.schema import schema_revision
+    from sentinel_core.store.state.rules import all_rules
+    from sentinel_core.wording.schedules import cron_words, interval_words
+
+    url = settings().database_url
+    if not exists(url):
+        return
+    with opened(url) as engine:
+        rules = all_rules(engine) if schema_revision(engine) else []
+    for rule in rules:
+        words = cron_words(rule["cron"], rule["timezone"]) if rule["cron"] else "none"
+        if rule["interval_seconds"]:
+            words = interval_words(rule["interval_seconds"])
+        yield {
+            "rule": rule["name"],
+            "trigger": rule["trigger"],
+            "importance": rule["importance"],
+            "category": rule["category"],
+            "schedule": words,
+            "active": "not deployed",
+            "last_state": rule["last_prefect_state_name"],
+            "last_run": _iso(rule["last_evaluated_at"]),
+            "next_run": None,
+            "deployment_id": str(rule["deployment_id"]),
+        }
+
+
+def _iso(time: datetime | None) -> str | None:
+    if time is None:
+        return None
+    return datetime.fromtimestamp(time.timestamp(), UTC).isoformat(timespec="seconds")
+
+
+_WHOLE = ("rule", "last_run", "next_run")  # a name broken over two lines can't be copied
+
+
+def _print_table(rows: list[dict[str, Any]]) -> None:
+    if not rows:
+        print("no rules: `sentinel rules deploy` deploys those of prefect.yaml")
+        return
+    table = Table(box=None, pad_edge=False)
+    for column in COLUMNS:
+        table.add_column(column.replace("_", " "), overflow="fold", no_wrap=column in _WHOLE)
+    for row in rows:
+        # Text, not str: names in [brackets] are no markup.
+        table.add_row(*(Text(_cell(row[column])) for column in COLUMNS))
+    Console().print(table)
+
+
+def _cell(value: str | None) -> str:
+    if not value:
+        return "–"
+    if value.endswith("+00:00"):
+        return datetime.fromisoformat(value).strftime("%m-%d %H:%M")
+    return clean_text(value)

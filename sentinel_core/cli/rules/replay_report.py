@@ -1,0 +1,258 @@
+"""What `sentinel rules replay` prints: text for people, data for programs. Pure."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+from sentinel_core.cli.parse import when
+from sentinel_core.cli.rules.replay_result import Result
+from sentinel_core.decide.policy import Tell
+from sentinel_core.decide.simulation import Message, SimulatedEvent
+from sentinel_core.model.alert import clean_text
+from sentinel_core.replay.replay import Comparison, Timeline, Told, Unlike
+
+MOST_LINES = 200  # of one timeline; `--json` has all of it
+_MESSAGE = 100  # characters of an event's reason in a line
+
+
+def lines(result: Result) -> list[str]:
+    """The whole report."""
+    rule = result.rule
+    told = [f"{rule.name} ({rule.flow_name}): {scope(result)}"]
+    told += [f"note: {note}" for note in result.notes]
+    told += unlike(result.deployed)
+    told += ["", f"as deployed: {totals(result.deployed)}", *_timeline(result.deployed)]
+    told += ["", f"with {rule.file}: {totals(result.wanted)}", *_timeline(result.wanted)]
+    told += ["", *difference(result.comparison)]
+    return [clean_text(line) for line in told]
+
+
+def scope(result: Result) -> str:
+    """`2,016 evaluations of 2,016 runs replayed, from … to …`."""
+    line = result.deployed
+    return (
+        f"{_count(line.evaluations, 'evaluation')} of {_count(line.runs, 'run')} replayed, "
+        f"{when(result.span.since)} to {when(result.span.until)}"
+    )
+
+
+def totals(line: Timeline) -> str:
+    """`3 events, 5 notifications, 1 suppressed`."""
+    parts = [
+        _count(len(line.events), "event"),
+        _count(sum(line.sent().values()), "notification"),
+    ]
+    if held := sum(line.suppressed().values()):
+        parts.append(f"{held:,} suppressed")
+    return ", ".join(parts)
+
+
+def unlike(line: Timeline) -> list[str]:
+    """Where the record is not what this version decides."""
+    if not line.unlike:
+        return []
+    told = [
+        "the record differs from what this version would decide: "
+        f"{line.unlike:,} of {_count(line.evaluations, 'evaluation')}"
+    ]
+    return told + [f"  {_unlike(one)}" for one in line.examples[:3]]
+
+
+def _unlike(one: Unlike) -> str:
+    return f"{when(one.at)} {_subject(one.kind, one.ticker)}: {one.recorded} / now {one.decided}"
+
+
+def difference(comparison: Comparison) -> list[str]:
+    """What the file changes, in lines."""
+    if comparison.nothing:
+        return ["no difference: the same events, the same notifications"]
+    c = comparison
+    told = [
+        f"difference: events {len(c.added)} added, {len(c.removed)} removed, "
+        f"{len(c.changed)} changed; notifications {len(c.told_added)} added, "
+        f"{len(c.told_removed)} removed"
+    ]
+    told += _cut([*_changes(c)])
+    width = max([len(name) for name in c.channels], default=0)
+    for name, count in c.channels.items():
+        held = f", suppressed {count.suppressed[0]} -> {count.suppressed[1]}"
+        told.append(
+            f"  {name:{width}}  {count.sent[0]:,} -> {count.sent[1]:,} ({count.more:+,})"
+            f"{held if any(count.suppressed) else ''}"
+        )
+    return told
+
+
+def _changes(c: Comparison) -> Iterator[str]:
+    for event in c.removed:
+        yield f"  - {_event(event)}"
+    for event in c.added:
+        yield f"  + {_event(event)}"
+    for old, new in c.changed:
+        yield f"  ~ {_event(old)}"
+        yield f"    {_event(new)}"
+    for message in c.told_removed:
+        yield f"  - {_told(message)}"
+    for message in c.told_added:
+        yield f"  + {_told(message)}"
+
+
+def _event(event: SimulatedEvent) -> str:
+    end = f"to {when(event.resolved_at)}" if event.resolved_at else "still open"
+    subject = _subject(event.kind, event.ticker)
+    reason = event.reason.removeprefix("opened: ")[:_MESSAGE]
+    return f"{when(event.opened_at)} {end}  {event.importance:8}  {subject}  {reason}"
+
+
+def _told(message: Told) -> str:
+    subject = _subject(message.kind, message.ticker)
+    return f"{when(message.at)} told {message.channel}: {message.reason} {subject}"
+
+
+def _timeline(line: Timeline) -> list[str]:
+    """Events and messages in the order of time."""
+    items: list[tuple[datetime, int, str]] = []
+    for event in line.events:
+        items += _moments(event, line.since)
+    for message in line.messages:
+        ends = message.reason == Tell.RESOLVED.value  # told once it is over
+        items.append((message.at, 3 if ends else 1, _message(message)))
+    items.sort(key=lambda item: item[:2])
+    return _cut([f"  {when(at)}  {text}" for at, _, text in items])
+
+
+def _moments(event: SimulatedEvent, since: datetime) -> Iterator[tuple[datetime, int, str]]:
+    subject = _subject(event.kind, event.ticker)
+    if event.opened_at >= since:
+        reason = event.reason if event.reason.startswith("opened") else f"opened: {event.reason}"
+        told = f"{event.importance:8}  {subject}  {reason[:_MESSAGE]}"
+        yield event.opened_at, 0, told
+    else:
+        told = f"{event.importance:8}  {subject}  open since {when(event.opened_at)}"
+        yield since, 0, told
+    if event.resolved_at is not None:
+        yield event.resolved_at, 2, f"{event.importance:8}  {subject}  resolved: {event.resolution}"
+
+
+def _message(message: Message) -> str:
+    to = ", ".join(message.channels) or f"nobody: no route for {message.importance}"
+    subject = _subject(message.kind, message.ticker)
+    if message.suppressed is not None:
+        return f"{'':8}  {subject}  not told ({message.reason}) {to}: {message.suppressed}"
+    return f"{'':8}  {subject}  told ({message.reason}) {to}"
+
+
+def _subject(kind: str, ticker: str) -> str:
+    return " ".join(word for word in ("" if kind == "alert" else str(kind), ticker) if word) or "–"
+
+
+def _cut(told: Sequence[str]) -> list[str]:
+    if len(told) <= MOST_LINES:
+        return list(told)
+    rest = len(told) - MOST_LINES
+    return [*told[:MOST_LINES], f"  … and {rest:,} lines more: --json has all"]
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'s' * (number != 1)}"
+
+
+# -- data -----------------------------------------------------------------------------------
+
+
+def as_data(result: Result) -> dict[str, Any]:
+    """The whole report as JSON."""
+    c, line = result.comparison, result.deployed
+    return {
+        "rule": result.rule.name,
+        "flow": result.rule.flow_name,
+        "file": result.rule.file,
+        "since": result.span.since.isoformat(),
+        "until": result.span.until.isoformat(),
+        "runs": line.runs,
+        "evaluations": line.evaluations,
+        "notes": list(result.notes),
+        "unlike_record": {
+            "count": line.unlike,
+            "examples": [
+                {
+                    "at": one.at.isoformat(),
+                    "kind": one.kind.value,
+                    "ticker": one.ticker,
+                    "recorded": one.recorded,
+                    "decided": one.decided,
+                }
+                for one in line.examples
+            ],
+        },
+        "deployed": _line_data(result.deployed),
+        "wanted": _line_data(result.wanted),
+        "difference": {
+            "events": {
+                "added": [_event_data(event) for event in c.added],
+                "removed": [_event_data(event) for event in c.removed],
+                "changed": [
+                    {"before": _event_data(old), "after": _event_data(new)}
+                    for old, new in c.changed
+                ],
+            },
+            "notifications": {
+                "added": [_told_data(message) for message in c.told_added],
+                "removed": [_told_data(message) for message in c.told_removed],
+                "more": c.more,
+            },
+            "channels": {
+                name: {
+                    "deployed": count.sent[0],
+                    "wanted": count.sent[1],
+                    "more": count.more,
+                    "suppressed": {"deployed": count.suppressed[0], "wanted": count.suppressed[1]},
+                }
+                for name, count in c.channels.items()
+            },
+        },
+    }
+
+
+def _line_data(line: Timeline) -> dict[str, Any]:
+    return {
+        "events": [_event_data(event) for event in line.events],
+        "messages": [
+            {
+                "at": m.at.isoformat(),
+                "kind": m.kind.value,
+                "ticker": m.ticker,
+                "importance": m.importance.value,
+                "reason": m.reason,
+                "channels": list(m.channels),
+                "suppressed": m.suppressed,
+            }
+            for m in line.messages
+        ],
+    }
+
+
+def _event_data(event: SimulatedEvent) -> dict[str, Any]:
+    return {
+        "kind": event.kind.value,
+        "ticker": event.ticker,
+        "importance": event.importance.value,
+        "opened_at": event.opened_at.isoformat(),
+        "reason": event.reason,
+        "message": event.message,
+        "occurrences": event.occurrences,
+        "resolved_at": event.resolved_at.isoformat() if event.resolved_at else None,
+        "resolution": event.resolution,
+        "acknowledged_by": event.acknowledged_by,
+    }
+
+
+def _told_data(message: Told) -> dict[str, Any]:
+    return {
+        "at": message.at.isoformat(),
+        "kind": message.kind.value,
+        "ticker": message.ticker,
+        "importance": message.importance.value,
+        "reason": message.reason,
+        "channel": message.channel,
+    }

@@ -1,0 +1,37 @@
+"""What `sentinel rules run` does: a run in Prefect now, recorded like any other."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from prefect.states import Scheduled
+
+from sentinel_core.base.errors import RuleFileError
+from sentinel_core.prefect_io.client import all_deployments, prefect_api
+from sentinel_core.prefect_io.facts import is_rule
+from sentinel_core.rulefile.source import read
+
+SPREAD = timedelta(seconds=1)  # Prefect's own SQLite does not like many at once
+
+
+def run(names: tuple[str, ...], *, every: bool, file: Path) -> int:
+    """Start one run of each rule named, or of every active rule of the file."""
+    wanted = [entry.name for entry in read(file).entries] if every else list(dict.fromkeys(names))
+    if not wanted:
+        raise RuleFileError("name the rules to run, or say --all for every rule of the file")
+    with prefect_api() as client:
+        found = {d.name: d for d, _flow in all_deployments(client) if d.name in wanted}
+        if missing := [name for name in wanted if name not in found]:
+            raise RuleFileError(
+                f"not deployed: {', '.join(missing)}. Deploy the file first: sentinel rules deploy"
+            )
+        chosen = [found[name] for name in wanted]
+        if every:
+            chosen = [item for item in chosen if is_rule(item) and not item.paused]
+        for place, deployment in enumerate(chosen):
+            at = datetime.now(UTC) + place * SPREAD
+            client.create_flow_run_from_deployment(
+                deployment.id, state=Scheduled(scheduled_time=at)
+            )
+            print(f"started {deployment.name}")
+    print(f"{len(chosen)} run(s) started, {SPREAD.total_seconds():g} s apart")
+    return 0

@@ -1,0 +1,191 @@
+"""`sentinel rules test`: one check, now, in this process; nothing recorded, nobody notified."""
+
+import contextlib
+import json
+import os
+import sys
+import time
+import traceback
+from collections.abc import Sequence
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from pydantic import TypeAdapter, ValidationError
+
+from sentinel_core.base.errors import RuleFileError, SentinelError
+from sentinel_core.cli.rules.checked import find_rule
+from sentinel_core.cli.store import exists, opened, settings
+from sentinel_core.flow.rule_flow import history_of
+from sentinel_core.model.alert import AlertOutput, as_outputs, describe, dump_outputs
+from sentinel_core.model.trigger import History, NoHistory, Trigger
+from sentinel_core.rulefile.check import Declared, last_line
+from sentinel_core.rulefile.check_parameters import parameter_types
+from sentinel_core.rulefile.source import did_you_mean
+
+
+class CheckFailedError(SentinelError):
+    """A rule's check raised: it could not measure."""
+
+
+def run(name: str, file: Path, overrides: Sequence[str], *, as_json: bool) -> int:
+    """Run the check of rule `name` and print its outputs. Raises SentinelError when it can't."""
+    rule = find_rule(name, file)
+    parameters = _overridden(rule, overrides)
+    trigger = _trigger(rule, parameters)
+    # As `sentinel up` tells the worker: a rule over the event store finds it here too.
+    os.environ.setdefault("SENTINEL_DATABASE_URL", settings().database_url)
+    started = time.perf_counter()
+    outputs = _measure(rule, trigger)
+    seconds = time.perf_counter() - started
+    if as_json:
+        print(json.dumps(dump_outputs(outputs)))
+    else:
+        _print(rule, parameters, outputs, seconds)
+    return 0
+
+
+def _overridden(rule: Declared, overrides: Sequence[str]) -> dict[str, Any]:
+    parameters: dict[str, Any] = deepcopy(rule.entry.config.get("parameters") or {})
+    known = list(parameter_types(rule.flow))
+    for override in overrides:
+        path, equals, text = override.partition("=")
+        keys = path.strip().split(".")
+        if not equals:
+            raise RuleFileError(f"--param {override!r}: expected name=value")
+        if keys[0] not in known:
+            hint = f"; did you mean check.{path}?" if path in _fields(rule) else ""
+            raise RuleFileError(
+                f"--param {override!r}: unknown parameter{hint or did_you_mean(keys[0], known)}"
+            )
+        _set(parameters, keys, _value(text), override)
+    return parameters
+
+
+def _fields(rule: Declared) -> list[str]:
+    return list(parameter_types(rule.flow)["check"].model_fields)
+
+
+def _set(parameters: dict[str, Any], keys: Sequence[str], value: Any, override: str) -> None:
+    place: Any = parameters
+    for key in keys[:-1]:
+        place = place.setdefault(key, {})
+        if not isinstance(place, dict):
+            raise RuleFileError(f"--param {override!r}: {key} is no mapping")
+    place[keys[-1]] = value
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _trigger(rule: Declared, parameters: dict[str, Any]) -> Trigger:
+    given = _resolved(parameters) if rule.entry.has_open(("parameters", "check")) else parameters
+    types = parameter_types(rule.flow)
+    values: dict[str, Any] = {}
+    for name, value in given.items():
+        try:
+            values[name] = TypeAdapter(types[name]).validate_python(value)
+        except ValidationError as error:
+            raise RuleFileError(f"{rule.entry.name}: {name}: {describe(error)}") from error
+    check = values.get("check")
+    assert isinstance(check, Trigger)
+    return check
+
+
+def _resolved(parameters: dict[str, Any]) -> dict[str, Any]:
+    """Placeholders for Prefect's blocks and variables, filled from its API."""
+    import asyncio
+
+    from prefect.utilities.templating import resolve_block_document_references, resolve_variables
+
+    from sentinel_core.prefect_io.client import prefect_api
+
+    async def resolve() -> Any:
+        return await resolve_variables(await resolve_block_document_references(parameters))
+
+    with prefect_api():
+        try:
+            resolved: dict[str, Any] = asyncio.run(resolve())
+        except ValueError as error:
+            raise RuleFileError(f"a Prefect block or variable is missing: {error}") from error
+    return resolved
+
+
+def _measure(rule: Declared, trigger: Trigger) -> list[AlertOutput]:
+    try:
+        with contextlib.redirect_stdout(sys.stderr):  # a check that prints must not break --json
+            return as_outputs(trigger.measure(_history(rule)))
+    except Exception as error:
+        raise CheckFailedError(
+            f"{rule.entry.name}: the check failed: {last_line(error)}{_place(error)}"
+        ) from error
+
+
+def _place(error: BaseException) -> str:
+    """The nearest line of the project's own code: where a trigger's author will look first."""
+    here = str(Path.cwd())
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        inside = frame.filename.startswith(here) and "site-packages" not in frame.filename
+        if inside and "sentinel_core" not in Path(frame.filename).parts:
+            return f" (at {Path(frame.filename).relative_to(here)}:{frame.lineno})"
+    return ""
+
+
+def _history(rule: Declared) -> History:
+    deployment_id = _deployment_id(rule)
+    return NoHistory() if deployment_id is None else history_of(deployment_id)
+
+
+def _deployment_id(rule: Declared) -> UUID | None:
+    """The rule in the event store, if both are there: looking must not make a store."""
+    from sentinel_core.store.db.schema import schema_revision
+    from sentinel_core.store.state.rules import all_rules
+
+    url = settings().database_url
+    if not exists(url):
+        return None
+    try:
+        with opened(url) as engine:
+            rows = all_rules(engine) if schema_revision(engine) else []
+    except SentinelError as error:
+        print(f"note: without its recorded past: {error}", file=sys.stderr)
+        return None
+    key = (rule.flow.name, rule.entry.name)
+    found = (row["deployment_id"] for row in rows if (row["flow_name"], row["name"]) == key)
+    return next(found, None)
+
+
+def _print(
+    rule: Declared, parameters: dict[str, Any], outputs: Sequence[AlertOutput], seconds: float
+) -> None:
+    fired = sum(output.triggered for output in outputs)
+    conditions = bool(parameters.get("conditions"))
+    counted = f"{len(outputs)} series measured"
+    if not conditions:
+        counted = f"{fired} of {len(outputs)} series triggered"
+    print(f"{rule.entry.name} ({rule.flow.name}): {counted}, checked in {seconds:.2f} s")
+    if conditions:
+        print("its conditions look at recorded measurements: they are asked when a run is recorded")
+    for output in outputs:
+        ours = output.importance or parameters.get("importance") or "the rule's"
+        print(f"\n{_verdict(output, conditions):9}  {output.ticker or '(no ticker)'}")
+        print(f"  message     {output.message.replace(chr(10), chr(10) + ' ' * 14)}")
+        print(f"  importance  {ours}")
+        for name, value in output.metrics.items():
+            print(f"  {name:10}  {value:g}")
+        if output.metadata:
+            print(f"  evidence    {json.dumps(output.metadata, ensure_ascii=False)}")
+    print("\nnothing was recorded, nobody was notified")
+
+
+def _verdict(output: AlertOutput, conditions: bool) -> str:
+    if output.problem is not None:
+        return output.problem.upper().replace("_", " ")
+    if output.triggered:
+        return "TRIGGERED"
+    return "measured" if conditions else "ok"

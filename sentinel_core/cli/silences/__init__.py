@@ -1,0 +1,1 @@
+"""`sentinel silences`: create, preview, list, end."""

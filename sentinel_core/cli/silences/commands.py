@@ -1,0 +1,229 @@
+"""What `sentinel silences` does: each command over the event store, said in words or JSON."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from sentinel_core.cli.events.show import line, print_json, print_table
+from sentinel_core.cli.parse import (
+    GivenError,
+    author,
+    event_store,
+    moment_now,
+    number,
+    silence_ids,
+    when,
+)
+from sentinel_core.cli.silences.options import Wanted
+from sentinel_core.cli.silences.read_options import silence_of
+from sentinel_core.model.alert import clean_text
+from sentinel_core.model.silence import Silence
+from sentinel_core.store.record import silences
+from sentinel_core.store.record.silences import Preview, State
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+_NAMED = 5  # rules, or events, that a preview names; the others it counts
+
+
+def create(wanted: Wanted, *, comment: str, by: str | None) -> int:
+    """Make a silence and say what it means; the exit code."""
+    who, now = author(by), moment_now()
+    if not comment.strip():
+        raise GivenError("say why with --comment: it stands wherever a message was held back")
+    silence = silence_of(wanted, author=who, comment=comment, now=now)
+    with _store() as engine:
+        seen = silences.preview(engine, silence, now=now)
+        made = silences.create(engine, silence, now=now)
+    print(f"silence {made.id}: mutes {line(made.matchers.words(), 1_000)}, {_span(made)}")
+    for text in _previewed(seen, made, now):
+        print(text)
+    return 0
+
+
+def preview(wanted: Wanted, *, as_json: bool) -> int:
+    """Say what a silence would mute, and make none; the exit code."""
+    now = moment_now()
+    silence = silence_of(wanted, author="preview", comment="preview", now=now, endless=True)
+    with _store() as engine:
+        seen = silences.preview(engine, silence, now=now)
+    if as_json:
+        print_json({"mutes_now": silence.active(now), **_as_json(seen)})
+        return 0
+    print(f"would mute {line(silence.matchers.words(), 1_000)}{_window(silence)}")
+    for text in _previewed(seen, silence, now):
+        print(text)
+    print("no silence was made")
+    return 0
+
+
+def list_silences(*, every: bool, as_json: bool) -> int:
+    """Print the silences; the exit code."""
+    now = moment_now()
+    with _store() as engine:
+        found = [
+            silence
+            for silence in silences.all_silences(engine, now=now)
+            if every or silence.ends_at > now
+        ]
+    if as_json:
+        print_json([_plain(silence, now) for silence in found])
+    elif not found:
+        print("no silences" if every else "no silences that have not ended; --all lists all")
+    else:
+        print_table(
+            ("id", "state", "mutes", "from", "until", "window", "by", "comment"),
+            (
+                (
+                    silence.id,
+                    _standing(silence, now),
+                    line(silence.matchers.words(), 50),
+                    _short(silence.starts_at),
+                    _short(silence.ends_at),
+                    silence.recurrence.words() if silence.recurrence else "",
+                    line(silence.author, 20),
+                    silence.comment,
+                )
+                for silence in found
+            ),
+        )
+    return 0
+
+
+def show(silence: str, *, as_json: bool) -> int:
+    """Print one silence and what it is about; the exit code."""
+    key, now = number(silence, "silence"), moment_now()
+    with _store() as engine:
+        found = silences.get(engine, key)
+        if found is None:
+            raise GivenError(
+                f"there is no silence {key}: `sentinel silences list --all` shows what there is"
+            )
+        seen = silences.preview(engine, found, now=now)
+        ending = silences.ending(engine, key)
+    if as_json:
+        ended = {"by": ending.by, "at": ending.at, "comment": ending.comment} if ending else None
+        print_json({**_plain(found, now), "ended": ended, "preview": _as_json(seen)})
+        return 0
+    print(f"silence {found.id}: {_standing(found, now)}")
+    print(f"mutes    {line(found.matchers.words(), 1_000)}")
+    print(f"from     {when(found.starts_at)}")
+    print(f"until    {when(found.ends_at)}")
+    if found.recurrence:
+        print(f"window   {found.recurrence.words()}")
+    print(f"by       {line(found.author)}")
+    print(f"comment  {line(found.comment, 2_500)}")
+    if ending:
+        why = f": {line(ending.comment, 2_500)}" if ending.comment else ""
+        print(f"ended    by {line(ending.by)} at {when(ending.at)}{why}")
+    for text in _previewed(seen, found, now):
+        print(text)
+    return 0
+
+
+def expire(given: Sequence[str], *, comment: str, by: str | None) -> int:
+    """End silences; the exit code is 1 when one could not be ended."""
+    ids, who = silence_ids(given), author(by)
+    with _store() as engine:
+        result = silences.expire(engine, ids, by=who, comment=comment, now=moment_now())
+    code = 0
+    for key in ids:
+        if key in result.done:
+            print(f"silence {key}: ended by {who}")
+            continue
+        code = 1
+        had_ended = key in result.already
+        print(f"silence {key}: {'had ended before' if had_ended else 'there is no such silence'}")
+    return code
+
+
+@contextmanager
+def _store() -> Iterator["Engine"]:
+    """The event store; what it refuses is a sentence."""
+    try:
+        with event_store() as engine:
+            yield engine
+    except ValueError as error:
+        raise GivenError(f"nothing was changed: {error}") from error
+
+
+# -- words ---------------------------------------------------------------------------------
+
+
+def _standing(silence: Silence, now: datetime) -> str:
+    """active, upcoming or expired; a window that is shut just now is said to be."""
+    state = silences.state_of(silence, now)
+    shut = state is State.ACTIVE and not silence.active(now)
+    return f"{state}, not now" if shut else state.value
+
+
+def _span(silence: Silence) -> str:
+    return f"from {when(silence.starts_at)} until {when(silence.ends_at)}{_window(silence)}"
+
+
+def _window(silence: Silence) -> str:
+    return f", only {silence.recurrence.words()}" if silence.recurrence else ""
+
+
+def _short(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M}"
+
+
+def _previewed(seen: Preview, silence: Silence, now: datetime) -> Iterator[str]:
+    """What a silence is about, in a few lines."""
+    if not seen.rules:
+        yield "  matches no series of any active rule now; what comes later is muted all the same"
+    else:
+        names = ", ".join(line(name, 60) for name in seen.rules[:_NAMED])
+        more = f" and {len(seen.rules) - _NAMED:,} more" if len(seen.rules) > _NAMED else ""
+        rules = _count(len(seen.rules), "rule")
+        yield f"  matches {_count(len(seen.series), 'series', 'series')} of {rules}: {names}{more}"
+    still = _count(seen.open_count, "open event")
+    if silence.active(now):
+        yield f"  muted now: {still}"
+    else:
+        yield f"  muted now: nothing, its time is not now; it is about {still}"
+    yield from _events(seen.open_events, seen.open_count)
+    yield f"  would have muted in the last 7 days: {_count(seen.past_count, 'event')}"
+    yield from _events(seen.past_events, seen.past_count)
+
+
+def _events(events: Sequence[dict[str, Any]], count: int) -> Iterator[str]:
+    for event in events[:_NAMED]:
+        subject = " ".join(line(part, 60) for part in (event["rule_name"], event["ticker"]) if part)
+        yield f"    {event['id']}  {_short(event['timestamp'])}  {event['importance']}  {subject}"
+    if count > _NAMED:
+        yield f"    … and {count - _NAMED:,} more"
+
+
+def _count(number_of: int, one: str, many: str | None = None) -> str:
+    return f"{number_of:,} {one if number_of == 1 else many or one + 's'}"
+
+
+def _plain(silence: Silence, now: datetime) -> dict[str, Any]:
+    recurrence = silence.recurrence
+    return {
+        "id": silence.id,
+        "state": silences.state_of(silence, now).value,
+        "mutes_now": silence.active(now),
+        "matchers": silence.matchers.model_dump(mode="json", exclude_defaults=True),
+        "recurrence": recurrence.model_dump(mode="json") if recurrence else None,
+        "starts_at": silence.starts_at,
+        "ends_at": silence.ends_at,
+        "author": clean_text(silence.author),
+        "comment": clean_text(silence.comment),
+    }
+
+
+def _as_json(seen: Preview) -> dict[str, Any]:
+    return {
+        "rules": seen.rules,
+        "series": [{"rule": rule, "ticker": ticker} for rule, ticker in seen.series],
+        "open_count": seen.open_count,
+        "open_events": seen.open_events,
+        "past_days": 7,
+        "past_count": seen.past_count,
+        "past_events": seen.past_events,
+    }

@@ -1,0 +1,138 @@
+"""The options that describe a silence, read into its model. Nothing is written here."""
+
+from collections.abc import Sequence
+from datetime import datetime, time, timedelta
+from typing import Any
+
+from pydantic import ValidationError
+
+from sentinel_core.cli.parse import GivenError, length, moment, moment_ahead, said, when
+from sentinel_core.cli.silences.options import Wanted
+from sentinel_core.model.silence import WEEKDAYS, Matchers, Recurrence, Silence
+
+_OPTION = {"start": "--between", "end": "--between", "weekdays": "--weekly", "author": "--by"}
+
+
+_UNSAID = timedelta(hours=1)  # how long a silence lasts that is only looked at
+
+
+def silence_of(
+    wanted: Wanted, *, author: str, comment: str, now: datetime, endless: bool = False
+) -> Silence:
+    """The silence that is meant; `endless` when its end need not be said.
+
+    Raises GivenError for what is missing or can't be meant.
+    """
+    matching = {name: getattr(wanted, name) for name in Matchers.model_fields}
+    given = {name: value for name, value in matching.items() if value not in (None, ())}
+    if not given:
+        raise GivenError(
+            "say what is muted: --rule, --ticker, --category, --importance, --tag or --kind; "
+            '--rule "*" is everything'
+        )
+    starts_at, ends_at = _span(wanted, now, endless=endless)
+    try:
+        return Silence(
+            matchers=Matchers.model_validate(given),
+            starts_at=starts_at,
+            ends_at=ends_at,
+            author=author,
+            comment=comment.strip(),
+            recurrence=_recurrence(wanted),
+        )
+    except ValidationError as error:
+        raise GivenError(_problems(error)) from error
+
+
+def _span(wanted: Wanted, now: datetime, *, endless: bool) -> tuple[datetime, datetime]:
+    unsaid = wanted.lasting is None and wanted.until is None
+    if (unsaid and not endless) or None not in (wanted.lasting, wanted.until):
+        raise GivenError(
+            "say how long: either --for 2h or --until 2026-11-20T18:00; a window that comes again "
+            "needs an end as well, like --for 52w"
+        )
+    starts_at = moment_ahead(wanted.start, "--from", now) if wanted.start is not None else now
+    if wanted.lasting is not None:
+        return starts_at, starts_at + length(wanted.lasting, "--for")
+    if wanted.until is None:
+        return starts_at, starts_at + _UNSAID
+    ends_at = moment(wanted.until, "--until")
+    if ends_at <= starts_at:
+        raise GivenError(
+            f"--until {said(wanted.until)} is not after the start, which is {when(starts_at)}"
+        )
+    return starts_at, ends_at
+
+
+def _recurrence(wanted: Wanted) -> Recurrence | None:
+    if not wanted.recurs:
+        _window_is_there(wanted)
+        return None
+    given: dict[str, Any] = {"outside": wanted.outside}
+    if wanted.weekly is not None:
+        given["weekdays"] = _weekdays(wanted.weekly)
+    if wanted.between is not None:
+        given["start"], given["end"] = _times(wanted.between)
+    for name in ("timezone", "calendar", "days"):
+        if (value := getattr(wanted, name)) is not None:
+            given[name] = value
+    if wanted.calendar is not None and wanted.days is None:
+        raise GivenError("--calendar needs --days trading or --days holidays")
+    return Recurrence.model_validate(given)
+
+
+def _window_is_there(wanted: Wanted) -> None:
+    """What only says more of a window makes no sense without one."""
+    for name in ("timezone", "calendar", "outside"):
+        if getattr(wanted, name):
+            raise GivenError(
+                f"--{name} says more of a window that comes again: give that with --weekly, "
+                "--between or --calendar and --days"
+            )
+
+
+def _weekdays(text: str) -> tuple[str, ...]:
+    """`mon-fri`, `sat,sun`, `fri-mon`: each weekday once, Monday first."""
+    names: list[str] = list(WEEKDAYS)
+    chosen: set[str] = set()
+    for part in text.lower().replace(" ", "").split(","):
+        first, dash, last = part.partition("-")
+        last = last if dash else first
+        if first not in names or last not in names:
+            raise GivenError(f"--weekly {said(text)} names no weekdays: write mon-fri, or sat,sun")
+        begin, end = names.index(first), names.index(last)
+        count = (end - begin) % len(names) + 1
+        chosen.update(names[(begin + n) % len(names)] for n in range(count))
+    return tuple(name for name in names if name in chosen)
+
+
+def _times(text: str) -> tuple[time, time]:
+    first, dash, last = text.replace(" ", "").partition("-")
+    try:
+        start, end = _time_of_day(first), _time_of_day(last)
+    except ValueError:
+        dash = ""
+    if not dash:
+        raise GivenError(f"--between {said(text)} is no time of day: write 22:00-06:00")
+    if start == end:
+        raise GivenError(f"--between {said(text)} is no window: it ends as it begins")
+    return start, end
+
+
+def _time_of_day(text: str) -> time:
+    """`22:00`; `24:00` is the end of the day."""
+    return time(0) if text == "24:00" else datetime.strptime(text, "%H:%M").time()  # noqa: DTZ007
+
+
+def _problems(error: ValidationError) -> str:
+    """What the model refuses, in the options' words."""
+    sentences: Sequence[str] = [
+        ": ".join([*_where(item["loc"]), item["msg"].removeprefix("Value error, ")])
+        for item in error.errors(include_input=False, include_url=False)
+    ]
+    return "; ".join(dict.fromkeys(sentences))
+
+
+def _where(place: tuple[int | str, ...]) -> list[str]:
+    names = [str(part) for part in place if isinstance(part, str)]
+    return [_OPTION.get(names[0], f"--{names[0]}")] if names else []

@@ -1,0 +1,73 @@
+"""Whether a message that is owed is still to be sent, and when it is tried again. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zlib import crc32
+
+from sentinel_core.decide.policy import Tell
+from sentinel_core.model.alert import Importance
+from sentinel_core.model.route import is_step
+
+MOST_ATTEMPTS = 30  # with the growing pauses between them, about a day
+FIRST_PAUSE = timedelta(seconds=30)
+LONGEST_PAUSE = timedelta(hours=1)
+LONGEST_ASKED = timedelta(days=1)  # of what a provider asks us to wait
+MUTE_PAUSE = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """Nobody needs this message any more."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Not now; looked at again at `until`."""
+
+    until: datetime
+    why: str
+
+
+def reconsidered(
+    message: Mapping[str, Any], event: Mapping[str, Any], muted: str | None, now: datetime
+) -> Dropped | Waiting | None:
+    """What has become of a message since it was owed; None: it is to be sent.
+
+    Steps of an escalation and reminders are for events that nobody has taken on.
+    """
+    step = is_step(message["reason"])
+    if not step and message["reason"] != Tell.REMINDER.value:
+        return None
+    if event["resolved_at"] is not None:
+        return Dropped(f"resolved at {_clock(event['resolved_at'])}")
+    until = event["acknowledged_until"]
+    if event["is_acknowledged"] and (until is None or until > now):
+        by, at = event["acknowledged_by"], event["acknowledged_at"]
+        return Dropped(f"acknowledged by {by}" + (f" at {_clock(at)}" if at else ""))
+    if not step:
+        return None
+    meant = message["route"].get("importance")
+    if meant and Importance(event["importance"]).rank > Importance(meant).rank:
+        return Dropped(f"the event is {event['importance']} by now, which has its own steps")
+    return Waiting(now + MUTE_PAUSE, muted) if muted else None
+
+
+def pause(notification_id: int, attempt: int, asked_seconds: float | None = None) -> timedelta:
+    """How long to wait after the `attempt`-th one has failed: doubling, up to an hour.
+
+    Between half of it and all of it, another share for each message, so that what failed together
+    does not come back together; never less than the provider asked for.
+    """
+    doubled = FIRST_PAUSE * (1 << min(attempt - 1, 12))
+    share = crc32(f"{notification_id}:{attempt}".encode()) / 0xFFFFFFFF
+    own = min(doubled, LONGEST_PAUSE) * (0.5 + share / 2)
+    asked = timedelta(seconds=asked_seconds or 0)
+    return max(own, min(asked, LONGEST_ASKED))
+
+
+def _clock(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"

@@ -1,0 +1,49 @@
+"""Runs that start long after they were due: does measuring still mean anything? Pure."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from cronsim import CronSimError
+
+from sentinel_core.decide.due import next_due
+from sentinel_core.model.condition import in_words
+from sentinel_core.model.rule import Policy, Stale
+from sentinel_core.model.run import RunFacts, Schedule
+
+
+def lateness(policy: Policy, due: datetime, now: datetime) -> timedelta | None:
+    """How late a run starts, if that is later than the policy takes for usual."""
+    late = now - due
+    if policy.stale_seconds is None or late <= timedelta(seconds=policy.stale_seconds):
+        return None
+    return late
+
+
+def skipped(
+    policy: Policy, schedules: Sequence[Schedule], due: datetime, now: datetime
+) -> str | None:
+    """Why a run that was due then and starts now is not evaluated; None when it is.
+
+    A schedule that can't be read says nothing of later runs: the run is evaluated.
+    """
+    late = lateness(policy, due, now)
+    if late is None or policy.on_stale is Stale.MARK:
+        return None
+    told = f"Not checked: the run started {in_words(round(late.total_seconds()))} late"
+    if policy.on_stale is Stale.SKIP:
+        return f"{told}."
+    try:
+        following = next_due(schedules, due)
+    except (CronSimError, ValueError, KeyError, OSError, ArithmeticError):
+        return None
+    if following is None or following > now:
+        return None  # nothing speaks for now but this run
+    return f"{told}, and a later one is due as well."
+
+
+def late_mark(policy: Policy, run: RunFacts) -> str:
+    """What the message of an alert says that was detected late; empty for any other."""
+    if run.started_at is None or run.run_count > 1:
+        return ""
+    late = lateness(policy, run.expected_start, run.started_at)
+    return f" (detected {in_words(round(late.total_seconds()))} late)" if late else ""

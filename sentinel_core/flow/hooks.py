@@ -1,0 +1,169 @@
+"""What happens when a rule's run ends: state → judged → decided → stored → told.
+
+Hooks are the fast path. Prefect logs and forgets what they raise; reconcile is the guarantee.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from prefect import Flow
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import FlowRun, State
+from prefect.logging import get_logger
+from prefect.logging.loggers import flow_run_logger
+from pydantic import ValidationError
+from sqlalchemy import Engine
+from sqlalchemy.exc import OperationalError
+
+from sentinel_core.base.errors import OutputError, StoreUnavailableError
+from sentinel_core.base.settings import Settings, get_settings
+from sentinel_core.decide.observe import judge
+from sentinel_core.model.alert import AlertOutput, as_outputs, describe
+from sentinel_core.model.rule import RuleSettings
+from sentinel_core.model.run import RuleFacts, RunFacts, StateType
+from sentinel_core.notify.deliver import deliver, patiently
+from sentinel_core.notify.prefect_events import announce
+from sentinel_core.prefect_io.facts import read_rule, rule_settings, run_facts
+from sentinel_core.store.db.engine import open_engine
+from sentinel_core.store.db.schema import ensure_schema
+from sentinel_core.store.record.recording import Recorded, record
+from sentinel_core.store.state.rules import rule_of_deployment
+
+logger = get_logger("sentinel")
+
+
+def record_run(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:
+    """The completion, failure, crash and cancellation hook of every rule.
+
+    (Prefect calls it by keyword in places: the three names are part of its interface.)
+    """
+    log = flow_run_logger(flow_run, flow)
+    if flow_run.deployment_id is None:
+        log.info("Not recorded: this run belongs to no deployment, so it is nobody's rule.")
+        return
+    settings = get_settings()
+    flow_run = _complete(flow_run, state)
+    run = run_facts(flow_run, state)
+    engine = connect(settings)
+    rule = _rule(engine, flow, flow_run)
+    if (why := unreadable_settings(flow_run.parameters)) is not None:
+        log.warning("Recorded with default settings where its own can't be read: %s", why)
+    recorded = record_facts(engine, rule, run, returned_outputs(state))
+    log.info(_summary(recorded))
+    deliver(engine, settings, recorded.notifications)
+
+
+def _complete(flow_run: FlowRun, state: State[Any]) -> FlowRun:
+    """After a crash or a cancellation the hook may run elsewhere, with half of the run's facts."""
+    if flow_run.start_time is not None or not (state.is_crashed() or state.is_cancelling()):
+        return flow_run
+    with get_client(sync_client=True) as client:
+        return client.read_flow_run(flow_run.id)
+
+
+def returned_outputs(state: State[Any]) -> list[AlertOutput] | None:
+    """What the flow returned; None when the state has none or what it has can't be read."""
+    if state.type.value != StateType.COMPLETED.value:
+        return None
+    try:
+        return as_outputs(state.result(raise_on_failure=False))
+    except OutputError:
+        return None
+    except Exception:
+        return None
+
+
+def _rule(engine: Engine, flow: Flow[..., Any], flow_run: FlowRun) -> RuleFacts:
+    """The rule, by its row when it has one (no API call), with this run's own parameters."""
+    assert flow_run.deployment_id is not None
+    row = rule_of_deployment(engine, flow_run.deployment_id)
+    if row is None:
+        with get_client(sync_client=True) as client:
+            return read_rule(client, flow_run.deployment_id)
+    schema = flow.parameters.model_dump() if flow.parameters else {}
+    return RuleFacts(
+        deployment_id=flow_run.deployment_id,
+        name=row["name"],
+        flow_name=row["flow_name"],
+        settings=rule_settings(flow_run.parameters, schema),
+        trigger=row["trigger"],
+        tags=tuple(row["tags"]),
+    )
+
+
+def unreadable_settings(parameters: Mapping[str, Any]) -> str | None:
+    """Which of a rule's settings do not validate, so that defaults stand in; None when all do.
+
+    Prefect refuses what its form can see; that two fields contradict each other it can't.
+    """
+    try:
+        RuleSettings.model_validate({k: v for k, v in parameters.items() if v is not None})
+    except ValidationError as error:
+        return describe(error)
+    return None
+
+
+def connect(settings: Settings) -> Engine:
+    """The event store, ready to write; waits a bounded time for one that is just restarting.
+
+    Raises StoreUnavailableError, and SchemaBehindError for a store of an older Sentinel.
+    """
+    engine = open_engine(settings.database_url)
+    try:
+        for attempt in patiently(settings):
+            with attempt:
+                ensure_schema(engine)
+    except OperationalError as error:
+        raise _away(settings, error) from error
+    return engine
+
+
+def record_facts(
+    engine: Engine, rule: RuleFacts, run: RunFacts, outputs: Sequence[AlertOutput] | None
+) -> Recorded:
+    """Judge, decide and store one run. Raises StoreUnavailableError."""
+    settings = get_settings()
+    observations = judge(run, rule.settings, outputs)
+    try:
+        for attempt in patiently(settings):
+            with attempt:
+                recorded = record(
+                    engine,
+                    rule,
+                    run,
+                    observations,
+                    now=datetime.now(UTC),
+                )
+    except OperationalError as error:
+        raise _away(settings, error) from error
+    announce(engine, settings, run, recorded)
+    return recorded
+
+
+def _away(settings: Settings, error: OperationalError) -> StoreUnavailableError:
+    return StoreUnavailableError(
+        f"the event store did not answer within {settings.record_timeout_seconds:g} s "
+        f"({str(error.orig).splitlines()[0] if str(error.orig) else 'no reason given'}); "
+        "this run will be recorded by the next reconcile"
+    )
+
+
+def _summary(recorded: Recorded) -> str:
+    if not recorded.evaluations:
+        return "Already recorded."
+    parts = [f"Recorded {recorded.evaluations} evaluation(s)"]
+    if recorded.opened:
+        parts.append(f"opened {len(recorded.opened)} event(s)")
+    if recorded.resolved:
+        parts.append(f"resolved {len(recorded.resolved)}")
+    return ", ".join(parts) + "."
+
+
+__all__ = [
+    "connect",
+    "record_facts",
+    "record_run",
+    "returned_outputs",
+    "unreadable_settings",
+]

@@ -1,0 +1,108 @@
+"""Text from outside in the markup of each medium, as nothing but text. Pure.
+
+Each medium has an `Escape`: `inline` for a value on a line of ours, `quoted` for a longer text
+that is shown as quoted, line by line. What comes out is `Ready`: escaping it again would show it.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from markupsafe import escape as html_escape
+
+from sentinel_core.message.content import Medium
+from sentinel_core.model.alert import clean_text
+from sentinel_core.wording.text import fitting, flat, shorten
+
+QUOTE_LIMIT = 2_000  # characters; Slack folds longer texts, and the blotter has the whole
+_JOINER = "\N{WORD JOINER}"
+_NON_JOINER = "\N{ZERO WIDTH NON-JOINER}"
+_EMOJI = re.compile(r":(?=[\w+'-]*[A-Za-z+][\w+'-]*:|100:|1234:)", re.ASCII)
+_SLACK_MARKS = re.compile(r"[*~`]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
+_MARKDOWN_MARKS = re.compile(r"[\\`*\[\]<>#~|{}$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
+_MARKDOWN_START = re.compile(r"^(\s*)([-+=>:]|\d{1,9}(?=[.)](?:\s|$)))")
+_ENTITY = re.compile(r"&(?=#?\w+;)")
+
+
+class Ready(str):
+    """Markup that was made here: shown as it stands."""
+
+    __slots__ = ()
+
+    def __html__(self) -> str:
+        return str.__str__(self)
+
+
+def slack_escape(text: str) -> str:
+    """Slack's three control characters as entities: no mention, no link, no channel ping."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _slack(text: str) -> str:
+    """Escaped, without formatting or emoji; an underscore inside a name stays as it is."""
+    text = _SLACK_MARKS.sub(lambda mark: mark[0] + _JOINER, text)
+    text = _EMOJI.sub(":" + _JOINER, text)
+    # At the start of a line Slack takes even the entity for a quotation. Another character than
+    # above, as it may follow a mark of our own.
+    return slack_escape(_NON_JOINER + text if text.startswith(">") else text)
+
+
+def _markdown(text: str) -> str:
+    """A backslash before whatever Markdown's dialects act on, and no mention of anybody."""
+    text = _MARKDOWN_MARKS.sub(lambda mark: "\\" + mark[0], text)
+    text = _MARKDOWN_START.sub(_start, text)
+    return _ENTITY.sub("&amp;", text).replace("@", "@" + _JOINER)
+
+
+def _start(found: re.Match[str]) -> str:
+    space, mark = found.groups()
+    return f"{space}{mark}" + _JOINER if mark[0].isdigit() else f"{space}\\{mark}"
+
+
+def _as_it_is(text: str) -> str:
+    return text
+
+
+def _html(text: str) -> str:
+    return str.__str__(html_escape(text))
+
+
+@dataclass(frozen=True, slots=True)
+class Escape:
+    """How a medium is told that something is only text."""
+
+    line: Callable[[str], str]
+    before: str = "> "  # of each quoted line
+    between: str = "\n"
+
+    def inline(self, text: str, limit: int = 200) -> Ready:
+        """A value on one line of ours."""
+        return Ready(self.line(flat(text, limit)))
+
+    def quoted(self, text: str, limit: int | None = None) -> Ready:
+        """All lines of a text, each marked as quoted; at most `limit` characters when escaped."""
+        cut = shorten(clean_text(text).strip(), QUOTE_LIMIT)
+
+        def mark(part: str) -> str:
+            return self.between.join(self.before + self.line(line) for line in part.splitlines())
+
+        return Ready((fitting(cut, limit, mark) if limit else mark(cut)) or self.nothing)
+
+    @property
+    def nothing(self) -> str:
+        """What stands where a message has no text."""
+        return f"{self.before}(no message)"
+
+
+ESCAPES = {
+    Medium.SLACK: Escape(_slack),
+    Medium.MARKDOWN: Escape(_markdown),
+    Medium.PLAIN: Escape(_as_it_is),
+    Medium.SHORT: Escape(_as_it_is, before="", between=" "),
+    Medium.PAGERDUTY: Escape(_as_it_is, before="", between=" "),
+    Medium.EMAIL: Escape(_as_it_is),
+}
+"""By medium; of an email this is the plain half."""
+
+HTML = Escape(_html, before="", between="<br>")
+"""The other half of an email."""

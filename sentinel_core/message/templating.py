@@ -1,0 +1,185 @@
+"""Which template says what, and what becomes of one that fails: the message is never lost. Pure."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache, lru_cache
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Template, TemplateError, TemplateSyntaxError, meta
+
+from sentinel_core.message.content import Medium
+from sentinel_core.message.document import Document, Table
+from sentinel_core.message.escaping import ESCAPES, HTML, Ready
+from sentinel_core.message.template_language import Language
+from sentinel_core.wording.text import flat
+
+PARTS: dict[Medium, dict[str, int]] = {
+    Medium.SLACK: {"title": 600, "body": 2_900},
+    Medium.EMAIL: {"subject": 200, "text": 100_000, "html": 400_000},
+    Medium.MARKDOWN: {"title": 400, "body": 1_300},
+    Medium.PLAIN: {"title": 400, "body": 8_000},
+    Medium.PAGERDUTY: {"summary": 1_024},
+    Medium.SHORT: {"body": 240},
+}
+"""What can be said in words of one's own, and how many characters it may have."""
+
+SOURCE_LIMIT = 20_000  # characters of one template
+ONE_LINE = frozenset({"title", "subject", "summary"})
+_OPEN_END = re.compile(r"(&[^;\s]{0,8}|<[^>\n]{0,2100}|\\)$")
+_BLANK_LINES = re.compile(r"\n[ \t]*(\n[ \t]*)+")
+
+
+@cache
+def language(medium: Medium, *, html: bool) -> Language:
+    """The language of a medium's templates; the HTML half of an email has its own."""
+    return Language(HTML if html else ESCAPES[medium], html=html)
+
+
+@lru_cache(maxsize=256)
+def _compiled(medium: Medium, source: str, *, html: bool) -> Template:
+    if len(source) > SOURCE_LIMIT:
+        raise TemplateSyntaxError(f"longer than {SOURCE_LIMIT:,} characters", 1)
+    return language(medium, html=html).from_string(source)
+
+
+@cache
+def standard(medium: Medium, part: str) -> str:
+    """The text of the template that is used where a rule has none of its own."""
+    folder = files("sentinel_core.message") / "templates" / medium.value
+    return (folder / f"{part}.j2").read_text(encoding="utf-8")
+
+
+def tells_of_several(medium: Medium, source: str) -> bool:
+    """Whether a template is made for a group: it mentions `events` or `count`."""
+    parsed = language(medium, html=False).parse(source)
+    return bool({"events", "count"} & meta.find_undeclared_variables(parsed))
+
+
+def cut(text: str, limit: int) -> str:
+    """At most `limit` characters of markup, without half an entity or half a link at the end."""
+    if len(text) <= limit:
+        return text
+    return _OPEN_END.sub("", text[: limit - 1]) + "…"
+
+
+def write(medium: Medium, part: str, source: str, values: Mapping[str, Any]) -> str:
+    """What a template says, in a form that fits its part. Raises what the template raises."""
+    html, limit = part == "html", PARTS[medium][part]
+    said = language(medium, html=html).run(_compiled(medium, source, html=html), values, limit)
+    if html:
+        if len(said) > limit:
+            raise ValueError(f"longer than {limit:,} characters")
+        return said
+    if part in ONE_LINE or medium is Medium.SHORT:
+        said = flat(said, 4 * limit)
+    return cut(_BLANK_LINES.sub("\n\n", said), limit)
+
+
+def values_of(document: Document) -> dict[str, Any]:
+    """Everything templates can name."""
+    return {
+        "mark": Ready(document.mark),
+        "colour": document.colour,
+        "title": document.title,
+        "lead": document.lead,
+        "quote": document.quote,
+        "against": document.against,
+        "suggestion": document.suggestion,
+        "facts": [{"name": name, "value": value} for name, value in document.facts],
+        "trend": document.trend,
+        "tables": [_table(table) for table in document.tables],
+        "foot": document.foot,
+        "runbook": document.runbook,
+        "links": [{"label": label, "url": url} for label, url in document.links],
+        "event": document.events[0] if document.events else None,
+        "events": document.events,
+        "count": len(document.events),
+    }
+
+
+def _table(table: Table) -> dict[str, Any]:
+    rows = [
+        [{"text": cell.text, "url": cell.url, "is_number": cell.is_number} for cell in row]
+        for row in table.rows
+    ]
+    # A column of numbers stands to the right, its name as well.
+    numbers = [
+        all(row[n]["is_number"] for row in rows if n < len(row)) for n in range(len(table.columns))
+    ]
+    columns = [
+        {"name": name, "is_number": bool(rows) and is_number}
+        for name, is_number in zip(table.columns, numbers, strict=True)
+    ]
+    return {"title": table.title, "columns": columns, "rows": rows, "more": table.more()}
+
+
+@dataclass(slots=True)
+class Writer:
+    """Writes the parts of one message; what a rule's own template did wrong is kept in `notes`."""
+
+    medium: Medium
+    document: Document
+    own: Mapping[str, str] = field(default_factory=dict)
+    more: Mapping[str, Any] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    def has(self, part: str) -> bool:
+        """Whether the rule says this part in words of its own, and for as many events."""
+        source = self.own.get(part)
+        if not isinstance(source, str):
+            return False
+        if len(self.document.events) == 1:
+            return True
+        try:
+            return bool(self.document.events) and tells_of_several(self.medium, source)
+        except (TemplateError, RecursionError):
+            return True  # it fails when it is written, and that is told
+
+    def write(self, part: str) -> str:
+        """One part: the rule's own text if it has one that works, else the standard one."""
+        return self.written_by_rule(part) or self.standard(part)
+
+    def written_by_rule(self, part: str) -> str | None:
+        """The rule's own text of a part; None when it has none, or none that works."""
+        if not self.has(part):
+            return None
+        try:
+            said = write(self.medium, part, self.own[part], self._values())
+        except Exception as error:  # whatever a template does, the message goes out
+            self.notes.append(
+                f"The rule's template for {self.medium.value} {part} failed, this is the standard "
+                f"text: {explained(error)}"
+            )
+            return None
+        if not said:
+            self.notes.append(f"The rule's template for {self.medium.value} {part} said nothing.")
+        return said or None
+
+    def standard(self, part: str) -> str:
+        """The standard text of a part."""
+        return write(self.medium, part, standard(self.medium, part), self._values())
+
+    def _values(self) -> dict[str, Any]:
+        return {**values_of(self.document), **self.more, "notes": list(self.notes)}
+
+
+def explained(error: Exception) -> str:
+    """What was wrong with a template, and in which line if that is known."""
+    line: int | None
+    if isinstance(error, TemplateSyntaxError):
+        text, line = flat(error.message or "no template", 300), error.lineno
+    else:
+        text, line = flat(str(error) or type(error).__name__, 300), _line(error)
+    return f"line {line}: {text}" if line else text
+
+
+def _line(error: Exception) -> int | None:
+    """The line of the template where an error came up: Jinja writes it into the traceback."""
+    found, step = None, error.__traceback__
+    while step is not None:
+        if step.tb_frame.f_code.co_filename == "<template>":
+            found = step.tb_lineno
+        step = step.tb_next
+    return found

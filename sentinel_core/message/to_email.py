@@ -1,0 +1,33 @@
+"""A document as an email: a subject, plain text, and HTML with the chart inside. Pure."""
+
+from sentinel_core.message.content import Medium, Message
+from sentinel_core.message.document import Document
+from sentinel_core.message.series_chart import chart
+from sentinel_core.message.templating import Writer
+from sentinel_core.message.to_text import body
+
+CHART = "chart"  # what the HTML shows as cid:chart
+
+
+def message(document: Document, writer: Writer) -> Message:
+    """Both halves say the same; `images` has the PNG that the HTML shows as `cid:chart`."""
+    picture = document.chart or chart(document.history, document.threshold, document.unit)
+    writer.more = {
+        "chart": f"cid:{CHART}" if picture else "",
+        "chart_text": document.chart_text,
+    }
+    subject = writer.write("subject")
+    # What the rule's own templates did wrong stands in both halves: so both are tried first.
+    own_text, own_html = writer.written_by_rule("text"), writer.written_by_rule("html")
+    if own_text is None:
+        text = body(document, Medium.EMAIL, writer.standard("text"), writer.notes)
+    else:
+        text = "\n\n".join([own_text, *(f"⚠️ {note}" for note in writer.notes)])
+    html = own_html or writer.standard("html")
+    shows_chart = picture is not None and f"cid:{CHART}" in html
+    return Message(
+        subject=subject,
+        body=text,
+        html=html,
+        images={CHART: picture} if picture and shows_chart else {},
+    )

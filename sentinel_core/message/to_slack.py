@@ -1,0 +1,103 @@
+"""A document as Slack shows it: a line of text, and blocks beside a bar of its colour. Pure."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from sentinel_core.message.content import Medium, Message
+from sentinel_core.message.document import Document, Table
+from sentinel_core.message.escaping import ESCAPES
+from sentinel_core.message.templating import Writer, cut
+from sentinel_core.message.text_table import grid
+from sentinel_core.message.to_text import STYLES, body, listed, trend
+from sentinel_core.wording.text import fitting
+
+BLOCKS, SECTION, FIELDS, FIELD = 50, 3_000, 10, 2_000  # what Slack takes; it refuses the rest whole
+_TABLES = 12  # of a report; beyond, the blocks run out
+_ESCAPE = ESCAPES[Medium.SLACK]
+
+Block = dict[str, Any]
+
+
+def message(document: Document, writer: Writer) -> Message:
+    """The payload is what Slack's API takes: `text` (also the notification) and `attachments`.
+
+    `body` says the same as running text, for ways into Slack that take nothing else.
+    """
+    title, said = writer.write("title"), writer.write("body")
+    blocks = [block for block in _blocks(document, said, writer.notes) if block][:BLOCKS]
+    attachment = {"color": document.colour, "fallback": title, "blocks": blocks}
+    return Message(
+        subject=title,
+        body=body(document, Medium.SLACK, said, writer.notes),
+        payload={"text": title, "attachments": [attachment]},
+    )
+
+
+def _blocks(document: Document, said: str, notes: Sequence[str]) -> Iterator[Block]:
+    if said:
+        yield _section(said)
+    if document.facts:
+        facts = [_field(name, value) for name, value in document.facts[:FIELDS]]
+        yield {"type": "section", "fields": facts}
+    if document.trend:
+        yield _section(trend(document, Medium.SLACK))
+    for table in document.tables[:_TABLES]:
+        yield from _table(table)
+    if (left_out := len(document.tables) - _TABLES) > 0:
+        yield _context(f"and {left_out} more tables")
+    for note in notes[:3]:
+        yield _context(f"⚠️ {_ESCAPE.inline(note, 500)}")
+    yield from _ending(document)
+
+
+def _ending(document: Document) -> Iterator[Block]:
+    link = STYLES[Medium.SLACK].link
+    linked = [link(_ESCAPE.inline(label), url) for label, url in document.links]
+    if document.runbook:
+        linked.append(f"Runbook: {_ESCAPE.inline(document.runbook, 500)}")
+    if linked:
+        yield _section(" · ".join(linked))
+    if document.foot:
+        yield _context(_ESCAPE.inline(" · ".join(document.foot), 400))
+
+
+def _text(text: str, limit: int) -> Block:
+    # verbatim: Slack makes no links, channels or mentions out of what looks like one.
+    return {"type": "mrkdwn", "text": cut(text, limit), "verbatim": True}
+
+
+def _section(text: str) -> Block:
+    return {"type": "section", "text": _text(text, SECTION)}
+
+
+def _context(text: str) -> Block:
+    return {"type": "context", "elements": [_text(text, FIELD)]}
+
+
+def _field(name: str, value: str) -> Block:
+    return _text(f"*{_ESCAPE.inline(name, 80)}*\n{_ESCAPE.inline(value)}", FIELD)
+
+
+def _table(table: Table) -> Iterator[Block]:
+    heading = f"*{_ESCAPE.inline(table.title)}*\n" if table.title else ""
+    if table.listed:
+        lines = [cut(listed(row, Medium.SLACK), SECTION) for row in table.rows]
+        yield from (_section(heading * (n == 0) + part) for n, part in enumerate(_packed(lines)))
+    else:
+        # Whole rows, as many as fit; the whole table is on the blotter or in the email.
+        fenced = fitting(grid(table), SECTION - len(heading), STYLES[Medium.SLACK].block)
+        yield _section(heading + fenced)
+    if more := table.more():
+        yield _context(_ESCAPE.inline(more))
+
+
+def _packed(lines: Sequence[str]) -> Iterator[str]:
+    """Lines joined to as few texts as Slack's limit on a section allows."""
+    part = ""
+    for line in lines:
+        if part and len(part) + 1 + len(line) > SECTION - 250:
+            yield part
+            part = ""
+        part = f"{part}\n{line}" if part else line
+    if part:
+        yield part

@@ -1,0 +1,271 @@
+"""What a trigger hands back. Knows the standard library and pydantic, nothing else.
+
+Everything from outside is made harmless here, once: later stages (database, Slack, HTML)
+may rely on text without control characters, finite numbers, aware UTC times and JSON.
+"""
+
+import json
+import math
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import to_jsonable_python
+
+from sentinel_core.base.errors import OutputError
+
+MESSAGE_LIMIT = 32_768  # characters; the longest message kept, longer ones end in an ellipsis
+METADATA_LIMIT = 262_144  # characters of JSON
+METADATA_DEPTH = 32  # PostgreSQL and browsers cope with far more; people do not
+METRICS_LIMIT = 1_000  # numbers in one output; a table of results belongs in a database
+TEXT_LIMIT = 1_000  # characters kept of an object in metadata that JSON has no word for
+EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
+
+# C0 and C1 controls but tab and newline, lone surrogates, and the marks that reorder text
+_UNPRINTABLE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
+)
+
+
+class Importance(StrEnum):
+    """How much an alert matters."""
+
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    CRITICAL = "critical"
+
+    @property
+    def rank(self) -> int:
+        """0 for low up to 3 for critical."""
+        return _RANKS[self]
+
+
+_RANKS = {importance: rank for rank, importance in enumerate(Importance)}
+
+
+def clean_text(text: str) -> str:
+    """`text` with every character that could break a database, a terminal or a page as U+FFFD."""
+    return _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text.replace("\r\n", "\n"))
+
+
+def clean_message(text: str) -> str:
+    """Clean text of at most MESSAGE_LIMIT characters; what was longer ends in an ellipsis."""
+    text = clean_text(text).strip()
+    return text if len(text) <= MESSAGE_LIMIT else text[: MESSAGE_LIMIT - 1] + "…"
+
+
+def _clean_ticker(text: str) -> str:
+    return " ".join(clean_text(text).split())
+
+
+def _text(clean: Callable[[str], str]) -> BeforeValidator:
+    """Cleaned before pydantic looks: it refuses lone surrogates, we replace them."""
+    return BeforeValidator(lambda value: clean(value) if isinstance(value, str) else value)
+
+
+def _number(value: Any) -> Any:
+    """NumPy scalars as plain Python values: comparing with one gives a NumPy bool."""
+    item = getattr(value, "item", None)
+    return item() if callable(item) else value
+
+
+def _plain_metrics(value: Any) -> Any:
+    if not isinstance(value, Mapping):
+        return value
+    return {
+        clean_text(name) if isinstance(name, str) else name: _number(number)
+        for name, number in value.items()
+    }
+
+
+def _finite(metrics: dict[str, float]) -> dict[str, float]:
+    if len(metrics) > METRICS_LIMIT:
+        raise ValueError(f"{len(metrics):,} metrics, more than {METRICS_LIMIT:,}")
+    for name, value in metrics.items():
+        if not math.isfinite(value):
+            raise ValueError(
+                f"metric {name!r} is {value}: a measurement that is not a number is an error, "
+                "never 'not triggered'"
+            )
+    return metrics
+
+
+class _JsonCleaner:
+    """Anything as harmless JSON. The count of nodes bounds what shares or contains itself."""
+
+    def __init__(self) -> None:
+        self.left = METADATA_LIMIT
+
+    def clean(self, value: Any, depth: int = 0) -> Any:
+        self.left -= 1
+        if self.left < 0:
+            raise ValueError(f"metadata has more than {METADATA_LIMIT:,} values")
+        if depth > METADATA_DEPTH:
+            raise ValueError(f"metadata is nested deeper than {METADATA_DEPTH} levels")
+        if value is None or isinstance(value, bool | int | float | str):
+            return _clean_scalar(value)
+        if isinstance(value, Mapping):
+            return {
+                clean_text(_shown(key)): self.clean(item, depth + 1) for key, item in value.items()
+            }
+        if isinstance(value, list | tuple | set | frozenset):
+            return [self.clean(item, depth + 1) for item in value]
+        return self.clean(_simpler(value), depth + 1)
+
+
+def _clean_scalar(value: Any) -> Any:
+    """Plain, also where it was of a subclass: databases know the plain types only."""
+    if isinstance(value, str):
+        return clean_text(value)
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else str(float(value))
+    return value if value is None or isinstance(value, bool) else int(value)
+
+
+def _simpler(value: Any) -> Any:
+    """NumPy and pandas values as Python's, times and models as JSON, the rest as text."""
+    if callable(listed := getattr(value, "tolist", None)):
+        return listed()
+    if isinstance(value, Iterator):  # may have no end
+        return _shown(value)
+    try:
+        return to_jsonable_python(value, fallback=_shown)
+    except (ValueError, TypeError, RecursionError):
+        return _shown(value)
+
+
+def _shown(value: Any) -> str:
+    try:
+        text = str(value)
+    except Exception as error:
+        raise ValueError(f"metadata has a {type(value).__name__} without text: {error}") from error
+    return text if isinstance(value, str) else text[:TEXT_LIMIT]
+
+
+def clean_json(value: Any) -> Any:
+    """`value` as JSON that every database and page takes: finite, clean text, text keys.
+
+    What JSON has no word for becomes text: evidence must not cost an alert. Raises ValueError for
+    what is nested too deeply or too large.
+    """
+    cleaned = _JsonCleaner().clean(value)
+    size = len(json.dumps(cleaned))
+    if size > METADATA_LIMIT:
+        raise ValueError(
+            f"metadata is {size:,} characters of JSON, more than {METADATA_LIMIT:,}: "
+            "keep the evidence, link to the rest"
+        )
+    return cleaned
+
+
+def _clean_metadata(value: Any) -> Any:
+    return clean_json(value) if isinstance(value, Mapping) else value
+
+
+def _plausible(time: datetime) -> datetime:
+    if not EARLIEST <= time <= LATEST:
+        raise ValueError(f"{time.isoformat()} is no time at which something was measured")
+    return time.astimezone(UTC)
+
+
+class AlertOutput(BaseModel):
+    """One measured series at one moment: the answer of a trigger.
+
+    `ticker` says what was measured (an instrument, a host, a table); "" where a rule has only one
+    subject. `importance` None means: the rule's own. `metrics` holds finite numbers, the ones that
+    conditions, charts and replay work on; `metadata` is the evidence, any JSON. `problem` says
+    that this one series could not be judged, while the others of the run were.
+
+    Raises pydantic's ValidationError for a naive timestamp, a metric that is not finite, or
+    metadata that is too large or too deep. Overlong messages are cut, control characters replaced,
+    and what JSON has no word for becomes text.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    triggered: Annotated[StrictBool, BeforeValidator(_number)]
+    importance: Importance | None = None
+    ticker: Annotated[str, Field(max_length=200), _text(_clean_ticker)] = ""
+    message: Annotated[str, _text(clean_message)] = ""
+    problem: Literal["error", "no_data"] | None = None
+    metadata: Annotated[dict[str, Any], BeforeValidator(_clean_metadata)] = {}
+    metrics: Annotated[
+        dict[str, float], BeforeValidator(_plain_metrics), AfterValidator(_finite)
+    ] = {}
+    timestamp: Annotated[AwareDatetime, AfterValidator(_plausible)] = Field(
+        default_factory=lambda: datetime.now(UTC)
+    )
+
+    @model_validator(mode="after")
+    def _one_or_the_other(self) -> Self:
+        if self.triggered and self.problem is not None:
+            raise ValueError("what could not be judged can't have triggered: leave out one of them")
+        return self
+
+
+def as_outputs(returned: object) -> list[AlertOutput]:
+    """What a trigger returned, as a list with one output per ticker.
+
+    Raises OutputError for anything else: another type, or the same ticker twice.
+    """
+    outputs: list[AlertOutput] = []
+    for output in returned if isinstance(returned, list | tuple) else [returned]:
+        if not isinstance(output, AlertOutput):
+            raise OutputError(
+                f"the trigger returned {type(output).__name__}, expected AlertOutput "
+                "or a list of AlertOutputs"
+            )
+        outputs.append(_checked_again(output))
+    tickers = [output.ticker for output in outputs]
+    twice = sorted(t for t, n in Counter(tickers).items() if n > 1)[:5]
+    if twice:
+        raise OutputError(f"the trigger returned ticker {twice[0]!r} more than once: {twice}")
+    return outputs
+
+
+def _checked_again(output: AlertOutput) -> AlertOutput:
+    """`model_copy` and a changed dictionary inside an output get past its validation."""
+    try:
+        return AlertOutput(**{name: getattr(output, name) for name in AlertOutput.model_fields})
+    except ValidationError as error:
+        raise OutputError(f"not an alert output: {describe(error)}") from error
+
+
+def dump_outputs(outputs: Sequence[AlertOutput]) -> list[dict[str, Any]]:
+    """Outputs as JSON-ready dictionaries; `load_outputs` is the way back."""
+    return [output.model_dump(mode="json") for output in outputs]
+
+
+def load_outputs(data: object) -> list[AlertOutput]:
+    """The way back from `dump_outputs`. Raises OutputError when `data` is not what it wrote."""
+    if not isinstance(data, list):
+        raise OutputError(f"expected a list of outputs, got {type(data).__name__}")
+    try:
+        return as_outputs([AlertOutput.model_validate(item) for item in data])
+    except ValidationError as error:
+        raise OutputError(f"not an alert output: {describe(error)}") from error
+
+
+def describe(error: ValidationError) -> str:
+    """A validation error in one line: `metrics.cpu: …; timestamp: …`."""
+    return clean_text(
+        "; ".join(
+            f"{'.'.join(str(part) for part in item['loc']) or 'output'}: {item['msg']}"
+            for item in error.errors(include_input=False, include_url=False)
+        )
+    )

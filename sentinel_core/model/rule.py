@@ -1,0 +1,214 @@
+"""What a rule may say besides what it measures. Pure data; knows no Prefect and no database."""
+
+from enum import StrEnum
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat, model_validator
+
+from sentinel_core.model.alert import Importance, clean_text
+from sentinel_core.model.condition import YEAR_SECONDS, Conditions, Seconds
+from sentinel_core.model.route import BlockSlug, Escalates, Escalation, Route, Routes, Suggestions
+
+DEFAULT_DISPLAY_MINUTES = 1440
+DisplayMinutes = Annotated[int, Field(ge=1, le=525_600)]
+"""At most a year: what a database and a calendar can hold."""
+
+
+class Meaning(StrEnum):
+    """What it means for a rule that something could not be judged."""
+
+    EVENT = "event"  # people should know: an event of its own
+    KEEP = "keep"  # no news: what fires goes on firing, what is ok stays ok
+    OK = "ok"  # as good as measured and not triggered
+
+
+class Stale(StrEnum):
+    """What becomes of a run that starts long after it was due."""
+
+    ONCE = "once"  # it is skipped when a later one is due as well
+    SKIP = "skip"  # it is skipped
+    MARK = "mark"  # it is evaluated; its reason says how late it was
+
+
+class Flapping(BaseModel):
+    """When a series counts as flapping: the share of its last 21 states that changed, in percent.
+
+    Newer changes weigh more, from 0.8 for the oldest of the 20 possible to 1.2 (as Icinga does).
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    start_percent: Annotated[float, Field(gt=0, le=100)] = 30
+    stop_percent: Annotated[float, Field(ge=0, le=100)] = 25
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.stop_percent > self.start_percent:
+            raise ValueError("flapping would stop before it starts: stop_percent ≤ start_percent")
+        return self
+
+
+class Policy(BaseModel):
+    """When what a rule measures becomes an event, how long it stays one, and what is told of it.
+
+    Times are counted from when runs were due: the same history gives the same decisions.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    breaches: Annotated[int, Field(ge=1, le=1000, description="in a row, until an event opens")] = 1
+    of_last: Annotated[
+        int | None, Field(ge=2, le=100, description="`breaches` of so many, not in a row")
+    ] = None
+    recoveries: Annotated[int, Field(ge=1, le=1000, description="oks in a row, until it ends")] = 1
+    keep_firing_seconds: Annotated[
+        FiniteFloat,
+        Field(ge=0, le=YEAR_SECONDS, description="an event lasts on after its last breach"),
+    ] = 0
+    cooldown_seconds: Annotated[
+        FiniteFloat, Field(ge=0, le=YEAR_SECONDS, description="from an event's end to the next one")
+    ] = 0
+    max_notifications_per_hour: Annotated[
+        int | None, Field(ge=1, le=1000, description="of this rule; the rest waits for its turn")
+    ] = None
+    repeat_seconds: Annotated[
+        Seconds | None, Field(description="remind, while nobody has acknowledged")
+    ] = None
+    expire_seconds: Annotated[
+        Seconds | None, Field(description="an event that no run confirms ends after so long")
+    ] = None
+    notify_resolved: Annotated[bool, Field(description="tell of the end as well")] = False
+    sticky_acknowledgement: Annotated[
+        bool, Field(description="a higher importance does not reopen what was acknowledged")
+    ] = False
+    on_error: Annotated[
+        Meaning, Field(description="a check that fails: an event, no news (keep), or ok")
+    ] = Meaning.EVENT
+    errors: Annotated[int, Field(ge=1, le=1000, description="in a row, until that is an event")] = 1
+    on_no_data: Annotated[
+        Meaning, Field(description="a check that finds no value: an event, no news (keep), or ok")
+    ] = Meaning.EVENT
+    no_data: Annotated[
+        int, Field(ge=1, le=1000, description="in a row, until that is an event")
+    ] = 1
+    on_missing: Annotated[
+        Meaning, Field(description="a ticker that is no longer among the outputs: as above")
+    ] = Meaning.KEEP
+    flapping: Annotated[
+        Flapping | None, Field(description="null: never; by default 30 % to start, 25 % to stop")
+    ] = Flapping()
+    stale_seconds: Annotated[
+        Seconds | None, Field(description="a run that starts later than this is out of date")
+    ] = 120
+    on_stale: Annotated[
+        Stale,
+        Field(description="such a run: only the newest counts (once), none (skip), or all (mark)"),
+    ] = Stale.ONCE
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.of_last is not None and self.of_last < self.breaches:
+            raise ValueError(f"{self.breaches} breaches of the last {self.of_last} can't be")
+        return self
+
+
+class Inhibition(BaseModel):
+    """While the rule that says this fires, nobody is told of those it names."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    rule: Annotated[str, Field(min_length=1, max_length=200, description="a name, * and ? allowed")]
+    same_ticker: bool = True
+
+
+Inhibits = Annotated[tuple[str | Inhibition, ...], Field(max_length=100)]
+"""Rules by name or pattern; a plain name mutes for the same ticker only."""
+
+
+Templates = Annotated[
+    dict[
+        Annotated[str, Field(max_length=40)],
+        dict[Annotated[str, Field(max_length=40)], Annotated[str, Field(max_length=20_000)]],
+    ],
+    Field(description="texts of its own by medium: {slack: {title: …, body: …}}"),
+]
+
+
+class RuleSettings(BaseModel):
+    """A rule's own settings: its deployment's parameters but for `check`."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    importance: Importance = Importance.MEDIUM
+    category: Annotated[str, AfterValidator(clean_text)] = "General"
+    display_duration_minutes: DisplayMinutes = DEFAULT_DISPLAY_MINUTES
+    notify: Routes = Field(default_factory=Routes)
+    runbook: Annotated[str, AfterValidator(clean_text)] | None = None
+    conditions: Conditions = ()
+    policy: Policy = Field(default_factory=Policy)
+    inhibits: Inhibits = ()
+    escalation: Escalates = Escalation()
+    suggestions: Suggestions = ()
+    templates: Templates = Field(default_factory=dict)
+
+    @property
+    def telling(self) -> Policy:
+        """The policy with what the routes ask for: a reminder or an end that one of them wants is
+        decided on, and each route takes what is for it."""
+        routes = list(self.notify.every())
+        repeats = [r.repeat_seconds for r in routes if r.reminders and r.repeat_seconds is not None]
+        changed: dict[str, object] = {}
+        if repeats:
+            changed["repeat_seconds"] = min([*repeats, self.policy.repeat_seconds or repeats[0]])
+        if any(self.wants_end(route) for route in self._told()):
+            changed["notify_resolved"] = True
+        return self.policy.model_copy(update=changed) if changed else self.policy
+
+    def _told(self) -> list[Route]:
+        """Every route by which people may hear of an event."""
+        steps = [step for importance in Importance for step in self.escalation.steps(importance)]
+        return [*self.notify.every(), *(route for step in steps for route in step.channels)]
+
+    def wants_end(self, route: Route) -> bool:
+        """Is this route told when an event is over?"""
+        if route.resolved is not None:
+            return route.resolved
+        return self.policy.notify_resolved or route.follows
+
+    def repeat_of(self, route: Route) -> float | None:
+        """How often this route is reminded: as it says itself, or as the policy says."""
+        return route.repeat_seconds or self.policy.repeat_seconds
+
+    def wants_reminder(self, route: Route) -> bool:
+        """Is this route reminded of what nobody acknowledges?"""
+        return route.reminders and self.repeat_of(route) is not None
+
+    @staticmethod
+    def wants_acknowledgement(route: Route) -> bool:
+        """Is this route told who acknowledged an event?"""
+        return route.follows if route.acknowledged is None else route.acknowledged
+
+    @property
+    def inhibitions(self) -> tuple[Inhibition, ...]:
+        """What `inhibits` says, each as the longer form."""
+        return tuple(
+            Inhibition(rule=item) if isinstance(item, str) else item for item in self.inhibits
+        )
+
+
+__all__ = [
+    "DEFAULT_DISPLAY_MINUTES",
+    "BlockSlug",
+    "DisplayMinutes",
+    "Escalates",
+    "Flapping",
+    "Inhibition",
+    "Inhibits",
+    "Meaning",
+    "Policy",
+    "Routes",
+    "RuleSettings",
+    "Stale",
+    "Suggestions",
+    "Templates",
+]

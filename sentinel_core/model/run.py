@@ -1,0 +1,82 @@
+"""A flow run as Sentinel sees it, whoever told of it (a hook or Prefect's API). Pure data."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from sentinel_core.model.rule import RuleSettings
+
+
+class StateType(StrEnum):
+    """Prefect's state types, by value."""
+
+    SCHEDULED = "SCHEDULED"
+    PENDING = "PENDING"
+    RUNNING = "RUNNING"
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+    CRASHED = "CRASHED"
+    PAUSED = "PAUSED"
+    CANCELLING = "CANCELLING"
+
+
+SKIPPED = "Skipped"  # the state name of a completed run that was too late to measure anything
+TERMINAL = (StateType.COMPLETED, StateType.FAILED, StateType.CANCELLED, StateType.CRASHED)
+
+
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """One flow run in one state. Times are aware UTC."""
+
+    id: UUID
+    name: str
+    state_type: StateType
+    state_name: str
+    state_message: str
+    state_at: datetime
+    expected_start: datetime
+    started_at: datetime | None
+    run_count: int
+
+    @property
+    def at(self) -> datetime:
+        """The moment this run speaks for: when it was due, or when it was run once more.
+
+        The due time orders runs the way the schedule meant them, whatever order they end in. A run
+        that ended before it was due (cancelled while scheduled) speaks for its end: a future time
+        would make everything until then look old.
+        """
+        return self.state_at if self.run_count > 1 else min(self.expected_start, self.state_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """One active schedule of a rule, as Prefect has it. One of the three is not None."""
+
+    cron: str | None = None
+    interval_seconds: float | None = None
+    rrule: str | None = None
+    timezone: str = "UTC"
+
+
+@dataclass(frozen=True, slots=True)
+class RuleFacts:
+    """A rule deployment as Prefect describes it."""
+
+    deployment_id: UUID
+    name: str
+    flow_name: str
+    settings: RuleSettings
+    trigger: str = ""
+    description: str = ""
+    parameters: dict[str, Any] = field(default_factory=dict)
+    tags: tuple[str, ...] = ()
+    cron: str | None = None
+    interval_seconds: float | None = None
+    timezone: str = "UTC"
+    schedules: tuple[Schedule, ...] = ()
+    active: bool = True
+    timeout_seconds: float | None = None

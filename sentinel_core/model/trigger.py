@@ -1,0 +1,96 @@
+"""The base class of everything that can be measured. Knows no Prefect and no database."""
+
+import asyncio
+import inspect
+import re
+from collections.abc import Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, ClassVar, Protocol, cast
+
+from pydantic import BaseModel, ConfigDict
+
+from sentinel_core.model.alert import AlertOutput, Importance
+
+MARK = "x-sentinel-trigger"
+TIMEOUT_MARK = "x-sentinel-timeout-seconds"
+
+
+@dataclass(frozen=True, slots=True)
+class PastEvaluation:
+    """One recorded evaluation of this rule: when, what series, what was measured."""
+
+    at: datetime
+    ticker: str
+    triggered: bool
+    metrics: Mapping[str, float] = field(default_factory=dict)
+
+
+class History(Protocol):
+    """A rule's own past, read from the event store when asked for."""
+
+    def latest(self, limit: int, ticker: str | None = None) -> Sequence[PastEvaluation]:
+        """The newest evaluations, newest first, of one ticker or of all.
+
+        Raises HistoryUnavailableError when the store can't be read.
+        """
+        ...
+
+
+class NoHistory:
+    """The past of a rule that was never evaluated."""
+
+    def latest(self, limit: int, ticker: str | None = None) -> Sequence[PastEvaluation]:  # noqa: ARG002
+        """Nothing."""
+        return []
+
+
+def _mark(schema: dict[str, Any], trigger: type["Trigger"]) -> None:
+    """What lets anyone who reads a deployment's parameter schema see that it is a rule."""
+    schema[MARK] = trigger.slug()
+    schema[TIMEOUT_MARK] = trigger.longest_seconds()
+
+
+class Trigger(BaseModel):
+    """Something that can be measured. Fields are its parameters, the docstring its description.
+
+    A subclass defines `check(self)` or, when it needs its own past, `check(self, history)`; sync
+    or async; returning an AlertOutput, or a list with one for each ticker. It raises when it could
+    not measure: an error is never "not triggered".
+    """
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        json_schema_extra=cast("Any", _mark),
+    )
+
+    display_name: ClassVar[str] = ""
+    default_importance: ClassVar[Importance] = Importance.MEDIUM
+    default_category: ClassVar[str] = "General"
+    timeout_seconds: ClassVar[float] = 60
+    retries: ClassVar[int] = 0
+    retry_delay_seconds: ClassVar[float] = 1
+
+    @classmethod
+    def slug(cls) -> str:
+        """`PriceSurge` → `price-surge`: the name of the flow and of the task."""
+        return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", cls.__name__).lower()
+
+    @classmethod
+    def longest_seconds(cls) -> float:
+        """The longest a run may take, all attempts together, with half a minute for Prefect."""
+        attempts = cls.retries + 1
+        return cls.timeout_seconds * attempts + cls.retry_delay_seconds * cls.retries + 30
+
+    def measure(self, history: History) -> object:
+        """Run `check`, whichever of its four forms it has, and give back what it returned."""
+        check = cast("Any", self).check
+        wants_history = "history" in inspect.signature(check).parameters
+        result = check(history) if wants_history else check()
+        if inspect.iscoroutine(result):
+            return asyncio.run(cast("Coroutine[Any, Any, object]", result))
+        return cast("object", result)
+
+
+__all__ = ["AlertOutput", "History", "Importance", "NoHistory", "PastEvaluation", "Trigger"]

@@ -1,0 +1,59 @@
+"""Prefect's blocks that send through Apprise, and any other block that can `notify`."""
+
+import asyncio
+import html
+import inspect
+import re
+from typing import Any
+
+from prefect.blocks.abstract import NotificationError
+
+from sentinel_core.message.content import Message
+from sentinel_core.notify.channel.attempt import Attempt
+from sentinel_core.notify.channel.classify import by_apprise_log
+from sentinel_core.notify.channel.outcome import Delivery, Outcome
+
+_TAKES_HTML = "sendgrid-email"
+_PICTURE = re.compile(r"<img\b[^>]*\bcid:[^>]*>", re.IGNORECASE)
+
+
+def send_by_notify(block: Any, message: Message, attempt: Attempt) -> Delivery:
+    """Call the block's own `notify`, told to raise where it would swallow a failure.
+
+    Its patience is its own (Apprise: four seconds to connect, four for the answer).
+    """
+    client = getattr(block, "_apprise_client", None)
+    if client is not None and not len(client):
+        # Apprise would send nothing and call it a failure without a reason.
+        return Delivery(Outcome.FAILED, "the block's URL is of no service Apprise knows")
+    _ = attempt.left
+    attempt.begin()
+    try:
+        _notify(block, message)
+    except NotificationError as error:
+        return by_apprise_log(error.log)
+    return Delivery(Outcome.SENT)
+
+
+def _notify(block: Any, message: Message) -> None:
+    body = message.body
+    if block.get_block_type_slug() == _TAKES_HTML:  # and so it would read plain text as markup
+        # There is no way to send the pictures along that it shows.
+        shown = _PICTURE.sub("", message.html or "")
+        body = shown or html.escape(body).replace("\n", "<br>\n")
+    raising = getattr(block, "raise_on_failure", None)
+    if callable(raising):
+        with raising():
+            _call(block, body, message.subject)
+    else:
+        _call(block, body, message.subject)
+
+
+def _call(block: Any, body: str, subject: str) -> None:
+    result = block.notify(body, subject)
+    if inspect.isawaitable(result):
+
+        async def wait() -> None:
+            await result
+
+        asyncio.run(wait())

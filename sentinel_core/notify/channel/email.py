@@ -1,0 +1,142 @@
+"""Email through prefect-email's `EmailServerCredentials`."""
+
+import smtplib
+import ssl
+from contextlib import closing
+from datetime import UTC, datetime
+from email.message import EmailMessage
+from typing import Any
+
+from sentinel_core.base.settings import Settings
+from sentinel_core.message.content import Message
+from sentinel_core.notify.channel.attempt import Attempt
+from sentinel_core.notify.channel.classify import by_smtp, by_smtp_recipients, refusals
+from sentinel_core.notify.channel.mime import compose, mailbox, recipients_of
+from sentinel_core.notify.channel.outcome import Address, Delivery, Outcome
+
+_OK, _WILL_FORWARD, _CLOSING = 250, 251, 421
+
+
+def send_by_email(
+    block: Any, address: Address, message: Message, settings: Settings, attempt: Attempt
+) -> Delivery:
+    """Send to `address.recipient`, which may be several with commas between.
+
+    Who is refused while others are accepted is told in `error`: the others have the message and
+    must not get it again.
+    """
+    try:
+        sender = mailbox(settings.email_from or block.username or "")
+    except ValueError as error:
+        return Delivery(
+            Outcome.FAILED,
+            f"{address.channel} has nobody to write from ({error}): set SENTINEL_EMAIL_FROM",
+        )
+    try:
+        recipients = recipients_of(address.recipient)
+    except ValueError as error:
+        return Delivery(Outcome.FAILED, f"{address.channel} can't write to all: {error}")
+    if not recipients:
+        return Delivery(
+            Outcome.FAILED, f"{address.channel} needs somebody to write to: give the route a `to`"
+        )
+    mail = compose(sender, recipients, address, message, datetime.now(UTC))
+    try:
+        with closing(_connect(block, attempt)) as server:
+            attempt.at_the_end(server.close)
+            refused = _submit(server, mail, attempt)
+    except smtplib.SMTPException as error:
+        if (told := _refusal(error)) is None:
+            raise
+        return told
+    error_text = f"refused: {refusals(_texts(refused))}" if refused else None
+    return Delivery(Outcome.SENT, error_text, reference=str(mail["Message-ID"]))
+
+
+def _refusal(error: smtplib.SMTPException) -> Delivery | None:
+    """What a mail server's own words mean; None where it said nothing."""
+    match error:
+        case smtplib.SMTPRecipientsRefused():
+            return by_smtp_recipients(_texts(error.recipients))
+        case smtplib.SMTPNotSupportedError():
+            return Delivery(
+                Outcome.FAILED, f"the mail server can't do what the block asks: {error}"
+            )
+        case smtplib.SMTPResponseException():
+            return by_smtp(_stage(error), error.smtp_code, _text(error.smtp_error))
+    return None
+
+
+def _connect(block: Any, attempt: Attempt) -> smtplib.SMTP:
+    """What the block's `get_server` does, but it waits for ever and leaves connections open."""
+    host = getattr(block.smtp_server, "value", block.smtp_server)
+    kind = block.smtp_type
+    port = block.smtp_port or kind.value
+    server: smtplib.SMTP
+    if kind.name == "SSL":
+        server = smtplib.SMTP_SSL(host, port, timeout=attempt.left, context=_context(block))
+    else:
+        server = smtplib.SMTP(host, port, timeout=attempt.left)
+    try:
+        if kind.name == "STARTTLS":
+            server.starttls(context=_context(block))
+        if block.username is not None and block.password.get_secret_value():
+            server.login(block.username, block.password.get_secret_value())
+    except BaseException:
+        server.close()
+        raise
+    return server
+
+
+def _context(block: Any) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    if not block.verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _submit(
+    server: smtplib.SMTP, mail: EmailMessage, attempt: Attempt
+) -> dict[str, tuple[int, bytes]]:
+    """One message to all; returns who was refused. Nothing has left until the last step."""
+    data, sender = mail.as_bytes(), mail["From"].addresses[0].addr_spec
+    recipients = [address.addr_spec for address in mail["To"].addresses]
+    server.ehlo_or_helo_if_needed()
+    options = [f"size={len(data)}"] if server.has_extn("size") else []
+    code, text = server.mail(sender, options)
+    if code != _OK:
+        raise smtplib.SMTPSenderRefused(code, text, sender)
+    refused: dict[str, tuple[int, bytes]] = {}
+    for recipient in recipients:
+        code, text = server.rcpt(recipient)
+        if code == _CLOSING:
+            raise smtplib.SMTPConnectError(code, text)
+        if code not in (_OK, _WILL_FORWARD):
+            refused[recipient] = (code, text)
+    if len(refused) == len(recipients):
+        raise smtplib.SMTPRecipientsRefused(refused)
+    if server.sock is not None:
+        server.sock.settimeout(attempt.left)
+    attempt.begin()
+    code, text = server.data(data)
+    if code != _OK:
+        raise smtplib.SMTPDataError(code, text)
+    return refused
+
+
+def _stage(error: smtplib.SMTPResponseException) -> str:
+    stages = {
+        smtplib.SMTPAuthenticationError: "user name and password",
+        smtplib.SMTPSenderRefused: "sender",
+        smtplib.SMTPDataError: "message",
+    }
+    return stages.get(type(error), "connection")
+
+
+def _texts(refused: dict[str, tuple[int, bytes]]) -> dict[str, tuple[int, str]]:
+    return {who: (code, _text(text)) for who, (code, text) in refused.items()}
+
+
+def _text(said: bytes | str) -> str:
+    return said if isinstance(said, str) else said.decode("utf-8", "replace")

@@ -1,0 +1,102 @@
+"""One HTTP request in bounded time. Its status is known even when its body never ends."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+import httpx
+
+from sentinel_core.notify.channel.attempt import Attempt, TooLateError
+from sentinel_core.notify.channel.quiet import quiet
+
+_BODY_LIMIT = 64 * 1024
+_REASON_SECONDS = 1.0
+_HEADERS = {"User-Agent": "Sentinel"}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a provider answered; header names in lower case. `complete`: its body came to an end."""
+
+    status: int
+    headers: Mapping[str, str]
+    text: str
+    complete: bool
+
+    @property
+    def ok(self) -> bool:
+        """Was it a 2xx?"""
+        return HTTPStatus.OK <= self.status < HTTPStatus.MULTIPLE_CHOICES
+
+
+def request(
+    attempt: Attempt,
+    method: str,
+    url: str,
+    *,
+    timeout: float | None = None,
+    reads_success: bool = False,
+    client: Mapping[str, Any] | None = None,
+    **content: Any,
+) -> Answer:
+    """Ask once. Raises httpx's errors, and TooLateError when nothing may leave any more.
+
+    `timeout` is a block's own patience, where that is shorter. A body may never end: that of a
+    success is read only where it is wanted, that of a refusal for a second. No redirect is
+    followed: it would take a secret to an address nobody has agreed to.
+    """
+    until = time.monotonic() + min(timeout or attempt.left, attempt.left)
+    # httpx logs the whole URL of a request, which for a webhook is its password.
+    with quiet("httpx"), httpx.Client(**{"headers": _HEADERS, **(client or {})}) as session:
+        attempt.at_the_end(session.close)
+        left = until - time.monotonic()
+        if left <= 0:  # on a busy machine making the client takes that long; sockets refuse it
+            raise TooLateError
+        asked = session.build_request(
+            method,
+            url,
+            timeout=left,
+            extensions={"trace": _watch(attempt)},
+            **content,
+        )
+        response = session.send(asked, stream=True)
+        try:
+            if not response.is_success:
+                until = min(until, time.monotonic() + _REASON_SECONDS)
+            wanted = reads_success or not response.is_success
+            text, complete = _body(response, until) if wanted else ("", False)
+        finally:
+            response.close()
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    return Answer(response.status_code, headers, text, complete)
+
+
+def _watch(attempt: Attempt) -> Any:
+    """Begins the attempt when the connection stands and the request is about to leave."""
+
+    def watch(event: str, info: Mapping[str, Any]) -> None:
+        if not event.endswith("send_request_headers.started"):
+            return
+        if getattr(info.get("request"), "method", b"") != b"CONNECT":  # a proxy is asked first
+            attempt.begin()
+
+    return watch
+
+
+def _body(response: httpx.Response, until: float) -> tuple[str, bool]:
+    """As much of the body as comes in time."""
+    taken, complete = bytearray(), False
+    # Each read may take only what is left by now, not what was left when the request was made.
+    response.request.extensions["timeout"]["read"] = max(0.01, until - time.monotonic())
+    try:
+        for chunk in response.iter_bytes():
+            taken += chunk
+            if len(taken) > _BODY_LIMIT or time.monotonic() > until:
+                break
+        else:
+            complete = True
+    except (httpx.TransportError, httpx.DecodingError):
+        pass  # the status has been told already; that is what counts
+    return bytes(taken[:_BODY_LIMIT]).decode("utf-8", "replace"), complete

@@ -1,0 +1,62 @@
+"""PagerDuty's Events API v2. Prefect's block holds the key; by itself it can only trigger."""
+
+import hashlib
+from datetime import UTC, datetime
+from typing import Any
+
+from sentinel_core.base.settings import Settings
+from sentinel_core.message.content import Message
+from sentinel_core.notify.channel.attempt import Attempt
+from sentinel_core.notify.channel.classify import by_status
+from sentinel_core.notify.channel.http import request
+from sentinel_core.notify.channel.outcome import Address, Delivery, Outcome, Signal
+
+ACCEPTED = 202
+_KEY_LIMIT = 255
+_URLS = {
+    "us": "https://events.pagerduty.com/v2/enqueue",
+    "eu": "https://events.eu.pagerduty.com/v2/enqueue",
+}
+
+
+def send_to_pagerduty(
+    block: Any, address: Address, message: Message, settings: Settings, attempt: Attempt
+) -> Delivery:
+    """Trigger, acknowledge or resolve the incident that `address.dedup_key` names."""
+    if not address.dedup_key and address.signal is not Signal.TRIGGER:
+        return Delivery(
+            Outcome.FAILED, f"nobody can {address.signal} a PagerDuty incident without its key"
+        )
+    url = settings.pagerduty_url or _URLS[block.region_name]
+    answer = request(attempt, "POST", url, json=event(block, address, message))
+    if answer.status == ACCEPTED:
+        return Delivery(Outcome.SENT, reference=dedup_key(address) or None)
+    return by_status("PagerDuty", answer.status, answer.headers, answer.text, datetime.now(UTC))
+
+
+def event(block: Any, address: Address, message: Message) -> dict[str, Any]:
+    """The event as PagerDuty takes it: the message's own, and what only the block knows. Pure."""
+    sent: dict[str, Any] = {
+        "routing_key": block.integration_key.get_secret_value(),
+        "event_action": address.signal.value,
+    }
+    if address.dedup_key:
+        sent["dedup_key"] = dedup_key(address)
+    if address.signal is not Signal.TRIGGER:
+        return sent  # PagerDuty takes no more of these
+    payload = {
+        "summary": message.subject,
+        "severity": "error",
+        "source": block.source or "Sentinel",
+        **({"group": block.group} if block.group else {}),
+        **({"class": block.class_id} if block.class_id else {}),
+        **message.payload.get("payload", {}),
+    }
+    return {**message.payload, **sent, "payload": payload}
+
+
+def dedup_key(address: Address) -> str:
+    """The incident's name: the whole one, or its digest where PagerDuty would cut it."""
+    if len(address.dedup_key) <= _KEY_LIMIT:
+        return address.dedup_key
+    return hashlib.sha256(address.dedup_key.encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,0 +1,128 @@
+"""Prefect's API for the commands: reach it or say why not, and read all of something, in pages."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from uuid import UUID
+
+import httpx
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.objects import BlockDocument
+from prefect.client.schemas.responses import DeploymentResponse
+from prefect.exceptions import ObjectNotFound
+from prefect.settings import PREFECT_API_URL
+
+from sentinel_core.base.errors import SentinelError
+
+PAGE = 200  # Prefect gives at most this many at once
+_HEALTH_SECONDS = 10
+# Blocks that hold no more than credentials: who is told stands in the route.
+_ADDRESSED = frozenset({"email-server-credentials", "slack-credentials"})
+
+
+class PrefectUnreachableError(SentinelError):
+    """Prefect's API can't be reached."""
+
+
+@contextmanager
+def prefect_api() -> Iterator[SyncPrefectClient]:
+    """A client of the API that PREFECT_API_URL names. Raises PrefectUnreachableError."""
+    url = PREFECT_API_URL.value()
+    if not url:
+        # Prefect would start a server of its own in this process, with a database of its own.
+        raise PrefectUnreachableError(
+            "PREFECT_API_URL is not set, so there is no Prefect API to talk to: set it "
+            "(export PREFECT_API_URL=http://127.0.0.1:4200/api), or run `sentinel up`"
+        )
+    # Not the client's own health check: it tries again for a minute before it gives up.
+    try:
+        httpx.get(f"{url}/health", timeout=_HEALTH_SECONDS)
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise PrefectUnreachableError(
+            f"Prefect's API does not answer at {url} (PREFECT_API_URL): "
+            f"{str(error) or type(error).__name__}. Start it with `prefect server start` or "
+            "`sentinel up`, or correct PREFECT_API_URL"
+        ) from error
+    try:
+        with get_client(sync_client=True) as client:
+            yield client
+    except httpx.TransportError as error:
+        raise PrefectUnreachableError(
+            f"Prefect's API at {url} (PREFECT_API_URL) stopped answering: "
+            f"{str(error) or type(error).__name__}"
+        ) from error
+    except httpx.HTTPStatusError as error:
+        if error.response.status_code not in (401, 403):
+            raise
+        raise PrefectUnreachableError(
+            f"Prefect's API at {url} refuses the credentials: check PREFECT_API_KEY or "
+            "PREFECT_API_AUTH_STRING"
+        ) from error
+
+
+def all_deployments(client: SyncPrefectClient) -> list[tuple[DeploymentResponse, str]]:
+    """Every deployment with its flow's name, by name."""
+    found: list[DeploymentResponse] = []
+    while page := client.read_deployments(limit=PAGE, offset=len(found)):
+        found.extend(page)
+    flows = {flow_id: _flow_name(client, flow_id) for flow_id in {d.flow_id for d in found}}
+    return [(deployment, flows[deployment.flow_id]) for deployment in found]
+
+
+def _flow_name(client: SyncPrefectClient, flow_id: UUID) -> str:
+    return client.read_flow(flow_id).name
+
+
+def work_pool_exists(client: SyncPrefectClient, name: str) -> bool:
+    """Does Prefect have a work pool of this name?"""
+    try:
+        client.read_work_pool(name)
+    except ObjectNotFound:
+        return False
+    return True
+
+
+def read_channel(client: SyncPrefectClient, slug: str) -> BlockDocument | None:
+    """The block `type/name`, without its secrets; None when there is none."""
+    kind, _, name = slug.partition("/")
+    try:
+        return client.read_block_document_by_name(name, kind, include_secrets=False)
+    except ObjectNotFound:
+        return None
+
+
+def channels(client: SyncPrefectClient) -> dict[str, BlockDocument]:
+    """Every block that messages can be sent through, by slug, without its secrets."""
+    found: list[BlockDocument] = []
+    while page := client.read_block_documents(offset=len(found), limit=PAGE, include_secrets=False):
+        found.extend(page)
+    named = {f"{_kind(block)}/{block.name}": block for block in found if block.name}
+    return {slug: named[slug] for slug in sorted(named) if can_tell(named[slug])}
+
+
+def can_tell(block: BlockDocument) -> bool:
+    """Can messages be sent through a block?"""
+    capabilities = block.block_schema.capabilities if block.block_schema else []
+    return "notify" in capabilities or _kind(block) in _ADDRESSED
+
+
+def needs_recipient(slug: str) -> bool:
+    """Does a channel have to be told whom to tell?"""
+    return slug.partition("/")[0] in _ADDRESSED
+
+
+def _kind(block: BlockDocument) -> str:
+    return block.block_type.slug if block.block_type else ""
+
+
+def wrong_channel(slug: str, block: BlockDocument | None) -> str | None:
+    """What is wrong with a notification block; None when it exists and can notify."""
+    kind, _, name = slug.partition("/")
+    if block is None:
+        return (
+            f"unknown notification block {slug}: Prefect has no block {name!r} of the type "
+            f"{kind!r}. Create it (`sentinel channels setup`, docs/notifications.md), or remove it "
+            "from the rule"
+        )
+    if not can_tell(block):
+        return f"expected a block that can notify: {slug} is none, choose another"
+    return None

@@ -1,0 +1,170 @@
+"""Prefect's objects as Sentinel's facts. The only place that knows how Prefect spells them."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.filters import (
+    ArtifactFilter,
+    ArtifactFilterFlowRunId,
+    ArtifactFilterKey,
+)
+from prefect.client.schemas.objects import FlowRun, State
+from prefect.client.schemas.responses import DeploymentResponse
+from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule, RRuleSchedule
+from pydantic import ValidationError
+
+from sentinel_core.base.errors import OutputError
+from sentinel_core.model.alert import (
+    AlertOutput,
+    clean_json,
+    clean_message,
+    clean_text,
+    load_outputs,
+)
+from sentinel_core.model.rule import RuleSettings
+from sentinel_core.model.run import RuleFacts, RunFacts, Schedule, StateType
+from sentinel_core.model.trigger import MARK, TIMEOUT_MARK
+
+TRIGGERED = "Triggered"  # the state name of a completed run in which something fired
+MEASURED = "Measured"  # of one whose conditions are asked when it is recorded
+CHECKED = "Checked "  # how the message of a completed run begins in which nothing did
+ARTIFACT_KEY = "sentinel-output"
+ARTIFACT_TYPE = "table"
+
+
+def run_facts(flow_run: FlowRun, state: State[Any] | None = None) -> RunFacts:
+    """A flow run, in `state` (a hook's) or else in its own."""
+    state = state or flow_run.state
+    if state is None:
+        raise ValueError(f"flow run {flow_run.id} has no state")
+    expected = flow_run.expected_start_time or flow_run.start_time or state.timestamp
+    return RunFacts(
+        id=flow_run.id,
+        name=clean_text(flow_run.name),
+        state_type=_settled(StateType(state.type.value)),
+        state_name=clean_text(state.name or state.type.value.title()),
+        state_message=clean_message(state.message or ""),
+        state_at=_utc(state.timestamp),
+        expected_start=_utc(expected),
+        started_at=_utc(flow_run.start_time) if flow_run.start_time else None,
+        run_count=flow_run.run_count or 0,
+    )
+
+
+def _settled(state: StateType) -> StateType:
+    """on_cancellation is called while the run is still Cancelling: it will be Cancelled."""
+    return StateType.CANCELLED if state is StateType.CANCELLING else state
+
+
+def _utc(time: datetime) -> datetime:
+    return datetime.fromtimestamp(time.timestamp(), UTC)
+
+
+def trigger_of(schema: dict[str, Any] | None) -> dict[str, Any] | None:
+    """The marked definition in a deployment's parameter schema; None when it is no rule."""
+    for definition in ((schema or {}).get("definitions") or {}).values():
+        if isinstance(definition, dict) and MARK in definition:
+            return definition
+    return None
+
+
+def is_rule(deployment: DeploymentResponse) -> bool:
+    """Was this deployment made from a `rule_flow`?"""
+    return trigger_of(deployment.parameter_openapi_schema) is not None
+
+
+def rule_facts(deployment: DeploymentResponse, flow_name: str) -> RuleFacts:
+    """A rule deployment. Settings its author left out are the flow's defaults."""
+    schema = deployment.parameter_openapi_schema or {}
+    definition = trigger_of(schema) or {}
+    schedules = [item for item in deployment.schedules if item.active]
+    cron = next((s.schedule for s in schedules if isinstance(s.schedule, CronSchedule)), None)
+    interval = next(
+        (s.schedule for s in schedules if isinstance(s.schedule, IntervalSchedule)), None
+    )
+    zoned = cron or interval
+    return RuleFacts(
+        deployment_id=deployment.id,
+        name=clean_text(deployment.name),
+        flow_name=clean_text(flow_name),
+        settings=rule_settings(deployment.parameters, schema),
+        trigger=definition.get(MARK, ""),
+        description=clean_message(deployment.description or ""),
+        parameters=_parameters(deployment),
+        tags=tuple(clean_text(tag) for tag in deployment.tags),
+        cron=cron.cron if cron else None,
+        interval_seconds=interval.interval.total_seconds() if interval else None,
+        timezone=(zoned.timezone if zoned else None) or "UTC",
+        schedules=tuple(_schedule(item.schedule) for item in schedules),
+        active=not deployment.paused and bool(schedules),
+        timeout_seconds=definition.get(TIMEOUT_MARK),
+    )
+
+
+def _schedule(item: CronSchedule | IntervalSchedule | RRuleSchedule | Any) -> Schedule:
+    zone = getattr(item, "timezone", None) or "UTC"
+    if isinstance(item, CronSchedule):
+        return Schedule(cron=item.cron, timezone=zone)
+    if isinstance(item, IntervalSchedule):
+        return Schedule(interval_seconds=item.interval.total_seconds(), timezone=zone)
+    return Schedule(rrule=getattr(item, "rrule", ""), timezone=zone)
+
+
+def _parameters(deployment: DeploymentResponse) -> dict[str, Any]:
+    try:
+        cleaned: dict[str, Any] = clean_json(deployment.parameters)
+    except ValueError as error:  # shown on the rules page only: no reason not to watch the rule
+        return {"unreadable": str(error)}
+    return cleaned
+
+
+def rule_settings(parameters: dict[str, Any], schema: dict[str, Any]) -> RuleSettings:
+    """The rule's own settings among a deployment's parameters, field by field.
+
+    A field that does not validate falls back to its default: recording that something is wrong
+    must not fail because something is wrong.
+    """
+    defaults = {
+        name: part["default"]
+        for name, part in (schema.get("properties") or {}).items()
+        if isinstance(part, dict) and part.get("default") is not None
+    }
+    merged = {**defaults, **{k: v for k, v in parameters.items() if v is not None}}
+    try:
+        return RuleSettings.model_validate(merged)
+    except ValidationError as error:
+        wrong = {item["loc"][0] for item in error.errors() if item["loc"]}
+        kept = {k: v for k, v in merged.items() if k not in wrong}
+        return RuleSettings.model_validate({**defaults, **kept})
+
+
+def read_rule(client: SyncPrefectClient, deployment_id: Any) -> RuleFacts:
+    """The rule of a deployment, from Prefect's API."""
+    deployment = client.read_deployment(deployment_id)
+    return rule_facts(deployment, client.read_flow(deployment.flow_id).name)
+
+
+def kept_outputs(client: SyncPrefectClient, flow_run: FlowRun) -> list[AlertOutput] | None:
+    """What the run's artifact kept of its outputs; None when there is none or it can't be read."""
+    artifacts = client.read_artifacts(
+        artifact_filter=ArtifactFilter(
+            flow_run_id=ArtifactFilterFlowRunId(any_=[flow_run.id]),
+            key=ArtifactFilterKey(any_=[ARTIFACT_KEY]),
+        ),
+        limit=10,
+    )
+    newest = max(artifacts, key=lambda artifact: str(artifact.created), default=None)
+    if newest is None:
+        return None
+    try:
+        rows: Any = json.loads(newest.data) if isinstance(newest.data, str) else newest.data
+        return load_outputs(
+            [
+                {**row, **{name: json.loads(row[name]) for name in ("metrics", "metadata")}}
+                for row in rows
+            ]
+        )
+    except (ValueError, TypeError, KeyError, OutputError):
+        return None

@@ -1,0 +1,1 @@
+"""Decides the recorded past again with other settings and compares. Writes nothing."""

@@ -1,0 +1,224 @@
+"""What the store remembers of a rule, in the order in which it was recorded: for replay.
+
+Core columns and streams: a million evaluations pass through without being in memory at once.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from fnmatch import fnmatchcase
+from functools import lru_cache
+from itertools import groupby
+from operator import attrgetter
+from typing import Any
+
+from pydantic_core import from_json
+from sqlalchemy import (
+    Connection,
+    Dialect,
+    Engine,
+    Integer,
+    RowMapping,
+    Select,
+    String,
+    and_,
+    func,
+    or_,
+    select,
+    type_coerce,
+)
+from sqlalchemy.types import TypeDecorator
+
+from sentinel_core.decide.observe import Kind
+from sentinel_core.model.rule import Inhibition
+from sentinel_core.model.silence import Inhibitor, Silence
+from sentinel_core.replay.replay import Firing, ManualAction, Past, Stored
+from sentinel_core.store.db.engine import reading
+from sentinel_core.store.db.tables import AUDIT, EVALUATION, EVENT, RULE, SILENCE, Json, UtcDateTime
+from sentinel_core.store.state.mutes import INHIBITED, has_items, silence_of
+
+_AT_ONCE = 200  # rows fetched together: of more, the garbage collector looks at each
+_ACTIONS = ("acknowledged", "unacknowledged", "resolved")
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Evaluations due in [first, until). From `since` on they count, before that they lead in.
+
+    `older` of those that count were recorded before the store kept what the trigger itself said.
+    """
+
+    first: datetime
+    since: datetime
+    until: datetime
+    older: int
+
+
+def rules_named(engine: Engine, name: str) -> list[RowMapping]:
+    """The rules of this name: one, or one for each flow that has a deployment of that name."""
+    with reading(engine) as connection:
+        statement = select(RULE).where(RULE.c.name == name).order_by(RULE.c.flow_name)
+        return list(connection.execute(statement).mappings())
+
+
+def span(
+    connection: Connection,
+    rule_id: int,
+    since: datetime,
+    until: datetime,
+    *,
+    look_back: timedelta,
+    states: int,
+) -> Span:
+    """Where to begin so that at `since` all is as it was: `look_back` and `states` runs earlier."""
+    c = EVALUATION.c
+    mine = c.rule_id == rule_id
+    moments = select(c.at).where(mine, c.at < since).distinct().order_by(c.at.desc()).limit(states)
+    first = connection.scalar(select(func.min(moments.subquery().c.at))) or since
+    older = connection.scalar(
+        select(func.count()).where(mine, c.at >= since, c.at < until, c.recorded_at.is_(None))
+    )
+    return Span(first - look_back, since, until, older or 0)
+
+
+def runs(connection: Connection, rule_id: int, over: Span) -> Iterator[Sequence[Stored]]:
+    """What each run left behind, in the order in which it was recorded. Reads as it is asked."""
+    statement = _stored().where(
+        EVALUATION.c.rule_id == rule_id, EVALUATION.c.at >= over.first, EVALUATION.c.at < over.until
+    )
+    result = connection.execution_options(yield_per=_AT_ONCE).execute(statement)
+    rows = (Stored._make(row) for part in result.partitions() for row in part)
+    for _, run in groupby(rows, key=attrgetter("run")):
+        yield list(run)
+
+
+class _Moment(UtcDateTime):
+    """The same moments from SQLite in a fifth of the time: reading them is most of reading."""
+
+    cache_ok = True
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Any:
+        """From the text that SQLite keeps, which is UTC without saying so."""
+        if dialect.name != "sqlite":
+            return super().result_processor(dialect, coltype)
+        return _moment
+
+
+@lru_cache(maxsize=1_000)  # the series of one run share theirs
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(f"{text}+00:00")
+
+
+class _Metrics(TypeDecorator[dict[str, float]]):
+    """JSON read by pydantic's parser, for the same reason."""
+
+    impl = Json
+    cache_ok = True
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Any:
+        """From the text that SQLite keeps."""
+        if dialect.name != "sqlite":
+            return super().result_processor(dialect, coltype)
+        return from_json
+
+
+def _stored() -> Select[Any]:
+    """The columns of `Stored`, in its order."""
+    c = EVALUATION.c
+    recorded = func.coalesce(c.recorded_at, c.completed_at)
+    return select(
+        type_coerce(c.prefect_flow_run_id, String),  # compared only: no UUID need be made of it
+        c.kind,
+        c.ticker,
+        type_coerce(c.at, _Moment),
+        type_coerce(recorded, _Moment),
+        type_coerce(c.triggered, Integer),
+        type_coerce(c.reported, Integer),
+        c.said,
+        c.importance,
+        c.message,
+        type_coerce(c.metrics, _Metrics),
+        type_coerce(c.measured_at.is_not(None), Integer),
+        c.prefect_state,
+        c.decision,
+        c.decision_code,
+        c.decision_reason,
+        c.event_id,
+    ).order_by(recorded, c.id)
+
+
+def past(connection: Connection, rule_id: int, name: str, over: Span) -> Past:
+    """What surrounded these evaluations."""
+    return Past(
+        rule=name,
+        silences=_silences(connection, over),
+        actions=_actions(connection, rule_id, over),
+        firings=_firings(connection, rule_id, name, over),
+    )
+
+
+def _silences(connection: Connection, over: Span) -> list[Silence]:
+    """Those of the time. None muted anything before it was made."""
+    c = SILENCE.c
+    statement = select(SILENCE).where(c.ends_at > over.first).order_by(c.id)
+    found = []
+    for row in connection.execute(statement).mappings():
+        silence = silence_of(dict(row))
+        start = max(silence.starts_at, row["created_at"])
+        if start < silence.ends_at:
+            found.append(silence.model_copy(update={"starts_at": start}))
+    return found
+
+
+def _actions(connection: Connection, rule_id: int, over: Span) -> list[ManualAction]:
+    statement = (
+        select(AUDIT, EVENT.c.kind, EVENT.c.ticker, EVENT.c.resolved_at)
+        .join(EVENT, EVENT.c.id == AUDIT.c.event_id)
+        .where(
+            EVENT.c.rule_id == rule_id,
+            or_(EVENT.c.resolved_at.is_(None), EVENT.c.resolved_at >= over.first),
+            AUDIT.c.action.in_(_ACTIONS),
+        )
+        .order_by(AUDIT.c.at, AUDIT.c.id)
+    )
+    return [
+        ManualAction(
+            at=row["at"],
+            actor=row["actor"],
+            action=row["action"],
+            event_id=row["event_id"],
+            kind=Kind(row["kind"]),
+            ticker=row["ticker"],
+            until=_time((row["detail"] or {}).get("until")),
+            ended_at=row["resolved_at"],
+        )
+        for row in connection.execute(statement).mappings()
+    ]
+
+
+def _time(text: object) -> datetime | None:
+    return datetime.fromisoformat(text) if isinstance(text, str) else None
+
+
+def _firings(connection: Connection, rule_id: int, name: str, over: Span) -> list[Firing]:
+    """When series fired of other rules that name this one. What was inhibited itself mutes nobody;
+    a rule is taken to have inhibited then what it inhibits now."""
+    e = EVENT.c
+    statement = (
+        select(RULE.c.name, RULE.c.inhibits, e.ticker, e.timestamp, e.resolved_at)
+        .join(EVENT, and_(e.rule_id == RULE.c.id, e.kind == Kind.ALERT.value))
+        .where(
+            RULE.c.id != rule_id,
+            has_items(connection),
+            e.timestamp < over.until,
+            or_(e.resolved_at.is_(None), e.resolved_at > over.first),
+            or_(e.suppressed.is_(None), e.suppressed.not_like(INHIBITED)),
+        )
+        .order_by(e.timestamp, e.id)
+    )
+    found = []
+    for rule, inhibits, ticker, start, end in connection.execute(statement):
+        named = [Inhibition.model_validate(item) for item in inhibits]
+        if any(fnmatchcase(name, item.rule) for item in named):
+            found.append(Firing(Inhibitor(rule, ticker, named), start, end))
+    return found

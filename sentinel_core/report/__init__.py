@@ -1,0 +1,1 @@
+"""The daily report: query, figures, tables, publication."""

@@ -1,0 +1,68 @@
+"""A rule's own message templates: do they work, and does Prefect leave them as they are?"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from sentinel_core.message import check_templates
+from sentinel_core.rulefile.check_parameters import dig, given_parameters
+from sentinel_core.rulefile.source import (
+    TEMPLATES,
+    Entry,
+    RuleFile,
+    Where,
+    dotted,
+    taken_by_prefect,
+)
+
+
+def check_rule_templates(file: RuleFile, entry: Entry) -> None:
+    """Note every mistake in a rule's templates, and in those of its schedules."""
+    for base, _ in given_parameters(entry):
+        where: Where = (*base, TEMPLATES)
+        given = dig(entry.config, where)
+        if isinstance(given, dict):
+            _check(file, entry, where, given)
+
+
+def _check(file: RuleFile, entry: Entry, where: Where, given: dict[str, Any]) -> None:
+    told = {problem.field for problem in file.problems if problem.deployment == entry.name}
+    if any(field.startswith(dotted(where)) for field in told):
+        return  # not even the form is right
+    for path, text in _texts(given):
+        if entry.is_open((*where, *path)):
+            continue  # a block or a variable of Prefect's, which only its API can fill
+        part = {path[0]: {path[1]: text} if len(path) > 1 else text}
+        for mistake in check_templates(part):
+            file.complain(entry, (*where, *path), _message(mistake, path))
+        _check_braces(file, entry, (*where, *path))
+
+
+def _texts(given: dict[str, Any]) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Each text by medium and part; a medium without parts by itself."""
+    for medium, parts in given.items():
+        if isinstance(parts, dict) and parts:
+            yield from (((medium, part), text) for part, text in parts.items())
+        elif not isinstance(parts, dict):
+            yield (medium,), parts
+
+
+def _message(mistake: str, path: tuple[str, ...]) -> str:
+    """What is wrong, without its place: that is told already. An unknown medium has no parts."""
+    for length in range(len(path), 0, -1):
+        place = f"{TEMPLATES}.{'.'.join(path[:length])}: "
+        if mistake.startswith(place):
+            return mistake.removeprefix(place)
+    return mistake
+
+
+def _check_braces(file: RuleFile, entry: Entry, where: Where) -> None:
+    """Sentinel's own deploy keeps a template (`keep_templates`); plain Prefect's does not."""
+    written = dig(file.data, ("deployments", entry.index, *where))
+    taken = taken_by_prefect(written) if isinstance(written, str) else []
+    if taken:
+        name = taken[0].strip("{} ")
+        message = (
+            f"plain `prefect deploy` would empty {taken[0]}, as one of its own placeholders: "
+            f"deploy with `sentinel rules deploy`, or write {{{{ ({name}) }}}}"
+        )
+        file.complain(entry, where, message, warning=True)

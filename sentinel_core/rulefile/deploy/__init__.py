@@ -1,0 +1,6 @@
+"""From a checked rule file to Prefect: all of it or nothing.
+
+plan.py     what would change; pure
+compare.py  the file and what is deployed, in comparable form
+apply.py    snapshot, deploy, put back, prune
+"""

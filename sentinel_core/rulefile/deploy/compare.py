@@ -1,0 +1,223 @@
+"""A rule file and Prefect's deployments in the same words, so that they can be compared.
+
+The one place that knows what `prefect deploy` makes of each key of the file.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.objects import DeploymentSchedule
+from prefect.client.schemas.responses import DeploymentResponse
+from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule, RRuleSchedule
+from prefect.utilities.templating import apply_values
+from pydantic import TypeAdapter
+
+from sentinel_core.prefect_io.client import all_deployments
+from sentinel_core.prefect_io.facts import is_rule
+from sentinel_core.rulefile.check import Declared
+from sentinel_core.rulefile.deploy.plan import Deployed, Plan, Schedule, Wanted, plan
+from sentinel_core.rulefile.source import PLACEHOLDER, RuleFile
+from sentinel_core.wording.schedules import cron_words, interval_words
+
+
+def make_plan(client: SyncPrefectClient, file: RuleFile, declared: Sequence[Declared]) -> Plan:
+    """What deploying this checked file would change."""
+    wanted = [_wanted(file, item) for item in declared]
+    deployed = [_deployed(*found) for found in all_deployments(client)]
+    return plan(wanted, deployed)
+
+
+# -- the file's side -----------------------------------------------------------------------------
+
+
+def _wanted(file: RuleFile, item: Declared) -> Wanted:
+    config = item.entry.config
+    pull = _pull_steps(file, item)
+    return Wanted(
+        index=item.entry.index,
+        name=item.entry.name,
+        flow_name=item.flow.name,
+        fields=_wanted_fields(item, pull),
+        schedules=tuple(_wanted_schedule(entry) for entry in item.entry.schedules),
+        paused=config.get("paused"),
+        pull_steps=pull,
+        entrypoint=config["entrypoint"],
+        is_rule=item.is_rule,
+        hidden=frozenset(_templated(item.entry.raw, "")),
+        incomparable=_incomparable(file, item),
+    )
+
+
+def _wanted_fields(item: Declared, pull: list[Any]) -> dict[str, Any]:
+    config = item.entry.config
+    pool = config.get("work_pool") or {}
+    limit = config.get("concurrency_limit")
+    options = limit if isinstance(limit, dict) else {}
+    fields = {
+        "description": config.get("description") or item.flow.description,
+        "tags": sorted(config.get("tags") or []),
+        "parameters": config.get("parameters") or {},
+        "entrypoint": config["entrypoint"],
+        "work_pool.name": pool.get("name") or _default_pool(),
+        "work_pool.work_queue_name": pool.get("work_queue_name") or "default",
+        "work_pool.job_variables": pool.get("job_variables") or {},
+        "concurrency_limit.limit": options.get("limit") if options else limit,
+        "concurrency_limit.collision_strategy": options.get("collision_strategy"),
+        "pull": pull,
+        "parameter form": _digest(item.schema),
+    }
+    if options.get("grace_period_seconds") is not None:
+        fields["concurrency_limit.grace_period_seconds"] = options["grace_period_seconds"]
+    if config.get("version") is not None:  # else Prefect infers one, of the checkout's commit
+        fields["version"] = config["version"]
+    if config.get("enforce_parameter_schema") is not None:
+        fields["enforce_parameter_schema"] = config["enforce_parameter_schema"]
+    return fields
+
+
+def _digest(schema: dict[str, Any]) -> str:
+    """A short stand-in for the form of a flow's parameters: its fields would fill pages."""
+    filled = {key: value for key, value in schema.items() if value}
+    return hashlib.sha256(json.dumps(filled, sort_keys=True).encode()).hexdigest()[:8]
+
+
+def _default_pool() -> str | None:
+    from prefect.settings import get_current_settings
+
+    return get_current_settings().deployments.default_work_pool_name
+
+
+def _pull_steps(file: RuleFile, item: Declared) -> list[Any]:
+    """Where the worker will take the code from: as written, or this folder as Prefect does."""
+    raw = item.entry.raw.get("pull", file.data.get("pull"))
+    if raw is not None:
+        steps = [raw] if isinstance(raw, dict) and raw else list(raw)
+        resolved: list[Any] = apply_values(steps, {}, remove_notset=False)  # type: ignore[assignment]
+        return resolved
+    pool = item.entry.config.get("work_pool") or {}
+    image = (pool.get("job_variables") or {}).get("image")
+    folder = "/opt/prefect" if image else str(Path.cwd().resolve())
+    return [{"prefect.deployments.steps.set_working_directory": {"directory": folder}}]
+
+
+def _incomparable(file: RuleFile, item: Declared) -> str:
+    """Why a deployment can't be compared with what is deployed; "" when it can."""
+    config = {**item.entry.config, "pull": None}
+    steps = [key for key in ("build", "push") if item.entry.config.get(key, file.data.get(key))]
+    others = [key for key in ("triggers", "sla", "version_type") if config.get(key) is not None]
+    if steps or others:
+        return f"has {' and '.join(steps + others)}"
+    if any(_templated(config, "")):
+        return "has values from Prefect blocks or variables"
+    return ""
+
+
+def _templated(value: Any, path: str) -> Iterator[str]:
+    """The dotted paths of values with a `{{ placeholder }}`."""
+    if isinstance(value, str) and PLACEHOLDER.search(value):
+        yield path
+    elif isinstance(value, dict):
+        for key, part in value.items():
+            yield from _templated(part, f"{path}.{key}" if path else str(key))
+    elif isinstance(value, list) and any(True for part in value for _ in _templated(part, "")):
+        yield path
+
+
+def _wanted_schedule(raw: dict[str, Any]) -> Schedule:
+    zone = raw.get("timezone")
+    schedule: CronSchedule | IntervalSchedule | RRuleSchedule
+    if raw.get("cron") is not None:
+        day_or = raw.get("day_or")
+        schedule = CronSchedule(
+            cron=raw["cron"], timezone=zone, day_or=True if day_or is None else day_or
+        )
+    elif raw.get("interval") is not None:
+        interval = TypeAdapter(timedelta).validate_python(raw["interval"])
+        anchor = {"anchor_date": raw["anchor_date"]} if raw.get("anchor_date") else {}
+        schedule = IntervalSchedule(interval=interval, timezone=zone, **anchor)
+    else:
+        schedule = RRuleSchedule(rrule=raw["rrule"], timezone=zone or "UTC")
+    return Schedule(
+        timing=_timing(schedule),
+        words=schedule_words(schedule),
+        active=raw.get("active"),
+        slug=raw.get("slug"),
+        parameters=raw.get("parameters") or {},
+    )
+
+
+# -- Prefect's side ------------------------------------------------------------------------------
+
+
+def _deployed(item: DeploymentResponse, flow_name: str) -> Deployed:
+    limit = item.global_concurrency_limit
+    options = item.concurrency_options
+    return Deployed(
+        id=item.id,
+        name=item.name,
+        flow_name=flow_name,
+        fields={
+            "description": item.description,
+            "tags": sorted(item.tags),
+            "parameters": item.parameters,
+            "entrypoint": item.entrypoint,
+            "work_pool.name": item.work_pool_name,
+            "work_pool.work_queue_name": item.work_queue_name,
+            "work_pool.job_variables": item.job_variables,
+            "concurrency_limit.limit": limit.limit if limit else None,
+            "concurrency_limit.collision_strategy": _strategy(options),
+            "concurrency_limit.grace_period_seconds": getattr(
+                options, "grace_period_seconds", None
+            ),
+            "pull": item.pull_steps or [],
+            "parameter form": _digest(item.parameter_openapi_schema or {}),
+            "version": item.version,
+            "enforce_parameter_schema": item.enforce_parameter_schema,
+        },
+        schedules=tuple(_deployed_schedule(schedule) for schedule in item.schedules),
+        paused=item.paused,
+        pull_steps=item.pull_steps or [],
+        entrypoint=item.entrypoint or "",
+        is_rule=is_rule(item),
+    )
+
+
+def _strategy(options: Any) -> str | None:
+    return None if options is None else str(options.collision_strategy.value)
+
+
+def _deployed_schedule(item: DeploymentSchedule) -> Schedule:
+    return Schedule(
+        timing=_timing(item.schedule),
+        words=schedule_words(item.schedule),
+        active=item.active,
+        slug=item.slug,
+        parameters=item.parameters,
+        id=item.id,
+    )
+
+
+def _timing(schedule: Any) -> tuple[Any, ...]:
+    zone = schedule.timezone or "UTC" if hasattr(schedule, "timezone") else "UTC"
+    if isinstance(schedule, CronSchedule):
+        return ("cron", schedule.cron, zone, schedule.day_or)
+    if isinstance(schedule, IntervalSchedule):
+        # Without an anchor in the file Prefect takes the moment of deploying: not compared.
+        return ("interval", schedule.interval.total_seconds(), zone)
+    # Prefect writes a DTSTART into a rule that has none.
+    bare = [line for line in schedule.rrule.split("\n") if not line.startswith("DTSTART")]
+    return ("rrule", "\n".join(bare).removeprefix("RRULE:"), zone)
+
+
+def schedule_words(schedule: Any) -> str:
+    """A Prefect schedule for people."""
+    if isinstance(schedule, CronSchedule):
+        return cron_words(schedule.cron, schedule.timezone or "UTC")
+    if isinstance(schedule, IntervalSchedule):
+        return interval_words(schedule.interval.total_seconds())
+    return f"{getattr(schedule, 'rrule', schedule)}"

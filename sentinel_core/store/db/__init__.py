@@ -1,0 +1,1 @@
+"""The engine, the tables, the schema and its migrations."""

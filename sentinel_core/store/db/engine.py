@@ -1,0 +1,117 @@
+"""Opening a database, and the two kinds of transaction. Knows no table."""
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.pool import NullPool, QueuePool, StaticPool
+from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_random_exponential
+
+from sentinel_core.base.errors import StoreUnavailableError
+
+VERSION_TABLE = "sentinel_version"  # alembic's default is taken where Prefect shares the database
+_BUSY_MS = 30_000  # how long a writer waits for another, on either database
+_LIVENESS = {  # a network that swallows packets is noticed in about half a minute
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 4,
+    "tcp_user_timeout": 30_000,
+}
+
+
+def open_engine(url: str, *, pooled: bool = False, connect_timeout_seconds: int = 5) -> Engine:
+    """An engine for `sqlite:///…` or `postgresql+psycopg://…`. Connects to nothing yet.
+
+    `pooled` is for long-lived readers (the viewer); a hook opens one connection and goes.
+    """
+    kind = make_url(url)
+    pool: dict[str, Any] = {"poolclass": QueuePool if pooled else NullPool}
+    if kind.get_backend_name() != "sqlite":
+        if pooled:
+            pool["pool_pre_ping"] = True  # a restarted database costs one retry, not a page
+        arguments = {"connect_timeout": connect_timeout_seconds, **_LIVENESS}
+        return create_engine(url, **pool, connect_args=arguments)
+    options: dict[str, Any] = {"timeout": _BUSY_MS / 1000}
+    if kind.database and kind.database != ":memory:":
+        Path(kind.database).expanduser().parent.mkdir(parents=True, exist_ok=True)
+    else:  # in memory, for tests: it is gone with its connection, so there is only one
+        pool["poolclass"] = StaticPool
+        options["check_same_thread"] = False
+    engine = create_engine(url, **pool, connect_args=options, json_serializer=_to_json)
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+_encode = json.JSONEncoder(check_circular=False).encode  # alert.py lets no circle through
+
+
+def _to_json(value: object) -> str:
+    """JSON as text; most evidence is empty."""
+    return "{}" if value.__class__ is dict and not value else _encode(value)
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
+    connection.isolation_level = None  # transactions begin where this file says so, not by guess
+    cursor = connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
+    _use_wal(cursor)
+    cursor.execute("PRAGMA synchronous=FULL")  # an acknowledged record survives a power loss
+    cursor.execute("PRAGMA cache_size=-8000")  # 8 MB for each connection
+    cursor.close()
+
+
+@retry(
+    retry=retry_if_exception_type(sqlite3.OperationalError),
+    wait=wait_random_exponential(multiplier=0.01, max=0.5),
+    stop=stop_after_delay(_BUSY_MS / 1000),
+    reraise=True,
+)
+def _use_wal(cursor: sqlite3.Cursor) -> None:
+    """The mode stays with the file. Changing it heeds no busy timeout: another may be doing so."""
+    if cursor.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+        cursor.execute("PRAGMA journal_mode=WAL")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    write = connection.get_execution_options().get("sentinel_write", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN DEFERRED")
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """One transaction that may write; commits at the end, or not at all.
+
+    On SQLite it takes the write lock at once: a deferred transaction that reads first and writes
+    later fails with "database is locked" whatever the busy timeout says.
+    """
+    with engine.connect().execution_options(sentinel_write=True) as connection, connection.begin():
+        if connection.dialect.name == "postgresql":
+            connection.exec_driver_sql(f"SET LOCAL lock_timeout = {_BUSY_MS}")
+        yield connection
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """One consistent snapshot that takes no write lock."""
+    with engine.connect() as connection, connection.begin():
+        yield connection
+
+
+@contextmanager
+def answering(engine: Engine) -> Iterator[None]:
+    """Turn a database that does not answer into StoreUnavailableError, with what to do."""
+    try:
+        yield
+    except (OperationalError, InterfaceError) as error:
+        reason = (str(error.orig).splitlines() or ["no reason given"])[0]
+        raise StoreUnavailableError(
+            f"the event store {engine.url.render_as_string(hide_password=True)} "
+            f"can't be read ({reason}): start the database, or correct SENTINEL_DATABASE_URL"
+        ) from error

@@ -1,0 +1,409 @@
+"""The tables. No queries, no decisions; the only file with `table=True`.
+
+SQLModel tables do not validate: what goes in was validated by the pydantic models of
+alert.py and rule.py. `migrations/` brings a database to this shape, a test holds both together.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    DateTime,
+    Dialect,
+    Index,
+    Integer,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.types import TypeDecorator
+from sqlmodel import Field, SQLModel
+
+BigId = BigInteger().with_variant(Integer(), "sqlite")  # SQLite numbers only INTEGER keys itself
+Json = JSON().with_variant(JSONB(), "postgresql")
+_TIMES_KEPT = 1_000
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """Aware UTC in Python, whatever the database does with time zones (SQLite drops them)."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    # Rows that are written or read together share most of their times: each is converted once.
+    # Only what is sure to be the same moment when it is equal: local times are not, once a year.
+
+    def bind_processor(self, dialect: Dialect) -> Callable[[Any], Any] | None:
+        convert = super().bind_processor(dialect)
+        if convert is None:
+            return None
+        remembered = lru_cache(maxsize=_TIMES_KEPT)(convert)
+
+        def converted(value: datetime | None) -> Any:
+            utc = value is not None and value.tzinfo is UTC
+            return remembered(value) if utc else convert(value)
+
+        return converted
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any] | None:
+        convert = super().result_processor(dialect, coltype)
+        if convert is None or dialect.name != "sqlite":
+            return convert
+        return lru_cache(maxsize=_TIMES_KEPT)(convert)  # of text
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"a naive time reached the store: {value!r}; times are aware UTC")
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def _time(*, nullable: bool = False) -> Column[datetime]:
+    return Column(UtcDateTime(), nullable=nullable)
+
+
+def _key() -> Column[int]:
+    return Column(BigId, primary_key=True, autoincrement=True)
+
+
+def _ref(*, nullable: bool = False) -> Column[int]:
+    return Column(BigId, nullable=nullable)
+
+
+def _text(*, nullable: bool = False) -> Column[str]:
+    return Column(Text(), nullable=nullable)
+
+
+def _json(name: str | None = None) -> Column[Any]:
+    return Column(name, Json, nullable=False) if name else Column(Json, nullable=False)
+
+
+class AlertRule(SQLModel, table=True):
+    """A rule deployment as last seen."""
+
+    __tablename__ = "alert_rule"
+    __table_args__ = (
+        UniqueConstraint("flow_name", "name"),
+        Index("ix_alert_rule_deployment", "deployment_id"),
+    )
+
+    id: int | None = Field(default=None, sa_column=_key())
+    name: str
+    flow_name: str
+    deployment_id: UUID
+    trigger: str = ""
+    description: str = Field(default="", sa_column=_text())
+    parameters: dict[str, Any] = Field(default_factory=dict, sa_column=_json())
+    tags: list[str] = Field(default_factory=list, sa_column=_json())
+    importance: str = "medium"
+    category: str = "General"
+    display_duration_minutes: int = 1440
+    runbook: str | None = None
+    cron: str | None = None
+    interval_seconds: float | None = None
+    timezone: str = "UTC"
+    schedules: list[Any] = Field(default_factory=list, sa_column=_json())
+    is_active: bool = True
+    first_seen_at: datetime = Field(sa_column=_time())
+    changed_at: datetime = Field(sa_column=_time())
+    last_evaluated_at: datetime | None = Field(default=None, sa_column=_time(nullable=True))
+    last_output: list[Any] = Field(default_factory=list, sa_column=_json())
+    inhibits: list[Any] = Field(default_factory=list, sa_column=_json())
+    told: list[str] = Field(default_factory=list, sa_column=_json())
+    last_prefect_state: str | None = None
+    last_prefect_state_name: str | None = None
+    last_prefect_sync: datetime | None = Field(default=None, sa_column=_time(nullable=True))
+
+
+class Evaluation(SQLModel, table=True):
+    """One series judged by one flow run."""
+
+    __tablename__ = "evaluation"
+    __table_args__ = (
+        UniqueConstraint("prefect_flow_run_id", "kind", "ticker"),
+        Index("ix_evaluation_series", "rule_id", "kind", "ticker", "at"),
+        Index("ix_evaluation_rule_at", "rule_id", "at"),
+    )
+
+    id: int | None = Field(default=None, sa_column=_key())
+    rule_id: int = Field(sa_column=_ref())
+    prefect_flow_run_id: UUID
+    kind: str
+    ticker: str
+    at: datetime = Field(sa_column=_time())
+    started_at: datetime | None = Field(default=None, sa_column=_time(nullable=True))
+    completed_at: datetime = Field(sa_column=_time())
+    measured_at: datetime | None = Field(default=None, sa_column=_time(nullable=True))
+    retry_count: int = 0
+    prefect_state: str
+    prefect_state_name: str
+    prefect_state_message: str = Field(default="", sa_column=_text())
+    triggered: bool
+    reported: bool | None = None
+    said: str | None = Field(default=None, sa_column=_text(nullable=True))
+    importance: str
+    message: str = Field(default="", sa_column=_text())
+    metrics: dict[str, float] = Field(default_factory=dict, sa_column=_json())
+    meta: dict[str, Any] = Field(default_factory=dict, sa_column=_json("metadata"))
+    decision: str
+    decision_code: str
+    decision_reason: str = Field(default="", sa_column=_text())
+    recorded_at: datetime | None = Field(default=None, sa_column=_time(nullable=True))
+    event_id: int | None = Field(default=None, sa_column=_ref(nullable=True))
+
+
+class AlertSeries(SQLModel, table=True):
+    """The live state of (rule, kind, ticker): the fingerprint under which alerts are one."""
+
+    __tablename__ = "alert_series"
+    __table_args__ = (UniqueConstraint("rule_id", "kind", "ticker"),)
+
+    id: int | None = Field(default=None, sa_column=_key())
+    rule_id: int = Field(sa_column=_ref())
+    kind: str
+    ticker: str
+    status: str
+    last_at: datetime = Field(sa_column=_time())
+    changed_at: datetime = Field(sa_column=_time())
+    event_id: int | None = Field(default=None, sa_column=_ref(nullable=True))
+    event_importance: str | None = None
+    breaches: int = 0
+    oks: int = 0
+    recent: str = Field(default="", sa_column=_text())
+    flapping: bool = False
+    breached_at: datetime | None = Field(default=None, sa_column=_time(nullable=True))
+    ended_at: datetime | None = Field(default=None, sa_column=_time(nullable=True))
+    ended_importance: str | None = None
+    told_at: datetime | None = Field(default=None, sa_column=_time(nullable=True))
+    tells: int = 0
+    untold: str | None = None
+
+
+class AlertEvent(SQLModel, table=True):
+    """Something a person should know."""
+
+    __tablename__ = "alert_event"
+    __table_args__ = (
+        Index("ix_event_time", "timestamp", "importance", "is_acknowledged"),
+        Index("ix_event_importance", "importance", "timestamp"),
+        Index(
+            "ix_event_unacknowledged",
+            "importance",
+            "timestamp",
+            sqlite_where=text("NOT is_acknowledged"),
+            postgresql_where=text("NOT is_acknowledged"),
+        ),
+        Index("ix_event_state", "prefect_state", "timestamp"),
+        Index("ix_event_ticker", "ticker", "timestamp"),
+        Index("ix_event_rule", "rule_id", "timestamp"),
+        # I3, kept by the database itself: one unresolved event of a kind for a series
+        Index(
+            "ux_event_unresolved",
+            "rule_id",
+            "kind",
+            "ticker",
+            unique=True,
+            sqlite_where=text("resolved_at IS NULL"),
+            postgresql_where=text("resolved_at IS NULL"),
+        ),
+    )
+
+    id: int | None = Field(default=None, sa_column=_key())
+    rule_id: int = Field(sa_column=_ref())
+    rule_name: str
+    kind: str
+    ticker: str
+    category: str
+    importance: str
+    message: str = Field(sa_column=_text())
+    timestamp: datetime = Field(sa_column=_time())
+    first_seen: datetime = Field(sa_column=_time())
+    last_seen: datetime = Field(sa_column=_time())
+    occurrences: int = 1
+    display_until: datetime = Field(sa_column=_time())
+    is_acknowledged: bool = False
+    acknowledged_at: datetime | None = Field(default=None, sa_column=_time(nullable=True))
+    acknowledged_by: str | None = None
+    comment: str | None = Field(default=None, sa_column=_text(nullable=True))
+    action_taken: str | None = Field(default=None, sa_column=_text(nullable=True))
+    acknowledged_until: datetime | None = Field(default=None, sa_column=_time(nullable=True))
+    assigned_to: str | None = None
+    disposition: str | None = None
+    suppressed: str | None = Field(default=None, sa_column=_text(nullable=True))
+    suggested_action: str | None = Field(default=None, sa_column=_text(nullable=True))
+    resolved_at: datetime | None = Field(default=None, sa_column=_time(nullable=True))
+    resolution: str | None = None
+    prefect_flow_run_id: UUID | None = None
+    prefect_state: str | None = None
+    prefect_state_name: str | None = None
+    started_at: datetime | None = Field(default=None, sa_column=_time(nullable=True))
+    completed_at: datetime | None = Field(default=None, sa_column=_time(nullable=True))
+    retry_count: int = 0
+    runbook: str | None = None
+    metrics: dict[str, float] = Field(default_factory=dict, sa_column=_json())
+    meta: dict[str, Any] = Field(default_factory=dict, sa_column=_json("metadata"))
+
+
+def _some(which: str, name: str, *columns: str) -> Index:
+    """An index over some of the messages."""
+    where = text(which)
+    return Index(f"ix_notification_{name}", *columns, sqlite_where=where, postgresql_where=where)
+
+
+class Notification(SQLModel, table=True):
+    """One event (or storm, or report) owed to one channel. Several may leave as one message.
+
+    `recipient` is whom the channel tells (email addresses, a Slack channel), `route` how, as the
+    rule said when it was owed. `reference` is the provider's name of the message, `message_id` the
+    notification that led it. `unknown` counts attempts whose outcome nobody knows.
+    """
+
+    __tablename__ = "notification"
+    __table_args__ = (
+        Index(
+            "ux_notification_event",
+            "event_id",
+            "channel",
+            "recipient",
+            "reason",
+            "sequence",
+            unique=True,
+        ),
+        Index(
+            "ux_notification_about",
+            "about",
+            "channel",
+            "recipient",
+            "reason",
+            unique=True,
+            sqlite_where=text("about <> ''"),
+            postgresql_where=text("about <> ''"),
+        ),
+        Index("ix_notification_due", "status", "next_attempt_at"),
+        Index("ix_notification_channel", "channel", "recipient", "created_at"),
+        # What is asked of a channel on each delivery stays quick however much was sent before.
+        _some("status = 'pending'", "pending", "channel", "recipient", "group_key", "reason"),
+        _some("status = 'failed'", "failed", "channel", "settled_at"),
+        _some("sent_at IS NOT NULL", "sent", "channel", "sent_at"),
+        _some("storm_id IS NOT NULL", "storm", "storm_id"),
+    )
+
+    id: int | None = Field(default=None, sa_column=_key())
+    event_id: int | None = Field(default=None, sa_column=_ref(nullable=True))
+    about: str = ""
+    channel: str
+    recipient: str = ""
+    reason: str
+    sequence: int = 0
+    route: dict[str, Any] = Field(default_factory=dict, sa_column=_json())
+    group_key: str = ""
+    content: dict[str, Any] = Field(default_factory=dict, sa_column=_json())
+    storm_id: int | None = Field(default=None, sa_column=_ref(nullable=True))
+    message_id: int | None = Field(default=None, sa_column=_ref(nullable=True))
+    reference: str | None = Field(default=None, sa_column=_text(nullable=True))
+    status: str = "pending"
+    attempts: int = 0
+    unknown: int = 0
+    claimed_at: datetime | None = Field(default=None, sa_column=_time(nullable=True))
+    settled_at: datetime | None = Field(default=None, sa_column=_time(nullable=True))
+    created_at: datetime = Field(sa_column=_time())
+    next_attempt_at: datetime = Field(sa_column=_time())
+    last_error: str | None = Field(default=None, sa_column=_text(nullable=True))
+    sent_at: datetime | None = Field(default=None, sa_column=_time(nullable=True))
+
+
+class Storm(SQLModel, table=True):
+    """A time in which too much was owed to a channel to be told one by one."""
+
+    __tablename__ = "storm"
+    __table_args__ = (
+        Index(
+            "ux_storm_open",
+            "channel",
+            "recipient",
+            unique=True,
+            sqlite_where=text("ended_at IS NULL"),
+            postgresql_where=text("ended_at IS NULL"),
+        ),
+    )
+
+    id: int | None = Field(default=None, sa_column=_key())
+    channel: str
+    recipient: str = ""
+    threshold: int
+    window_seconds: float
+    started_at: datetime = Field(sa_column=_time())
+    ended_at: datetime | None = Field(default=None, sa_column=_time(nullable=True))
+
+
+class Silence(SQLModel, table=True):
+    """A mute; `silence.py` has the model that validates and reads it."""
+
+    __tablename__ = "silence"
+    __table_args__ = (Index("ix_silence_ends", "ends_at"),)
+
+    id: int | None = Field(default=None, sa_column=_key())
+    matchers: dict[str, Any] = Field(sa_column=_json())
+    recurrence: dict[str, Any] | None = Field(
+        default=None,
+        sa_column=Column(
+            JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
+        ),
+    )
+    starts_at: datetime = Field(sa_column=_time())
+    ends_at: datetime = Field(sa_column=_time())
+    author: str
+    comment: str = Field(sa_column=_text())
+    created_at: datetime = Field(sa_column=_time())
+
+
+class AuditEntry(SQLModel, table=True):
+    """Who did what, when, to what. Rows are only ever added."""
+
+    __tablename__ = "audit_entry"
+    __table_args__ = (Index("ix_audit_event", "event_id", "at"),)
+
+    id: int | None = Field(default=None, sa_column=_key())
+    at: datetime = Field(sa_column=_time())
+    actor: str
+    action: str
+    event_id: int | None = Field(default=None, sa_column=_ref(nullable=True))
+    detail: dict[str, Any] = Field(default_factory=dict, sa_column=_json())
+
+
+class Checkpoint(SQLModel, table=True):
+    """How far a repeating job has come: for reconcile, runs that ended before `at` are done."""
+
+    __tablename__ = "checkpoint"
+
+    name: str = Field(primary_key=True)
+    at: datetime = Field(sa_column=_time())
+
+
+from sqlalchemy import ColumnElement, Table, literal_column  # noqa: E402
+
+Row = dict[str, Any]
+EVENT: Table = AlertEvent.__table__  # type: ignore[attr-defined]
+SERIES: Table = AlertSeries.__table__  # type: ignore[attr-defined]
+RULE: Table = AlertRule.__table__  # type: ignore[attr-defined]
+CHECKPOINT: Table = Checkpoint.__table__  # type: ignore[attr-defined]
+EVALUATION: Table = Evaluation.__table__  # type: ignore[attr-defined]
+NOTIFICATION: Table = Notification.__table__  # type: ignore[attr-defined]
+STORM: Table = Storm.__table__  # type: ignore[attr-defined]
+SILENCE: Table = Silence.__table__  # type: ignore[attr-defined]
+AUDIT: Table = AuditEntry.__table__  # type: ignore[attr-defined]
+UNACKNOWLEDGED: ColumnElement[bool] = literal_column("NOT alert_event.is_acknowledged")

@@ -1,0 +1,1 @@
+"""Notifications: enqueued, grouped, claimed and settled; storms; the health of channels."""

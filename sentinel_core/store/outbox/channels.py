@@ -1,0 +1,110 @@
+"""How the channels have fared: what was sent, what is owed, what failed. Read only."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Engine, and_, case, func, not_, select
+
+from sentinel_core.model.route import STEP
+from sentinel_core.store.db.engine import reading
+from sentinel_core.store.db.tables import NOTIFICATION, STORM
+from sentinel_core.store.outbox.claim import FAILED, PENDING, SENT
+from sentinel_core.store.state.audit import chunks
+
+_N = NOTIFICATION.c
+# An escalation's step is owed long before it is due; only one that was tried is a message waiting.
+_LATER = and_(_N.status == PENDING, _N.attempts == 0, _N.reason.like(f"{STEP}%"))
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelState:
+    """What the record says of one channel, all its recipients together.
+
+    `pending` are messages that wait to be sent, `steps` those of escalations whose time may come.
+    `last_error` is of the newest message that was tried and not accepted, `last_failed_at` when a
+    message failed for good. `storm_since` is when a storm began that has not ended.
+    """
+
+    channel: str
+    sent: int = 0
+    last_sent_at: datetime | None = None
+    pending: int = 0
+    steps: int = 0
+    failed: int = 0
+    last_failed_at: datetime | None = None
+    last_error: str | None = None
+    storm_since: datetime | None = None
+
+
+def states(engine: Engine) -> dict[str, ChannelState]:
+    """Every channel that was ever owed a message, by slug."""
+    with reading(engine) as connection:
+        storms = {
+            row.channel: row.since
+            for row in connection.execute(
+                select(STORM.c.channel, func.min(STORM.c.started_at).label("since"))
+                .where(STORM.c.ended_at.is_(None))
+                .group_by(STORM.c.channel)
+            )
+        }
+        counted = connection.execute(
+            select(
+                _N.channel,
+                _count(_N.status == SENT).label("sent"),
+                func.max(_N.sent_at).label("last_sent_at"),
+                _count(and_(_N.status == PENDING, not_(_LATER))).label("pending"),
+                _count(_LATER).label("steps"),
+                _count(_N.status == FAILED).label("failed"),
+                func.max(case((_N.status == FAILED, _N.settled_at))).label("last_failed_at"),
+                func.max(case((_is_troubled(), _N.id))).label("troubled"),
+            )
+            .group_by(_N.channel)
+            .order_by(_N.channel)
+        ).all()
+        newest = [row.troubled for row in counted if row.troubled is not None]
+        told = connection.execute(select(_N.id, _N.last_error).where(_N.id.in_(newest)))
+        errors = {row.id: row.last_error for row in told}
+    return {
+        row.channel: ChannelState(
+            row.channel,
+            sent=row.sent,
+            last_sent_at=row.last_sent_at,
+            pending=row.pending,
+            steps=row.steps,
+            failed=row.failed,
+            last_failed_at=row.last_failed_at,
+            last_error=errors.get(row.troubled),
+            storm_since=storms.get(row.channel),
+        )
+        for row in counted
+    }
+
+
+def _count(condition: ColumnElement[bool]) -> ColumnElement[int]:
+    return func.count(case((condition, 1)))
+
+
+def _is_troubled() -> ColumnElement[bool]:
+    tried = and_(_N.status == PENDING, _N.attempts > 0, _N.last_error.is_not(None))
+    return (_N.status == FAILED) | tried
+
+
+def failed_since(engine: Engine, channel: str, since: datetime) -> list[int]:
+    """Ids of the messages that a channel failed to take since then, oldest first."""
+    with reading(engine) as connection:
+        statement = select(_N.id).where(
+            _N.channel == channel, _N.status == FAILED, _N.settled_at >= since
+        )
+        return list(connection.scalars(statement.order_by(_N.id)))
+
+
+def standing(engine: Engine, ids: Sequence[int]) -> dict[str, int]:
+    """How many of these messages stand at which status."""
+    found: dict[str, int] = {}
+    with reading(engine) as connection:
+        for some in chunks(list(ids)):
+            counts = select(_N.status, func.count()).where(_N.id.in_(some)).group_by(_N.status)
+            for status, count in connection.execute(counts):
+                found[status] = found.get(status, 0) + count
+    return found

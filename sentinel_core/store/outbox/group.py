@@ -1,0 +1,212 @@
+"""What leaves together: the leading message, those of its group, and what has become of them since.
+
+Within the transaction in which a message is claimed.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    and_,
+    exists,
+    func,
+    literal_column,
+    not_,
+    or_,
+    select,
+    update,
+)
+
+from sentinel_core.decide.delivery import Dropped, Waiting, reconsidered
+from sentinel_core.decide.fanout import route_of
+from sentinel_core.decide.policy import Tell
+from sentinel_core.model.route import STEP, Route, is_step
+from sentinel_core.store.db.tables import NOTIFICATION, Row
+from sentinel_core.store.outbox.enqueue import IS_PENDING, IS_STEP, SUPPRESSED
+from sentinel_core.store.outbox.storms import one_at_a_time
+from sentinel_core.store.state.events import why_muted
+from sentinel_core.store.state.mutes import Muting
+
+MOST_TOGETHER = 500  # events in one message
+
+_N = NOTIFICATION.c
+_EARLIER = NOTIFICATION.alias("earlier").c
+
+
+def ready(now: datetime) -> ColumnElement[bool]:
+    """Due, and nothing owed before it to the same people about the same is still to come."""
+    return and_(IS_PENDING, _N.next_attempt_at <= now, _is_first())
+
+
+def _is_first() -> ColumnElement[bool]:
+    """An escalation's step is for others, or for later: it holds nothing up."""
+    e = _EARLIER
+    before = (
+        e.channel == _N.channel,
+        e.recipient == _N.recipient,
+        e.id < _N.id,
+        # Not as IS_PENDING has it: PostgreSQL, as long as it believes that little is pending,
+        # would compare each that is with each other one instead of asking for the event's.
+        func.lower(e.status) == "pending",
+    )
+    of_event = exists().where(e.event_id == _N.event_id, *before, e.reason.not_like(f"{STEP}%"))
+    some: ColumnElement[str] = literal_column("''")  # no parameter: as IS_PENDING
+    of_other = exists().where(_N.about != some, e.about == _N.about, e.about != some, *before)
+    return and_(not_(of_event), not_(of_other))
+
+
+def leading(
+    connection: Connection, notification_id: int, now: datetime, without: Collection[str]
+) -> Row | None:
+    """The message when it may be attempted now; nobody else gathers for its channel meanwhile."""
+    way = connection.execute(
+        select(_N.channel, _N.recipient).where(_N.id == notification_id, IS_PENDING)
+    ).first()
+    if way is None or way.channel in without:
+        return None
+    one_at_a_time(connection, way.channel, way.recipient)
+    statement = select(NOTIFICATION).where(_N.id == notification_id, ready(now))
+    found = connection.execute(_unheld(statement)).mappings().first()
+    return dict(found) if found else None
+
+
+def _unheld(statement: Any) -> Any:
+    """On PostgreSQL: only rows that nobody else is changing just now."""
+    return statement.with_for_update(skip_locked=True, of=NOTIFICATION)
+
+
+def companions(connection: Connection, lead: Row, now: datetime) -> list[Row]:
+    """Others of the group for the same reason: those that are due, and those that only waited for
+    company. What follows up on something goes where that was told."""
+    if not lead["group_key"]:
+        return []
+    waiting = and_(IS_PENDING, _N.attempts == 0, not_(IS_STEP))
+    statement = (
+        select(NOTIFICATION)
+        .where(
+            _N.id != lead["id"],
+            _N.channel == lead["channel"],
+            _N.recipient == lead["recipient"],
+            _N.group_key == lead["group_key"],
+            _N.reason == lead["reason"],
+            IS_PENDING,
+            or_(ready(now), and_(waiting, _is_first())),
+        )
+        .order_by(_N.id)
+        .limit(MOST_TOGETHER - 1)
+    )
+    found = [dict(row) for row in connection.execute(_unheld(statement)).mappings()]
+    threads = threads_of(connection, [lead, *found])
+    mine = threads.get(lead["event_id"])
+    return [row for row in found if threads.get(row["event_id"]) == mine]
+
+
+def threads_of(connection: Connection, rows: Sequence[Row]) -> dict[int, str]:
+    """By event: the provider's name of the first message about it in this channel."""
+    lead = rows[0]
+    statement = (
+        select(_N.event_id, _N.reference)
+        .where(
+            _N.event_id.in_([row["event_id"] for row in rows]),
+            _N.channel == lead["channel"],
+            _N.recipient == lead["recipient"],
+            _N.reference.is_not(None),
+        )
+        .order_by(_N.id.desc())
+    )
+    return {row.event_id: row.reference for row in connection.execute(statement)}
+
+
+def too_soon(connection: Connection, lead: Row, route: Route, now: datetime) -> bool:
+    """Its group was told of just now: it waits, and others may join it."""
+    if not route.group_interval_seconds or not lead["group_key"] or lead["attempts"]:
+        return False
+    interval = timedelta(seconds=route.group_interval_seconds)
+    last = connection.scalar(
+        select(func.max(_N.sent_at)).where(
+            _N.channel == lead["channel"],
+            _N.sent_at > now - interval,
+            _N.recipient == lead["recipient"],
+            _N.group_key == lead["group_key"],
+        )
+    )
+    if last is None:
+        return False
+    why = f"waits for its group: the last message was sent at {last:%H:%M:%S} UTC"
+    _put_off(connection, lead["id"], Waiting(last + interval, why))
+    return True
+
+
+# -- what has become of it since ------------------------------------------------------------
+
+
+def still_wanted(
+    connection: Connection,
+    rows: Sequence[Row],
+    events: Mapping[int, Mapping[str, Any]],
+    now: datetime,
+) -> list[Row]:
+    """Those that are still to be sent; why the others are not is written down."""
+    muting = Muting(connection, now)
+    left = []
+    for row in rows:
+        verdict = _verdict(connection, row, events.get(row["event_id"]), muting, now)
+        if verdict is None:
+            left.append(row)
+        elif isinstance(verdict, Dropped):
+            _drop(connection, row["id"], verdict.why, now)
+        else:
+            _put_off(connection, row["id"], verdict)
+    return left
+
+
+def _verdict(
+    connection: Connection,
+    row: Row,
+    event: Mapping[str, Any] | None,
+    muting: Muting,
+    now: datetime,
+) -> Dropped | Waiting | None:
+    if event is None:
+        return Dropped("its event is no longer on record")
+    if not is_step(row["reason"]) and row["reason"] != Tell.REMINDER:
+        return None
+    muted = why_muted(muting, event) if is_step(row["reason"]) else None
+    return reconsidered(row, event, muted, now) or _repeated(connection, row, now)
+
+
+def _repeated(connection: Connection, row: Row, now: datetime) -> Dropped | None:
+    """A reminder in a channel that was told of the event less than its own repeat ago."""
+    seconds = route_of(row).repeat_seconds if row["reason"] == Tell.REMINDER else None
+    if seconds is None:
+        return None
+    last = connection.scalar(
+        select(func.max(_N.sent_at)).where(
+            _N.event_id == row["event_id"],
+            _N.channel == row["channel"],
+            _N.recipient == row["recipient"],
+        )
+    )
+    # What was due at the same pace may come a few seconds early.
+    if last is None or (now - last).total_seconds() >= seconds * 0.95:
+        return None
+    return Dropped(f"told at {last:%H:%M} UTC; this channel repeats every {seconds:g} s")
+
+
+def _put_off(connection: Connection, key: int, waiting: Waiting) -> None:
+    connection.execute(
+        update(NOTIFICATION)
+        .where(_N.id == key)
+        .values(next_attempt_at=waiting.until, last_error=waiting.why)
+    )
+
+
+def _drop(connection: Connection, key: int, why: str, now: datetime) -> None:
+    connection.execute(
+        update(NOTIFICATION)
+        .where(_N.id == key)
+        .values(status=SUPPRESSED, last_error=why, settled_at=now)
+    )

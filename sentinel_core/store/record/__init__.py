@@ -1,0 +1,1 @@
+"""The only writers: runs, people's actions, silences."""

@@ -1,0 +1,175 @@
+"""Acknowledging events: exactly those named, each with an entry in the audit."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection, Engine, or_, select, update
+
+from sentinel_core.model.route import ACKNOWLEDGED, TAKEN_BACK
+from sentinel_core.store.db.engine import answering, writing
+from sentinel_core.store.db.tables import AUDIT, EVENT, UNACKNOWLEDGED
+from sentinel_core.store.outbox.enqueue import ACKNOWLEDGED_BY, drop_steps, owe_steps_again, tell_of
+from sentinel_core.store.record.recording import NOBODY
+from sentinel_core.store.state.audit import (
+    BY_LIMIT,
+    COMMENT_LIMIT,
+    chosen,
+    chunks,
+    comment_of,
+    existing,
+    hold,
+    note,
+    person,
+    possible,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Handled:
+    """An event somebody had acknowledged before."""
+
+    id: int
+    by: str
+    at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """What one acknowledgement did: to which events, and to which not."""
+
+    done: tuple[int, ...] = ()
+    handled: tuple[Handled, ...] = ()
+    missing: tuple[int, ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """What a person's word did: to which events, to which nothing new, and which there are not."""
+
+    done: tuple[int, ...] = ()
+    already: tuple[int, ...] = ()
+    missing: tuple[int, ...] = ()
+
+
+def acknowledge(
+    engine: Engine,
+    ids: Sequence[int],
+    *,
+    by: str,
+    comment: str = "",
+    until: datetime | None = None,
+    now: datetime,
+) -> Acknowledged:
+    """Acknowledge exactly these events, each with an audit entry, all in one transaction.
+
+    It holds until the event ends, or until the time `until`; one whose time is up counts as none.
+    Whatever somebody else acknowledged first stays theirs and is told in `handled`. Raises
+    ValueError without a name (an acknowledgement nobody made helps nobody) and for a time that is
+    over; StoreUnavailableError when nothing was written because the store did not answer.
+    """
+    who, said = person(by, "acknowledges"), comment_of(comment)
+    if until is not None:
+        _in_future(until, now)
+    wanted = chosen(ids)
+    within = possible(wanted)
+    detail: dict[str, Any] = {"comment": said} if said else {}
+    values = {"acknowledged_at": now, "acknowledged_by": who, "acknowledged_until": until}
+    values |= {"is_acknowledged": True, **detail}
+    if until is not None:
+        detail["until"] = until.isoformat()
+    with answering(engine), writing(engine) as connection:
+        hold(connection, within)
+        done: list[int] = []
+        rest: dict[int, Handled] = {}
+        for some in chunks(within):
+            done.extend(_acknowledge(connection, some, values, now))
+            rest.update(_handled(connection, set(some).difference(done)))
+        why = f"{ACKNOWLEDGED_BY}{who} at {now.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+        drop_steps(connection, done, why, now, before=until)
+        note(connection, who, "acknowledged", now, sorted(done), detail)
+        tell_of(connection, sorted(done), ACKNOWLEDGED, now)
+    missing = tuple(key for key in wanted if key not in rest and key not in set(done))
+    return Acknowledged(tuple(sorted(done)), tuple(rest[key] for key in sorted(rest)), missing)
+
+
+def unacknowledge(
+    engine: Engine, ids: Sequence[int], *, by: str, comment: str = "", now: datetime
+) -> Changed:
+    """Nobody has taken on these events after all: people are reminded of them again.
+
+    Raises ValueError without a name, StoreUnavailableError when nothing was written.
+    """
+    who, said = person(by, "takes the acknowledgement back"), comment_of(comment)
+    wanted = chosen(ids)
+    within = possible(wanted)
+    detail = {"comment": said} if said else {}
+    e = EVENT.c
+    with answering(engine), writing(engine) as connection:
+        hold(connection, within)
+        done: list[int] = []
+        for some in chunks(within):
+            _in_order(connection, some)
+            taken = update(EVENT).where(e.id.in_(some), e.is_acknowledged)
+            done.extend(connection.scalars(taken.values(**NOBODY, **detail).returning(e.id)))
+        owe_steps_again(connection, sorted(done), now)
+        note(connection, who, "unacknowledged", now, sorted(done), detail)
+        tell_of(connection, sorted(done), TAKEN_BACK, now)
+        found = existing(connection, within)
+    return changed(wanted, done, found)
+
+
+def changed(wanted: Sequence[int], done: Sequence[int], found: set[int]) -> Changed:
+    """What was asked for, sorted by what became of it."""
+    new = set(done)
+    return Changed(
+        tuple(key for key in wanted if key in new),
+        tuple(key for key in wanted if key in found and key not in new),
+        tuple(key for key in wanted if key not in found),
+    )
+
+
+def _in_future(until: datetime, now: datetime) -> None:
+    if until.tzinfo is None:
+        raise ValueError("an acknowledgement ends at a time with a time zone")
+    if until <= now:
+        raise ValueError(f"an acknowledgement until {until:%F %R} would be over already")
+
+
+def _in_order(connection: Connection, ids: Sequence[int]) -> None:
+    """Rows locked in one order: two who chose overlapping ones never wait for each other."""
+    e = EVENT.c
+    connection.execute(select(e.id).where(e.id.in_(ids)).order_by(e.id).with_for_update())
+
+
+def _acknowledge(
+    connection: Connection, ids: Sequence[int], values: dict[str, Any], now: datetime
+) -> list[int]:
+    e = EVENT.c
+    _in_order(connection, ids)
+    statement = (
+        update(EVENT)
+        .where(e.id.in_(ids), or_(UNACKNOWLEDGED, e.acknowledged_until <= now))
+        .values(**values)
+        .returning(e.id)
+    )
+    return list(connection.scalars(statement))
+
+
+def _handled(connection: Connection, ids: set[int]) -> dict[int, Handled]:
+    e = EVENT.c
+    statement = select(e.id, e.acknowledged_by, e.acknowledged_at).where(e.id.in_(ids))
+    return {key: Handled(key, by or "", at) for key, by, at in connection.execute(statement)}
+
+
+__all__ = [
+    "AUDIT",
+    "BY_LIMIT",
+    "COMMENT_LIMIT",
+    "Acknowledged",
+    "Changed",
+    "Handled",
+    "acknowledge",
+    "unacknowledge",
+]

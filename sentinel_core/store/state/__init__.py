@@ -1,0 +1,1 @@
+"""What one transaction reads and locks."""

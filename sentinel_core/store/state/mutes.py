@@ -1,0 +1,99 @@
+"""What mutes whom just now, as the store knows it: silences, and rules that inhibit others."""
+
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from pydantic import ValidationError
+from sqlalchemy import Connection, RowMapping, and_, func, or_, select
+
+from sentinel_core.decide.observe import Kind
+from sentinel_core.decide.policy import Status
+from sentinel_core.model.alert import Importance, describe
+from sentinel_core.model.rule import Inhibition
+from sentinel_core.model.run import RuleFacts
+from sentinel_core.model.silence import Inhibitor, Matchers, Recurrence, Silence, Subject, muted
+from sentinel_core.store.db.tables import EVENT, RULE, SERIES, SILENCE
+
+INHIBITED = "inhibited: %"
+
+logger = logging.getLogger("sentinel.store")
+
+
+class Muting:
+    """Silences and inhibitors of one moment, read when first asked for."""
+
+    def __init__(self, connection: Connection, now: datetime) -> None:
+        self._connection = connection
+        self._now = now
+        self._read: tuple[list[Silence], list[Inhibitor]] | None = None
+
+    def why(self, rule: RuleFacts, kind: Kind, ticker: str, importance: Importance) -> str | None:
+        """Why nobody is told of this series just now; None when people are."""
+        if self._read is None:
+            self._read = silences(self._connection, self._now), inhibitors(self._connection)
+        if not any(self._read):
+            return None
+        subject = Subject(
+            rule.name, ticker, rule.settings.category, importance, rule.tags, kind.value
+        )
+        return muted(subject, self._now, *self._read)
+
+
+def silences(connection: Connection, now: datetime) -> list[Silence]:
+    """Those that may mute at this moment, oldest first."""
+    c = SILENCE.c
+    statement = select(SILENCE).where(c.starts_at <= now, c.ends_at > now).order_by(c.id)
+    return list(readable(connection.execute(statement).mappings()))
+
+
+def readable(rows: Iterable[RowMapping]) -> Iterator[Silence]:
+    """Silences as their rows have them. One that can't be read mutes nobody: rather told too
+    often than not at all."""
+    for row in rows:
+        try:
+            yield silence_of(dict(row))
+        except ValidationError as error:
+            logger.warning("silence %s can't be read: %s", row["id"], describe(error))
+
+
+def silence_of(row: Mapping[str, Any]) -> Silence:
+    """A silence as its row has it."""
+    recurrence = row["recurrence"]
+    return Silence(
+        id=row["id"],
+        matchers=Matchers.model_validate(row["matchers"]),
+        recurrence=Recurrence.model_validate(recurrence) if recurrence else None,
+        starts_at=row["starts_at"],
+        ends_at=row["ends_at"],
+        author=row["author"],
+        comment=row["comment"],
+    )
+
+
+def inhibitors(connection: Connection) -> list[Inhibitor]:
+    """Series that fire, of rules that inhibit. One that is inhibited itself inhibits nothing: two
+    rules that name each other would otherwise both be mute."""
+    statement = (
+        select(RULE.c.name, RULE.c.inhibits, SERIES.c.ticker)
+        .join(SERIES, and_(SERIES.c.rule_id == RULE.c.id, SERIES.c.kind == Kind.ALERT.value))
+        .join(EVENT, EVENT.c.id == SERIES.c.event_id)
+        .where(
+            RULE.c.is_active,
+            has_items(connection),
+            SERIES.c.status == Status.FIRING.value,
+            or_(EVENT.c.suppressed.is_(None), EVENT.c.suppressed.not_like(INHIBITED)),
+        )
+        .order_by(RULE.c.name, SERIES.c.ticker)
+    )
+    return [
+        Inhibitor(name, ticker, [Inhibition.model_validate(item) for item in inhibits])
+        for name, inhibits, ticker in connection.execute(statement)
+    ]
+
+
+def has_items(connection: Connection) -> Any:
+    """The rule inhibits others, in SQL."""
+    length = "json_array_length" if connection.dialect.name == "sqlite" else "jsonb_array_length"
+    return getattr(func, length)(RULE.c.inhibits) > 0

@@ -1,0 +1,158 @@
+"""Rule deployments as last seen, and how far reconcile has come."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, Engine, RowMapping, Table, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from sentinel_core.model.run import RuleFacts
+from sentinel_core.store.db.engine import reading, writing
+from sentinel_core.store.db.tables import CHECKPOINT, EVALUATION, RULE
+
+RECONCILE = "reconcile"  # the checkpoint up to which every ended run has its record
+
+
+def insert_or(connection: Connection, table: Table) -> Any:
+    """An INSERT that knows ON CONFLICT, for either database."""
+    module = sqlite if connection.dialect.name == "sqlite" else postgresql
+    return module.insert(table)
+
+
+def touch(connection: Connection, rule: RuleFacts, now: datetime) -> int:
+    """The row of this rule, made if need be, and locked until the transaction ends; its id.
+
+    What an existing row says of the rule's definition stays: `sync` is who changes that.
+    """
+    statement = insert_or(connection, RULE).values(**_definition(rule), **_birth(now))
+    statement = statement.on_conflict_do_update(
+        index_elements=["flow_name", "name"], set_={"deployment_id": rule.deployment_id}
+    ).returning(RULE.c.id)
+    return int(connection.execute(statement).scalar_one())
+
+
+def sync(engine: Engine, rules: Iterable[RuleFacts], now: datetime) -> int:
+    """Write what Prefect says of the rules' definitions; returns how many were written.
+
+    `changed_at` moves only when something that decides when or what is checked has changed.
+    """
+    written = 0
+    with writing(engine) as connection:
+        for rule in rules:
+            values = _definition(rule)
+            previous = (
+                connection.execute(
+                    select(RULE).where(RULE.c.flow_name == rule.flow_name, RULE.c.name == rule.name)
+                )
+                .mappings()
+                .first()
+            )
+            moved = previous is None or any(previous[k] != values[k] for k in _DEFINES_CHECKING)
+            changed = {"changed_at": now} if moved else {}
+            statement = insert_or(connection, RULE).values(
+                **values, **_birth(now), last_prefect_sync=now
+            )
+            connection.execute(
+                statement.on_conflict_do_update(
+                    index_elements=["flow_name", "name"],
+                    set_={**values, **changed, "last_prefect_sync": now},
+                )
+            )
+            written += 1
+    return written
+
+
+_DEFINES_CHECKING = ("schedules", "is_active", "parameters")
+
+
+def _definition(rule: RuleFacts) -> dict[str, Any]:
+    settings = rule.settings
+    return {
+        "name": rule.name,
+        "flow_name": rule.flow_name,
+        "deployment_id": rule.deployment_id,
+        "trigger": rule.trigger,
+        "description": rule.description,
+        "parameters": rule.parameters,
+        "tags": list(rule.tags),
+        "importance": settings.importance.value,
+        "category": settings.category,
+        "display_duration_minutes": settings.display_duration_minutes,
+        "runbook": settings.runbook,
+        "cron": rule.cron,
+        "interval_seconds": rule.interval_seconds,
+        "timezone": rule.timezone,
+        "schedules": [asdict(schedule) for schedule in rule.schedules],
+        "is_active": rule.active,
+        "inhibits": [item.model_dump() for item in settings.inhibitions],
+    }
+
+
+def _birth(now: datetime) -> dict[str, Any]:
+    return {"first_seen_at": now, "changed_at": now, "last_output": [], "told": []}
+
+
+def deactivate_missing(engine: Engine, present: Sequence[UUID]) -> list[str]:
+    """Mark rules whose deployment is gone as not active; returns their names."""
+    with writing(engine) as connection:
+        statement = (
+            update(RULE)
+            .where(RULE.c.is_active, RULE.c.deployment_id.not_in(present))
+            .values(is_active=False)
+            .returning(RULE.c.name)
+        )
+        return list(connection.scalars(statement))
+
+
+def all_rules(engine: Engine) -> list[RowMapping]:
+    """Every rule, by name."""
+    with reading(engine) as connection:
+        return list(connection.execute(select(RULE).order_by(RULE.c.name)).mappings())
+
+
+def rule_of_deployment(engine: Engine, deployment_id: UUID) -> RowMapping | None:
+    """The rule of a deployment, if it was ever seen."""
+    with reading(engine) as connection:
+        statement = select(RULE).where(RULE.c.deployment_id == deployment_id)
+        return connection.execute(statement).mappings().first()
+
+
+def latest_evaluations(
+    engine: Engine, deployment_id: UUID, limit: int, ticker: str | None = None
+) -> list[RowMapping]:
+    """What a rule measured last, newest first, of one ticker or of all.
+
+    Also what its conditions could not judge: what was measured then is no less true.
+    """
+    measured = or_(EVALUATION.c.kind == "alert", EVALUATION.c.reported.is_not(None))
+    statement = (
+        select(EVALUATION)
+        .join(RULE, RULE.c.id == EVALUATION.c.rule_id)
+        .where(RULE.c.deployment_id == deployment_id, measured)
+        .order_by(EVALUATION.c.at.desc(), EVALUATION.c.id.desc())
+        .limit(limit)
+    )
+    if ticker is not None:
+        statement = statement.where(EVALUATION.c.ticker == ticker)
+    with reading(engine) as connection:
+        return list(connection.execute(statement).mappings())
+
+
+def checkpoint(engine: Engine, name: str) -> datetime | None:
+    """How far the job `name` has come."""
+    with reading(engine) as connection:
+        return connection.scalar(select(CHECKPOINT.c.at).where(CHECKPOINT.c.name == name))
+
+
+def set_checkpoint(engine: Engine, name: str, at: datetime) -> None:
+    """Remember how far the job `name` has come; never backwards."""
+    with writing(engine) as connection:
+        statement = insert_or(connection, CHECKPOINT).values(name=name, at=at)
+        connection.execute(
+            statement.on_conflict_do_update(
+                index_elements=["name"], set_={"at": at}, where=CHECKPOINT.c.at < at
+            )
+        )

@@ -1,0 +1,52 @@
+"""Sentinel's own rule: what it says of channels that fail. It has no deployment in Prefect."""
+
+from datetime import datetime
+from uuid import NAMESPACE_URL, uuid5
+
+from sqlalchemy import Engine, select
+
+from sentinel_core.decide.observe import Kind
+from sentinel_core.decide.policy import Status
+from sentinel_core.model.alert import Importance
+from sentinel_core.model.route import Routes
+from sentinel_core.model.rule import Policy, RuleSettings
+from sentinel_core.model.run import RuleFacts
+from sentinel_core.store.db.engine import reading
+from sentinel_core.store.db.tables import RULE, SERIES
+
+NAME, FLOW = "sentinel-notifications", "deliver"
+IMPORTANCE = Importance.HIGH
+DEPLOYMENT_ID = uuid5(NAMESPACE_URL, "sentinel/notifications")
+
+
+def rule(notify: Routes) -> RuleFacts:
+    """The rule whose events say that a channel fails; `notify` says who hears of them."""
+    return RuleFacts(
+        deployment_id=DEPLOYMENT_ID,
+        name=NAME,
+        flow_name=FLOW,
+        settings=RuleSettings(
+            importance=IMPORTANCE,
+            category="System",
+            notify=notify,
+            policy=Policy(notify_resolved=True),
+        ),
+        description="Notification channels that do not take messages.",
+        tags=("sentinel",),
+    )
+
+
+def firing_channels(engine: Engine) -> dict[str, datetime]:
+    """Channels with an open event, and when each failed last as far as that event knows."""
+    s = SERIES.c
+    statement = (
+        select(s.ticker, s.last_at)
+        .join(RULE, RULE.c.id == s.rule_id)
+        .where(
+            RULE.c.deployment_id == DEPLOYMENT_ID,
+            s.kind == Kind.FAILURE.value,
+            s.status == Status.FIRING.value,
+        )
+    )
+    with reading(engine) as connection:
+        return {row.ticker: row.last_at for row in connection.execute(statement)}

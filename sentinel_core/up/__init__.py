@@ -1,0 +1,1 @@
+"""Starts Prefect's server, a worker and the viewer on one machine."""

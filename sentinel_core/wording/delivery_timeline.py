@@ -1,0 +1,205 @@
+"""Who was told of an event and what became of it, as people read it. Pure.
+
+Whoever shows it escapes it: addresses and what a provider answered come from outside.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, tzinfo
+from enum import StrEnum
+from typing import Any
+
+from sentinel_core.decide.delivery import Dropped, reconsidered
+from sentinel_core.model.route import STEP, is_step
+
+Row = Mapping[str, Any]
+
+
+class State(StrEnum):
+    """What has become of a message about an event."""
+
+    SENT = "sent"
+    SENDING = "sending"
+    DUE = "due"
+    WAITING = "waiting"
+    ESCALATES = "escalates"
+    RETRYING = "retrying"
+    FAILED = "failed"
+    NOT_SENT = "not sent"
+    STOPPED = "stopped"
+    STORM = "in a storm"
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A message about an event: when it was, or will be, to whom, why, and what became of it.
+
+    `words` say what `state` leaves open; they may be empty.
+    """
+
+    at: datetime
+    to: str
+    why: str
+    state: State
+    words: str
+
+
+_WHY = {
+    "flapping-ended": "flapping has ended",
+    "acknowledgement-ended": "the acknowledgement has ended",
+    "unacknowledged": "no longer acknowledged",
+}
+
+
+def why_told(reason: str) -> str:
+    """Why people are told, in words."""
+    if is_step(reason):
+        return f"step {reason.removeprefix(STEP)} of the escalation"
+    if reason.startswith("escalated-"):
+        return f"more important: {reason.removeprefix('escalated-')}"
+    return _WHY.get(reason, reason)
+
+
+def recipients(row: Row) -> str:
+    """The channel, and whom it tells where that is not said by the channel itself."""
+    to = row.get("recipient") or ""
+    return f"{row['channel']} → {', '.join(to.split(','))}" if to else str(row["channel"])
+
+
+def told(event: Row, messages: Sequence[Row], now: datetime, where: tzinfo = UTC) -> list[Told]:
+    """The messages about an event as a timeline; what is still to come stands last."""
+    before: set[tuple[str, str]] = set()
+    found = []
+    for row in messages:
+        way = (row["channel"], row["recipient"])
+        pending = row["status"] == "pending"
+        state, words = _became(event, row, way in before, now, where)
+        if pending and not is_step(row["reason"]):
+            before.add(way)
+        at = row["sent_at"] or row.get("settled_at")
+        at = at or (row["next_attempt_at"] if pending else row["created_at"])
+        found.append(Told(at, recipients(row), why_told(row["reason"]), state, words))
+    return sorted(found, key=lambda one: one.at)
+
+
+def next_step(event: Row, messages: Sequence[Row], now: datetime) -> list[Row]:
+    """The messages of the escalation's next step: none once somebody has taken the event on."""
+    coming = [
+        row
+        for row in messages
+        if row["status"] == "pending"
+        and is_step(row["reason"])
+        and _needless(event, row, now) is None
+    ]
+    first = min((row["next_attempt_at"] for row in coming), default=None)
+    return [row for row in coming if row["next_attempt_at"] == first]
+
+
+def escalation_words(steps: Sequence[Row], now: datetime, where: tzinfo = UTC) -> str:
+    """When the next step goes to whom, and what stops it; nothing when there is none."""
+    if not steps:
+        return ""
+    to = " and ".join(sorted({recipients(row) for row in steps}))
+    number = steps[0]["reason"].removeprefix(STEP)
+    due = steps[0]["next_attempt_at"]
+    since = "at" if due > now else "due since"
+    return f"step {number} to {to} {since} {clock(due, now, where)}, unless acknowledged"
+
+
+def clock(at: datetime, now: datetime, where: tzinfo = UTC) -> str:
+    """`14:05:00`, with the day where it is not today."""
+    here, today = at.astimezone(where), now.astimezone(where).date()
+    return f"{here:%H:%M:%S}" if here.date() == today else f"{here:%Y-%m-%d %H:%M:%S}"
+
+
+def _needless(event: Row, row: Row, now: datetime) -> str | None:
+    """Why a message that is owed will not be sent, as things stand."""
+    verdict = reconsidered(row, event, None, max(now, row["next_attempt_at"]))
+    return verdict.why if isinstance(verdict, Dropped) else None
+
+
+def _became(event: Row, row: Row, behind: bool, now: datetime, where: tzinfo) -> tuple[State, str]:
+    status, error = row["status"], row["last_error"] or ""
+    if status == "sent":
+        return State.SENT, _joined(*_besides(row))
+    if status == "failed":
+        named = row["attempts"] == 1 or error.startswith("given up after")
+        tried = "" if named else f" after {row['attempts']} attempts"
+        return State.FAILED, _joined(f"for good{tried}: {error}", *_besides(row))
+    if status == "pending":
+        return _pending(event, row, behind, now, where)
+    if row.get("storm_id") is not None:
+        return State.STORM, _in_storm(row)
+    return State.NOT_SENT, error
+
+
+def _pending(event: Row, row: Row, behind: bool, now: datetime, where: tzinfo) -> tuple[State, str]:
+    on_its_way = row.get("claimed_at") is not None and row["next_attempt_at"] > now
+    if not on_its_way and (needless := _needless(event, row, now)):
+        return State.STOPPED, needless
+    if row.get("claimed_at") is not None or row["attempts"]:
+        return _under_way(row, now, where)
+    due, at = row["next_attempt_at"] <= now, clock(row["next_attempt_at"], now, where)
+    if is_step(row["reason"]):
+        return _step(row, due, at)
+    if behind:
+        return State.WAITING, "for the message before it"
+    return (State.DUE, f"since {at}") if due else (State.WAITING, _waits(row, at))
+
+
+def _under_way(row: Row, now: datetime, where: tzinfo) -> tuple[State, str]:
+    due, at = row["next_attempt_at"] <= now, clock(row["next_attempt_at"], now, where)
+    if row.get("claimed_at") is not None:
+        began = clock(row["claimed_at"], now, where)
+        if not due:
+            return State.SENDING, f"since {began}"
+        return State.RETRYING, f"how the attempt at {began} ended is not known; it is sent again"
+    last = f"last error: {row['last_error']}" if row["last_error"] else ""
+    again = f"due again since {at}" if due else f"next at {at}"
+    return State.RETRYING, _joined(
+        f"tried {_count(row['attempts'])}, {again}", last, *_unknown(row)
+    )
+
+
+def _step(row: Row, due: bool, at: str) -> tuple[State, str]:
+    if due:
+        return State.DUE, f"since {at}"
+    if row["last_error"]:  # looked at when it was due, and put off
+        return State.WAITING, f"until {at}: {row['last_error']}"
+    return State.ESCALATES, f"at {at} unless acknowledged"
+
+
+def _waits(row: Row, at: str) -> str:
+    """A message that was not tried yet and is not due."""
+    own = timedelta(seconds=row["route"].get("group_wait_seconds") or 0)
+    grouped = row["last_error"] or row["next_attempt_at"] <= row["created_at"] + own
+    return f"for its group until {at}" if grouped else f"until {at}, as its channel asks"
+
+
+def _in_storm(row: Row) -> str:
+    words = f"told in the message of storm {row['storm_id']}"
+    became = row.get("storm_message")
+    if became == "failed":
+        return f"{words}, which failed for good"
+    return words if became in (None, "sent") else f"{words}, which is not sent yet"
+
+
+def _besides(row: Row) -> list[str]:
+    """What else is to be said of a message that was attempted."""
+    together = row.get("together") or 0
+    others = f"together with {together} other event{'s' * (together != 1)}"
+    return [others if together else "", *_unknown(row)]
+
+
+def _unknown(row: Row) -> list[str]:
+    unknown = row.get("unknown") or 0
+    again = ", sent again" if row["status"] == "sent" else ""
+    return [f"arrival unknown {_count(unknown)}{again}"] if unknown else []
+
+
+def _count(times: int) -> str:
+    return {1: "once", 2: "twice"}.get(times, f"{times} times")
+
+
+def _joined(*parts: str) -> str:
+    return "; ".join(part for part in parts if part)

@@ -1,0 +1,101 @@
+"""Text for every medium: on one line, at most so long, numbers and times as people read them."""
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from sentinel_core.model.alert import clean_text
+
+_THOUSANDS = 1e3
+_LARGE, _HUGE = 1e5, 1e15  # from here on no decimals; from here on no thousands either
+_MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
+_ADDRESS = re.compile(r"https?://[^\s<>|\"'`\\^{}()\[\]]{1,2000}", re.ASCII)
+
+
+def shorten(text: str, limit: int) -> str:
+    """At most `limit` characters, the last one an ellipsis when something was left out."""
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def flat(text: str, limit: int = 200) -> str:
+    """Text from outside on one line, where it cannot pose as a line of ours."""
+    return shorten(" ".join(clean_text(text).split()), limit)
+
+
+def fitting(text: str, limit: int, escape: Callable[[str], str]) -> str:
+    """As much of `text` as fits `limit` characters once escaped, and an ellipsis if it is not all.
+
+    Cut before escaping: an entity cut in half would be shown as letters.
+    """
+    whole = escape(text)
+    if len(whole) <= limit:
+        return whole
+    short, long = 0, min(len(text), limit)
+    while short < long:
+        middle = (short + long + 1) // 2
+        if len(escape(text[:middle] + "…")) <= limit:
+            short = middle
+        else:
+            long = middle - 1
+    return escape(text[:short] + "…")
+
+
+def is_address(text: str) -> bool:
+    """Whether a text is a web address and nothing else: what may become a link."""
+    return _ADDRESS.fullmatch(text) is not None
+
+
+def figure(value: float) -> str:
+    """Six digits as they are read: 1,234,568 rather than 1.23457e+06."""
+    whole = value == round(value, 0) or abs(value) >= _LARGE
+    return f"{value:,.0f}" if whole and abs(value) < _HUGE else f"{value:.6g}"
+
+
+def with_unit(value: float, unit: str) -> str:
+    """`97.2%`, `512 MB`, `151.2`."""
+    return f"{figure(value)}{' ' if unit and unit != '%' else ''}{unit}"
+
+
+def roughly(value: float, unit: str) -> str:
+    """As `with_unit` with four digits: for the ends of a line of bars and beside a chart."""
+    return with_unit(value if abs(value) >= _THOUSANDS else float(f"{value:.4g}"), unit)
+
+
+def unit_of(metadata: Mapping[str, Any]) -> str:
+    """What an event's values are counted in, or nothing."""
+    return flat(str(metadata.get("unit") or ""), 20)
+
+
+def value_against_threshold(metrics: Mapping[str, Any], metadata: Mapping[str, Any]) -> str | None:
+    """`97.2% against threshold 90%`, for events that carry both; else None."""
+    value, threshold = metrics.get("value"), metrics.get("threshold")
+    if value is None or threshold is None:
+        return None
+    unit = unit_of(metadata)
+    return f"{with_unit(value, unit)} against threshold {with_unit(threshold, unit)}"
+
+
+def moment(at: datetime) -> str:
+    """A time in UTC, and said to be."""
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def span(seconds: float) -> str:
+    """`45 s`, `20 min`, `2 h 5 min`, `3 d 4 h`: the two largest parts."""
+    whole = round(seconds)
+    if whole < _MINUTE:
+        return f"{figure(round(seconds, 1)) if seconds < 10 else whole} s"  # noqa: PLR2004
+    units = ((_DAY, "d"), (_HOUR, "h"), (_MINUTE, "min"), (1, "s"))
+    first = next(n for n, (size, _) in enumerate(units) if whole >= size)
+    parts = []
+    for size, name in units[first : first + 2]:
+        count, whole = divmod(whole, size)
+        if count:
+            parts.append(f"{count} {name}")
+    return " ".join(parts)
+
+
+def counted(count: int, one: str, many: str | None = None) -> str:
+    """`1 event`, `1,000 events`."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"

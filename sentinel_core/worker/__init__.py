@@ -1,0 +1,1 @@
+"""The worker type `sentinel`: Prefect's worker over warm processes (docs/worker.md)."""

@@ -1,0 +1,192 @@
+"""What a run on a sentinel worker can be told: the work pool's form, and how a run is prepared.
+
+Knows Prefect's deployments and job variables; starts nothing.
+"""
+
+from datetime import datetime
+from pathlib import Path
+from typing import ClassVar
+from uuid import UUID
+
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.objects import Flow, FlowRun, WorkPool
+from prefect.client.schemas.responses import DeploymentResponse
+from prefect.settings import Settings, get_current_settings
+from prefect.workers.base import BaseJobConfiguration, BaseVariables
+from pydantic import Field, PrivateAttr
+
+from sentinel_core.decide.misfire import skipped
+from sentinel_core.prefect_io.facts import is_rule, rule_facts, rule_settings
+from sentinel_core.worker.pool.pool import Profile, environment
+from sentinel_core.worker.pool.protocol import Job, Terms
+
+# What a rule's first run would import otherwise, in each process anew.
+PRELOAD = (
+    "sentinel_core.flow.hooks",
+    "sentinel_core.flow.rule_flow",
+    "prefect.task_engine",
+    "anyio._backends._asyncio",
+    "sqlalchemy.dialects.sqlite",
+    "httpx",
+    "pandas",
+)
+
+
+class SentinelJobConfiguration(BaseJobConfiguration):
+    """What one run needs of its process."""
+
+    working_dir: Path | None = None
+    heartbeat_seconds: int | None = Field(default=None, ge=30)
+    preload: list[str] = Field(default_factory=lambda: list(PRELOAD))
+    max_runs_per_process: int = Field(default=1000, ge=1)
+    max_memory_mb: float = Field(default=512, gt=0)
+
+    _deployment: DeploymentResponse | None = PrivateAttr(default=None)
+
+    _environment_of: ClassVar[tuple[Settings | None, dict[str, str]]] = (None, {})
+
+    @classmethod
+    def _base_environment(cls) -> dict[str, str]:
+        """Prefect's settings as variables: 20 ms of work, done once for the settings in force."""
+        settings = get_current_settings()
+        if cls._environment_of[0] is not settings:
+            cls._environment_of = settings, super()._base_environment()
+        return dict(cls._environment_of[1])
+
+    def prepare_for_flow_run(
+        self,
+        flow_run: FlowRun,
+        deployment: DeploymentResponse | None = None,
+        flow: Flow | None = None,
+        work_pool: WorkPool | None = None,
+        worker_name: str | None = None,
+        worker_id: UUID | None = None,
+    ) -> None:
+        """Complete the configuration for a run. Raises ValueError for a command of one's own."""
+        if self.command is not None:
+            raise ValueError(
+                "the job variable 'command' starts a program of its own for each run, which a "
+                "sentinel worker does not do: remove it, or use a process work pool"
+            )
+        super().prepare_for_flow_run(
+            flow_run, deployment, flow, work_pool, worker_name, worker_id=worker_id
+        )
+        self._deployment = deployment
+
+    @classmethod
+    async def resolve_for_flow_run(
+        cls,
+        flow_run: FlowRun,
+        *,
+        client: PrefectClient,
+        work_pool: WorkPool,
+        worker_name: str,
+        worker_id: UUID | None = None,
+        deployment: DeploymentResponse | None = None,
+    ) -> "SentinelJobConfiguration":
+        """The configuration of a run: pool, deployment and run, each overriding the one before.
+
+        (Prefect's own also asks for the flow, for names that nothing here uses.)
+        Raises ObjectNotFound when the deployment is gone.
+        """
+        if deployment is None and flow_run.deployment_id is not None:
+            deployment = await client.read_deployment(flow_run.deployment_id)
+        general = (deployment.job_variables if deployment else None) or {}
+        own = flow_run.job_variables or {}
+        values = {**general, **own}
+        if "env" in values:
+            values["env"] = {**(general.get("env") or {}), **(own.get("env") or {})}
+        configuration: SentinelJobConfiguration = await cls.from_template_and_values(
+            base_job_template=work_pool.base_job_template, values=values, client=client
+        )
+        configuration.prepare_for_flow_run(
+            flow_run, deployment, None, work_pool, worker_name, worker_id
+        )
+        return configuration
+
+    def job(self, flow_run: FlowRun) -> Job:
+        """The run as a child is told of it."""
+        own = {name: value for name, value in self.env.items() if name.startswith("PREFECT__")}
+        return Job(
+            id=str(flow_run.id),
+            env={name: value for name, value in own.items() if value is not None},
+            flow_run=flow_run.model_dump(mode="json"),
+            entrypoint=self._entrypoint(),
+        )
+
+    def profile(self) -> Profile:
+        """What the run's process must be like."""
+        shared = {
+            k: v for k, v in self.env.items() if not k.startswith("PREFECT__") and v is not None
+        }
+        terms = Terms(
+            self.max_runs_per_process,
+            self.max_memory_mb,
+            heartbeat_seconds=self.heartbeat_seconds,
+        )
+        folder = checkout(self._deployment) or self.working_dir or Path.cwd()
+        return Profile(str(folder), environment(shared), tuple(self.preload), terms)
+
+    def _entrypoint(self) -> str | None:
+        found = self._deployment
+        return found.entrypoint if found is not None and checkout(found) is not None else None
+
+
+def out_of_date(run: FlowRun, deployment: DeploymentResponse, now: datetime) -> str | None:
+    """Why a rule's run is too late to mean anything; None when it is to run.
+
+    The rule's flow asks the same. But where a rule may not run twice at once (CANCEL_NEW), runs
+    that are started only to be skipped would have the one cancelled that is to be evaluated.
+    """
+    due = run.expected_start_time
+    if due is None or not run.auto_scheduled or run.run_count or not is_rule(deployment):
+        return None
+    rule = rule_facts(deployment, "")
+    policy = rule_settings(run.parameters, deployment.parameter_openapi_schema or {}).policy
+    return skipped(policy, rule.schedules, due, now)
+
+
+def checkout(deployment: DeploymentResponse | None) -> Path | None:
+    """The folder of a deployment whose code lies on this machine; None when it is fetched.
+
+    `prefect deploy` writes one pull step for such a deployment: go to that folder.
+    """
+    steps = deployment.pull_steps if deployment is not None else None
+    if not steps or len(steps) != 1 or len(steps[0]) != 1:
+        return None
+    inputs = steps[0].get("prefect.deployments.steps.set_working_directory")
+    folder = inputs.get("directory") if isinstance(inputs, dict) else None
+    if not isinstance(folder, str) or "{{" in folder or not Path(folder).is_absolute():
+        return None
+    return Path(folder)
+
+
+class SentinelVariables(BaseVariables):
+    """The work pool's form in the Prefect UI; a deployment may override each in `job_variables`."""
+
+    working_dir: Path | None = Field(
+        default=None,
+        description="Where processes for code that is fetched (pull steps) are started.",
+    )
+    heartbeat_seconds: int | None = Field(
+        default=None,
+        ge=30,
+        description=(
+            "Seconds between a run's heartbeat events. Empty: none, as the worker watches its "
+            "processes itself; a heartbeat costs each run up to a second of waiting at its end."
+        ),
+    )
+    preload: list[str] = Field(
+        default_factory=lambda: list(PRELOAD),
+        description="Modules that are imported once for all processes; they must start no thread.",
+    )
+    max_runs_per_process: int = Field(
+        default=1000,
+        ge=1,
+        description="A process serves so many runs, then a new one takes over; 1 for isolation.",
+    )
+    max_memory_mb: float = Field(
+        default=512,
+        gt=0,
+        description="A process that holds more after a run is replaced.",
+    )

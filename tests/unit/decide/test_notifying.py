@@ -1,0 +1,409 @@
+"""What people are told of an event, when, and why they are not. Times are minutes after nine."""
+
+from dataclasses import replace
+
+import pytest
+
+from sentinel_core.decide.policy import (
+    Action,
+    Decision,
+    Series,
+    Status,
+    Tell,
+    World,
+    decide,
+    released,
+)
+from sentinel_core.model.rule import Flapping, Policy
+from tests.support.lives import STEADY, during, held_back, lived, messages, policy, seen
+from tests.support.runs import at
+
+OPENED, ESCALATED, REMINDER = Tell.OPENED, Tell.ESCALATED, Tell.REMINDER
+RESOLVED, FLAPPING, ENDED = Tell.RESOLVED, Tell.FLAPPING, Tell.FLAPPING_ENDED
+LAPSED = Tell.ACKNOWLEDGEMENT_ENDED
+NOTIFY = policy(notify_resolved=True)
+
+TOLD: dict[str, tuple[Policy, str, list[tuple[int, Tell]]]] = {
+    "an event is told once however long it fires": (STEADY, "11111", [(0, OPENED)]),
+    "its end is told only when the policy says so": (STEADY, "110", [(0, OPENED)]),
+    "and then it is": (NOTIFY, "110", [(0, OPENED), (2, RESOLVED)]),
+    "what is only pending is told to nobody": (policy(breaches=3), "11011", []),
+    "a higher importance is told": (STEADY, "MMHHC", [(0, OPENED), (2, ESCALATED), (4, ESCALATED)]),
+    "a lower one is not": (STEADY, "HLM", [(0, OPENED)]),
+    "each event is told": (STEADY, "1010", [(0, OPENED), (2, OPENED)]),
+    "a reminder comes after the time to repeat": (
+        policy(repeat_seconds=120),
+        "111111",
+        [(0, OPENED), (2, REMINDER), (4, REMINDER)],
+    ),
+    "and not a second earlier": (
+        policy(repeat_seconds=121),
+        "111111",
+        [(0, OPENED), (3, REMINDER)],
+    ),
+    "the time to repeat counts from whatever was told last": (
+        policy(repeat_seconds=120),
+        "MHMM",
+        [(0, OPENED), (1, ESCALATED), (3, REMINDER)],
+    ),
+    "an event that recovers is still worth a reminder": (
+        policy(repeat_seconds=60, recoveries=5),
+        "100",
+        [(0, OPENED), (1, REMINDER), (2, REMINDER)],
+    ),
+    "an end by hand is told to nobody": (NOTIFY, "1x0", [(0, OPENED)]),
+}
+
+ACKNOWLEDGED: dict[str, tuple[Policy, str, float | None, list[tuple[int, Tell]]]] = {
+    "nobody is reminded of what is acknowledged": (
+        policy(repeat_seconds=60),
+        "11a111",
+        None,
+        [(0, OPENED), (1, REMINDER)],
+    ),
+    "who takes it back is reminded again": (
+        policy(repeat_seconds=60),
+        "1a11u1",
+        None,
+        [(0, OPENED), (3, REMINDER)],
+    ),
+    "a higher importance reopens attention": (STEADY, "Ma1H", None, [(0, OPENED), (2, ESCALATED)]),
+    "and reminders go on from there": (
+        policy(repeat_seconds=60),
+        "MaHM",
+        None,
+        [(0, OPENED), (1, ESCALATED), (2, REMINDER)],
+    ),
+    "a sticky acknowledgement holds whatever it comes to matter": (
+        policy(sticky_acknowledgement=True, repeat_seconds=60),
+        "MaHCM",
+        None,
+        [(0, OPENED)],
+    ),
+    "an acknowledgement until a time ends at that time": (
+        STEADY,
+        "1a111",
+        2,
+        [(0, OPENED), (2, LAPSED)],
+    ),
+    "and holds before": (STEADY, "1a111", 2.5, [(0, OPENED), (3, LAPSED)]),
+    "also a sticky one": (
+        policy(sticky_acknowledgement=True),
+        "1a111",
+        2,
+        [(0, OPENED), (2, LAPSED)],
+    ),
+    "a higher importance at that moment is what is told": (
+        STEADY,
+        "Ma1H",
+        2,
+        [(0, OPENED), (2, ESCALATED)],
+    ),
+    "the end of what somebody took on is told as any other": (
+        NOTIFY,
+        "1a10",
+        None,
+        [(0, OPENED), (2, RESOLVED)],
+    ),
+    "an end at the moment the acknowledgement ends is an end": (
+        NOTIFY,
+        "1a0",
+        1,
+        [(0, OPENED), (1, RESOLVED)],
+    ),
+    "the next event is nobody's": (STEADY, "1a01", None, [(0, OPENED), (2, OPENED)]),
+}
+
+
+@pytest.mark.parametrize("case", TOLD)
+def test_told(case: str) -> None:
+    rules, history, expected = TOLD[case]
+    assert messages(rules, history) == expected
+
+
+@pytest.mark.parametrize("case", ACKNOWLEDGED)
+def test_acknowledged(case: str) -> None:
+    rules, history, until, expected = ACKNOWLEDGED[case]
+    assert messages(rules, history, until=until) == expected
+
+
+def test_an_acknowledgement_holds_until_the_end_and_the_series_says_so() -> None:
+    held = lived(STEADY, "1a11", until=9)[-1]
+    assert (held.series.acknowledged, held.series.acknowledged_until) == (True, at(9))
+    assert not held.reopen
+    over = lived(STEADY, "1a0", until=9)[-1]
+    assert (over.series.acknowledged, over.series.acknowledged_until) == (False, None)
+    assert not over.reopen
+
+
+@pytest.mark.parametrize(
+    ("history", "until"), [("1a1", 1), ("MaH", None)], ids=["time is up", "importance rose"]
+)
+def test_an_acknowledgement_that_holds_no_longer_is_taken_back(
+    history: str, until: float | None
+) -> None:
+    last = lived(STEADY, history, until=until)[-1]
+    assert last.reopen
+    assert (last.series.acknowledged, last.series.acknowledged_until) == (False, None)
+
+
+def test_what_nobody_acknowledged_is_not_reopened() -> None:
+    assert not any(decision.reopen for decision in lived(STEADY, "MHC0"))
+
+
+# -- muted ---------------------------------------------------------------------------------
+
+MUTED: dict[str, tuple[Policy, str, tuple[float, float], list[tuple[int, Tell]]]] = {
+    "an event that opened while muted is told at the first run after": (
+        STEADY,
+        "1111",
+        (0, 1),
+        [(2, OPENED)],
+    ),
+    "what recovered while muted is told to nobody": (NOTIFY, "1100", (0, 1), []),
+    "an end while muted is not told later": (NOTIFY, "1001", (1, 2), [(0, OPENED), (3, OPENED)]),
+    "an end is told of what was told before it was muted": (
+        NOTIFY,
+        "11110",
+        (1, 3),
+        [(0, OPENED), (4, RESOLVED)],
+    ),
+    "that people heard of the event before makes this one no better known": (
+        NOTIFY,
+        "1010",
+        (2, 2),
+        [(0, OPENED), (1, RESOLVED)],
+    ),
+    "an end is told of what was told after it was muted": (
+        NOTIFY,
+        "1110",
+        (0, 1),
+        [(2, OPENED), (3, RESOLVED)],
+    ),
+    "what opened and came to matter more while muted is told as opened": (
+        STEADY,
+        "MHM",
+        (0, 1),
+        [(2, OPENED)],
+    ),
+    "what comes to matter more when it is muted no longer is told as that": (
+        STEADY,
+        "MMH",
+        (0, 1),
+        [(2, ESCALATED)],
+    ),
+    "what came to matter more while muted is told as that": (
+        STEADY,
+        "MHM",
+        (1, 1),
+        [(0, OPENED), (2, ESCALATED)],
+    ),
+    "a reminder that was due while muted comes after": (
+        policy(repeat_seconds=120),
+        "111111",
+        (1, 4),
+        [(0, OPENED), (5, REMINDER)],
+    ),
+    "a higher importance is told before a reminder": (
+        policy(repeat_seconds=60),
+        "M1H1",
+        (1, 2),
+        [(0, OPENED), (3, ESCALATED)],
+    ),
+    "a reminder does not make an event unheard of": (
+        policy(repeat_seconds=60, notify_resolved=True),
+        "110",
+        (1, 1),
+        [(0, OPENED), (2, RESOLVED)],
+    ),
+    "reminders count from what was told and not from what was held back": (
+        policy(repeat_seconds=120),
+        "11111",
+        (0, 1),
+        [(2, OPENED), (4, REMINDER)],
+    ),
+    "what is acknowledged while muted is told to nobody": (STEADY, "1a11", (0, 0), []),
+    "unless that is taken back": (STEADY, "1a11u1", (0, 0), [(3, OPENED)]),
+    "the end of what only the one who acknowledged knew is not told": (NOTIFY, "1a10", (0, 1), []),
+}
+
+
+@pytest.mark.parametrize("case", MUTED)
+def test_muted(case: str) -> None:
+    rules, history, (first, last), expected = MUTED[case]
+    assert messages(rules, history, muted=during(first, last)) == expected
+
+
+def test_an_acknowledgement_that_ends_while_muted_is_told_after() -> None:
+    found = messages(STEADY, "1a1111", until=2, muted=during(1, 3))
+    assert found == [(0, OPENED), (4, LAPSED)]
+
+
+def test_what_is_held_back_says_why_at_every_run_and_is_noted_once() -> None:
+    decisions = lived(STEADY, "111", muted=during(0, 1))
+    assert [d.reason for d in decisions] == [
+        "opened: the series started to fire; not told: silenced by ann",
+        "continued: still firing; not told: silenced by ann",
+        "continued: still firing",
+    ]
+    assert [d.suppressed for d in decisions] == ["silenced by ann", "silenced by ann", None]
+    assert [d.again for d in decisions] == [False, True, False]
+    assert held_back(STEADY, "111", muted=during(0, 1)) == [(0, OPENED)]
+    assert [d.series.tells for d in decisions] == [1, 1, 2]
+    assert [d.series.untold for d in decisions] == [OPENED, OPENED, None]
+    assert [d.series.told_at for d in decisions] == [None, None, at(2)]
+
+
+def test_each_new_thing_that_is_held_back_is_noted() -> None:
+    found = held_back(policy(notify_resolved=True), "MMHH0", muted=during(1, 9))
+    assert found == [(2, ESCALATED), (4, RESOLVED)]
+
+
+def test_nothing_is_held_back_when_there_is_nothing_to_tell() -> None:
+    decisions = lived(policy(breaches=2), "1010", muted=during(0, 9))
+    assert [d.suppressed for d in decisions] == [None] * 4
+    assert not any("silenced" in d.reason for d in decisions)
+
+
+def test_what_is_over_is_owed_to_nobody() -> None:
+    over = lived(NOTIFY, "10", muted=during(0, 9))[-1]
+    assert over.series.untold is None
+    assert lived(NOTIFY, "101", muted=during(0, 1))[-1].tell is OPENED
+
+
+# -- rate limit ----------------------------------------------------------------------------
+
+LIMIT = policy(max_notifications_per_hour=2)
+FULL = [at(-59), at(-10)]
+
+
+def first(rules: Policy, told: list, minute: float = 0, sign: str = "1") -> Decision:  # type: ignore[type-arg]
+    return decide(rules, None, seen(sign, minute), World(None, told))
+
+
+def test_what_is_told_beyond_the_limit_is_held_back_and_says_until_when() -> None:
+    decision = first(LIMIT, FULL)
+    assert decision.suppressed == "rate limit: 2 in an hour, the next one from 09:01 UTC"
+    assert decision.series.untold is OPENED
+
+
+def test_the_limit_is_one_hour_to_the_second() -> None:
+    assert first(LIMIT, [at(-60), at(-10)]).suppressed is None
+    assert first(LIMIT, [at(-59.9), at(-10)]).suppressed is not None
+
+
+def test_fewer_than_the_limit_are_told() -> None:
+    assert first(LIMIT, FULL[:1]).suppressed is None
+    assert first(policy(max_notifications_per_hour=3), FULL).suppressed is None
+
+
+def test_the_next_one_is_told_when_the_oldest_that_counts_is_an_hour_old() -> None:
+    told = [at(-50), at(-40), at(-30), at(-20)]
+    reason = first(LIMIT, told).suppressed
+    assert reason == "rate limit: 2 in an hour, the next one from 09:30 UTC"
+
+
+def test_what_was_told_of_later_runs_counts_for_a_late_one_too() -> None:
+    assert first(LIMIT, [at(5), at(6)]).suppressed is not None
+
+
+def test_without_a_limit_all_are_told() -> None:
+    assert first(STEADY, [at(-1)] * 5_000).suppressed is None
+
+
+def test_the_held_message_is_told_when_its_turn_comes() -> None:
+    told = [at(-58), at(-57)]
+    assert messages(LIMIT, "11111", told=told) == [(2, OPENED)]
+
+
+def test_one_rules_messages_use_up_the_hour() -> None:
+    assert messages(LIMIT, "10101010") == [(0, OPENED), (2, OPENED)]
+    after_an_hour = "101010" + "." * 54 + "10"
+    assert messages(LIMIT, after_an_hour) == [(0, OPENED), (2, OPENED), (60, OPENED)]
+
+
+def test_an_end_is_told_beyond_the_limit() -> None:
+    rules = policy(max_notifications_per_hour=1, notify_resolved=True)
+    assert messages(rules, "10") == [(0, OPENED), (1, RESOLVED)]
+
+
+def test_a_silence_is_the_reason_before_the_limit_is() -> None:
+    decision = decide(LIMIT, None, seen("1", 0), World("silenced by ann", FULL))
+    assert decision.suppressed == "silenced by ann"
+
+
+# -- flapping ------------------------------------------------------------------------------
+
+FLAPS = Policy(flapping=Flapping(), notify_resolved=True)
+FLAP_TOLD = [(0, OPENED), (1, RESOLVED), (2, OPENED), (3, RESOLVED), (4, OPENED), (5, RESOLVED)]
+
+
+def test_a_flapping_series_is_one_message_and_its_end_tells_the_state() -> None:
+    history = "1010101" + "01" * 10 + "0" * 30
+    found = messages(FLAPS, history)
+    assert found[:7] == [*FLAP_TOLD, (6, FLAPPING)]
+    assert [tell for _, tell in found[7:]] == [ENDED]
+    quiet = Policy(flapping=Flapping(), notify_resolved=False)
+    assert messages(quiet, history)[-1] == found[-1]  # whatever it is now, people hear it
+
+
+def test_flapping_that_begins_while_an_event_is_open_is_told() -> None:
+    rules = Policy(flapping=Flapping(), recoveries=3)
+    assert messages(rules, "1010101") == [(0, OPENED), (6, FLAPPING)]
+
+
+def test_flapping_that_ends_in_an_event_that_goes_on_is_told() -> None:
+    found = messages(Policy(flapping=Flapping()), "1010101" + "1" * 16)
+    assert found[-2:] == [(6, FLAPPING), (21, ENDED)]
+
+
+def test_flapping_that_nobody_heard_of_ends_unheard() -> None:
+    found = messages(FLAPS, "1010101" + "0" * 30, muted=during(6, 7))
+    assert found == [*FLAP_TOLD, (8, FLAPPING), (22, ENDED)]
+    assert messages(FLAPS, "1010101" + "0" * 30, muted=during(6, 22)) == FLAP_TOLD
+
+
+def test_the_end_of_flapping_is_told_beyond_the_rate_limit() -> None:
+    rules = FLAPS.model_copy(update={"max_notifications_per_hour": 7})
+    found = messages(rules, "1010101" + "0" * 30)
+    assert found == [*FLAP_TOLD, (6, FLAPPING), (22, ENDED)]
+
+
+# -- released ------------------------------------------------------------------------------
+
+HELD = replace(lived(STEADY, "0M", muted=during(0, 9))[-1].series, event_id=7)
+
+
+def test_what_was_held_back_is_told_without_a_run_once_nothing_mutes_it() -> None:
+    decision = released(STEADY, HELD, World(), at(30))
+    assert decision is not None
+    assert (decision.tell, decision.suppressed, decision.code) == (OPENED, None, "released")
+    assert decision.action is Action.CONTINUE
+    assert decision.reason == "told now: what muted it has ended"
+    assert decision.series == replace(HELD, told_at=at(30), tells=2, untold=None)
+
+
+@pytest.mark.parametrize(
+    ("series", "world"),
+    [
+        (HELD, World("silenced by bob")),
+        (replace(HELD, untold=None), World()),
+        (replace(HELD, acknowledged=True), World()),
+        (replace(HELD, status=Status.OK), World()),
+    ],
+    ids=["still muted", "nothing to tell", "somebody has it", "over"],
+)
+def test_what_is_not_to_be_told_is_not_released(series: Series, world: World) -> None:
+    assert released(STEADY, series, world, at(30)) is None
+
+
+def test_an_acknowledgement_that_is_over_holds_nothing_back() -> None:
+    series = replace(HELD, acknowledged=True, acknowledged_until=at(30))
+    assert released(STEADY, series, World(), at(29.9)) is None
+    assert released(STEADY, series, World(), at(30)) is not None
+
+
+def test_what_is_released_keeps_to_the_rate_limit() -> None:
+    told = World(None, [at(10), at(20)])
+    assert released(LIMIT, HELD, told, at(69)) is None
+    assert released(LIMIT, HELD, told, at(70)) is not None

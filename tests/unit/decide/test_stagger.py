@@ -1,0 +1,73 @@
+"""Where in the window a rule starts."""
+
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sentinel_core.decide.stagger import offset_seconds
+from tests.support.processes import ROOT
+
+NAMES = st.text(st.characters(exclude_categories=["Cs"]), max_size=200)  # Prefect's are UTF-8
+WINDOWS = st.floats(min_value=0, max_value=3600, allow_subnormal=False)
+KNOWN = {
+    "root-disk": 3.095653,
+    "reconcile": 2.378834,
+    "aapl-price-surge": 1.58946,
+    "Überlast": 4.161457,
+    "rule-1": 3.056758,
+    "rule-2": 2.635001,
+}
+
+
+@given(NAMES, WINDOWS)
+def test_an_offset_lies_within_its_window(name: str, window: float) -> None:
+    offset = offset_seconds(name, window)
+    assert 0 <= offset < window or offset == window == 0
+
+
+@given(NAMES, WINDOWS)
+def test_a_rule_keeps_its_place_in_a_window_of_any_length(name: str, window: float) -> None:
+    share = offset_seconds(name, 1)
+    assert offset_seconds(name, window) == pytest.approx(share * window, rel=1e-12)
+
+
+@pytest.mark.parametrize(("name", "seconds"), KNOWN.items())
+def test_known_names_start_where_they_always_have(name: str, seconds: float) -> None:
+    """Pinned: a change moves every rule of everybody at their next update."""
+    assert offset_seconds(name, 5) == pytest.approx(seconds, abs=1e-6)
+
+
+def test_every_process_finds_the_same_place() -> None:
+    """Python's own hash of a text differs from process to process."""
+    program = (
+        "import json, sys; from sentinel_core.decide.stagger import offset_seconds; "
+        "print(json.dumps([offset_seconds(name, 60) for name in json.load(sys.stdin)]))"
+    )
+    names = [*KNOWN, "", "x" * 1000]
+    for seed in ("0", "1", "2"):
+        done = subprocess.run(
+            [sys.executable, "-c", program],
+            input=json.dumps(names),
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            cwd=ROOT,
+            text=True,
+            capture_output=True,
+            check=True,
+        )
+        assert json.loads(done.stdout) == [offset_seconds(name, 60) for name in names]
+
+
+@pytest.mark.parametrize("pattern", ["rule-{}", "disk-{:04}", "market/{}", "{}"])
+def test_names_that_differ_in_a_number_only_are_spread_evenly(pattern: str) -> None:
+    """2,000 names over 20 parts of the window; an even spread fails this once in a thousand."""
+    parts, names = 20, 2000
+    counts = Counter(int(offset_seconds(pattern.format(n), parts)) for n in range(names))
+    expected = names / parts
+    chi_squared = sum((counts[part] - expected) ** 2 / expected for part in range(parts))
+    assert chi_squared < 43.82  # the 99.9 % quantile for 19 degrees of freedom

@@ -1,0 +1,82 @@
+"""What the record says of the channels, on each kind of database."""
+
+from datetime import timedelta
+
+from sqlalchemy import Engine
+
+from sentinel_core.model.rule import RuleSettings
+from sentinel_core.model.run import RuleFacts
+from sentinel_core.store.outbox import claim as outbox
+from sentinel_core.store.outbox import storms
+from sentinel_core.store.outbox.channels import ChannelState, failed_since, standing, states
+from tests.support.recorded import NOON, a_rule, fire
+from tests.support.runs import rows
+
+OPS, LEAD = "slack-incoming-webhook/ops", "pager-duty-webhook/lead"
+
+
+def a_told_rule(name: str = "disk") -> RuleFacts:
+    rule = a_rule(name)
+    settings = RuleSettings.model_validate(
+        {
+            "importance": "high",
+            "notify": {"high": [{"channel": OPS, "group_by": []}]},
+            "escalation": [{"after_seconds": 600, "channels": [LEAD]}],
+        }
+    )
+    return RuleFacts(rule.deployment_id, name, name, settings)
+
+
+def settle(engine: Engine, key: int, status: str, seconds: float, error: str | None = None) -> None:
+    now = NOON + timedelta(seconds=seconds)
+    owed = outbox.claim(engine, key, now)
+    assert owed is not None
+    outbox.settle(
+        engine,
+        owed.ids,
+        status=status,
+        error=error,
+        now=now,
+        next_attempt_at=now + timedelta(minutes=1),
+    )
+
+
+def test_a_store_without_messages_knows_no_channels(engine: Engine) -> None:
+    assert states(engine) == {}
+
+
+def test_what_was_sent_waits_and_failed_is_counted_by_channel(engine: Engine) -> None:
+    rule = a_told_rule()
+    for ticker in "abcd":
+        fire(engine, rule, NOON, ticker=ticker)
+    sent, failed, tried, _ = (row["id"] for row in rows(engine, "notification", channel=OPS))
+    settle(engine, sent, outbox.SENT, 10)
+    settle(engine, failed, outbox.FAILED, 20, "gone")
+    settle(engine, tried, outbox.PENDING, 30, "busy")
+    found = states(engine)
+    assert found[OPS] == ChannelState(
+        OPS,
+        sent=1,
+        last_sent_at=NOON + timedelta(seconds=10),
+        pending=2,
+        failed=1,
+        last_failed_at=NOON + timedelta(seconds=20),
+        last_error="busy",
+    )
+    assert found[LEAD] == ChannelState(LEAD, steps=4)
+    assert failed_since(engine, OPS, NOON) == [failed]
+    assert failed_since(engine, OPS, NOON + timedelta(seconds=21)) == []
+    assert standing(engine, [sent, failed, tried]) == {"sent": 1, "failed": 1, "pending": 1}
+    assert standing(engine, []) == {}
+
+
+def test_a_storm_is_known_until_it_ends(engine: Engine) -> None:
+    rule = a_rule("disk", notify={"high": [{"channel": OPS, "storm": {"events": 2}}]})  # type: ignore[list-item]
+    for ticker in "abc":
+        fire(engine, rule, NOON, ticker=ticker)
+    first = rows(engine, "notification", channel=OPS)[0]["id"]
+    outbox.claim(engine, first, NOON + timedelta(seconds=9))
+    assert states(engine)[OPS].storm_since == NOON + timedelta(seconds=9)
+    later = NOON + timedelta(minutes=5)
+    storms.end_storms(engine, later)
+    assert states(engine)[OPS].storm_since is None

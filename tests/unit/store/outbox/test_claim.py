@@ -1,0 +1,115 @@
+"""Messages owed: each is attempted by one deliverer at a time and never again once sent."""
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import Engine
+
+from sentinel_core.store.outbox import claim as outbox
+from tests.support.runs import NOW, a_rule, a_run, fired, rows, told
+from tests.support.swarm import at_once, claim_all
+
+RULE = a_rule(notify={"high": ["slack-incoming-webhook/x"]})
+SECOND = timedelta(seconds=1)
+
+
+@pytest.fixture
+def owed(engine: Engine) -> int:
+    """One message that is owed since NOW."""
+    [key] = told(engine, RULE, a_run(), [fired()]).notifications
+    return key
+
+
+def test_a_message_is_due_from_when_its_event_was_recorded(engine: Engine, owed: int) -> None:
+    assert outbox.due(engine, NOW - SECOND) == []
+    assert outbox.due(engine, NOW) == [owed]
+
+
+def test_what_is_claimed_names_the_channel_and_carries_the_event(engine: Engine, owed: int) -> None:
+    claimed = outbox.claim(engine, owed, NOW)
+    assert claimed is not None
+    assert (claimed.id, claimed.channel, claimed.reason, claimed.attempt) == (
+        owed,
+        "slack-incoming-webhook/x",
+        "opened",
+        1,
+    )
+    [(event, reason)] = claimed.events
+    assert (event["ticker"], reason) == ("AAPL", "opened")
+    assert event["metrics"] == {"value": 151.2, "threshold": 150.0}
+    assert event["metadata"] == {}
+
+
+def test_the_attempt_is_on_record_before_anything_is_sent(engine: Engine, owed: int) -> None:
+    outbox.claim(engine, owed, NOW)
+    [row] = rows(engine, "notification")
+    assert (row["status"], row["attempts"]) == ("pending", 1)
+
+
+def test_a_claimed_message_is_nobody_elses_until_the_lease_ends(engine: Engine, owed: int) -> None:
+    assert outbox.claim(engine, owed, NOW) is not None
+    assert outbox.claim(engine, owed, NOW + SECOND) is None
+    assert outbox.due(engine, NOW + SECOND) == []
+    over = NOW + outbox.LEASE
+    assert outbox.due(engine, over) == [owed]
+    again = outbox.claim(engine, owed, over)
+    assert again is not None
+    assert again.attempt == 2
+
+
+def test_a_sent_message_is_never_sent_again(engine: Engine, owed: int) -> None:
+    outbox.claim(engine, owed, NOW)
+    outbox.settle(engine, owed, status="sent", error=None, now=NOW + SECOND)
+    assert outbox.claim(engine, owed, NOW + timedelta(days=1)) is None
+    assert outbox.due(engine, NOW + timedelta(days=1)) == []
+    [row] = rows(engine, "notification")
+    assert (row["status"], row["sent_at"], row["last_error"]) == ("sent", NOW + SECOND, None)
+
+
+def test_a_success_on_record_is_not_undone_by_a_slower_deliverer(engine: Engine, owed: int) -> None:
+    outbox.claim(engine, owed, NOW)
+    outbox.settle(engine, owed, status="sent", error=None, now=NOW)
+    outbox.settle(engine, owed, status="pending", error="late", now=NOW, next_attempt_at=NOW)
+    [row] = rows(engine, "notification")
+    assert (row["status"], row["last_error"]) == ("sent", None)
+
+
+def test_a_failed_attempt_is_tried_again_when_it_is_due(engine: Engine, owed: int) -> None:
+    outbox.claim(engine, owed, NOW)
+    later = NOW + timedelta(minutes=5)
+    outbox.settle(engine, owed, status="pending", error="500", now=NOW, next_attempt_at=later)
+    assert outbox.claim(engine, owed, later - SECOND) is None
+    again = outbox.claim(engine, owed, later)
+    assert again is not None
+    assert again.attempt == 2
+
+
+def test_a_message_given_up_stays_given_up_and_says_why(engine: Engine, owed: int) -> None:
+    outbox.claim(engine, owed, NOW)
+    outbox.settle(engine, owed, status="failed", error="no such block", now=NOW)
+    assert outbox.claim(engine, owed, NOW + timedelta(days=1)) is None
+    [row] = outbox.of_events(engine, [rows(engine, "alert_event")[0]["id"]])
+    assert (row["status"], row["last_error"]) == ("failed", "no such block")
+
+
+def test_a_message_nobody_knows_cannot_be_claimed(engine: Engine) -> None:
+    assert outbox.claim(engine, 4_711, NOW) is None
+
+
+def test_the_oldest_messages_are_due_first_and_no_more_than_asked_for(engine: Engine) -> None:
+    keys = [
+        told(engine, RULE, a_run(n), [fired(f"T{n}")], now=NOW + n * SECOND).notifications[0]
+        for n in range(3)
+    ]
+    assert outbox.due(engine, NOW + timedelta(hours=1)) == keys
+    assert outbox.due(engine, NOW + timedelta(hours=1), limit=2) == keys[:2]
+
+
+def test_four_deliverers_at_once_never_have_the_same_message(
+    engine: Engine, database_url: str
+) -> None:
+    outputs = [fired(f"T{n}") for n in range(30)]
+    keys = told(engine, RULE, a_run(), outputs).notifications
+    claimed = at_once(claim_all, [(database_url, keys, NOW)] * 4)
+    assert sorted(key for share in claimed for key in share) == sorted(keys)
+    assert {row["attempts"] for row in rows(engine, "notification")} == {1}

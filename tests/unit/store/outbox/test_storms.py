@@ -1,0 +1,252 @@
+"""More than people can read: one message for all of it, a summary when it is over, nothing lost."""
+
+from collections import Counter
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine
+
+from sentinel_core.decide.policy import Tell
+from sentinel_core.model.silence import Matchers, Silence
+from sentinel_core.store.outbox import claim as outbox
+from sentinel_core.store.outbox.storms import end_storms
+from sentinel_core.store.record import silences
+from tests.support.posted import Posted, deliver_at, deliver_until
+from tests.support.runs import NOW, a_rule, a_run, fired, quiet, rows, told
+from tests.support.swarm import at_once, deliver_everything, handle_everything, tell_many
+
+HOOK, PAGE = "slack-incoming-webhook/ops", "pager-duty-webhook/duty"
+SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
+
+
+def route(threshold: int = 50, **more: Any) -> dict[str, Any]:
+    """A channel that tells its events one by one, until there are too many."""
+    storm = {"events": threshold, "window_seconds": 60}
+    return {"channel": HOOK, "group_by": [], "storm": storm, **more}
+
+
+def rule_of(*routes: Any, name: str = "surge", **more: Any) -> Any:
+    return a_rule(name, notify={"high": list(routes)}, **more)
+
+
+def tickers(count: int, prefix: str = "T") -> list[Any]:
+    return [fired(f"{prefix}{n}") for n in range(count)]
+
+
+def counted(messages: list[Posted]) -> Counter[tuple[str, str]]:
+    return Counter((message.channel, message.reason) for message in messages)
+
+
+def test_a_thousand_events_in_a_minute_are_one_message_and_one_summary(engine: Engine) -> None:
+    rule = rule_of(route(50))
+    for part in range(20):
+        outputs = tickers(50, f"P{part}-")
+        told(engine, rule, a_run(part / 60), outputs, now=NOW + part * 3 * SECOND)
+    handed = deliver_until(engine, NOW + MINUTE, NOW + 10 * MINUTE, MINUTE)
+    assert [(message.reason, message.about) for message in handed] == [
+        ("storm", "storm:1"),
+        ("storm-ended", "storm:1"),
+    ]
+    assert len(rows(engine, "alert_event")) == 1_000
+    messages = rows(engine, "notification")
+    assert Counter(row["status"] for row in messages) == {"suppressed": 1_000, "sent": 2}
+    assert {row["storm_id"] for row in messages} == {1}
+    assert {row["last_error"] for row in messages if row["status"] == "suppressed"} == {
+        "told in the message of storm 1"
+    }
+    [storm] = rows(engine, "storm")
+    assert storm["ended_at"] is not None
+
+
+def test_the_summary_counts_the_storms_events(engine: Engine) -> None:
+    told(engine, rule_of(route(5)), a_run(), tickers(8), now=NOW)
+    told(engine, rule_of(route(5), name="fall", category="Other"), a_run(), tickers(3), now=NOW)
+    [first] = [outbox.claim(engine, outbox.due(engine, NOW)[0], NOW)]
+    assert first is not None
+    facts = first.facts
+    assert (facts["events"], facts["tickers"], facts["resolved"], facts["threshold"]) == (
+        11,
+        8,
+        0,
+        5,
+    )
+    assert facts["by_rule"] == [["surge", 8], ["fall", 3]]
+    assert facts["by_category"] == [["Market", 8], ["Other", 3]]
+    assert facts["by_importance"] == [["high", 11]]
+    assert (facts["started_at"], facts["ended_at"]) == (NOW, None)
+    outbox.settle(engine, first.ids, status="sent", error=None, now=NOW, reference="1.2")
+    told(engine, rule_of(route(5)), a_run(5), [quiet(f"T{n}") for n in range(8)], now=NOW + MINUTE)
+    assert end_storms(engine, NOW + 2 * MINUTE) == [1]
+    [key] = outbox.due(engine, NOW + 2 * MINUTE)
+    last = outbox.claim(engine, key, NOW + 2 * MINUTE)
+    assert last is not None
+    assert (last.reason, last.facts["resolved"], last.thread) == ("storm-ended", 8, "1.2")
+    assert last.incident == first.incident
+    assert first.incident.startswith("sentinel/storm:1/2026-11-0")
+    assert last.facts["ended_at"] == NOW + 2 * MINUTE
+
+
+def test_as_many_as_the_limit_says_are_told_one_by_one(engine: Engine) -> None:
+    told(engine, rule_of(route(50)), a_run(), tickers(50), now=NOW)
+    assert counted(deliver_at(engine, NOW)) == {("ops", "opened"): 50}
+    assert rows(engine, "storm") == []
+
+
+def test_what_came_before_the_storm_was_told_by_itself_and_so_is_its_end(engine: Engine) -> None:
+    rule = rule_of(route(5), policy={"notify_resolved": True})
+    told(engine, rule, a_run(0), tickers(3, "before"), now=NOW)
+    assert counted(deliver_at(engine, NOW)) == {("ops", "opened"): 3}
+    told(engine, rule, a_run(0.1), tickers(5, "storm"), now=NOW + SECOND)
+    assert counted(deliver_at(engine, NOW + SECOND)) == {("ops", "storm"): 1}
+    over = [quiet(f"{name}{n}") for name in ("before", "storm") for n in range(5)]
+    told(engine, rule, a_run(0.2), over, now=NOW + 2 * SECOND)
+    assert counted(deliver_at(engine, NOW + 2 * SECOND)) == {("ops", "resolved"): 3}
+
+
+def test_the_summary_of_a_storm_never_overtakes_its_first_message(engine: Engine) -> None:
+    told(engine, rule_of(route(5)), a_run(), tickers(9), now=NOW)
+    refused = deliver_at(engine, NOW, status="pending", error="500", again=10 * MINUTE)
+    assert [message.reason for message in refused] == ["storm"]
+    assert end_storms(engine, NOW + 2 * MINUTE) == [1]
+    assert deliver_at(engine, NOW + 2 * MINUTE) == []
+    assert [m.reason for m in deliver_at(engine, NOW + 10 * MINUTE)] == ["storm"]
+    assert [m.reason for m in deliver_at(engine, NOW + 10 * MINUTE)] == ["storm-ended"]
+
+
+def test_another_channel_and_another_recipient_are_not_affected(engine: Engine) -> None:
+    mail = {"channel": "email-server-credentials/mail", "group_by": [], "storm": {"events": 100}}
+    rule = rule_of(route(5), {**mail, "to": "a@example.org"}, {**mail, "to": "b@example.org"})
+    told(engine, rule, a_run(), tickers(9), now=NOW)
+    assert counted(deliver_at(engine, NOW)) == {
+        ("ops", "storm"): 1,
+        ("mail a@example.org", "opened"): 9,
+        ("mail b@example.org", "opened"): 9,
+    }
+
+
+def test_a_route_that_knows_no_storm_tells_each_event_whatever_others_say(engine: Engine) -> None:
+    told(engine, rule_of(route(5)), a_run(), tickers(9), now=NOW)
+    always = rule_of(route(5) | {"storm": None}, name="vital")
+    told(engine, always, a_run(), tickers(9), now=NOW)
+    assert counted(deliver_at(engine, NOW)) == {("ops", "storm"): 1, ("ops", "opened"): 9}
+
+
+def test_what_was_tried_before_the_storm_is_tried_again(engine: Engine) -> None:
+    rule = rule_of(route(5))
+    told(engine, rule, a_run(0), tickers(2, "before"), now=NOW)
+    assert len(deliver_at(engine, NOW, status="pending", error="500")) == 2
+    told(engine, rule, a_run(0.1), tickers(6, "storm"), now=NOW + SECOND)
+    assert counted(deliver_at(engine, NOW + SECOND)) == {("ops", "storm"): 1}
+    assert counted(deliver_at(engine, NOW + MINUTE)) == {("ops", "opened"): 2}
+
+
+def test_what_was_mute_makes_no_storm(engine: Engine) -> None:
+    silence = Silence(
+        matchers=Matchers(ticker="T*"),
+        starts_at=NOW,
+        ends_at=NOW + MINUTE,
+        author="ana",
+        comment="known",
+    )
+    silences.create(engine, silence, now=NOW)
+    told(engine, rule_of(route(5)), a_run(), [*tickers(50), fired("AAPL")], now=NOW)
+    assert counted(deliver_at(engine, NOW)) == {("ops", "opened"): 1}
+
+
+def test_what_waited_while_nobody_delivered_is_a_storm_when_somebody_does(engine: Engine) -> None:
+    told(engine, rule_of(route(5)), a_run(), tickers(9), now=NOW)
+    handed = deliver_until(engine, NOW + 20 * MINUTE, NOW + 25 * MINUTE, MINUTE)
+    assert [message.reason for message in handed] == ["storm", "storm-ended"]
+
+
+def test_what_comes_one_by_one_over_a_day_is_no_storm_when_it_is_told_late(engine: Engine) -> None:
+    for n in range(12):
+        minute = n * 100
+        told(engine, rule_of(route(5)), a_run(minute), [fired(f"T{n}")], now=NOW + minute * MINUTE)
+    assert counted(deliver_at(engine, NOW + 2_000 * MINUTE)) == {("ops", "opened"): 12}
+
+
+def test_what_comes_while_it_storms_is_told_by_the_storm(engine: Engine) -> None:
+    rule = rule_of(route(5))
+    told(engine, rule, a_run(0), tickers(9), now=NOW)
+    assert len(deliver_at(engine, NOW)) == 1
+    told(engine, rule, a_run(0.5), tickers(4, "more"), now=NOW + 30 * SECOND)
+    assert deliver_at(engine, NOW + 30 * SECOND) == []
+    assert end_storms(engine, NOW + 61 * SECOND) == [], (
+        "four in a minute are more than half of five"
+    )
+    assert end_storms(engine, NOW + 95 * SECOND) == [1]
+    [summary] = deliver_at(engine, NOW + 95 * SECOND)
+    assert summary.reason == "storm-ended"
+    told(engine, rule, a_run(3), tickers(1, "after"), now=NOW + 3 * MINUTE)
+    assert counted(deliver_at(engine, NOW + 3 * MINUTE)) == {("ops", "opened"): 1}
+
+
+def test_what_waits_when_a_storm_ends_is_told_by_its_summary(engine: Engine) -> None:
+    rule = rule_of(route(5))
+    told(engine, rule, a_run(0), tickers(9), now=NOW)
+    assert len(deliver_at(engine, NOW)) == 1
+    told(engine, rule, a_run(0.5), tickers(9, "more"), now=NOW + 30 * SECOND)
+    handed = deliver_until(engine, NOW + 5 * MINUTE, NOW + 10 * MINUTE, MINUTE)
+    assert [message.reason for message in handed] == ["storm-ended"]
+    assert len(rows(engine, "storm")) == 1
+
+
+def test_escalations_go_on_while_it_storms(engine: Engine) -> None:
+    step = {"after_seconds": 60, "channels": [PAGE]}
+    told(engine, rule_of(route(5), escalation=[step]), a_run(), tickers(9), now=NOW)
+    assert counted(deliver_at(engine, NOW)) == {("ops", "storm"): 1}
+    told_by_page = deliver_at(engine, NOW + MINUTE)
+    assert counted(told_by_page) == {("duty", "step-1"): 9}
+
+
+def test_four_deliverers_at_once_begin_one_storm(engine: Engine, database_url: str) -> None:
+    told(engine, rule_of(route(50)), a_run(), tickers(200), now=NOW)
+    handed = at_once(deliver_everything, [(database_url, NOW)] * 4)
+    assert [m.reason for share in handed for m in share] == ["storm"]
+    assert len(rows(engine, "storm")) == 1
+    assert Counter(row["status"] for row in rows(engine, "notification")) == {
+        "suppressed": 200,
+        "sent": 1,
+    }
+
+
+@pytest.mark.timeout(60)
+def test_recording_claiming_and_handling_at_once_hold_nobody_up_for_good(
+    engine: Engine, database_url: str
+) -> None:
+    """Eight processes on the same events and the same channel: all end, and nothing is lost."""
+    rule = rule_of(
+        route(20),
+        PAGE,
+        policy={"notify_resolved": True},
+        escalation=[{"after_seconds": 1, "channels": [PAGE]}],
+    )
+    moments: list[datetime] = [NOW + n * SECOND for n in range(6)]
+    at_once(
+        _call,
+        [
+            *[(tell_many, (database_url, rule, name, moments)) for name in ("A", "B")],
+            *[(_deliver_often, (database_url, moments)) for _ in range(4)],
+            *[(handle_everything, (database_url, moments, what)) for what in ("ack", "resolve")],
+        ],
+    )
+    last = NOW + timedelta(hours=2)
+    deliver_until(engine, last, last + 5 * MINUTE, MINUTE)
+    found = rows(engine, "notification")
+    assert not [row for row in found if row["status"] == "pending"]
+    for row in found:
+        assert row["status"] == "sent" or row["last_error"], row
+    assert {row["attempts"] for row in found if row["status"] == "sent"} == {1}
+    assert len({row["event_id"] for row in found if row["reason"] == Tell.OPENED}) == len(
+        rows(engine, "alert_event")
+    )
+
+
+def _call(function: Any, arguments: tuple[Any, ...]) -> Any:
+    return function(*arguments)
+
+
+def _deliver_often(url: str, moments: list[datetime]) -> int:
+    return sum(len(deliver_everything(url, moment)) for moment in moments)
