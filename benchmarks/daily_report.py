@@ -16,7 +16,7 @@ from sqlalchemy import Engine, text
 
 from benchmarks._support import report as printed
 from sentinel_core.model.rule import RuleSettings
-from sentinel_core.model.run import RuleFacts, Schedule
+from sentinel_core.model.run import Rule, Schedule
 from sentinel_core.report.figures import Window
 from sentinel_core.report.query import figures
 from sentinel_core.report.tables import facts
@@ -81,7 +81,7 @@ def fill(engine: Engine, events: int, days: int, rules: int) -> None:
     ensure_schema(engine)
     minutely = (Schedule(cron="* * * * *"),)
     names = [
-        RuleFacts(UUID(int=n + 1), f"rule-{n}", "bench", RuleSettings(), schedules=minutely)
+        Rule(UUID(int=n + 1), f"rule-{n}", "bench", RuleSettings(), schedules=minutely)
         for n in range(rules)
     ]
     sync(engine, names, NOW - timedelta(days=60))

@@ -24,10 +24,10 @@ from sqlalchemy import Engine, event
 
 from benchmarks._support import report
 from sentinel_core.decide.observe import Kind, Observation, judge
-from sentinel_core.decide.policy import Series, World, decide
+from sentinel_core.decide.policy import DecisionContext, Series, decide
 from sentinel_core.model.alert import AlertOutput, Importance
 from sentinel_core.model.rule import Policy, Routes, RuleSettings
-from sentinel_core.model.run import RuleFacts, RunFacts, StateType
+from sentinel_core.model.run import Rule, Run, StateType
 from sentinel_core.store.db.engine import open_engine, writing
 from sentinel_core.store.db.schema import ensure_schema
 from sentinel_core.store.record.recording import record
@@ -38,7 +38,7 @@ MINUTE = timedelta(minutes=1)
 CHANNEL = "slack-incoming-webhook/bench"
 # So many changes of so few runs would count as flapping, and then nothing opens or ends.
 SETTINGS = RuleSettings(notify=Routes(medium=[CHANNEL]), policy=Policy(flapping=None))
-RULE = RuleFacts(uuid.uuid4(), "bench", "bench", SETTINGS)
+RULE = Rule(uuid.uuid4(), "bench", "bench", SETTINGS)
 CASES = ("begin to fire", "go on firing", "recover", "stay ok")
 
 EVERYTHING = Policy(
@@ -75,7 +75,7 @@ def history(length: int) -> list[Observation]:
 def decisions_per_second(policy: Policy, count: int) -> float:
     """One series with a long life, decided from its beginning to its end."""
     observations = history(count)
-    world = World(told=[START + n * MINUTE for n in range(20)])
+    world = DecisionContext(told=[START + n * MINUTE for n in range(20)])
     series: Series | None = None
     began = time.perf_counter()
     for seen in observations:
@@ -86,10 +86,10 @@ def decisions_per_second(policy: Policy, count: int) -> float:
 # -- recording -----------------------------------------------------------------------------
 
 
-def run_of(number: int) -> RunFacts:
+def run_of(number: int) -> Run:
     """The `number`-th run of the rule, one a minute."""
     at = START + number * MINUTE
-    return RunFacts(uuid.uuid4(), "bench", StateType.COMPLETED, "Triggered", "", at, at, at, 1)
+    return Run(uuid.uuid4(), "bench", StateType.COMPLETED, "Triggered", "", at, at, at, 1)
 
 
 def outputs_of(case: str, tickers: int) -> list[AlertOutput]:
@@ -170,7 +170,7 @@ ENDED = ["resolved_at", "resolution"]
 JSON = ("metrics", "metadata", "route", "content")
 
 
-def rows_written(ours: Driver, case: str, run: RunFacts) -> list[Change]:
+def rows_written(ours: Driver, case: str, run: Run) -> list[Change]:
     """The rows that a recording left behind, as statements for the bare driver."""
     connection = ours.open()
     cursor = connection.cursor()
@@ -254,7 +254,7 @@ def compare(
     return times
 
 
-def record_all(engine: Engine, run: RunFacts, outputs: Sequence[AlertOutput]) -> None:
+def record_all(engine: Engine, run: Run, outputs: Sequence[AlertOutput]) -> None:
     """What a hook does once the flow has returned."""
     observations = judge(run, RULE.settings, outputs)
     recorded = record(engine, RULE, run, observations, now=run.at + timedelta(seconds=1))

@@ -24,12 +24,12 @@ from sentinel_core.base.settings import get_settings
 from sentinel_core.flow.hooks import record_facts
 from sentinel_core.model.alert import AlertOutput
 from sentinel_core.model.rule import RuleSettings
-from sentinel_core.model.run import RuleFacts, RunFacts, StateType
+from sentinel_core.model.run import Rule, Run, StateType
 from sentinel_core.store.db.engine import open_engine
 from sentinel_core.store.db.schema import ensure_schema
 
 START = datetime.now(UTC)
-RULE = RuleFacts(uuid4(), "bench", "bench-flow", RuleSettings())
+RULE = Rule(uuid4(), "bench", "bench-flow", RuleSettings())
 
 
 @dataclass
@@ -53,10 +53,10 @@ def outputs(kind: str, number: int) -> list[AlertOutput]:
     ]
 
 
-def run_of(number: int) -> RunFacts:
+def run_of(number: int) -> Run:
     """The `number`-th run, one a second."""
     at = START + timedelta(seconds=number)
-    return RunFacts(uuid4(), "bench", StateType.COMPLETED, "Triggered", "", at, at, at, run_count=1)
+    return Run(uuid4(), "bench", StateType.COMPLETED, "Triggered", "", at, at, at, run_count=1)
 
 
 def switch(*, on: bool) -> None:

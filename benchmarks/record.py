@@ -22,13 +22,13 @@ from benchmarks._support import median_ms, p95_ms, report
 from sentinel_core.decide.observe import judge
 from sentinel_core.model.alert import AlertOutput
 from sentinel_core.model.rule import Routes, RuleSettings
-from sentinel_core.model.run import RuleFacts, RunFacts, StateType
+from sentinel_core.model.run import Rule, Run, StateType
 from sentinel_core.store.db.engine import open_engine
 from sentinel_core.store.db.schema import ensure_schema
 from sentinel_core.store.record.recording import record
 
 START = datetime.now(UTC)
-RULE = RuleFacts(
+RULE = Rule(
     uuid.uuid4(),
     "bench",
     "bench-flow",
@@ -36,12 +36,10 @@ RULE = RuleFacts(
 )
 
 
-def run_of(number: int) -> RunFacts:
+def run_of(number: int) -> Run:
     """The `number`-th run of the rule, one a second."""
     at = START + timedelta(seconds=number)
-    return RunFacts(
-        uuid.uuid4(), "bench", StateType.COMPLETED, "Triggered", "", at, at, at, run_count=1
-    )
+    return Run(uuid.uuid4(), "bench", StateType.COMPLETED, "Triggered", "", at, at, at, run_count=1)
 
 
 def ours(url: str) -> Callable[[int], None]:

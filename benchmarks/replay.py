@@ -29,7 +29,7 @@ from sentinel_core.decide.lifecycle import Lifecycle
 from sentinel_core.decide.observe import Kind, Observation
 from sentinel_core.decide.simulation import Simulation, Step
 from sentinel_core.model.rule import RuleSettings
-from sentinel_core.model.run import RuleFacts
+from sentinel_core.model.run import Rule
 from sentinel_core.replay.history import past, runs, span
 from sentinel_core.replay.replay import Past, Stored, Timeline, Variant, replay, states_needed
 from sentinel_core.store.db.engine import open_engine, reading, writing
@@ -100,7 +100,7 @@ def main() -> None:
 
 def fill(engine: Engine, name: str, settings: RuleSettings, count: int) -> int:
     """A store with so many evaluations of one rule, each decided by the lifecycle; its id."""
-    rule = RuleFacts(uuid.uuid4(), name, "bench", settings)
+    rule = Rule(uuid.uuid4(), name, "bench", settings)
     with writing(engine) as connection:
         rule_id = touch(connection, rule, START)
     simulation = Simulation(name, settings, keep_steps=True)

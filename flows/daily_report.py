@@ -8,7 +8,7 @@ from pydantic import Field
 
 from sentinel_core.base.settings import get_settings
 from sentinel_core.flow.hooks import connect
-from sentinel_core.model.route import Routed
+from sentinel_core.model.routing import Routed
 from sentinel_core.report.publish import publish, report
 
 NAME = "daily-report"

@@ -4,7 +4,7 @@ from prefect import flow, get_run_logger
 
 from sentinel_core.base.settings import get_settings
 from sentinel_core.flow.hooks import connect
-from sentinel_core.model.route import Routes
+from sentinel_core.model.routing import Routes
 from sentinel_core.notify.deliver import deliver_all
 from sentinel_core.notify.prefect_events import keep_up
 

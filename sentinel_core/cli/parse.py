@@ -19,7 +19,7 @@ _LONGEST = timedelta(days=3660)
 _SHOWN = 60  # characters of a wrong value that are repeated
 
 
-class GivenError(SentinelError):
+class UsageError(SentinelError):
     """Something given on the command line that can't be meant."""
 
 
@@ -35,7 +35,7 @@ def said(value: str) -> str:
 
 
 def event_ids(given: Sequence[str]) -> list[int]:
-    """Each id once, in the order given. Raises GivenError for what is none, or when none is."""
+    """Each id once, in the order given. Raises UsageError for what is none, or when none is."""
     return _numbers(given, "event")
 
 
@@ -46,14 +46,14 @@ def silence_ids(given: Sequence[str]) -> list[int]:
 
 def _numbers(given: Sequence[str], what: str) -> list[int]:
     if not given:
-        raise GivenError(f"name at least one {what} by its id: `sentinel {what}s list` shows them")
+        raise UsageError(f"name at least one {what} by its id: `sentinel {what}s list` shows them")
     return list(dict.fromkeys(number(text, what) for text in given))
 
 
 def number(text: str, what: str) -> int:
-    """An id of the store. Raises GivenError."""
+    """An id of the store. Raises UsageError."""
     if not (text.isascii() and text.isdigit()) or not 0 < int(text[:20]) < 2**63:
-        raise GivenError(
+        raise UsageError(
             f"{said(text)} is not the id of any {what}: ids are numbers, as "
             f"`sentinel {what}s list` shows them"
         )
@@ -61,7 +61,7 @@ def number(text: str, what: str) -> int:
 
 
 def length(text: str, option: str) -> timedelta:
-    """`2h`, `1h30m`, `90s`, `7d`. Raises GivenError."""
+    """`2h`, `1h30m`, `90s`, `7d`. Raises UsageError."""
     flat = text.strip().lower()
     found = (
         timedelta(seconds=sum(float(n) * _SECONDS[unit] for n, unit in _PART.findall(flat)))
@@ -69,14 +69,14 @@ def length(text: str, option: str) -> timedelta:
         else timedelta(0)
     )
     if not timedelta(0) < found <= _LONGEST:
-        raise GivenError(
+        raise UsageError(
             f"{option} {said(text)} is no length of time: write 90s, 30m, 2h, 1h30m, 7d or 2w"
         )
     return found
 
 
 def moment(text: str, option: str) -> datetime:
-    """`2026-11-20T18:00`, in UTC unless it says otherwise. Raises GivenError."""
+    """`2026-11-20T18:00`, in UTC unless it says otherwise. Raises UsageError."""
     try:
         found = datetime.fromisoformat(text.strip())
         found = found if found.tzinfo else found.replace(tzinfo=UTC)
@@ -84,36 +84,36 @@ def moment(text: str, option: str) -> datetime:
             return found.astimezone(UTC)
     except (ValueError, OverflowError):
         pass
-    raise GivenError(
+    raise UsageError(
         f"{option} {said(text)} is no moment: write 2026-11-20T18:00 (UTC) or "
         "2026-11-20T18:00+01:00"
     )
 
 
 def moment_ahead(text: str, option: str, now: datetime) -> datetime:
-    """A length of time from now, or a moment that is still to come. Raises GivenError."""
+    """A length of time from now, or a moment that is still to come. Raises UsageError."""
     if _LENGTH.fullmatch(text.strip().lower()):
         return now + length(text, option)
     found = moment(text, option)
     if found <= now:
-        raise GivenError(f"{option} {said(text)} has passed: it is {when(now)} now")
+        raise UsageError(f"{option} {said(text)} has passed: it is {when(now)} now")
     return found
 
 
 def moment_back(text: str, option: str, now: datetime) -> datetime:
-    """A length of time before now, or a moment. Raises GivenError."""
+    """A length of time before now, or a moment. Raises UsageError."""
     if _LENGTH.fullmatch(text.strip().lower()):
         return now - length(text, option)
     return moment(text, option)
 
 
 def author(by: str | None) -> str:
-    """Who does it: the name given, else SENTINEL_USER, else the login name. Raises GivenError."""
+    """Who does it: the name given, else SENTINEL_USER, else the login name. Raises UsageError."""
     from sentinel_core.cli.store import settings
 
     who = " ".join(clean_text(settings().user if by is None else by).split())
     if not who:
-        raise GivenError("--by is empty: say who does it, the name is part of the record")
+        raise UsageError("--by is empty: say who does it, the name is part of the record")
     return who
 
 

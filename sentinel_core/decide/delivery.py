@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zlib import crc32
 
-from sentinel_core.decide.policy import Tell
 from sentinel_core.model.alert import Importance
-from sentinel_core.model.route import is_step
+from sentinel_core.model.reasons import NotifyReason
+from sentinel_core.model.routing import is_step
 
 MOST_ATTEMPTS = 30  # with the growing pauses between them, about a day
 FIRST_PAUSE = timedelta(seconds=30)
@@ -40,7 +40,7 @@ def reconsidered(
     Steps of an escalation and reminders are for events that nobody has taken on.
     """
     step = is_step(message["reason"])
-    if not step and message["reason"] != Tell.REMINDER.value:
+    if not step and message["reason"] != NotifyReason.REMINDER.value:
         return None
     if event["resolved_at"] is not None:
         return Dropped(f"resolved at {_clock(event['resolved_at'])}")

@@ -7,10 +7,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from sentinel_core.decide.policy import Tell
 from sentinel_core.model.alert import Importance
-from sentinel_core.model.route import ACKNOWLEDGED, STEP, TAKEN_BACK, Route, is_step
-from sentinel_core.model.run import RuleFacts
+from sentinel_core.model.reasons import NotifyReason
+from sentinel_core.model.routing import ACKNOWLEDGED, STEP, TAKEN_BACK, Route, is_step
+from sentinel_core.model.run import Rule
 
 Row = dict[str, Any]
 
@@ -22,10 +22,10 @@ AFTER, MEANT = "after_seconds", "importance"  # what a step keeps beside its rou
 _AGAIN = 10  # steps that begin anew are numbered from here on, above the four importances
 
 
-class Owing:
+class Fanout:
     """What one rule's routes and escalation mean for messages, worked out once a transaction."""
 
-    def __init__(self, rule: RuleFacts, rule_id: int, now: datetime) -> None:
+    def __init__(self, rule: Rule, rule_id: int, now: datetime) -> None:
         self.settings = rule.settings
         self.rule_id = rule_id
         self.now = now
@@ -59,9 +59,9 @@ class Owing:
         owed = [
             self._row(way, event_id, event, reason, sequence, suppressed)
             for way in self._of(importance)
-            if reason != Tell.REMINDER.value or self.settings.wants_reminder(way.route)
+            if reason != NotifyReason.REMINDER.value or self.settings.wants_reminder(way.route)
         ]
-        if escalates and suppressed is None and reason != Tell.REMINDER.value:
+        if escalates and suppressed is None and reason != NotifyReason.REMINDER.value:
             number = _AGAIN + sequence if anew else importance.rank
             owed += self._step_rows(event_id, event, importance, number)
         return owed
@@ -126,7 +126,7 @@ class Owing:
         # At the rule's own pace, which the policy decides on by when runs were due, there is
         # nothing left to ask when the reminder is sent.
         pace = self.settings.repeat_of(route)
-        slower = pace if pace != self.settings.telling.repeat_seconds else None
+        slower = pace if pace != self.settings.effective_policy.repeat_seconds else None
         kept = kept_route(route, ends=self.settings.wants_end(route), repeat=slower)
         return _Way(route, route.recipient, kept, timedelta(seconds=route.group_wait_seconds))
 
@@ -225,7 +225,7 @@ def _heard(row: Mapping[str, Any]) -> bool:
 
 
 def _wanted(route: Route, reason: str) -> bool:
-    if reason == Tell.RESOLVED.value:
+    if reason == NotifyReason.RESOLVED.value:
         return route.follows if route.resolved is None else route.resolved
     if reason in (ACKNOWLEDGED, TAKEN_BACK):
         return route.follows if route.acknowledged is None else route.acknowledged

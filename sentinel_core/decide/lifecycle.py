@@ -12,12 +12,12 @@ from sentinel_core.decide.observe import Kind, Observation
 from sentinel_core.decide.policy import (
     Action,
     Decision,
+    DecisionContext,
+    LateAction,
     LateDecision,
     Neighbour,
-    Place,
     Series,
     Status,
-    World,
     decide,
     decide_late,
     expired,
@@ -47,7 +47,7 @@ class Lifecycle:
 
     def __init__(self, settings: RuleSettings) -> None:
         self.settings = settings
-        self.policy = settings.telling
+        self.policy = settings.effective_policy
         self._conditions = settings.conditions
         self._policies = {kind: policy_for(kind, self.policy) for kind in Kind}
         self.look_back = timedelta(seconds=look_back_seconds(settings.conditions))
@@ -181,7 +181,9 @@ class Lifecycle:
 
     # -- decide ----------------------------------------------------------------------------
 
-    def decide(self, previous: Series | None, seen: Observation, world: World) -> Decision:
+    def decide(
+        self, previous: Series | None, seen: Observation, world: DecisionContext
+    ) -> Decision:
         """What the newest observation of a series does to it."""
         if seen.kind is Kind.SKIPPED:
             return _unchanged(previous, seen, "skipped", f"skipped: {seen.message}")
@@ -216,7 +218,7 @@ class Lifecycle:
     ) -> LateDecision:
         """Where an observation belongs that is older than what is known of its series."""
         if seen.kind is Kind.SKIPPED:
-            return LateDecision(Place.NOWHERE, None, "skipped", f"skipped: {seen.message}")
+            return LateDecision(LateAction.IGNORE, None, "skipped", f"skipped: {seen.message}")
         if seen.unjudged or self._meaning(seen) is not Meaning.EVENT:
             seen = replace(seen, breached=False)
         return decide_late(self._policies[seen.kind], seen, before, after)

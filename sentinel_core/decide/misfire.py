@@ -8,7 +8,7 @@ from cronsim import CronSimError
 from sentinel_core.decide.due import next_due
 from sentinel_core.model.condition import in_words
 from sentinel_core.model.rule import Policy, Stale
-from sentinel_core.model.run import RunFacts, Schedule
+from sentinel_core.model.run import Run, Schedule
 
 
 def lateness(policy: Policy, due: datetime, now: datetime) -> timedelta | None:
@@ -41,7 +41,7 @@ def skipped(
     return f"{told}, and a later one is due as well."
 
 
-def late_mark(policy: Policy, run: RunFacts) -> str:
+def late_mark(policy: Policy, run: Run) -> str:
     """What the message of an alert says that was detected late; empty for any other."""
     if run.started_at is None or run.run_count > 1:
         return ""

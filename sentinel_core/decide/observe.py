@@ -9,7 +9,7 @@ from typing import Any
 from sentinel_core.decide.misfire import late_mark
 from sentinel_core.model.alert import AlertOutput, Importance, clean_message
 from sentinel_core.model.rule import RuleSettings
-from sentinel_core.model.run import SKIPPED, RunFacts, StateType
+from sentinel_core.model.run import SKIPPED, Run, StateType
 
 
 class Kind(StrEnum):
@@ -49,9 +49,7 @@ class Observation:
     said: str | None = None
 
 
-def judge(
-    run: RunFacts, rule: RuleSettings, outputs: Sequence[AlertOutput] | None
-) -> list[Observation]:
+def judge(run: Run, rule: RuleSettings, outputs: Sequence[AlertOutput] | None) -> list[Observation]:
     """What this run tells of the rule's series; its conditions are asked later (lifecycle.py).
 
     `outputs` None on a completed run means: it completed, and what it measured is gone. That is
@@ -69,7 +67,7 @@ def judge(
     return [*observations, *_running_again(run, rule)]
 
 
-def _alert(run: RunFacts, rule: RuleSettings, output: AlertOutput) -> Observation:
+def _alert(run: Run, rule: RuleSettings, output: AlertOutput) -> Observation:
     return Observation(
         kind=Kind(output.problem) if output.problem else Kind.ALERT,
         ticker=output.ticker,
@@ -94,12 +92,12 @@ def _said(output: AlertOutput, rule: RuleSettings) -> str:
     return "Triggered." if output.triggered else "Not triggered."
 
 
-def _skipped(run: RunFacts, rule: RuleSettings) -> Observation:
+def _skipped(run: Run, rule: RuleSettings) -> Observation:
     message = clean_message(run.state_message) or "Skipped: the run started too late."
     return Observation(Kind.SKIPPED, "", run.at, False, rule.importance, message)
 
 
-def _nothing(run: RunFacts, rule: RuleSettings) -> Observation:
+def _nothing(run: Run, rule: RuleSettings) -> Observation:
     """A check that found no series at all (a query without rows) was still a check."""
     return Observation(
         kind=Kind.ALERT,
@@ -111,7 +109,7 @@ def _nothing(run: RunFacts, rule: RuleSettings) -> Observation:
     )
 
 
-def _failure(run: RunFacts, rule: RuleSettings, message: str) -> Observation:
+def _failure(run: Run, rule: RuleSettings, message: str) -> Observation:
     cancelled = run.state_type is StateType.CANCELLED
     return Observation(
         kind=Kind.FAILURE,
@@ -128,12 +126,12 @@ def _failure(run: RunFacts, rule: RuleSettings, message: str) -> Observation:
     )
 
 
-def _failure_message(run: RunFacts) -> str:
+def _failure_message(run: Run) -> str:
     what = f"Not checked: the run ended as {run.state_name}."
     return clean_message(f"{what} {run.state_message}")
 
 
-def _running_again(run: RunFacts, rule: RuleSettings) -> list[Observation]:
+def _running_again(run: Run, rule: RuleSettings) -> list[Observation]:
     return [
         Observation(kind, "", run.at, False, rule.importance, "The check ran.", evaluated=False)
         for kind in (Kind.FAILURE, Kind.SILENT)

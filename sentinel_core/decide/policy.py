@@ -13,6 +13,7 @@ from functools import lru_cache
 
 from sentinel_core.decide.observe import Kind, Observation
 from sentinel_core.model.alert import Importance
+from sentinel_core.model.reasons import NotifyReason
 from sentinel_core.model.rule import Flapping, Meaning, Policy
 
 STATES_KEPT = 100  # of a series: what `of_last` may look at; flapping takes 21
@@ -38,18 +39,6 @@ class Action(StrEnum):
     RESOLVE = "resolve"
 
 
-class Tell(StrEnum):
-    """Why people are told of an event."""
-
-    OPENED = "opened"
-    ESCALATED = "escalated"
-    REMINDER = "reminder"
-    FLAPPING = "flapping"
-    FLAPPING_ENDED = "flapping-ended"
-    ACKNOWLEDGEMENT_ENDED = "acknowledgement-ended"
-    RESOLVED = "resolved"
-
-
 @dataclass(slots=True)  # never changed once made, like Observation
 class Series:
     """What is known of a series. `recent` are its last states, newest last: 1 breached, 0 ok.
@@ -72,7 +61,7 @@ class Series:
     ended_importance: Importance | None = None
     told_at: datetime | None = None
     tells: int = 0
-    untold: Tell | None = None
+    untold: NotifyReason | None = None
     acknowledged: bool = False
     acknowledged_until: datetime | None = None
 
@@ -86,7 +75,7 @@ def importance_of(previous: Series | None, seen: Observation) -> Importance:
 
 
 @dataclass(slots=True)
-class World:
+class DecisionContext:
     """What a decision takes into account beside its own series.
 
     `muted`: why nobody may be told just now (a silence, a rule that inhibits), in words.
@@ -110,7 +99,7 @@ class Decision:
     series: Series
     code: str
     reason: str
-    tell: Tell | None = None
+    tell: NotifyReason | None = None
     suppressed: str | None = None
     again: bool = False
     reopen: bool = False
@@ -129,7 +118,7 @@ class _Verdict:
     status: Status
     code: str
     reason: str
-    tell: Tell | None = None
+    tell: NotifyReason | None = None
     flapping: bool = False
 
 
@@ -149,11 +138,11 @@ def meaning_of(kind: Kind, policy: Policy) -> Meaning:
     return policy.on_no_data if kind is Kind.NO_DATA else Meaning.EVENT
 
 
-_NOWHERE = World()
+_NOWHERE = DecisionContext()
 
 
 def decide(
-    policy: Policy, previous: Series | None, seen: Observation, world: World = _NOWHERE
+    policy: Policy, previous: Series | None, seen: Observation, world: DecisionContext = _NOWHERE
 ) -> Decision:
     """What the newest observation of a series does to it.
 
@@ -203,9 +192,9 @@ def _while_not(policy: Policy, now: _Now) -> _Verdict:
         return _Verdict(Action.QUIET, Status.PENDING, "cooldown", reason)
     if now.flapping:
         reason = f"opened: {_share(now)}"
-        return _Verdict(Action.OPEN, Status.FIRING, "flapping", reason, Tell.FLAPPING, True)
+        return _Verdict(Action.OPEN, Status.FIRING, "flapping", reason, NotifyReason.FLAPPING, True)
     reason = f"opened: {_counted(policy, now)}"
-    return _Verdict(Action.OPEN, Status.FIRING, "started", reason, Tell.OPENED)
+    return _Verdict(Action.OPEN, Status.FIRING, "started", reason, NotifyReason.OPENED)
 
 
 def _counted(policy: Policy, now: _Now) -> str:
@@ -257,7 +246,7 @@ def _raised(now: _Now) -> _Verdict | None:
         Status.FIRING,
         "importance-raised",
         reason,
-        Tell.ESCALATED,
+        NotifyReason.ESCALATED,
         flapping=now.flapping,
     )
 
@@ -267,7 +256,7 @@ def _while_flapping(now: _Now) -> _Verdict:
     if (raised := _raised(now)) is not None:
         return raised
     reason = f"continued: {_share(now)}"
-    tell = None if now.before.flapping else Tell.FLAPPING
+    tell = None if now.before.flapping else NotifyReason.FLAPPING
     return _Verdict(Action.CONTINUE, Status.FIRING, "flapping", reason, tell, flapping=True)
 
 
@@ -276,10 +265,12 @@ def _flapping_ended(now: _Now) -> _Verdict:
         raised = _raised(now)
         reason = "continued: flapping has ended, and it fires"
         return raised or _Verdict(
-            Action.CONTINUE, Status.FIRING, "flapping-ended", reason, Tell.FLAPPING_ENDED
+            Action.CONTINUE, Status.FIRING, "flapping-ended", reason, NotifyReason.FLAPPING_ENDED
         )
     reason = "resolved: flapping has ended, and it is ok"
-    return _Verdict(Action.RESOLVE, Status.OK, "flapping-ended", reason, Tell.FLAPPING_ENDED)
+    return _Verdict(
+        Action.RESOLVE, Status.OK, "flapping-ended", reason, NotifyReason.FLAPPING_ENDED
+    )
 
 
 def _while_recovering(policy: Policy, now: _Now) -> _Verdict:
@@ -294,7 +285,7 @@ def _while_recovering(policy: Policy, now: _Now) -> _Verdict:
         reason = f"kept firing until {_clock(until, now.seen.at)}"
         return _Verdict(Action.CONTINUE, Status.FIRING, "kept-firing", reason)
     reason = f"resolved: {now.seen.message}"
-    return _Verdict(Action.RESOLVE, Status.OK, "recovered", reason, Tell.RESOLVED)
+    return _Verdict(Action.RESOLVE, Status.OK, "recovered", reason, NotifyReason.RESOLVED)
 
 
 def _kept(policy: Policy, now: _Now) -> datetime | None:
@@ -346,7 +337,7 @@ def _flaps(flapping: Flapping | None, recent: str, before: bool) -> bool:
 # -- telling -------------------------------------------------------------------------------
 
 
-def _with_tell(policy: Policy, now: _Now, verdict: _Verdict, world: World) -> Decision:
+def _with_tell(policy: Policy, now: _Now, verdict: _Verdict, world: DecisionContext) -> Decision:
     """The decision: the event's fate, and whether people hear of it now, later or not at all."""
     before, at = now.before, now.seen.at
     held = before.acknowledged and verdict.action is not Action.OPEN
@@ -374,7 +365,7 @@ def _with_tell(policy: Policy, now: _Now, verdict: _Verdict, world: World) -> De
 
 def _wanted(
     policy: Policy, now: _Now, verdict: _Verdict, acknowledged: bool, lapsed: bool
-) -> Tell | None:
+) -> NotifyReason | None:
     if verdict.action is Action.QUIET:
         return None
     if verdict.action is Action.RESOLVE:
@@ -384,14 +375,14 @@ def _wanted(
     if now.before.untold is not None or verdict.tell is not None:
         return verdict.tell or now.before.untold
     if lapsed:
-        return Tell.ACKNOWLEDGEMENT_ENDED
-    return Tell.REMINDER if _is_time_to_remind(policy, now) else None
+        return NotifyReason.ACKNOWLEDGEMENT_ENDED
+    return NotifyReason.REMINDER if _is_time_to_remind(policy, now) else None
 
 
-def _wanted_at_end(policy: Policy, before: Series, verdict: _Verdict) -> Tell | None:
+def _wanted_at_end(policy: Policy, before: Series, verdict: _Verdict) -> NotifyReason | None:
     """The end of what nobody heard of is no news."""
     heard = before.told_at is not None
-    flapped = verdict.tell is Tell.FLAPPING_ENDED
+    flapped = verdict.tell is NotifyReason.FLAPPING_ENDED
     return verdict.tell if heard and (policy.notify_resolved or flapped) else None
 
 
@@ -402,7 +393,9 @@ def _is_time_to_remind(policy: Policy, now: _Now) -> bool:
     return now.seen.at - last >= timedelta(seconds=policy.repeat_seconds)
 
 
-def _suppressed(policy: Policy, world: World, at: datetime, *, over: bool = False) -> str | None:
+def _suppressed(
+    policy: Policy, world: DecisionContext, at: datetime, *, over: bool = False
+) -> str | None:
     """Why people may not be told at this moment; of an end they may be told at any rate."""
     if world.muted is not None:
         return world.muted
@@ -418,7 +411,11 @@ def _suppressed(policy: Policy, world: World, at: datetime, *, over: bool = Fals
 
 
 def _after(
-    now: _Now, verdict: _Verdict, tell: Tell | None, suppressed: str | None, acknowledged: bool
+    now: _Now,
+    verdict: _Verdict,
+    tell: NotifyReason | None,
+    suppressed: str | None,
+    acknowledged: bool,
 ) -> Series:
     seen, before = now.seen, now.before
     over = verdict.action is Action.RESOLVE
@@ -448,9 +445,9 @@ def _after(
     )
 
 
-def _owed(tell: Tell, already: Tell | None) -> Tell:
+def _owed(tell: NotifyReason, already: NotifyReason | None) -> NotifyReason:
     """What is still to be told: the first that was held back, as that is news; then a reminder."""
-    return tell if already in (None, Tell.REMINDER) else already
+    return tell if already in (None, NotifyReason.REMINDER) else already
 
 
 def expired(policy: Policy, previous: Series, at: datetime) -> Decision | None:
@@ -463,10 +460,10 @@ def expired(policy: Policy, previous: Series, at: datetime) -> Decision | None:
     reason = f"resolved: expired, no breach since {_clock(confirmed, at)}"
     decision = _ended(previous, at, "expired", reason)
     heard = policy.notify_resolved and previous.told_at is not None
-    return replace(decision, tell=Tell.RESOLVED) if heard else decision
+    return replace(decision, tell=NotifyReason.RESOLVED) if heard else decision
 
 
-def unless_muted(decision: Decision, world: World) -> Decision:
+def unless_muted(decision: Decision, world: DecisionContext) -> Decision:
     """The same, and not told while somebody mutes it."""
     if decision.tell is None or world.muted is None:
         return decision
@@ -491,7 +488,9 @@ def _ended(previous: Series, at: datetime, code: str, reason: str) -> Decision:
     return Decision(Action.RESOLVE, series, code, reason)
 
 
-def released(policy: Policy, previous: Series, world: World, at: datetime) -> Decision | None:
+def released(
+    policy: Policy, previous: Series, world: DecisionContext, at: datetime
+) -> Decision | None:
     """What people were not told while it was muted and should hear now, without a new run."""
     until = previous.acknowledged_until
     acknowledged = previous.acknowledged and (until is None or until > at)
@@ -531,20 +530,20 @@ class Neighbour:
     event_importance: Importance | None = None
 
 
-class Place(StrEnum):
+class LateAction(StrEnum):
     """Where an observation that arrives after newer ones belongs."""
 
-    NOWHERE = "nowhere"  # recorded; changes no event
-    JOIN = "join"  # counts into an existing event
-    RAISE = "raise"  # counts into an existing event, and matters more than it
-    PAST = "past"  # an event of its own, over before it was known
+    IGNORE = "nowhere"  # recorded; changes no event
+    MERGE = "join"  # counts into an existing event
+    ESCALATE = "raise"  # counts into an existing event, and matters more than it
+    BACKFILL = "past"  # an event of its own, over before it was known
 
 
 @dataclass(frozen=True, slots=True)
 class LateDecision:
     """Like Decision, for an observation older than the series' newest one."""
 
-    place: Place
+    place: LateAction
     event_id: int | None
     code: str
     reason: str
@@ -564,17 +563,17 @@ def decide_late(
     no more breaches than there are.
     """
     if not seen.breached:
-        return LateDecision(Place.NOWHERE, None, "late-ok", "late: not triggered at that time")
+        return LateDecision(LateAction.IGNORE, None, "late-ok", "late: not triggered at that time")
     for neighbours, side in ((before, "before"), (after, "after")):
         if neighbours and (joined := _joining(seen, neighbours[0], side)) is not None:
             return joined
     states = [*(n.breached for n in reversed(before)), True, *(n.breached for n in after)]
     if not _enough_in(states, len(before), policy):
         return LateDecision(
-            Place.NOWHERE, None, "late-pending", f"late: fewer than {policy.breaches} breaches"
+            LateAction.IGNORE, None, "late-pending", f"late: fewer than {policy.breaches} breaches"
         )
     return LateDecision(
-        Place.PAST, None, "late-past", "late: fired and recovered before it was recorded"
+        LateAction.BACKFILL, None, "late-past", "late: fired and recovered before it was recorded"
     )
 
 
@@ -585,8 +584,8 @@ def _joining(seen: Observation, neighbour: Neighbour, side: str) -> LateDecision
     told = f"late: counted into the event of the run {side} it"
     if known is not None and seen.importance.rank > known.rank:
         told += f", which was only {known}"
-        return LateDecision(Place.RAISE, neighbour.event_id, "late-raised", told)
-    return LateDecision(Place.JOIN, neighbour.event_id, "late-joined", told)
+        return LateDecision(LateAction.ESCALATE, neighbour.event_id, "late-raised", told)
+    return LateDecision(LateAction.MERGE, neighbour.event_id, "late-joined", told)
 
 
 def _enough_in(states: Sequence[bool], here: int, policy: Policy) -> bool:

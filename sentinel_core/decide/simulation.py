@@ -16,13 +16,12 @@ from sentinel_core.decide.observe import Kind, Observation
 from sentinel_core.decide.policy import (
     Action,
     Decision,
+    DecisionContext,
+    LateAction,
     LateDecision,
     Neighbour,
-    Place,
     Series,
     Status,
-    Tell,
-    World,
     importance_of,
     policy_for,
     released,
@@ -30,7 +29,8 @@ from sentinel_core.decide.policy import (
     unless_muted,
 )
 from sentinel_core.model.alert import Importance
-from sentinel_core.model.route import ACKNOWLEDGED, TAKEN_BACK, Route
+from sentinel_core.model.reasons import NotifyReason
+from sentinel_core.model.routing import ACKNOWLEDGED, TAKEN_BACK, Route
 from sentinel_core.model.rule import RuleSettings
 from sentinel_core.model.silence import Inhibitor, Silence, Subject, muted
 
@@ -127,7 +127,7 @@ class Simulation:
         self._pasts: dict[Key, _Past] = {}
         self._told: list[datetime] = []
         self._may_be_muted = bool(silences) or inhibitors is not None
-        self._heard = World(None, self._told)  # of a moment at which nobody is muted
+        self._heard = DecisionContext(None, self._told)  # of a moment at which nobody is muted
         self._heard_by: dict[int, dict[tuple[str, str], Route]] = {}  # who was told of an event
         self._held: set[Key] = set()  # series with something that was not told
         self._absent: set[str] = set()  # tickers that were missing when last they had no data
@@ -152,7 +152,7 @@ class Simulation:
         if by_run:
             for over, previous, decision in self.lifecycle.expiries(at, judged, self.series):
                 if at >= previous.last_at:
-                    world = World(self._muted(over, now or at, previous), self._told)
+                    world = DecisionContext(self._muted(over, now or at, previous), self._told)
                     self._apply(over, previous, unless_muted(decision, world))
             self._note_run(at, judged)
 
@@ -196,7 +196,7 @@ class Simulation:
         if not self._is_late(seen, previous):
             world = self._heard
             if self._may_be_muted and (seen.breached or not fine):  # else there is nothing to tell
-                world = World(self._muted(seen, now, previous), self._told)
+                world = DecisionContext(self._muted(seen, now, previous), self._told)
             self._apply(seen, previous, self.lifecycle.decide(previous, seen, world))
         elif seen.evaluated:
             self._place(seen, now)
@@ -297,7 +297,7 @@ class Simulation:
         routes = [
             route
             for route in self.settings.notify.routes(importance)
-            if reason != Tell.REMINDER.value or self.settings.wants_reminder(route)
+            if reason != NotifyReason.REMINDER.value or self.settings.wants_reminder(route)
         ]
         if suppressed is None:
             heard = self._heard_by.setdefault(event.id, {})
@@ -311,7 +311,7 @@ class Simulation:
         routes = [
             route
             for route in self._heard_by.pop(event.id, {}).values()
-            if reason != Tell.RESOLVED.value or self.settings.wants_end(route)
+            if reason != NotifyReason.RESOLVED.value or self.settings.wants_end(route)
         ]
         if routes:
             self._write_news(event, at, reason, routes, suppressed)
@@ -360,12 +360,12 @@ class Simulation:
         if event_id is not None:
             event = self.events[event_id - 1]
             event.occurrences += 1
-            if placed.place is Place.RAISE:
+            if placed.place is LateAction.ESCALATE:
                 self._raise(event, seen, now)
-        elif placed.place is Place.PAST:
+        elif placed.place is LateAction.BACKFILL:
             event_id = self._open(seen, placed.reason)
             self.events[-1].resolved_at, self.events[-1].resolution = now, "late"
-            self._tell_late(seen, event_id, Tell.OPENED.value, now)
+            self._tell_late(seen, event_id, NotifyReason.OPENED.value, now)
         self._note(seen, placed.place.value, placed, event_id)
 
     def _raise(self, event: SimulatedEvent, seen: Observation, now: datetime) -> None:
@@ -420,7 +420,7 @@ class Simulation:
         return known is not None and known.untold is not None
 
     def release(self, at: datetime) -> None:
-        """Tell what was held back and nothing mutes at this moment, without a run: what
+        """NotifyReason what was held back and nothing mutes at this moment, without a run: what
         store/releasing.py does every minute."""
         if not self.holds_back:
             return
@@ -428,7 +428,7 @@ class Simulation:
             kind, ticker = key
             known = self.series[key]
             importance = known.event_importance or self.settings.importance
-            world = World(self._why_muted(kind, ticker, importance, at), self._told)
+            world = DecisionContext(self._why_muted(kind, ticker, importance, at), self._told)
             decision = released(policy_for(kind, self.lifecycle.policy), known, world, at)
             if decision is None or known.event_id is None:
                 continue
@@ -478,7 +478,7 @@ class Simulation:
         event.resolved_at, event.resolution = decision.series.ended_at, decision.code
         event.acknowledged_by = event.acknowledged_by or by
         self.series[kind, ticker] = decision.series
-        self._tell_who(event, at, Tell.RESOLVED.value)
+        self._tell_who(event, at, NotifyReason.RESOLVED.value)
         self._heard_by.pop(event.id, None)
         if kind in (Kind.ALERT, Kind.NO_DATA):
             self._forget_gone(ticker)
@@ -487,7 +487,7 @@ class Simulation:
     def _tell_who(self, event: SimulatedEvent, at: datetime, reason: str) -> None:
         """What a person did, for those who heard of the event and want to know (as store/notices.py
         has it)."""
-        ends = reason == Tell.RESOLVED.value
+        ends = reason == NotifyReason.RESOLVED.value
         wants = self.settings.wants_end if ends else self.settings.wants_acknowledgement
         routes = [route for route in self._heard_by.get(event.id, {}).values() if wants(route)]
         if routes:
@@ -519,6 +519,6 @@ def _is_taken(known: Series, at: datetime) -> bool:
 def _reason(decision: Decision, importance: Importance) -> str:
     """What a message is for, as the outbox has it."""
     assert decision.tell is not None
-    if decision.tell is Tell.ESCALATED:
+    if decision.tell is NotifyReason.ESCALATED:
         return f"{decision.tell.value}-{importance}"
     return decision.tell.value

@@ -21,7 +21,7 @@ from sentinel_core.base.settings import Settings, get_settings
 from sentinel_core.decide.observe import judge
 from sentinel_core.model.alert import AlertOutput, as_outputs, describe
 from sentinel_core.model.rule import RuleSettings
-from sentinel_core.model.run import RuleFacts, RunFacts, StateType
+from sentinel_core.model.run import Rule, Run, StateType
 from sentinel_core.notify.deliver import deliver, patiently
 from sentinel_core.notify.prefect_events import announce
 from sentinel_core.prefect_io.facts import read_rule, rule_settings, run_facts
@@ -74,7 +74,7 @@ def returned_outputs(state: State[Any]) -> list[AlertOutput] | None:
         return None
 
 
-def _rule(engine: Engine, flow: Flow[..., Any], flow_run: FlowRun) -> RuleFacts:
+def _rule(engine: Engine, flow: Flow[..., Any], flow_run: FlowRun) -> Rule:
     """The rule, by its row when it has one (no API call), with this run's own parameters."""
     assert flow_run.deployment_id is not None
     row = rule_of_deployment(engine, flow_run.deployment_id)
@@ -82,7 +82,7 @@ def _rule(engine: Engine, flow: Flow[..., Any], flow_run: FlowRun) -> RuleFacts:
         with get_client(sync_client=True) as client:
             return read_rule(client, flow_run.deployment_id)
     schema = flow.parameters.model_dump() if flow.parameters else {}
-    return RuleFacts(
+    return Rule(
         deployment_id=flow_run.deployment_id,
         name=row["name"],
         flow_name=row["flow_name"],
@@ -120,7 +120,7 @@ def connect(settings: Settings) -> Engine:
 
 
 def record_facts(
-    engine: Engine, rule: RuleFacts, run: RunFacts, outputs: Sequence[AlertOutput] | None
+    engine: Engine, rule: Rule, run: Run, outputs: Sequence[AlertOutput] | None
 ) -> Recorded:
     """Judge, decide and store one run. Raises StoreUnavailableError."""
     settings = get_settings()

@@ -31,7 +31,7 @@ from sentinel_core.decide.observe import Kind, Observation
 from sentinel_core.flow.hooks import record_facts, unreadable_settings
 from sentinel_core.model import run as facts
 from sentinel_core.model.alert import AlertOutput
-from sentinel_core.model.run import RuleFacts, RunFacts
+from sentinel_core.model.run import Rule, Run
 from sentinel_core.notify.deliver import deliver_due
 from sentinel_core.prefect_io.client import PAGE, all_deployments
 from sentinel_core.prefect_io.facts import (
@@ -139,7 +139,7 @@ def _slices(since: datetime, until: datetime) -> Iterator[tuple[datetime, dateti
         since = end
 
 
-def read_rules(client: SyncPrefectClient) -> dict[UUID, RuleFacts]:
+def read_rules(client: SyncPrefectClient) -> dict[UUID, Rule]:
     """Every rule deployment Prefect knows, by deployment id."""
     return {
         deployment.id: rule_facts(deployment, flow_name)
@@ -179,7 +179,7 @@ def _states(*types: StateType) -> FlowRunFilterState:
 def _record_missing(
     client: SyncPrefectClient,
     engine: Engine,
-    known: dict[UUID, RuleFacts],
+    known: dict[UUID, Rule],
     window: tuple[datetime, datetime],
     report: Report,
     say: Say,
@@ -211,7 +211,7 @@ def _needs_record(run: FlowRun, recorded: set[tuple[str, int]]) -> bool:
 def _record_one(
     client: SyncPrefectClient,
     engine: Engine,
-    rule: RuleFacts,
+    rule: Rule,
     flow_run: FlowRun,
     report: Report,
     say: Say,
@@ -237,7 +237,7 @@ def _record_one(
 
 
 def recovered_outputs(
-    run: RunFacts, kept: Callable[[], list[AlertOutput] | None]
+    run: Run, kept: Callable[[], list[AlertOutput] | None]
 ) -> list[AlertOutput] | None:
     """The outputs of a completed run whose hook was lost; None when nobody can say.
 
@@ -269,7 +269,7 @@ def _close_stuck(
     client: SyncPrefectClient,
     engine: Engine,
     settings: Settings,
-    known: dict[UUID, RuleFacts],
+    known: dict[UUID, Rule],
     now: datetime,
     report: Report,
     say: Say,
@@ -292,7 +292,7 @@ def _close_stuck(
 
 def _name_silent(
     engine: Engine,
-    known: dict[UUID, RuleFacts],
+    known: dict[UUID, Rule],
     now: datetime,
     report: Report,
     say: Say,
@@ -320,7 +320,7 @@ def _name_silent(
             report.failed.append(f"{rule.name}: silence: {error!r}")
 
 
-def _silences(rule: RuleFacts, stands: Standing, now: datetime) -> Iterator[Observation]:
+def _silences(rule: Rule, stands: Standing, now: datetime) -> Iterator[Observation]:
     """A schedule nobody can read is a series of its own: a run that came does not end it."""
     for ticker, so in (("", not stands.unreadable), ("schedule", stands.unreadable)):
         overdue = rule.active and stands.overdue and so

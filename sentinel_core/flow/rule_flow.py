@@ -25,7 +25,7 @@ from sentinel_core.decide.misfire import lateness, skipped
 from sentinel_core.flow.hooks import record_run
 from sentinel_core.model.alert import AlertOutput, Importance, as_outputs, clean_text, dump_outputs
 from sentinel_core.model.condition import Conditions, look_back_seconds
-from sentinel_core.model.route import Escalates, Escalation, Routes, Suggestions
+from sentinel_core.model.routing import Escalates, Escalation, Routes, Suggestions
 from sentinel_core.model.rule import (
     DEFAULT_DISPLAY_MINUTES,
     Inhibits,

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat, 
 
 from sentinel_core.model.alert import Importance, clean_text
 from sentinel_core.model.condition import YEAR_SECONDS, Conditions, Seconds
-from sentinel_core.model.route import BlockSlug, Escalates, Escalation, Route, Routes, Suggestions
+from sentinel_core.model.routing import BlockSlug, Escalates, Escalation, Route, Routes, Suggestions
 
 DEFAULT_DISPLAY_MINUTES = 1440
 DisplayMinutes = Annotated[int, Field(ge=1, le=525_600)]
@@ -152,7 +152,7 @@ class RuleSettings(BaseModel):
     templates: Templates = Field(default_factory=dict)
 
     @property
-    def telling(self) -> Policy:
+    def effective_policy(self) -> Policy:
         """The policy with what the routes ask for: a reminder or an end that one of them wants is
         decided on, and each route takes what is for it."""
         routes = list(self.notify.every())

@@ -28,7 +28,7 @@ TERMINAL = (StateType.COMPLETED, StateType.FAILED, StateType.CANCELLED, StateTyp
 
 
 @dataclass(frozen=True, slots=True)
-class RunFacts:
+class Run:
     """One flow run in one state. Times are aware UTC."""
 
     id: UUID
@@ -63,7 +63,7 @@ class Schedule:
 
 
 @dataclass(frozen=True, slots=True)
-class RuleFacts:
+class Rule:
     """A rule deployment as Prefect describes it."""
 
     deployment_id: UUID

@@ -8,7 +8,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class EventChange:
     """What happened, when it became known, and to what.
 
     `name` is what comes after "sentinel." in the name of Prefect's event. `key` tells this step
@@ -40,12 +40,12 @@ def of_event(
     *,
     flow_run_id: UUID | None = None,
     **detail: Any,
-) -> Step:
+) -> EventChange:
     """A step of an event. `which` tells steps of one name apart that the same event can have.
 
     Ids of events begin anew in a new store: the time the event opened is part of the key as well.
     """
-    return Step(
+    return EventChange(
         name=f"event.{name}",
         key=f"{event['id']}/{event['timestamp'].isoformat()}/{which}",
         at=at,

@@ -23,8 +23,9 @@ from sqlalchemy import (
 )
 
 from sentinel_core.decide.observe import Kind
-from sentinel_core.decide.policy import Action, Place, Status, Tell
-from sentinel_core.notify.change import Step, of_event
+from sentinel_core.decide.policy import Action, LateAction, Status
+from sentinel_core.model.reasons import NotifyReason
+from sentinel_core.notify.change import EventChange, of_event
 from sentinel_core.store.db.engine import reading
 from sentinel_core.store.db.tables import (
     AUDIT,
@@ -38,17 +39,17 @@ from sentinel_core.store.db.tables import (
 from sentinel_core.store.record.recording import Recorded
 from sentinel_core.store.state.audit import chunks
 
-FLAPPING, FLAPPING_ENDED = Tell.FLAPPING.value, Tell.FLAPPING_ENDED.value
+FLAPPING, FLAPPING_ENDED = NotifyReason.FLAPPING.value, NotifyReason.FLAPPING_ENDED.value
 _DECISIONS = {
     Action.OPEN.value: "opened",
-    Place.PAST.value: "opened",
+    LateAction.BACKFILL.value: "opened",
     Action.ESCALATE.value: "escalated",
-    Place.RAISE.value: "escalated",
+    LateAction.ESCALATE.value: "escalated",
     Action.RESOLVE.value: "resolved",
 }
 _REASONS = {
-    Tell.REMINDER.value: "reminded",
-    Tell.ACKNOWLEDGEMENT_ENDED.value: "acknowledgement-ended",
+    NotifyReason.REMINDER.value: "reminded",
+    NotifyReason.ACKNOWLEDGEMENT_ENDED.value: "acknowledgement-ended",
 }
 _BY_HAND = ("acknowledged", "unacknowledged", "commented", "assigned", "unassigned", "disposition")
 _RESOLVED = "resolved"
@@ -63,7 +64,7 @@ _Found = tuple[int, str, datetime, str, UUID | None, Mapping[str, Any]]
 
 def of_recording(
     engine: Engine, run_id: UUID | None, recorded: Recorded, now: datetime
-) -> list[Step]:
+) -> list[EventChange]:
     """What one recording did; empty for most runs."""
     found: list[_Found] = []
     with reading(engine) as connection:
@@ -79,15 +80,17 @@ def of_recording(
         return _once(_steps(connection, found))
 
 
-def _once(found: Iterable[Step]) -> list[Step]:
+def _once(found: Iterable[EventChange]) -> list[EventChange]:
     """Each step as it was found first."""
-    first: dict[UUID, Step] = {}
+    first: dict[UUID, EventChange] = {}
     for step in found:
         first.setdefault(step.id, step)
     return list(first.values())
 
 
-def since(engine: Engine, after: datetime, before: datetime, settled: datetime) -> list[Step]:
+def since(
+    engine: Engine, after: datetime, before: datetime, settled: datetime
+) -> list[EventChange]:
     """Every step of a time, oldest first. What recordings did only as far as `settled`: they tell
     of it themselves."""
     with reading(engine) as connection:
@@ -102,7 +105,7 @@ def since(engine: Engine, after: datetime, before: datetime, settled: datetime) 
 # -- from ids to events ----------------------------------------------------------------------
 
 
-def _steps(connection: Connection, found: Iterable[_Found]) -> list[Step]:
+def _steps(connection: Connection, found: Iterable[_Found]) -> list[EventChange]:
     found = list(found)
     events = _events(connection, [one[0] for one in found])
     return [
@@ -248,7 +251,7 @@ def _by_hand(connection: Connection, after: datetime, before: datetime) -> Itera
 # -- messages and storms ---------------------------------------------------------------------
 
 
-def _not_delivered(connection: Connection, after: datetime, before: datetime) -> list[Step]:
+def _not_delivered(connection: Connection, after: datetime, before: datetime) -> list[EventChange]:
     """Messages that failed for good. Few ever do: the index of what is due has them together."""
     statement = (
         select(NOTIFICATION)
@@ -260,17 +263,17 @@ def _not_delivered(connection: Connection, after: datetime, before: datetime) ->
     return [_failed(row, events.get(row["event_id"])) for row in rows]
 
 
-def _failed(row: RowMapping, event: dict[str, Any] | None) -> Step:
+def _failed(row: RowMapping, event: dict[str, Any] | None) -> EventChange:
     at, error = row["settled_at"], row["last_error"]
     which = f"{row['id']}/{at.isoformat()}"
     detail = {"channel": row["channel"], "reason": row["reason"], "error": error}
     if event is not None:
         return of_event("notification-failed", event, at, which, **detail)
     subject = (f"channel.{row['channel']}", row["channel"])
-    return Step("event.notification-failed", which, at, subject=subject, detail=detail)
+    return EventChange("event.notification-failed", which, at, subject=subject, detail=detail)
 
 
-def _storms(connection: Connection, after: datetime, before: datetime) -> list[Step]:
+def _storms(connection: Connection, after: datetime, before: datetime) -> list[EventChange]:
     s = STORM.c
     recent = or_(s.started_at > after, s.ended_at > after)
     steps = []
@@ -280,7 +283,7 @@ def _storms(connection: Connection, after: datetime, before: datetime) -> list[S
         key = f"{row['id']}/{row['started_at'].isoformat()}"
         for name, at in (("started", row["started_at"]), ("ended", row["ended_at"])):
             if at is not None and after < at <= before:
-                steps.append(Step(f"storm.{name}", key, at, subject=subject, detail=detail))
+                steps.append(EventChange(f"storm.{name}", key, at, subject=subject, detail=detail))
     return steps
 
 

@@ -18,10 +18,10 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_r
 from sentinel_core.base.settings import Settings
 from sentinel_core.decide.delivery import MOST_ATTEMPTS, pause
 from sentinel_core.decide.observe import Kind, Observation
-from sentinel_core.decide.policy import Tell
 from sentinel_core.message import About, Content, Item, Links, render
 from sentinel_core.message.report_chart import with_chart
-from sentinel_core.model.route import ACKNOWLEDGED, Routes
+from sentinel_core.model.reasons import NotifyReason
+from sentinel_core.model.routing import ACKNOWLEDGED, Routes
 from sentinel_core.notify.channel import Address, Delivery, Outcome, Signal, medium_of, send
 from sentinel_core.store.outbox import claim as outbox
 from sentinel_core.store.outbox.storms import ENDED, end_storms
@@ -229,11 +229,14 @@ def address_of(owed: outbox.Owed) -> Address:
 
 
 def _signal(owed: outbox.Owed) -> Signal:
-    if owed.reason in (Tell.RESOLVED.value, ENDED):
+    if owed.reason in (NotifyReason.RESOLVED.value, ENDED):
         return Signal.RESOLVE
     if owed.reason == ACKNOWLEDGED:
         return Signal.ACKNOWLEDGE
-    over = owed.reason == Tell.FLAPPING_ENDED.value and owed.events[0][0]["resolved_at"] is not None
+    over = (
+        owed.reason == NotifyReason.FLAPPING_ENDED.value
+        and owed.events[0][0]["resolved_at"] is not None
+    )
     return Signal.RESOLVE if over else Signal.TRIGGER
 
 

@@ -21,9 +21,9 @@ from sqlalchemy import Engine
 
 from sentinel_core.base.settings import Settings
 from sentinel_core.model.alert import clean_text
-from sentinel_core.model.run import RunFacts
+from sentinel_core.model.run import Run
 from sentinel_core.notify import changes as steps
-from sentinel_core.notify.change import Step
+from sentinel_core.notify.change import EventChange
 from sentinel_core.store.record.recording import Recorded
 from sentinel_core.store.state import system_rule as own
 from sentinel_core.store.state.rules import checkpoint, set_checkpoint
@@ -44,7 +44,7 @@ logger = get_logger("sentinel")
 # -- at once -------------------------------------------------------------------------------
 
 
-def announce(engine: Engine, settings: Settings, run: RunFacts | None, recorded: Recorded) -> int:
+def announce(engine: Engine, settings: Settings, run: Run | None, recorded: Recorded) -> int:
     """Emit what a recording did; how many events that were. Never raises.
 
     Prefect's client sends them in the background; without an API to send them to there are none.
@@ -119,7 +119,7 @@ def _catch_up(client: SyncPrefectClient, engine: Engine, settings: Settings) -> 
     return len(missing[:MOST])
 
 
-def _unknown(client: SyncPrefectClient, found: Sequence[Step]) -> Iterator[Step]:
+def _unknown(client: SyncPrefectClient, found: Sequence[EventChange]) -> Iterator[EventChange]:
     for some in _pages(found):
         known = known_ids(client, [step.id for step in some])
         yield from (step for step in some if step.id not in known)
@@ -142,7 +142,7 @@ def send(client: SyncPrefectClient, events: Sequence[Event]) -> None:
     response.raise_for_status()
 
 
-def _pages(items: Sequence[Step]) -> Iterator[Sequence[Step]]:
+def _pages(items: Sequence[EventChange]) -> Iterator[Sequence[EventChange]]:
     for start in range(0, len(items), PAGE):
         yield items[start : start + PAGE]
 
@@ -150,7 +150,7 @@ def _pages(items: Sequence[Step]) -> Iterator[Sequence[Step]]:
 # -- a step as Prefect's event -----------------------------------------------------------------
 
 
-def event_of(step: Step, settings: Settings) -> Event:
+def event_of(step: EventChange, settings: Settings) -> Event:
     """The event: the rule as its resource, the deployment and the run related, the evidence."""
     return Event(
         id=step.id,
@@ -162,7 +162,7 @@ def event_of(step: Step, settings: Settings) -> Event:
     )
 
 
-def _resource(step: Step) -> dict[str, str]:
+def _resource(step: EventChange) -> dict[str, str]:
     """What happens to a rule's event happens to the rule; its labels are what triggers match."""
     if not step.event:
         kind, name = step.subject
@@ -178,7 +178,7 @@ def _resource(step: Step) -> dict[str, str]:
 _LABELS = ("kind", "ticker", "category", "importance")
 
 
-def _related(step: Step) -> Iterator[dict[str, str]]:
+def _related(step: EventChange) -> Iterator[dict[str, str]]:
     if step.event and step.deployment_id != own.DEPLOYMENT_ID:
         yield {
             "prefect.resource.id": f"prefect.deployment.{step.deployment_id}",
@@ -192,7 +192,7 @@ def _related(step: Step) -> Iterator[dict[str, str]]:
         }
 
 
-def _payload(step: Step, settings: Settings) -> dict[str, Any]:
+def _payload(step: EventChange, settings: Settings) -> dict[str, Any]:
     """The event's columns, what else is known of the step, and where to look."""
     payload = {key: _json(value) for key, value in step.event.items() if key not in _LEFT_OUT}
     if step.event:

@@ -24,7 +24,7 @@ from sentinel_core.model.alert import (
     load_outputs,
 )
 from sentinel_core.model.rule import RuleSettings
-from sentinel_core.model.run import RuleFacts, RunFacts, Schedule, StateType
+from sentinel_core.model.run import Rule, Run, Schedule, StateType
 from sentinel_core.model.trigger import MARK, TIMEOUT_MARK
 
 TRIGGERED = "Triggered"  # the state name of a completed run in which something fired
@@ -34,13 +34,13 @@ ARTIFACT_KEY = "sentinel-output"
 ARTIFACT_TYPE = "table"
 
 
-def run_facts(flow_run: FlowRun, state: State[Any] | None = None) -> RunFacts:
+def run_facts(flow_run: FlowRun, state: State[Any] | None = None) -> Run:
     """A flow run, in `state` (a hook's) or else in its own."""
     state = state or flow_run.state
     if state is None:
         raise ValueError(f"flow run {flow_run.id} has no state")
     expected = flow_run.expected_start_time or flow_run.start_time or state.timestamp
-    return RunFacts(
+    return Run(
         id=flow_run.id,
         name=clean_text(flow_run.name),
         state_type=_settled(StateType(state.type.value)),
@@ -75,7 +75,7 @@ def is_rule(deployment: DeploymentResponse) -> bool:
     return trigger_of(deployment.parameter_openapi_schema) is not None
 
 
-def rule_facts(deployment: DeploymentResponse, flow_name: str) -> RuleFacts:
+def rule_facts(deployment: DeploymentResponse, flow_name: str) -> Rule:
     """A rule deployment. Settings its author left out are the flow's defaults."""
     schema = deployment.parameter_openapi_schema or {}
     definition = trigger_of(schema) or {}
@@ -85,7 +85,7 @@ def rule_facts(deployment: DeploymentResponse, flow_name: str) -> RuleFacts:
         (s.schedule for s in schedules if isinstance(s.schedule, IntervalSchedule)), None
     )
     zoned = cron or interval
-    return RuleFacts(
+    return Rule(
         deployment_id=deployment.id,
         name=clean_text(deployment.name),
         flow_name=clean_text(flow_name),
@@ -140,7 +140,7 @@ def rule_settings(parameters: dict[str, Any], schema: dict[str, Any]) -> RuleSet
         return RuleSettings.model_validate({**defaults, **kept})
 
 
-def read_rule(client: SyncPrefectClient, deployment_id: Any) -> RuleFacts:
+def read_rule(client: SyncPrefectClient, deployment_id: Any) -> Rule:
     """The rule of a deployment, from Prefect's API."""
     deployment = client.read_deployment(deployment_id)
     return rule_facts(deployment, client.read_flow(deployment.flow_id).name)

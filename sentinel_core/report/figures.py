@@ -64,7 +64,7 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class RunFigures:
     """One run of a rule. `seconds`: from its start to its end; None when it never started."""
 
     at: datetime
@@ -79,7 +79,7 @@ class RuleRuns:
 
     rule_id: int
     name: str
-    runs: Sequence[Run] = ()
+    runs: Sequence[RunFigures] = ()
     schedules: Sequence[Schedule] = ()
     changed_at: datetime | None = None
     before: datetime | None = None

@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 
 from sentinel_core.base.errors import SetupError
 from sentinel_core.base.settings import Settings
-from sentinel_core.model.route import Route
+from sentinel_core.model.routing import Route
 from sentinel_core.notify.deliver import deliver_due
 from sentinel_core.report.figures import Window
 from sentinel_core.report.query import figures, owe_report

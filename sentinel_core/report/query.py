@@ -20,14 +20,14 @@ from sqlalchemy import (
 from sentinel_core.decide.fanout import about_row
 from sentinel_core.decide.observe import Kind
 from sentinel_core.model.alert import Importance
-from sentinel_core.model.route import Route
+from sentinel_core.model.routing import Route
 from sentinel_core.model.run import Schedule, StateType
 from sentinel_core.report.figures import (
     EventCount,
     Figures,
     Outcome,
     RuleRuns,
-    Run,
+    RunFigures,
     State,
     Told,
     Waiting,
@@ -190,7 +190,7 @@ def _schedules(rule: RowMapping) -> tuple[Schedule, ...]:
     return tuple(Schedule(**kept) for kept in rule["schedules"])
 
 
-def _read_runs(connection: Connection, wanted: ColumnElement[bool]) -> Iterator[Run]:
+def _read_runs(connection: Connection, wanted: ColumnElement[bool]) -> Iterator[RunFigures]:
     """A run has an evaluation for each of its series, and may have some of an earlier state."""
     unseen = or_(_V.kind == Kind.SKIPPED.value, _V.prefect_state == StateType.CANCELLED.value)
     failed = and_(_V.kind == Kind.FAILURE.value, ~unseen)
@@ -213,7 +213,7 @@ def _read_runs(connection: Connection, wanted: ColumnElement[bool]) -> Iterator[
     )
     for at, started, ended, was_unseen, has_failed, was_judged in connection.execute(statement):
         outcome = _outcome(unseen=was_unseen, failed=has_failed, judged=was_judged)
-        yield Run(at, outcome, (ended - started).total_seconds() if started else None)
+        yield RunFigures(at, outcome, (ended - started).total_seconds() if started else None)
 
 
 def _outcome(*, unseen: int, failed: int, judged: int) -> Outcome:

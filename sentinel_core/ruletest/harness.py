@@ -13,7 +13,7 @@ from sentinel_core.base.errors import RuleFileError
 from sentinel_core.decide.observe import judge
 from sentinel_core.model.alert import AlertOutput, as_outputs
 from sentinel_core.model.rule import RuleSettings
-from sentinel_core.model.run import RuleFacts, RunFacts, StateType
+from sentinel_core.model.run import Rule, Run, StateType
 from sentinel_core.model.trigger import PastEvaluation, Trigger
 from sentinel_core.ruletest.clock import Clock
 from sentinel_core.ruletest.rules import FoundRule
@@ -31,7 +31,7 @@ class StoredHistory:
     """A rule's own past in the store of a test."""
 
     engine: Engine
-    rule: RuleFacts
+    rule: Rule
 
     def latest(self, limit: int, ticker: str | None = None) -> list[PastEvaluation]:
         """The newest evaluations, newest first, of one ticker or of all."""
@@ -47,7 +47,7 @@ class StoredHistory:
 class RuleHarness:
     """A rule with a store and a clock of its own: run it, move the clock, look at what came."""
 
-    def __init__(self, engine: Engine, clock: Clock, rule: RuleFacts, trigger: Trigger) -> None:
+    def __init__(self, engine: Engine, clock: Clock, rule: Rule, trigger: Trigger) -> None:
         self.engine = engine
         self.clock = clock
         self.rule = rule
@@ -85,7 +85,7 @@ class RuleHarness:
     ) -> Recorded:
         """One run that ended in this state, now; `[]` is a check that found no series at all."""
         now = self.clock.now
-        run = RunFacts(
+        run = Run(
             id=uuid4(),
             name="rule-test",
             state_type=StateType(state),
@@ -148,11 +148,11 @@ class RuleHarness:
             return [dict(row) for row in connection.execute(statement).mappings()]
 
 
-def facts_of(trigger: Trigger, name: str | None, settings: Row) -> RuleFacts:
+def facts_of(trigger: Trigger, name: str | None, settings: Row) -> Rule:
     """A rule made of a trigger alone; what `settings` leaves out are the trigger's defaults."""
     defaults = {"importance": trigger.default_importance, "category": trigger.default_category}
     slug = trigger.slug()
-    return RuleFacts(
+    return Rule(
         deployment_id=uuid5(NAMESPACE_URL, name or slug),
         name=name or slug,
         flow_name=slug,
@@ -161,7 +161,7 @@ def facts_of(trigger: Trigger, name: str | None, settings: Row) -> RuleFacts:
     )
 
 
-def declared_facts(rule: FoundRule, settings: Row) -> tuple[RuleFacts, Trigger]:
+def declared_facts(rule: FoundRule, settings: Row) -> tuple[Rule, Trigger]:
     """A rule of the rule file with its trigger; `settings` stand in for its own."""
     from sentinel_core.rulefile.check_parameters import parameter_types
 
@@ -171,7 +171,7 @@ def declared_facts(rule: FoundRule, settings: Row) -> tuple[RuleFacts, Trigger]:
     parameters = entry.config.get("parameters") or {}
     trigger = TypeAdapter(parameter_types(flow)["check"]).validate_python(parameters["check"])
     own = {name: getattr(rule.settings, name) for name in RuleSettings.model_fields}
-    facts = RuleFacts(
+    facts = Rule(
         deployment_id=uuid5(NAMESPACE_URL, rule.name),
         name=rule.name,
         flow_name=flow.name,

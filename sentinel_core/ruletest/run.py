@@ -10,7 +10,7 @@ from sentinel_core.decide.observe import judge
 from sentinel_core.decide.simulation import Simulation
 from sentinel_core.model.alert import AlertOutput
 from sentinel_core.model.rule import RuleSettings
-from sentinel_core.model.run import SKIPPED, RunFacts, StateType
+from sentinel_core.model.run import SKIPPED, Run, StateType
 from sentinel_core.model.silence import Inhibitor, Silence
 from sentinel_core.rulefile.source import Where
 from sentinel_core.ruletest.compare import Difference, differences
@@ -144,9 +144,9 @@ def _live(form: RuleTest, settings: RuleSettings, simulation: Simulation, result
         _act(form, action, simulation, result)
 
 
-def _run(number: int, due: datetime, outcome: Outcome) -> RunFacts:
+def _run(number: int, due: datetime, outcome: Outcome) -> Run:
     state_type, state_name = _STATES[outcome]
-    return RunFacts(
+    return Run(
         id=UUID(int=number),
         name=f"run-{number + 1}",
         state_type=state_type,

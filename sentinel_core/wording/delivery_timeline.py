@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from sentinel_core.decide.delivery import Dropped, reconsidered
-from sentinel_core.model.route import STEP, is_step
+from sentinel_core.model.routing import STEP, is_step
 
 Row = Mapping[str, Any]
 

@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from sqlalchemy import Engine
 
 from sentinel_core.model.alert import AlertOutput
-from sentinel_core.model.route import Routes
+from sentinel_core.model.routing import Routes
 from sentinel_core.model.silence import Matchers, Silence
 from sentinel_core.notify.deliver import name_failing
 from sentinel_core.store.db.engine import open_engine

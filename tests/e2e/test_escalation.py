@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect, sync_playwright
 from sqlalchemy import Engine
 
 from sentinel_core.base.settings import Settings
-from sentinel_core.model.route import Routes
+from sentinel_core.model.routing import Routes
 from sentinel_core.model.silence import Matchers, Silence
 from sentinel_core.notify.deliver import deliver_all
 from sentinel_core.store.db.engine import open_engine

@@ -15,7 +15,7 @@ from streamlit.testing.v1 import AppTest
 from sentinel_core.base.errors import SentinelError
 from sentinel_core.base.settings import get_settings
 from sentinel_core.model.alert import AlertOutput
-from sentinel_core.model.route import Routes
+from sentinel_core.model.routing import Routes
 from sentinel_core.notify.deliver import name_failing
 from sentinel_core.store.db.engine import open_engine
 from sentinel_core.store.db.schema import ensure_schema

@@ -22,7 +22,7 @@ from sqlalchemy import Engine
 from sentinel_core.base.settings import get_settings
 from sentinel_core.cli import main
 from sentinel_core.cli.channels.used import plain_uses
-from sentinel_core.model.run import RuleFacts
+from sentinel_core.model.run import Rule
 from sentinel_core.notify.deliver import deliver
 from sentinel_core.store.db.engine import open_engine
 from sentinel_core.store.db.schema import ensure_schema
@@ -153,7 +153,7 @@ def ago(**length: float) -> datetime:
     return datetime.now(UTC) - timedelta(**length)
 
 
-def owe(store: Engine, channel: str, count: int = 1) -> tuple[RuleFacts, list[int]]:
+def owe(store: Engine, channel: str, count: int = 1) -> tuple[Rule, list[int]]:
     """Events that a channel is to hear of; ids of what it is owed."""
     notify = {"high": [channel]}
     rule = replace(a_rule(f"disk-{channel[-6:]}", notify=notify), parameters={"notify": notify})

@@ -15,7 +15,7 @@ from prefect_slack.credentials import SlackWebhook as SlackIncomingWebhook
 from sqlalchemy import Engine
 
 from sentinel_core.base.settings import Settings
-from sentinel_core.model.route import Routes
+from sentinel_core.model.routing import Routes
 from sentinel_core.notify.channel.attempt import Attempt, TooLateError
 from sentinel_core.notify.channel.http import request
 from sentinel_core.notify.deliver import deliver, deliver_all, deliver_due

@@ -17,7 +17,7 @@ from sqlalchemy import Engine
 
 from sentinel_core.base.settings import Settings, get_settings
 from sentinel_core.flow.hooks import record_facts
-from sentinel_core.model.run import RuleFacts, RunFacts
+from sentinel_core.model.run import Rule, Run
 from sentinel_core.notify.changes import of_recording, since
 from sentinel_core.notify.prefect_events import (
     announce,
@@ -63,17 +63,17 @@ def store() -> Iterator[Engine]:
     engine.dispose()
 
 
-def new_rule() -> RuleFacts:
+def new_rule() -> Rule:
     """A rule that no other test has."""
     return a_rule(f"rule-{uuid4().hex[:8]}", notify={"high": ["slack-incoming-webhook/x"]})
 
 
-def now_run(minutes: float = 0) -> RunFacts:
+def now_run(minutes: float = 0) -> Run:
     """A run that was due so many minutes from now."""
     return a_run((datetime.now(UTC) - T0) / timedelta(minutes=1) + minutes)
 
 
-def events_of(client: SyncPrefectClient, rule: RuleFacts) -> list[Event]:
+def events_of(client: SyncPrefectClient, rule: Rule) -> list[Event]:
     """What Prefect knows of a rule, oldest first."""
     wanted = EventFilter(
         resource=EventResourceFilter(id=[f"sentinel.rule.{rule.deployment_id}"]),
@@ -84,7 +84,7 @@ def events_of(client: SyncPrefectClient, rule: RuleFacts) -> list[Event]:
     return sorted(client.read_events(wanted, limit=50).events, key=lambda event: event.occurred)
 
 
-def arrived(client: SyncPrefectClient, rule: RuleFacts, count: int) -> list[Event]:
+def arrived(client: SyncPrefectClient, rule: Rule, count: int) -> list[Event]:
     """The events of a rule once there are so many."""
     found = wait_for(
         lambda: (found := events_of(client, rule)) and len(found) >= count and found,

@@ -24,7 +24,7 @@ from sentinel_core.cli import main
 from sentinel_core.decide.observe import judge
 from sentinel_core.model.alert import AlertOutput
 from sentinel_core.model.rule import RuleSettings
-from sentinel_core.model.run import RuleFacts
+from sentinel_core.model.run import Rule
 from sentinel_core.store.db.engine import open_engine
 from sentinel_core.store.db.schema import ensure_schema
 from sentinel_core.store.record.recording import record
@@ -83,7 +83,7 @@ class Desk:
     def remember(self, **settings: Any) -> None:
         """A day of recorded runs of the rule, one an hour, decided with these settings."""
         parameters = {"check": CHECK, "importance": "high", **settings}
-        rule = RuleFacts(
+        rule = Rule(
             uuid.uuid4(),
             self.name,
             "disk-usage",
@@ -208,7 +208,7 @@ def test_conditions_in_the_file_judge_what_was_measured(desk: Desk) -> None:
 def test_a_record_that_this_version_would_not_make_is_named(desk: Desk) -> None:
     desk.remember(policy={"breaches": 2})
     settings = {"check": CHECK, "importance": "high"}
-    rule = RuleFacts(
+    rule = Rule(
         uuid.uuid4(),
         desk.name,
         "disk-usage",

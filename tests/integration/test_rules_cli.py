@@ -41,7 +41,7 @@ def tidy(days: int = 30) -> None:
 
 TELLING_FLOW = """
 from prefect import flow
-from sentinel_core.model.route import Routes
+from sentinel_core.model.routing import Routes
 
 @flow
 def tells(notify: Routes = Routes()) -> None:

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Engine
 
 from sentinel_core.base.settings import Settings
-from sentinel_core.model.route import Routes
+from sentinel_core.model.routing import Routes
 from sentinel_core.notify.deliver import deliver, deliver_all, deliver_due
 from tests.support.channels import talking_to
 from tests.support.clock import Clock, delivery_clock

@@ -1,12 +1,12 @@
 """Processes that record one run after the other on the same series."""
 
 from sentinel_core.model.alert import AlertOutput
-from sentinel_core.model.run import RuleFacts
+from sentinel_core.model.run import Rule
 from tests.support.runs import T0, a_run, told
 from tests.support.swarm import own_engine
 
 
-def keep_recording(url: str, rule: RuleFacts, pattern: str, count: int) -> int:
+def keep_recording(url: str, rule: Rule, pattern: str, count: int) -> int:
     """Record `count` runs that are all due at once, breached as the pattern says, over and over;
     how many evaluations were written."""
     with own_engine(url) as engine:

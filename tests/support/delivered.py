@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Engine
 
 from sentinel_core.model.rule import RuleSettings
-from sentinel_core.model.run import RuleFacts
+from sentinel_core.model.run import Rule
 from sentinel_core.store.outbox import claim as outbox
 from sentinel_core.store.outbox.claim import Owed
 from tests.support.recorded import a_rule
@@ -20,7 +20,7 @@ OPS, ONCALL, EVERYONE = (
 GONE = "404 Not Found: no_service. Is the webhook still there?"
 
 
-def telling(name: str = "disk", importance: str = "high", **settings: Any) -> RuleFacts:
+def telling(name: str = "disk", importance: str = "high", **settings: Any) -> Rule:
     """A rule that tells of its events, with any other settings."""
     rule = a_rule(name, importance)
     chosen = {

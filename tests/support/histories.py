@@ -16,7 +16,7 @@ from sentinel_core.decide.observe import Kind, Observation, judge
 from sentinel_core.decide.simulation import Simulation
 from sentinel_core.model.alert import AlertOutput, Importance
 from sentinel_core.model.rule import Meaning, RuleSettings
-from sentinel_core.model.run import SKIPPED, RunFacts
+from sentinel_core.model.run import SKIPPED, Run
 from sentinel_core.model.silence import Inhibition, Inhibitor, Matchers, Silence
 from tests.support.runs import a_run, at
 
@@ -41,7 +41,7 @@ ENDS = 24 * 60  # the minute at which nothing mutes any longer
 class Ran:
     """A run, recorded at `now`."""
 
-    facts: RunFacts
+    facts: Run
     outputs: tuple[AlertOutput, ...]
     now: datetime
 

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from sentinel_core.base.settings import Settings
-from sentinel_core.model.route import Routes
+from sentinel_core.model.routing import Routes
 from sentinel_core.notify.deliver import deliver_all
 from sentinel_core.store.db.engine import open_engine
 from tests.support.processes import ROOT

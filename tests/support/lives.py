@@ -16,13 +16,13 @@ from sentinel_core.decide.observe import Kind, Observation
 from sentinel_core.decide.policy import (
     Action,
     Decision,
+    DecisionContext,
     Series,
-    Tell,
-    World,
     decide,
     resolved_by_hand,
 )
 from sentinel_core.model.alert import Importance
+from sentinel_core.model.reasons import NotifyReason
 from sentinel_core.model.rule import Policy
 from tests.support.runs import at
 
@@ -81,7 +81,7 @@ def lived(
             series = by_hand(series, sign, minute, until)
             continue
         if sign != ".":
-            world = World(muted(minute), told)
+            world = DecisionContext(muted(minute), told)
             decisions.append(decide(rules, series, seen(sign, minute), world))
             series = decisions[-1].series
             if decisions[-1].tell is not None and decisions[-1].suppressed is None:
@@ -103,7 +103,7 @@ def outcome(rules: Policy, history: str, **more: object) -> str:
     return "".join(SIGNS[decision.action] for decision in lived(rules, history, **more))  # type: ignore[arg-type]
 
 
-def messages(rules: Policy, history: str, **more: object) -> list[tuple[int, Tell]]:
+def messages(rules: Policy, history: str, **more: object) -> list[tuple[int, NotifyReason]]:
     """What people were told, with the minute."""
     return [
         (_minute(decision), decision.tell)
@@ -112,7 +112,7 @@ def messages(rules: Policy, history: str, **more: object) -> list[tuple[int, Tel
     ]
 
 
-def held_back(rules: Policy, history: str, **more: object) -> list[tuple[int, Tell]]:
+def held_back(rules: Policy, history: str, **more: object) -> list[tuple[int, NotifyReason]]:
     """What people were not told though they should have been, where that is first noted."""
     return [
         (_minute(decision), decision.tell)

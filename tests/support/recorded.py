@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 from sentinel_core.decide.observe import judge
 from sentinel_core.model.alert import AlertOutput, Importance
 from sentinel_core.model.rule import Routes, RuleSettings
-from sentinel_core.model.run import RuleFacts, RunFacts, Schedule, StateType
+from sentinel_core.model.run import Rule, Run, Schedule, StateType
 from sentinel_core.store.record.recording import Recorded, record
 from sentinel_core.store.state.rules import sync
 
@@ -26,7 +26,7 @@ def a_rule(
     display_minutes: int = 1440,
     notify: dict[str, list[str]] | None = None,
     runbook: str | None = None,
-) -> RuleFacts:
+) -> Rule:
     """A rule deployment with these settings and an id of its own."""
     settings = RuleSettings(
         importance=Importance(importance),
@@ -35,7 +35,7 @@ def a_rule(
         notify=Routes.model_validate(notify or {}),
         runbook=runbook,
     )
-    return RuleFacts(
+    return Rule(
         uuid4(),
         name,
         name,
@@ -47,10 +47,10 @@ def a_rule(
     )
 
 
-def a_run(at: datetime, state: str = "COMPLETED", name: str = "", message: str = "") -> RunFacts:
+def a_run(at: datetime, state: str = "COMPLETED", name: str = "", message: str = "") -> Run:
     """A run that was due at `at` and ended two seconds later."""
     ended = at + timedelta(seconds=2)
-    return RunFacts(
+    return Run(
         id=uuid4(),
         name="tuned-otter",
         state_type=StateType(state),
@@ -65,8 +65,8 @@ def a_run(at: datetime, state: str = "COMPLETED", name: str = "", message: str =
 
 def observe(
     engine: Engine,
-    rule: RuleFacts,
-    run: RunFacts,
+    rule: Rule,
+    run: Run,
     outputs: Sequence[AlertOutput] | None = None,
     *,
     known: bool = True,
@@ -80,7 +80,7 @@ def observe(
 
 def fire(
     engine: Engine,
-    rule: RuleFacts,
+    rule: Rule,
     at: datetime,
     *,
     ticker: str = "",
@@ -101,7 +101,7 @@ def fire(
     return event_id
 
 
-def calm(engine: Engine, rule: RuleFacts, at: datetime, *, ticker: str = "", **more: Any) -> None:
+def calm(engine: Engine, rule: Rule, at: datetime, *, ticker: str = "", **more: Any) -> None:
     """A run that found nothing: resolves what was open."""
     observe(
         engine,

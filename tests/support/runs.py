@@ -11,7 +11,7 @@ from sqlmodel import SQLModel
 from sentinel_core.decide.observe import judge
 from sentinel_core.model.alert import AlertOutput
 from sentinel_core.model.rule import RuleSettings
-from sentinel_core.model.run import RuleFacts, RunFacts, Schedule, StateType
+from sentinel_core.model.run import Rule, Run, Schedule, StateType
 from sentinel_core.store.db.engine import reading
 from sentinel_core.store.db.tables import (
     AlertEvent,
@@ -40,10 +40,10 @@ def at(minute: float) -> datetime:
     return T0 + timedelta(minutes=minute)
 
 
-def a_rule(name: str = "aapl-price-surge", **settings: Any) -> RuleFacts:
+def a_rule(name: str = "aapl-price-surge", **settings: Any) -> Rule:
     """A rule deployment; the same name is the same deployment."""
     chosen = {"importance": "high", "category": "Market", "notify": ROUTES, **settings}
-    return RuleFacts(
+    return Rule(
         deployment_id=uuid.uuid5(uuid.NAMESPACE_URL, name),
         name=name,
         flow_name="price-surge",
@@ -63,9 +63,9 @@ def a_run(
     run_count: int = 1,
     ended: float | None = None,
     key: uuid.UUID | None = None,
-) -> RunFacts:
+) -> Run:
     """A run due `minute` minutes after nine that ended two seconds later (or at minute `ended`)."""
-    return RunFacts(
+    return Run(
         id=key or uuid.uuid4(),
         name=f"run-{minute:g}",
         state_type=StateType(state),
@@ -101,8 +101,8 @@ def quiet(ticker: str = "AAPL", **fields: Any) -> AlertOutput:
 
 def told(
     engine: Engine,
-    rule: RuleFacts,
-    run: RunFacts,
+    rule: Rule,
+    run: Run,
     outputs: Sequence[AlertOutput] | None = None,
     now: datetime = NOW,
 ) -> Recorded:

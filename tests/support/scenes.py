@@ -25,7 +25,7 @@ from prefect.settings import (
 from prefect.states import Pending, Scheduled
 from sqlalchemy import Engine, select
 
-from sentinel_core.model.run import RuleFacts
+from sentinel_core.model.run import Rule
 from sentinel_core.prefect_io.facts import rule_facts
 from sentinel_core.store.db.engine import reading
 from sentinel_core.worker.pool import prefect_internals as _private
@@ -90,7 +90,7 @@ class Scene:
             return list(connection.scalars(reasons.order_by(c.ticker, c.kind)))
 
     @property
-    def rule(self) -> RuleFacts:
+    def rule(self) -> Rule:
         """The rule as Prefect has it."""
         return rule_facts(self.deployment, self.flow.name)
 

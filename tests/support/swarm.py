@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, event
 
 from sentinel_core.model.alert import AlertOutput, load_outputs
-from sentinel_core.model.run import RuleFacts, RunFacts
+from sentinel_core.model.run import Rule, Run
 from sentinel_core.store.db.engine import open_engine
 from sentinel_core.store.db.schema import ensure_schema
 from sentinel_core.store.outbox import claim as outbox
@@ -76,14 +76,14 @@ def make_schema(url: str) -> None:
         ensure_schema(engine)
 
 
-def make_schema_and_tell(url: str, rule: RuleFacts, run: RunFacts, outputs: object) -> int:
+def make_schema_and_tell(url: str, rule: Rule, run: Run, outputs: object) -> int:
     """The hook's path on a database that may be empty; returns how many evaluations it wrote."""
     with own_engine(url) as engine:
         ensure_schema(engine)
         return told(engine, rule, run, load_outputs(outputs)).evaluations
 
 
-def tell(url: str, rule: RuleFacts, run: RunFacts, outputs: object) -> int:
+def tell(url: str, rule: Rule, run: Run, outputs: object) -> int:
     """Record one run; returns how many evaluations were written."""
     with own_engine(url) as engine:
         return told(engine, rule, run, load_outputs(outputs)).evaluations
@@ -102,7 +102,7 @@ def deliver_everything(url: str, now: datetime) -> list[Posted]:
         return deliver_at(engine, now)
 
 
-def tell_many(url: str, rule: RuleFacts, prefix: str, moments: Sequence[datetime]) -> None:
+def tell_many(url: str, rule: Rule, prefix: str, moments: Sequence[datetime]) -> None:
     """Runs that open and end events of the same tickers, over and over."""
     with own_engine(url) as engine:
         for n, now in enumerate(moments):
@@ -125,9 +125,7 @@ def handle_everything(url: str, moments: Sequence[datetime], what: str) -> None:
                 acknowledging.unacknowledge(engine, ids[::3], by="ana", now=now)
 
 
-def killed_at_statement(
-    number: int, url: str, rule: RuleFacts, run: RunFacts, outputs: object
-) -> bool:
+def killed_at_statement(number: int, url: str, rule: Rule, run: Run, outputs: object) -> bool:
     """Record in a process that is killed when its nth statement starts; False: it lived."""
     process = _CONTEXT.Process(
         target=_tell_until, args=(number, url, rule, run, outputs), daemon=True
@@ -140,7 +138,7 @@ def killed_at_statement(
     return code != 0
 
 
-def _tell_until(number: int, url: str, rule: RuleFacts, run: RunFacts, outputs: object) -> None:
+def _tell_until(number: int, url: str, rule: Rule, run: Run, outputs: object) -> None:
     with own_engine(url) as engine:
         seen = 0
 

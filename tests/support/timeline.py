@@ -17,7 +17,7 @@ from sentinel_core.decide.observe import Kind, judge
 from sentinel_core.decide.simulation import SimulatedEvent, Simulation
 from sentinel_core.model.alert import AlertOutput
 from sentinel_core.model.rule import Inhibition, RuleSettings
-from sentinel_core.model.run import SKIPPED, RunFacts, Schedule, StateType
+from sentinel_core.model.run import SKIPPED, Run, Schedule, StateType
 from sentinel_core.model.silence import Inhibitor, Matchers, Silence
 from tests.support.runs import ROUTES
 
@@ -121,7 +121,7 @@ class Play:
         started = clock(late) if late else line.at
         why = skipped(self.settings.policy, self.schedules, line.at, started)
         state = _STATES.get(saw, StateType.COMPLETED)
-        run = RunFacts(
+        run = Run(
             id=uuid.uuid4(),
             name="run",
             state_type=state,

@@ -121,10 +121,12 @@ class Workplace:
 
     def rule(
         self, name: str, mode: contract.Mode, flow: Flow[..., Any] = contract.contract, **more: Any
-    ) -> "Rule":
+    ) -> "DeployedRule":
         """A rule of its own that does what `mode` says."""
         check = {"folder": str(self.folder), "mode": mode}
-        return Rule(self, f"{self.pool}-{name}", self.deploy(name, flow, check=check, **more))
+        return DeployedRule(
+            self, f"{self.pool}-{name}", self.deploy(name, flow, check=check, **more)
+        )
 
     def start(
         self,
@@ -133,11 +135,11 @@ class Workplace:
         *,
         name: str | None = None,
         **more: Any,
-    ) -> "Run":
+    ) -> "DeployedRun":
         """A run, now, of a rule of its own that does what `mode` says."""
         return self.rule(name or mode.replace(" ", "-").replace(".", "-"), mode, flow, **more).run()
 
-    def reconcile_adds_nothing_for(self, *runs: "Run") -> bool:
+    def reconcile_adds_nothing_for(self, *runs: "DeployedRun") -> bool:
         """Have their hooks told the store already, and does it stay at that?"""
         before = [run.evaluations for run in runs]
         self.reconcile()
@@ -151,17 +153,17 @@ class Workplace:
 
 
 @dataclass(frozen=True)
-class Rule:
+class DeployedRule:
     """One deployed rule."""
 
     place: Workplace
     name: str
     id: UUID
 
-    def run(self, **options: Any) -> "Run":
+    def run(self, **options: Any) -> "DeployedRun":
         """A run as Prefect's "Quick run" makes it."""
         made = self.place.client.create_flow_run_from_deployment(self.id, **options)
-        return Run(self.place, self.name, made.id)
+        return DeployedRun(self.place, self.name, made.id)
 
     def events(self, kind: str | None = None) -> list[dict[str, Any]]:
         """This rule's events, oldest first."""
@@ -172,7 +174,7 @@ class Rule:
 
 
 @dataclass(frozen=True)
-class Run:
+class DeployedRun:
     """One flow run: what Prefect, the store and the trigger itself tell of it."""
 
     place: Workplace
@@ -196,12 +198,12 @@ class Run:
         """Has it ended?"""
         return self.state.is_final()
 
-    def wait(self, seconds: float = 90) -> "Run":
+    def wait(self, seconds: float = 90) -> "DeployedRun":
         """This run, once it has ended."""
         wait_for(lambda: self.is_final, seconds=seconds, what=f"{self.rule_name} to end", every=0.1)
         return self
 
-    def wait_started(self, attempt: int = 1) -> "Run":
+    def wait_started(self, attempt: int = 1) -> "DeployedRun":
         """This run, once the trigger is at work (for the nth time)."""
         wait_for(
             lambda: len(self.facts) >= attempt,
@@ -211,7 +213,7 @@ class Run:
         )
         return self
 
-    def wait_recorded(self, seconds: float = 30) -> "Run":
+    def wait_recorded(self, seconds: float = 30) -> "DeployedRun":
         """This run, once its hooks (there is one of Sentinel's and one of the test's) have run."""
         wait_for(
             lambda: self.evaluations and self.hooks,
@@ -260,7 +262,7 @@ class Run:
 
     def events(self, kind: str | None = None) -> list[dict[str, Any]]:
         """The events of its rule."""
-        return Rule(self.place, self.rule_name, self.id).events(kind)
+        return DeployedRule(self.place, self.rule_name, self.id).events(kind)
 
     @property
     def logs(self) -> list[str]:
@@ -292,7 +294,7 @@ def workplace(server: PrefectServer, folder: Path, kind: str, pool: str) -> Iter
             store.dispose()
 
 
-def wait_all(runs: Mapping[str, Run] | list[Run], seconds: float) -> None:
+def wait_all(runs: Mapping[str, DeployedRun] | list[DeployedRun], seconds: float) -> None:
     """Until every run has ended."""
     left = list(runs.values() if isinstance(runs, Mapping) else runs)
 

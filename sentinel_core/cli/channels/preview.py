@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from sentinel_core.base.errors import RuleFileError, SentinelError
-from sentinel_core.cli.parse import GivenError, event_store, number
+from sentinel_core.cli.parse import UsageError, event_store, number
 from sentinel_core.cli.rules.checked import find_rule
 from sentinel_core.cli.store import settings
 from sentinel_core.message import Content, Item, Links, Medium, Message, render
 from sentinel_core.message.check_templates import example
 from sentinel_core.model.alert import Importance, clean_text
-from sentinel_core.model.route import suggested_action
+from sentinel_core.model.routing import suggested_action
 from sentinel_core.model.rule import RuleSettings
 from sentinel_core.notify.channel import medium_of
 from sentinel_core.prefect_io.facts import rule_settings
@@ -40,7 +40,7 @@ class Options:
 def run(rule: str, options: Options) -> int:
     """Print the messages; the exit code. Raises SentinelError for what can't be shown."""
     if options.html is not None and options.medium not in (None, Medium.EMAIL.value):
-        raise GivenError(f"--html is for emails, and --medium {options.medium} has none")
+        raise UsageError(f"--html is for emails, and --medium {options.medium} has none")
     wanted = _rule(rule, options.file)
     item = _item(rule, wanted, options.event)
     own = settings()
@@ -106,17 +106,17 @@ def _newest(name: str) -> int | None:
 
 
 def _stored(name: str, event_id: int) -> Item:
-    """A recorded event. Raises GivenError when there is none, or it is another rule's."""
+    """A recorded event. Raises UsageError when there is none, or it is another rule's."""
     with event_store() as engine:
         found = events.event(engine, event_id)
         if found is None:
-            raise GivenError(
+            raise UsageError(
                 f"there is no event {event_id}: `sentinel events list --rule {name}` shows what "
                 "there is"
             )
         history = readings.latest_values(engine, found.event)
     if found.event["rule_name"] != name:
-        raise GivenError(
+        raise UsageError(
             f"event {event_id} is of the rule {clean_text(found.event['rule_name'])!r}, not of "
             f"{name!r}"
         )
@@ -169,7 +169,7 @@ def _write(file: Path, message: Message) -> None:
     try:
         file.write_text(page, "utf-8")
     except OSError as error:
-        raise GivenError(f"{file} can't be written: {error.strerror or error}") from error
+        raise UsageError(f"{file} can't be written: {error.strerror or error}") from error
     print(f"{file} written: {clean_text(message.subject)}")
 
 

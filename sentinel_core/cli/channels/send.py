@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from sentinel_core.base.errors import SentinelError
 from sentinel_core.cli.parse import (
-    GivenError,
+    UsageError,
     author,
     event_store,
     moment_back,
@@ -17,7 +17,7 @@ from sentinel_core.cli.parse import (
 from sentinel_core.cli.store import settings
 from sentinel_core.message import About, Content, Links, Medium, render
 from sentinel_core.model.alert import clean_text
-from sentinel_core.model.route import Route
+from sentinel_core.model.routing import Route
 from sentinel_core.notify.channel import Address, Delivery, Outcome, Signal, medium_of, send
 from sentinel_core.prefect_io.client import (
     channels,
@@ -114,11 +114,11 @@ def retry(channel: str, since: str) -> int:
 
 
 def _slug(channel: str) -> str:
-    """A channel as typed. Raises GivenError for what can't be one."""
+    """A channel as typed. Raises UsageError for what can't be one."""
     try:
         Route(channel=channel, to=("x",))
     except ValueError:
-        raise GivenError(
+        raise UsageError(
             f"{said(channel)} is no channel: write type/name, like "
             "slack-incoming-webhook/alerts-critical; `sentinel channels list` shows them"
         ) from None
@@ -126,16 +126,16 @@ def _slug(channel: str) -> str:
 
 
 def _recipient(channel: str, to: str | None) -> str:
-    """Whom to tell there. Raises GivenError."""
+    """Whom to tell there. Raises UsageError."""
     if not needs_recipient(channel):
         if to is not None:
-            raise GivenError(f"--to means nothing to {channel}: the block says where it sends to")
+            raise UsageError(f"--to means nothing to {channel}: the block says where it sends to")
         return ""
     try:
         return Route.model_validate({"channel": channel, "to": to or ()}).recipient
     except ValueError:
         example = "#alerts" if medium_of(channel) is Medium.SLACK else "ops@example.org"
-        raise GivenError(
+        raise UsageError(
             f"say whom {channel} is to tell: --to {example}" + (f" (not {said(to)})" if to else "")
         ) from None
 

@@ -11,7 +11,7 @@ from prefect.blocks.core import Block
 from pydantic import SecretStr
 
 from sentinel_core.base.errors import SetupError
-from sentinel_core.cli.parse import GivenError
+from sentinel_core.cli.parse import UsageError
 from sentinel_core.model.alert import clean_text
 from sentinel_core.notify.channel.quiet import quiet
 from sentinel_core.notify.channel.redact import redact, secrets_of
@@ -40,7 +40,7 @@ def run(*, overwrite: bool) -> int:
     environment = {name: value for name, value in os.environ.items() if value.strip()}
     wanted = [one for one in WANTED if one.variable in environment]
     if not wanted:
-        raise GivenError(
+        raise UsageError(
             f"nothing to set up: set at least one of {', '.join(one.variable for one in WANTED)} "
             "(docs/notifications.md says what each is)"
         )
@@ -59,12 +59,12 @@ def run(*, overwrite: bool) -> int:
 
 
 def _made(one: Wanted, environment: Environment) -> Block:
-    """The block, not yet saved. Raises GivenError, which repeats nothing of what it was given."""
+    """The block, not yet saved. Raises UsageError, which repeats nothing of what it was given."""
     try:
         with quiet("apprise"):  # it logs the key it does not like
             return one.make(environment[one.variable].strip(), environment)
     except (ValueError, TypeError):
-        raise GivenError(
+        raise UsageError(
             f"{one.variable} can't be what it is for: Prefect's block refuses it. Copy it anew"
         ) from None
 
@@ -105,9 +105,9 @@ def _pagerduty(key: str, environment: Environment) -> Block:
 
     region = environment.get("SENTINEL_PAGERDUTY_REGION", "us").strip().lower()
     if region not in ("us", "eu"):
-        raise GivenError("SENTINEL_PAGERDUTY_REGION is neither us nor eu")
+        raise UsageError("SENTINEL_PAGERDUTY_REGION is neither us nor eu")
     if not _PAGERDUTY_KEY.fullmatch(key):
-        raise GivenError(
+        raise UsageError(
             "SENTINEL_PAGERDUTY_KEY is no integration key, which has 32 letters and digits: copy "
             "it from the service's integration `Events API v2`"
         )
@@ -122,7 +122,7 @@ def _email(server: str, environment: Environment) -> Block:
 
     security = environment.get("SENTINEL_EMAIL_SECURITY", _SECURITY[0]).strip().upper()
     if security not in _SECURITY:
-        raise GivenError(f"SENTINEL_EMAIL_SECURITY is none of {', '.join(_SECURITY)}")
+        raise UsageError(f"SENTINEL_EMAIL_SECURITY is none of {', '.join(_SECURITY)}")
     user = environment.get("SENTINEL_EMAIL_USERNAME")
     block: Block = EmailServerCredentials(
         smtp_server=_one_word(server, "SENTINEL_EMAIL_SERVER"),
@@ -139,14 +139,14 @@ def _port(text: str) -> int | None:
         return None
     port = int(text) if re.fullmatch(r"[0-9]{1,5}", text) else 0
     if not 0 < port <= _LAST_PORT:
-        raise GivenError(f"SENTINEL_EMAIL_PORT is no port: a number from 1 to {_LAST_PORT}")
+        raise UsageError(f"SENTINEL_EMAIL_PORT is no port: a number from 1 to {_LAST_PORT}")
     return port
 
 
 def _one_word(value: str, variable: str) -> str:
-    """A value that can be what it should. Raises GivenError, which does not repeat it."""
+    """A value that can be what it should. Raises UsageError, which does not repeat it."""
     if value.split() != [value] or clean_text(value) != value:
-        raise GivenError(f"{variable} holds spaces or control characters: copy it anew")
+        raise UsageError(f"{variable} holds spaces or control characters: copy it anew")
     return value
 
 
@@ -158,7 +158,7 @@ def _web_address(value: str, variable: str) -> str:
     except ValueError:
         good = False
     if not good:
-        raise GivenError(
+        raise UsageError(
             f"{variable} is no web address: copy the webhook's whole URL, with https:// in front"
         )
     return value

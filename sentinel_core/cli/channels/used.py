@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from sqlalchemy import Engine
 
 from sentinel_core.model.alert import Importance, clean_text
-from sentinel_core.model.route import Route, Routes
+from sentinel_core.model.routing import Route, Routes
 from sentinel_core.model.rule import RuleSettings
 from sentinel_core.prefect_io.client import all_deployments
 from sentinel_core.prefect_io.facts import is_rule, rule_facts, rule_settings

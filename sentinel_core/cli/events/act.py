@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from sentinel_core.cli.parse import (
-    GivenError,
+    UsageError,
     author,
     event_ids,
     event_store,
@@ -84,10 +84,10 @@ def comment(events: Sequence[str], *, comment: str, by: str | None) -> int:
 def assign(
     events: Sequence[str], *, to: str | None, nobody: bool, comment: str, by: str | None
 ) -> int:
-    """Say whose events are; the exit code. Raises GivenError for neither or both of the ways."""
+    """Say whose events are; the exit code. Raises UsageError for neither or both of the ways."""
     name = " ".join((to or "").split())
     if bool(name) is nobody:
-        raise GivenError("say whose they are: --to somebody, or --nobody")
+        raise UsageError("say whose they are: --to somebody, or --nobody")
     whose = f"assigned to {said(name)}" if name else "nobody's"
     return _change(
         events,
@@ -101,11 +101,11 @@ def assign(
 
 
 def disposition(words: Sequence[str], *, comment: str, by: str | None) -> int:
-    """Say what events were worth; the exit code. Raises GivenError for another last word."""
+    """Say what events were worth; the exit code. Raises UsageError for another last word."""
     *events, word = words or ("",)
     known = [*handling.Disposition]
     if word != NONE and word not in known:
-        raise GivenError(
+        raise UsageError(
             f"the last word says what the events were worth, {', '.join([*known, NONE])}: "
             f"{said(word)} does not"
         )
@@ -135,7 +135,7 @@ def _store() -> Iterator["Engine"]:
         with event_store() as engine:
             yield engine
     except ValueError as error:
-        raise GivenError(f"nothing was changed: {error}") from error
+        raise UsageError(f"nothing was changed: {error}") from error
 
 
 def _change(

@@ -10,7 +10,7 @@ from typing import Any
 from rich.cells import cell_len, set_cell_size
 
 from sentinel_core.base.settings import Settings
-from sentinel_core.cli.parse import GivenError, event_store, moment_now, when
+from sentinel_core.cli.parse import UsageError, event_store, moment_now, when
 from sentinel_core.cli.store import settings
 from sentinel_core.message import shorten, value_against_threshold
 from sentinel_core.model.alert import clean_text
@@ -104,11 +104,11 @@ def _print_list(page: Page) -> None:
 
 
 def show(event_id: int, *, as_json: bool) -> None:
-    """Print all that is known of one event. Raises GivenError when there is none of that id."""
+    """Print all that is known of one event. Raises UsageError when there is none of that id."""
     with event_store() as engine:
         found = events.event(engine, event_id)
     if found is None:
-        raise GivenError(
+        raise UsageError(
             f"there is no event {event_id}: `sentinel events list` shows what there is"
         )
     if as_json:

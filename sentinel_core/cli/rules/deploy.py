@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from prefect.client.orchestration import SyncPrefectClient
 
 from sentinel_core.base.errors import SchemaBehindError, SetupError, StoreUnavailableError
-from sentinel_core.cli.parse import GivenError
+from sentinel_core.cli.parse import UsageError
 from sentinel_core.cli.rules.gate import Gate, pass_gate
 from sentinel_core.cli.rules.replay import period
 from sentinel_core.cli.store import opened, settings
@@ -33,7 +33,7 @@ class Options:
 def run(report: Report, options: Options) -> int:
     """Deploy a checked file; the exit code.
 
-    Raises DeployError, GateError, GivenError, PrefectUnreachableError.
+    Raises DeployError, GateError, UsageError, PrefectUnreachableError.
     """
     assert report.file is not None
     gate = _gate(options)
@@ -61,7 +61,7 @@ def run(report: Report, options: Options) -> int:
 def _gate(options: Options) -> Gate | None:
     if options.since is None:
         if options.budget is not None:
-            raise GivenError("--budget is kept by the gate: leave out --no-gate")
+            raise UsageError("--budget is kept by the gate: leave out --no-gate")
         return None
     return Gate(*period(options.since, None), options.budget)
 

@@ -55,7 +55,7 @@ def run(
 
 
 def period(since: str, until: str | None) -> tuple[datetime, datetime]:
-    """The time to replay. Raises GivenError and ReplayError."""
+    """The time to replay. Raises UsageError and ReplayError."""
     now = moment_now()
     start = moment_back(since, "--since", now)
     end = now if until is None else moment_back(until, "--until", now)

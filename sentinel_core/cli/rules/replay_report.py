@@ -6,9 +6,9 @@ from typing import Any
 
 from sentinel_core.cli.parse import when
 from sentinel_core.cli.rules.replay_result import Result
-from sentinel_core.decide.policy import Tell
 from sentinel_core.decide.simulation import Message, SimulatedEvent
 from sentinel_core.model.alert import clean_text
+from sentinel_core.model.reasons import NotifyReason
 from sentinel_core.replay.replay import Comparison, Timeline, Told, Unlike
 
 MOST_LINES = 200  # of one timeline; `--json` has all of it
@@ -115,7 +115,7 @@ def _timeline(line: Timeline) -> list[str]:
     for event in line.events:
         items += _moments(event, line.since)
     for message in line.messages:
-        ends = message.reason == Tell.RESOLVED.value  # told once it is over
+        ends = message.reason == NotifyReason.RESOLVED.value  # told once it is over
         items.append((message.at, 3 if ends else 1, _message(message)))
     items.sort(key=lambda item: item[:2])
     return _cut([f"  {when(at)}  {text}" for at, _, text in items])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sentinel_core.cli.events.show import line, print_json, print_table
 from sentinel_core.cli.parse import (
-    GivenError,
+    UsageError,
     author,
     event_store,
     moment_now,
@@ -32,7 +32,7 @@ def create(wanted: Wanted, *, comment: str, by: str | None) -> int:
     """Make a silence and say what it means; the exit code."""
     who, now = author(by), moment_now()
     if not comment.strip():
-        raise GivenError("say why with --comment: it stands wherever a message was held back")
+        raise UsageError("say why with --comment: it stands wherever a message was held back")
     silence = silence_of(wanted, author=who, comment=comment, now=now)
     with _store() as engine:
         seen = silences.preview(engine, silence, now=now)
@@ -98,7 +98,7 @@ def show(silence: str, *, as_json: bool) -> int:
     with _store() as engine:
         found = silences.get(engine, key)
         if found is None:
-            raise GivenError(
+            raise UsageError(
                 f"there is no silence {key}: `sentinel silences list --all` shows what there is"
             )
         seen = silences.preview(engine, found, now=now)
@@ -146,7 +146,7 @@ def _store() -> Iterator["Engine"]:
         with event_store() as engine:
             yield engine
     except ValueError as error:
-        raise GivenError(f"nothing was changed: {error}") from error
+        raise UsageError(f"nothing was changed: {error}") from error
 
 
 # -- words ---------------------------------------------------------------------------------

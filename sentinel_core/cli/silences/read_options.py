@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from sentinel_core.cli.parse import GivenError, length, moment, moment_ahead, said, when
+from sentinel_core.cli.parse import UsageError, length, moment, moment_ahead, said, when
 from sentinel_core.cli.silences.options import Wanted
 from sentinel_core.model.silence import WEEKDAYS, Matchers, Recurrence, Silence
 
@@ -21,12 +21,12 @@ def silence_of(
 ) -> Silence:
     """The silence that is meant; `endless` when its end need not be said.
 
-    Raises GivenError for what is missing or can't be meant.
+    Raises UsageError for what is missing or can't be meant.
     """
     matching = {name: getattr(wanted, name) for name in Matchers.model_fields}
     given = {name: value for name, value in matching.items() if value not in (None, ())}
     if not given:
-        raise GivenError(
+        raise UsageError(
             "say what is muted: --rule, --ticker, --category, --importance, --tag or --kind; "
             '--rule "*" is everything'
         )
@@ -41,13 +41,13 @@ def silence_of(
             recurrence=_recurrence(wanted),
         )
     except ValidationError as error:
-        raise GivenError(_problems(error)) from error
+        raise UsageError(_problems(error)) from error
 
 
 def _span(wanted: Wanted, now: datetime, *, endless: bool) -> tuple[datetime, datetime]:
     unsaid = wanted.lasting is None and wanted.until is None
     if (unsaid and not endless) or None not in (wanted.lasting, wanted.until):
-        raise GivenError(
+        raise UsageError(
             "say how long: either --for 2h or --until 2026-11-20T18:00; a window that comes again "
             "needs an end as well, like --for 52w"
         )
@@ -58,7 +58,7 @@ def _span(wanted: Wanted, now: datetime, *, endless: bool) -> tuple[datetime, da
         return starts_at, starts_at + _UNSAID
     ends_at = moment(wanted.until, "--until")
     if ends_at <= starts_at:
-        raise GivenError(
+        raise UsageError(
             f"--until {said(wanted.until)} is not after the start, which is {when(starts_at)}"
         )
     return starts_at, ends_at
@@ -77,7 +77,7 @@ def _recurrence(wanted: Wanted) -> Recurrence | None:
         if (value := getattr(wanted, name)) is not None:
             given[name] = value
     if wanted.calendar is not None and wanted.days is None:
-        raise GivenError("--calendar needs --days trading or --days holidays")
+        raise UsageError("--calendar needs --days trading or --days holidays")
     return Recurrence.model_validate(given)
 
 
@@ -85,7 +85,7 @@ def _window_is_there(wanted: Wanted) -> None:
     """What only says more of a window makes no sense without one."""
     for name in ("timezone", "calendar", "outside"):
         if getattr(wanted, name):
-            raise GivenError(
+            raise UsageError(
                 f"--{name} says more of a window that comes again: give that with --weekly, "
                 "--between or --calendar and --days"
             )
@@ -99,7 +99,7 @@ def _weekdays(text: str) -> tuple[str, ...]:
         first, dash, last = part.partition("-")
         last = last if dash else first
         if first not in names or last not in names:
-            raise GivenError(f"--weekly {said(text)} names no weekdays: write mon-fri, or sat,sun")
+            raise UsageError(f"--weekly {said(text)} names no weekdays: write mon-fri, or sat,sun")
         begin, end = names.index(first), names.index(last)
         count = (end - begin) % len(names) + 1
         chosen.update(names[(begin + n) % len(names)] for n in range(count))
@@ -113,9 +113,9 @@ def _times(text: str) -> tuple[time, time]:
     except ValueError:
         dash = ""
     if not dash:
-        raise GivenError(f"--between {said(text)} is no time of day: write 22:00-06:00")
+        raise UsageError(f"--between {said(text)} is no time of day: write 22:00-06:00")
     if start == end:
-        raise GivenError(f"--between {said(text)} is no window: it ends as it begins")
+        raise UsageError(f"--between {said(text)} is no window: it ends as it begins")
     return start, end
 
 

@@ -49,7 +49,7 @@ def _converted(
 
 
 @contextmanager
-def without_collecting(rows: int) -> Iterator[None]:
+def gc_paused(rows: int) -> Iterator[None]:
     """Many rows are many objects and no cycle among them: looking for cycles meanwhile costs an
     eighth of the time and finds nothing."""
     if rows < MANY or not gc.isenabled():

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Engine, and_, case, func, not_, select
 
-from sentinel_core.model.route import STEP
+from sentinel_core.model.routing import STEP
 from sentinel_core.store.db.engine import reading
 from sentinel_core.store.db.tables import NOTIFICATION, STORM
 from sentinel_core.store.outbox.claim import FAILED, PENDING, SENT

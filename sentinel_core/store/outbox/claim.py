@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Integer, cast, select, update
 
 from sentinel_core.decide.fanout import route_of
-from sentinel_core.model.route import is_step
+from sentinel_core.model.routing import is_step
 from sentinel_core.store.db.engine import reading, writing
 from sentinel_core.store.db.tables import NOTIFICATION, Row
 from sentinel_core.store.outbox.enqueue import (

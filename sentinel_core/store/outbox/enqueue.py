@@ -9,12 +9,12 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, bindparam, literal_column, select, update
 
 from sentinel_core.decide.fanout import AFTER, notices
-from sentinel_core.model.route import STEP
+from sentinel_core.model.routing import STEP
 from sentinel_core.store.db.bulk import MANY, newest_id, write_rows
 from sentinel_core.store.db.tables import NOTIFICATION, Row
 from sentinel_core.store.state.audit import chunks
 from sentinel_core.store.state.events import events_by_id, why_muted
-from sentinel_core.store.state.mutes import Muting
+from sentinel_core.store.state.mutes import Mutes
 from sentinel_core.store.state.rules import insert_or
 
 SENT, PENDING, FAILED, SUPPRESSED = "sent", "pending", "failed", "suppressed"
@@ -58,7 +58,7 @@ def tell_of(connection: Connection, event_ids: Sequence[int], reason: str, now: 
     rows = owe_notices(connection, [(key, reason, None) for key in event_ids], now)
     if not rows:
         return
-    muting = Muting(connection, now)
+    muting = Mutes(connection, now)
     events = events_by_id(connection, [row["event_id"] for row in rows])
     muted = {key: why for key, event in events.items() if (why := why_muted(muting, event))}
     if muted:

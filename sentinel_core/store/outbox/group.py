@@ -22,13 +22,13 @@ from sqlalchemy import (
 
 from sentinel_core.decide.delivery import Dropped, Waiting, reconsidered
 from sentinel_core.decide.fanout import route_of
-from sentinel_core.decide.policy import Tell
-from sentinel_core.model.route import STEP, Route, is_step
+from sentinel_core.model.reasons import NotifyReason
+from sentinel_core.model.routing import STEP, Route, is_step
 from sentinel_core.store.db.tables import NOTIFICATION, Row
 from sentinel_core.store.outbox.enqueue import IS_PENDING, IS_STEP, SUPPRESSED
 from sentinel_core.store.outbox.storms import one_at_a_time
 from sentinel_core.store.state.events import why_muted
-from sentinel_core.store.state.mutes import Muting
+from sentinel_core.store.state.mutes import Mutes
 
 MOST_TOGETHER = 500  # events in one message
 
@@ -150,7 +150,7 @@ def still_wanted(
     now: datetime,
 ) -> list[Row]:
     """Those that are still to be sent; why the others are not is written down."""
-    muting = Muting(connection, now)
+    muting = Mutes(connection, now)
     left = []
     for row in rows:
         verdict = _verdict(connection, row, events.get(row["event_id"]), muting, now)
@@ -167,12 +167,12 @@ def _verdict(
     connection: Connection,
     row: Row,
     event: Mapping[str, Any] | None,
-    muting: Muting,
+    muting: Mutes,
     now: datetime,
 ) -> Dropped | Waiting | None:
     if event is None:
         return Dropped("its event is no longer on record")
-    if not is_step(row["reason"]) and row["reason"] != Tell.REMINDER:
+    if not is_step(row["reason"]) and row["reason"] != NotifyReason.REMINDER:
         return None
     muted = why_muted(muting, event) if is_step(row["reason"]) else None
     return reconsidered(row, event, muted, now) or _repeated(connection, row, now)
@@ -180,7 +180,7 @@ def _verdict(
 
 def _repeated(connection: Connection, row: Row, now: datetime) -> Dropped | None:
     """A reminder in a channel that was told of the event less than its own repeat ago."""
-    seconds = route_of(row).repeat_seconds if row["reason"] == Tell.REMINDER else None
+    seconds = route_of(row).repeat_seconds if row["reason"] == NotifyReason.REMINDER else None
     if seconds is None:
         return None
     last = connection.scalar(

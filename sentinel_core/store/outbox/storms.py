@@ -24,15 +24,20 @@ from sqlalchemy import (
 )
 
 from sentinel_core.decide.fanout import about_row
-from sentinel_core.decide.policy import Tell
-from sentinel_core.model.route import ACKNOWLEDGED, TAKEN_BACK, Storm
+from sentinel_core.model.reasons import NotifyReason
+from sentinel_core.model.routing import ACKNOWLEDGED, TAKEN_BACK, StormLimit
 from sentinel_core.store.db.engine import reading, writing
 from sentinel_core.store.db.tables import EVENT, NOTIFICATION, STORM, Row
 from sentinel_core.store.outbox.enqueue import IS_PENDING, IS_STEP, SUPPRESSED, insert_messages
 
 BEGAN, ENDED = "storm", "storm-ended"
-_NEWS = (Tell.OPENED.value, Tell.FLAPPING.value)
-_FOLLOWING_UP = (Tell.RESOLVED.value, Tell.FLAPPING_ENDED.value, ACKNOWLEDGED, TAKEN_BACK)
+_NEWS = (NotifyReason.OPENED.value, NotifyReason.FLAPPING.value)
+_FOLLOWING_UP = (
+    NotifyReason.RESOLVED.value,
+    NotifyReason.FLAPPING_ENDED.value,
+    ACKNOWLEDGED,
+    TAKEN_BACK,
+)
 _LISTED = 10
 _AREA = 0x5E47  # of PostgreSQL's advisory locks: those that are about channels
 
@@ -45,7 +50,7 @@ class Gathered:
 
 
 def gathered(
-    connection: Connection, lead: Mapping[str, Any], limit: Storm | None, now: datetime
+    connection: Connection, lead: Mapping[str, Any], limit: StormLimit | None, now: datetime
 ) -> Gathered | None:
     """Is this message part of a storm? Then it and all that waits for the same channel is told by
     the storm's own message, and nothing of it is sent.
@@ -100,7 +105,7 @@ def _open_storm(connection: Connection, channel: str, recipient: str) -> int | N
 
 
 def _is_stormy(
-    connection: Connection, lead: Mapping[str, Any], limit: Storm, now: datetime
+    connection: Connection, lead: Mapping[str, Any], limit: StormLimit, now: datetime
 ) -> bool:
     """Did more open than the limit says, just now or when this message began to wait?"""
     window = timedelta(seconds=limit.window_seconds)
@@ -125,7 +130,7 @@ def _opened(
 
 
 def _begin(
-    connection: Connection, lead: Mapping[str, Any], limit: Storm, now: datetime
+    connection: Connection, lead: Mapping[str, Any], limit: StormLimit, now: datetime
 ) -> tuple[int, int]:
     values = {
         "channel": lead["channel"],

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, or_, select, update
 
-from sentinel_core.model.route import ACKNOWLEDGED, TAKEN_BACK
+from sentinel_core.model.routing import ACKNOWLEDGED, TAKEN_BACK
 from sentinel_core.store.db.engine import answering, writing
 from sentinel_core.store.db.tables import AUDIT, EVENT, UNACKNOWLEDGED
 from sentinel_core.store.outbox.enqueue import ACKNOWLEDGED_BY, drop_steps, owe_steps_again, tell_of

@@ -22,7 +22,8 @@ from sqlalchemy import (
 )
 
 from sentinel_core.decide.observe import Kind
-from sentinel_core.decide.policy import Series, Status, Tell, resolved_by_hand
+from sentinel_core.decide.policy import Series, Status, resolved_by_hand
+from sentinel_core.model.reasons import NotifyReason
 from sentinel_core.store.db.engine import answering, writing
 from sentinel_core.store.db.tables import EVALUATION, EVENT, NOTIFICATION, SERIES
 from sentinel_core.store.outbox.enqueue import hold_messages, tell_of
@@ -160,7 +161,7 @@ def resolve(
                 done.append(row["event"])
         _forget_gone(connection, done)
         _hold_back(connection, done, f"resolved by {who}", now)
-        tell_of(connection, sorted(done), Tell.RESOLVED.value, now)
+        tell_of(connection, sorted(done), NotifyReason.RESOLVED.value, now)
         note(connection, who, "resolved", now, sorted(done), detail)
         found = existing(connection, within)
     return changed(wanted, done, found)

@@ -9,29 +9,29 @@ from operator import itemgetter
 from sqlalchemy import Connection, Engine, Table, bindparam, func, insert, select, update
 
 from sentinel_core.decide.conditions import Samples
-from sentinel_core.decide.fanout import Owing
+from sentinel_core.decide.fanout import Fanout
 from sentinel_core.decide.lifecycle import Key, Lifecycle, is_late
 from sentinel_core.decide.observe import Kind, Observation
 from sentinel_core.decide.policy import (
     Action,
     Decision,
+    DecisionContext,
+    LateAction,
     LateDecision,
-    Place,
     Series,
     Status,
-    Tell,
-    World,
     importance_of,
     unless_muted,
 )
 from sentinel_core.model.alert import Importance
+from sentinel_core.model.reasons import NotifyReason
 from sentinel_core.model.rule import Meaning
-from sentinel_core.model.run import RuleFacts, RunFacts
-from sentinel_core.store.db.bulk import MANY, newest_id, without_collecting, write_rows
+from sentinel_core.model.run import Rule, Run
+from sentinel_core.store.db.bulk import MANY, gc_paused, newest_id, write_rows
 from sentinel_core.store.db.engine import writing
 from sentinel_core.store.db.tables import EVALUATION, EVENT, NOTIFICATION, RULE, SERIES, Row
 from sentinel_core.store.outbox.enqueue import drop_steps, insert_messages, owe_notices
-from sentinel_core.store.state.mutes import Muting
+from sentinel_core.store.state.mutes import Mutes
 from sentinel_core.store.state.rows import (
     evaluation_row,
     event_row,
@@ -41,7 +41,7 @@ from sentinel_core.store.state.rows import (
     shown,
 )
 from sentinel_core.store.state.rules import insert_or, touch
-from sentinel_core.store.state.snapshot import Known, recorded_runs
+from sentinel_core.store.state.snapshot import RuleSnapshot, recorded_runs
 
 BEGUN_ANEW = "the escalation began anew"
 NOBODY: Row = {
@@ -65,8 +65,8 @@ class Recorded:
 
 def record(
     engine: Engine,
-    rule: RuleFacts,
-    run: RunFacts | None,
+    rule: Rule,
+    run: Run | None,
     observations: Sequence[Observation],
     *,
     now: datetime,
@@ -79,9 +79,9 @@ def record(
     `lifecycle` is that of the rule's settings unless another is given.
     """
     lifecycle = lifecycle or Lifecycle(rule.settings)
-    with without_collecting(len(observations)), writing(engine) as connection:
+    with gc_paused(len(observations)), writing(engine) as connection:
         rule_id = touch(connection, rule, now)
-        known = Known(connection, rule_id, run)
+        known = RuleSnapshot(connection, rule_id, run)
         fresh = known.not_yet_recorded(observations)
         if not fresh:
             return Recorded()
@@ -93,7 +93,7 @@ def record(
 
 
 def _note_run(
-    connection: Connection, rule_id: int, run: RunFacts, judged: Sequence[Observation]
+    connection: Connection, rule_id: int, run: Run, judged: Sequence[Observation]
 ) -> None:
     """The rule's newest run, for the rules page; an older one told late changes nothing."""
     newest = RULE.c.last_evaluated_at.is_(None) | (RULE.c.last_evaluated_at <= run.at)
@@ -109,11 +109,11 @@ class _Recording:
         self,
         connection: Connection,
         rule_id: int,
-        rule: RuleFacts,
-        run: RunFacts | None,
+        rule: Rule,
+        run: Run | None,
         now: datetime,
         lifecycle: Lifecycle,
-        known: Known,
+        known: RuleSnapshot,
     ) -> None:
         self.connection = connection
         self.rule_id = rule_id
@@ -122,7 +122,7 @@ class _Recording:
         self.now = now
         self.lifecycle = lifecycle
         self.known = known
-        self.muting = Muting(connection, now)
+        self.muting = Mutes(connection, now)
         # SQLite has one writer at a time: whatever is new in a table is this transaction's
         self._alone = connection.dialect.name == "sqlite"
         self._limited = lifecycle.policy.max_notifications_per_hour is not None
@@ -135,7 +135,7 @@ class _Recording:
         self.reopening: list[int] = []
         self.suppressing: list[Row] = []
         self.opening: list[tuple[Observation, Decision]] = []
-        self.owing = Owing(rule, rule_id, now)
+        self.owing = Fanout(rule, rule_id, now)
         self.owed: list[Row] = []
         self.ending: list[tuple[int, str, str | None]] = []
 
@@ -191,12 +191,12 @@ class _Recording:
             after = self.known.neighbours(seen, count, newer=True)
             self.place(seen, self.lifecycle.decide_late(seen, before, after))
 
-    def _world(self, seen: Observation, previous: Series | None = None) -> World:
+    def _world(self, seen: Observation, previous: Series | None = None) -> DecisionContext:
         muted = None
         if seen.kind is not Kind.SKIPPED:
             importance = importance_of(previous, seen)
             muted = self.muting.why(self.rule, seen.kind, seen.ticker, importance)
-        return World(muted, self.told)
+        return DecisionContext(muted, self.told)
 
     def _remember_told(self) -> None:
         most = self.lifecycle.policy.max_notifications_per_hour or 0
@@ -229,11 +229,11 @@ class _Recording:
         """What an observation does that is older than what is known of its series."""
         event_id = placed.event_id
         if event_id is not None:
-            self._join(event_id, seen, raised=placed.place is Place.RAISE)
-        elif placed.place is Place.PAST:
+            self._join(event_id, seen, raised=placed.place is LateAction.ESCALATE)
+        elif placed.place is LateAction.BACKFILL:
             muted = self._world(seen).muted
             [event_id] = self._insert_events([(seen, muted)], resolved_at=self.now)
-            reason = Tell.OPENED.value
+            reason = NotifyReason.OPENED.value
             self._owe(event_id, seen, seen.importance, reason, suppressed=muted, escalates=False)
         self._evaluated(seen, placed.place.value, placed, event_id)
 

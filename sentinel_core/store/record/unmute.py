@@ -9,21 +9,21 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Engine, RowMapping, select, update
 
-from sentinel_core.decide.fanout import Owing
+from sentinel_core.decide.fanout import Fanout
 from sentinel_core.decide.observe import Kind
-from sentinel_core.decide.policy import Series, Status, World, policy_for, released
-from sentinel_core.model.run import RuleFacts
+from sentinel_core.decide.policy import DecisionContext, Series, Status, policy_for, released
+from sentinel_core.model.run import Rule
 from sentinel_core.store.db.engine import reading, writing
 from sentinel_core.store.db.tables import EVENT, RULE, SERIES
 from sentinel_core.store.outbox.enqueue import drop_steps, insert_messages
 from sentinel_core.store.record.recording import BEGUN_ANEW, NOBODY
-from sentinel_core.store.state.mutes import Muting
+from sentinel_core.store.state.mutes import Mutes
 from sentinel_core.store.state.rows import reason_of
 from sentinel_core.store.state.rules import touch
-from sentinel_core.store.state.snapshot import Known, series_of
+from sentinel_core.store.state.snapshot import RuleSnapshot, series_of
 
 
-def release(engine: Engine, rules: Mapping[UUID, RuleFacts], now: datetime) -> list[int]:
+def release(engine: Engine, rules: Mapping[UUID, Rule], now: datetime) -> list[int]:
     """Owe what nothing mutes any longer; ids of the messages. `rules` by deployment id."""
     owed: list[int] = []
     for deployment_id in _held(engine):
@@ -46,17 +46,17 @@ def _held(engine: Engine) -> list[UUID]:
         return list(connection.scalars(statement))
 
 
-def _release(connection: Connection, rule: RuleFacts, now: datetime) -> list[int]:
+def _release(connection: Connection, rule: Rule, now: datetime) -> list[int]:
     rule_id = touch(connection, rule, now)
-    muting = Muting(connection, now)
-    told = Known(connection, rule_id, None).told()
-    owing = Owing(rule, rule_id, now)
+    muting = Mutes(connection, now)
+    told = RuleSnapshot(connection, rule_id, None).told()
+    owing = Fanout(rule, rule_id, now)
     owed: list[int] = []
     for row in _waiting(connection, rule_id):
         series, kind = series_of(dict(row)), Kind(row["kind"])
         importance = series.event_importance or rule.settings.importance
-        world = World(muting.why(rule, kind, row["ticker"], importance), told)
-        decision = released(policy_for(kind, rule.settings.telling), series, world, now)
+        world = DecisionContext(muting.why(rule, kind, row["ticker"], importance), told)
+        decision = released(policy_for(kind, rule.settings.effective_policy), series, world, now)
         if decision is None:
             if world.muted is not None and world.muted != row["suppressed"]:
                 _write_reason(connection, row, world.muted)

@@ -8,10 +8,10 @@ from sqlalchemy import Connection, select
 from sentinel_core.decide.observe import Kind
 from sentinel_core.model.alert import Importance
 from sentinel_core.model.rule import RuleSettings
-from sentinel_core.model.run import RuleFacts
+from sentinel_core.model.run import Rule
 from sentinel_core.store.db.tables import EVENT, RULE
 from sentinel_core.store.state.audit import chunks
-from sentinel_core.store.state.mutes import Muting
+from sentinel_core.store.state.mutes import Mutes
 
 
 def events_by_id(connection: Connection, ids: Sequence[int]) -> dict[int, dict[str, Any]]:
@@ -35,9 +35,9 @@ def templates_of(connection: Connection, rule_id: int) -> Mapping[str, Any]:
     return templates if isinstance(templates, dict) else {}
 
 
-def why_muted(muting: Muting, event: Mapping[str, Any]) -> str | None:
+def why_muted(muting: Mutes, event: Mapping[str, Any]) -> str | None:
     """Why nobody is to hear of this event just now; None when people are."""
-    rule = RuleFacts(
+    rule = Rule(
         deployment_id=event["deployment_id"],
         name=event["rule_name"],
         flow_name="",

@@ -12,7 +12,7 @@ from sentinel_core.decide.observe import Kind
 from sentinel_core.decide.policy import Status
 from sentinel_core.model.alert import Importance, describe
 from sentinel_core.model.rule import Inhibition
-from sentinel_core.model.run import RuleFacts
+from sentinel_core.model.run import Rule
 from sentinel_core.model.silence import Inhibitor, Matchers, Recurrence, Silence, Subject, muted
 from sentinel_core.store.db.tables import EVENT, RULE, SERIES, SILENCE
 
@@ -21,7 +21,7 @@ INHIBITED = "inhibited: %"
 logger = logging.getLogger("sentinel.store")
 
 
-class Muting:
+class Mutes:
     """Silences and inhibitors of one moment, read when first asked for."""
 
     def __init__(self, connection: Connection, now: datetime) -> None:
@@ -29,7 +29,7 @@ class Muting:
         self._now = now
         self._read: tuple[list[Silence], list[Inhibitor]] | None = None
 
-    def why(self, rule: RuleFacts, kind: Kind, ticker: str, importance: Importance) -> str | None:
+    def why(self, rule: Rule, kind: Kind, ticker: str, importance: Importance) -> str | None:
         """Why nobody is told of this series just now; None when people are."""
         if self._read is None:
             self._read = silences(self._connection, self._now), inhibitors(self._connection)

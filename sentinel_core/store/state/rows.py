@@ -5,19 +5,20 @@ from datetime import datetime, timedelta
 from itertools import islice
 
 from sentinel_core.decide.observe import Observation
-from sentinel_core.decide.policy import Decision, Series, Tell
+from sentinel_core.decide.policy import Decision, Series
 from sentinel_core.model.alert import Importance
-from sentinel_core.model.route import Suggestions, suggested_action
-from sentinel_core.model.run import SKIPPED, RuleFacts, RunFacts, StateType
+from sentinel_core.model.reasons import NotifyReason
+from sentinel_core.model.routing import Suggestions, suggested_action
+from sentinel_core.model.run import SKIPPED, Rule, Run, StateType
 from sentinel_core.store.db.tables import Row
 
 
-def retries_of(run: RunFacts) -> int:
+def retries_of(run: Run) -> int:
     """How often Prefect ran this run again."""
     return max(run.run_count - 1, 0)
 
 
-def last_run(run: RunFacts, observations: Sequence[Observation]) -> Row:
+def last_run(run: Run, observations: Sequence[Observation]) -> Row:
     """What a rule's row shows of its newest run."""
     # Nobody looked: no evaluation.
     unseen = run.state_type is StateType.CANCELLED or run.state_name == SKIPPED
@@ -34,7 +35,7 @@ def last_run(run: RunFacts, observations: Sequence[Observation]) -> Row:
 
 def evaluation_row(
     rule_id: int,
-    run: RunFacts,
+    run: Run,
     seen: Observation,
     why: Mapping[str, str],
     event_id: int | None,
@@ -101,7 +102,7 @@ def state_row(series: Series, now: datetime, event_id: int | None) -> Row:
     }
 
 
-def shown(run: RunFacts | None, seen: Observation, suggestions: Suggestions = ()) -> Row:
+def shown(run: Run | None, seen: Observation, suggestions: Suggestions = ()) -> Row:
     """The columns of an event that always show its newest run."""
     return {
         "suggested_action": suggested_action(suggestions, seen.message) if suggestions else None,
@@ -120,8 +121,8 @@ def shown(run: RunFacts | None, seen: Observation, suggestions: Suggestions = ()
 
 def event_row(
     rule_id: int,
-    rule: RuleFacts,
-    run: RunFacts | None,
+    rule: Rule,
+    run: Run | None,
     seen: Observation,
     resolved_at: datetime | None,
     suppressed: str | None = None,
@@ -151,6 +152,6 @@ def event_row(
 def reason_of(decision: Decision, importance: Importance) -> str:
     """What a message is for, as the outbox has it."""
     assert decision.tell is not None
-    if decision.tell is Tell.ESCALATED:
+    if decision.tell is NotifyReason.ESCALATED:
         return f"escalated-{importance}"
     return decision.tell.value

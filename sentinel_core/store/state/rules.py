@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import Connection, Engine, RowMapping, Table, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from sentinel_core.model.run import RuleFacts
+from sentinel_core.model.run import Rule
 from sentinel_core.store.db.engine import reading, writing
 from sentinel_core.store.db.tables import CHECKPOINT, EVALUATION, RULE
 
@@ -22,7 +22,7 @@ def insert_or(connection: Connection, table: Table) -> Any:
     return module.insert(table)
 
 
-def touch(connection: Connection, rule: RuleFacts, now: datetime) -> int:
+def touch(connection: Connection, rule: Rule, now: datetime) -> int:
     """The row of this rule, made if need be, and locked until the transaction ends; its id.
 
     What an existing row says of the rule's definition stays: `sync` is who changes that.
@@ -34,7 +34,7 @@ def touch(connection: Connection, rule: RuleFacts, now: datetime) -> int:
     return int(connection.execute(statement).scalar_one())
 
 
-def sync(engine: Engine, rules: Iterable[RuleFacts], now: datetime) -> int:
+def sync(engine: Engine, rules: Iterable[Rule], now: datetime) -> int:
     """Write what Prefect says of the rules' definitions; returns how many were written.
 
     `changed_at` moves only when something that decides when or what is checked has changed.
@@ -68,7 +68,7 @@ def sync(engine: Engine, rules: Iterable[RuleFacts], now: datetime) -> int:
 _DEFINES_CHECKING = ("schedules", "is_active", "parameters")
 
 
-def _definition(rule: RuleFacts) -> dict[str, Any]:
+def _definition(rule: Rule) -> dict[str, Any]:
     settings = rule.settings
     return {
         "name": rule.name,

@@ -9,9 +9,10 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, func, select, tr
 
 from sentinel_core.decide.conditions import Samples
 from sentinel_core.decide.observe import Kind, Observation
-from sentinel_core.decide.policy import Neighbour, Series, Status, Tell
+from sentinel_core.decide.policy import Neighbour, Series, Status
 from sentinel_core.model.alert import Importance
-from sentinel_core.model.run import RunFacts, StateType
+from sentinel_core.model.reasons import NotifyReason
+from sentinel_core.model.run import Run, StateType
 from sentinel_core.store.db.tables import EVALUATION, EVENT, RULE, SERIES
 from sentinel_core.store.state.rows import retries_of
 
@@ -41,10 +42,10 @@ _IMPORTANCES = {importance.value: importance for importance in Importance}
 _Told = tuple[int, datetime]  # which attempt, and when the state it was told in began
 
 
-class Known:
+class RuleSnapshot:
     """What one transaction reads before anything is decided."""
 
-    def __init__(self, connection: Connection, rule_id: int, run: RunFacts | None) -> None:
+    def __init__(self, connection: Connection, rule_id: int, run: Run | None) -> None:
         self.connection = connection
         self.rule_id = rule_id
         self.run = run
@@ -220,7 +221,7 @@ def _series_of(
         _IMPORTANCES[ended_importance] if ended_importance else None,
         told_at,
         tells,
-        Tell(untold) if untold else None,
+        NotifyReason(untold) if untold else None,
         bool(is_acknowledged),
         acknowledged_until,
     )

@@ -8,9 +8,9 @@ from sqlalchemy import Engine, select
 from sentinel_core.decide.observe import Kind
 from sentinel_core.decide.policy import Status
 from sentinel_core.model.alert import Importance
-from sentinel_core.model.route import Routes
+from sentinel_core.model.routing import Routes
 from sentinel_core.model.rule import Policy, RuleSettings
-from sentinel_core.model.run import RuleFacts
+from sentinel_core.model.run import Rule
 from sentinel_core.store.db.engine import reading
 from sentinel_core.store.db.tables import RULE, SERIES
 
@@ -19,9 +19,9 @@ IMPORTANCE = Importance.HIGH
 DEPLOYMENT_ID = uuid5(NAMESPACE_URL, "sentinel/notifications")
 
 
-def rule(notify: Routes) -> RuleFacts:
+def rule(notify: Routes) -> Rule:
     """The rule whose events say that a channel fails; `notify` says who hears of them."""
-    return RuleFacts(
+    return Rule(
         deployment_id=DEPLOYMENT_ID,
         name=NAME,
         flow_name=FLOW,

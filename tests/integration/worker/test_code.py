@@ -9,7 +9,7 @@ from prefect.flows import load_flow_from_entrypoint
 
 from tests.support.prefect import PrefectServer
 from tests.support.rules import contract
-from tests.support.workers import WORKER_TYPES, Rule, Run, Workplace, workplace
+from tests.support.workers import WORKER_TYPES, DeployedRule, DeployedRun, Workplace, workplace
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -50,7 +50,7 @@ def write(root: Path, folder: Path, *, colour: str, flow: str) -> None:
     (flows / "walls.py").write_text(FLOW.format(flow=flow, folder=folder))
 
 
-def painted(place: Workplace, root: Path) -> Rule:
+def painted(place: Workplace, root: Path) -> DeployedRule:
     """The deployed rule of a checkout."""
     entrypoint = "flows/walls.py:paint"
     flow = load_flow_from_entrypoint(str(root / entrypoint))
@@ -58,10 +58,10 @@ def painted(place: Workplace, root: Path) -> Rule:
         sys.modules.pop(module, None)
     name = f"paint-{root.name}"
     made = place.deploy(name, flow, entrypoint=entrypoint, root=root)
-    return Rule(place, f"{place.pool}-{name}", made)
+    return DeployedRule(place, f"{place.pool}-{name}", made)
 
 
-def seen(run: Run) -> tuple[str, list[str]]:
+def seen(run: DeployedRun) -> tuple[str, list[str]]:
     """The colour the trigger said and the description the flow file has."""
     run.wait().wait_recorded()
     [evaluation] = run.evaluations

@@ -17,7 +17,7 @@ from prefect.flows import Flow
 from tests.support.prefect import PrefectServer
 from tests.support.processes import wait_for
 from tests.support.rules import contract
-from tests.support.workers import WORKER_TYPES, Run, Workplace, gone, wait_all, workplace
+from tests.support.workers import WORKER_TYPES, DeployedRun, Workplace, gone, wait_all, workplace
 
 pytestmark = pytest.mark.timeout(400)
 # Under the process worker what hangs, and what left a process behind, keeps its slot to the end.
@@ -96,7 +96,7 @@ class Day:
     """What all the runs left behind, which of them no hook recorded, how the worker grew."""
 
     place: Workplace
-    runs: dict[str, Run]
+    runs: dict[str, DeployedRun]
     unrecorded: set[str]
     grown_mb: float
 
@@ -125,7 +125,7 @@ def day(
                 run.let_go()
 
 
-def _finish(place: Workplace, runs: dict[str, Run]) -> set[str]:
+def _finish(place: Workplace, runs: dict[str, DeployedRun]) -> set[str]:
     """Wait for the runs and their hooks; then have reconcile add what has no record."""
     lost = {case.name for case in CASES if case.ends[place.type] is LOST}
     # Nobody can say when, or whether, a run without its connections comes to an end by itself.

@@ -12,7 +12,7 @@ import pytest
 from tests.support.prefect import PrefectServer
 from tests.support.processes import wait_for
 from tests.support.rules import contract
-from tests.support.workers import WORKER_TYPES, Run, Workplace, gone, wait_all, workplace
+from tests.support.workers import WORKER_TYPES, DeployedRun, Workplace, gone, wait_all, workplace
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -32,8 +32,8 @@ class Series:
     """Each rude run and the ordinary one after it."""
 
     place: Workplace
-    rude: dict[str, Run]
-    after: dict[str, Run]
+    rude: dict[str, DeployedRun]
+    after: dict[str, DeployedRun]
 
 
 @pytest.fixture(scope="module", params=WORKER_TYPES)

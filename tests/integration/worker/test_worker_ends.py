@@ -12,7 +12,7 @@ import pytest
 from tests.support.prefect import PrefectServer, prefect_server
 from tests.support.processes import free_port, wait_for
 from tests.support.rules import contract
-from tests.support.workers import WORKER_TYPES, Run, Workplace, gone, workplace
+from tests.support.workers import WORKER_TYPES, DeployedRun, Workplace, gone, workplace
 
 pytestmark = pytest.mark.timeout(400)
 STOP_SECONDS = 3
@@ -28,7 +28,7 @@ def place(
         yield place
 
 
-def recorded_in_the_end(run: Run) -> dict[str, object]:
+def recorded_in_the_end(run: DeployedRun) -> dict[str, object]:
     """The one evaluation of a run, from its hook or from reconcile."""
 
     def there() -> bool:

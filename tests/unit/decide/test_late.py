@@ -3,7 +3,7 @@
 import pytest
 
 from sentinel_core.decide.observe import Observation
-from sentinel_core.decide.policy import Neighbour, Place, decide_late, late_neighbours
+from sentinel_core.decide.policy import LateAction, Neighbour, decide_late, late_neighbours
 from sentinel_core.model.rule import Policy
 from tests.support.lives import HIGH, MEDIUM, STEADY, policy, seen
 
@@ -16,93 +16,108 @@ UNKNOWN_7 = Neighbour(breached=True, event_id=7)
 RESOLVED_7 = Neighbour(breached=False, event_id=7, event_importance=MEDIUM)
 
 Side = tuple[Neighbour, ...]
-CASES: dict[str, tuple[str, Side, Side, tuple[Place, int | None, str]]] = {
+CASES: dict[str, tuple[str, Side, Side, tuple[LateAction, int | None, str]]] = {
     "a late ok within an event changes nothing": (
         "0",
         (FIRED_7,),
         (FIRED_7,),
-        (Place.NOWHERE, None, "late-ok"),
+        (LateAction.IGNORE, None, "late-ok"),
     ),
-    "a late ok among oks changes nothing": ("0", (OK,), (OK,), (Place.NOWHERE, None, "late-ok")),
+    "a late ok among oks changes nothing": (
+        "0",
+        (OK,),
+        (OK,),
+        (LateAction.IGNORE, None, "late-ok"),
+    ),
     "a late alert between two oks is an event of the past": (
         "1",
         (OK,),
         (OK,),
-        (Place.PAST, None, "late-past"),
+        (LateAction.BACKFILL, None, "late-past"),
     ),
     "a late alert older than everything known is an event of the past": (
         "1",
         (),
         (OK,),
-        (Place.PAST, None, "late-past"),
+        (LateAction.BACKFILL, None, "late-past"),
     ),
     "a late alert of which nothing else is known is an event of the past": (
         "1",
         (),
         (),
-        (Place.PAST, None, "late-past"),
+        (LateAction.BACKFILL, None, "late-past"),
     ),
     "a late alert within an event counts into it": (
         "1",
         (FIRED_7,),
         (FIRED_7,),
-        (Place.JOIN, 7, "late-joined"),
+        (LateAction.MERGE, 7, "late-joined"),
     ),
     "a late alert just before an event counts into it": (
         "1",
         (OK,),
         (FIRED_8,),
-        (Place.JOIN, 8, "late-joined"),
+        (LateAction.MERGE, 8, "late-joined"),
     ),
     "a late alert before everything, then an event, counts into it": (
         "1",
         (),
         (FIRED_8,),
-        (Place.JOIN, 8, "late-joined"),
+        (LateAction.MERGE, 8, "late-joined"),
     ),
     "a late alert just after an event, before the ok, counts into it": (
         "1",
         (FIRED_7,),
         (RESOLVED_7,),
-        (Place.JOIN, 7, "late-joined"),
+        (LateAction.MERGE, 7, "late-joined"),
     ),
     "a late alert between two events counts into the earlier": (
         "1",
         (FIRED_7,),
         (FIRED_8,),
-        (Place.JOIN, 7, "late-joined"),
+        (LateAction.MERGE, 7, "late-joined"),
     ),
     "a late alert after the ok that resolved an event does not reopen it": (
         "1",
         (RESOLVED_7,),
         (OK,),
-        (Place.PAST, None, "late-past"),
+        (LateAction.BACKFILL, None, "late-past"),
     ),
     "only the nearest evaluation is continuous with it": (
         "1",
         (OK, FIRED_7),
         (OK, FIRED_8),
-        (Place.PAST, None, "late-past"),
+        (LateAction.BACKFILL, None, "late-past"),
     ),
     "a late alert next to a breach that was no event is one of the past": (
         "1",
         (PENDING,),
         (OK,),
-        (Place.PAST, None, "late-past"),
+        (LateAction.BACKFILL, None, "late-past"),
     ),
     "a late alert that matters more than its event raises it": (
         "H",
         (OK,),
         (FIRED_8,),
-        (Place.RAISE, 8, "late-raised"),
+        (LateAction.ESCALATE, 8, "late-raised"),
     ),
-    "one that matters as much just counts": ("H", (OK,), (HIGH_8,), (Place.JOIN, 8, "late-joined")),
-    "one that matters less just counts": ("L", (OK,), (FIRED_8,), (Place.JOIN, 8, "late-joined")),
+    "one that matters as much just counts": (
+        "H",
+        (OK,),
+        (HIGH_8,),
+        (LateAction.MERGE, 8, "late-joined"),
+    ),
+    "one that matters less just counts": (
+        "L",
+        (OK,),
+        (FIRED_8,),
+        (LateAction.MERGE, 8, "late-joined"),
+    ),
     "an event of unknown importance is not raised": (
         "C",
         (UNKNOWN_7,),
         (),
-        (Place.JOIN, 7, "late-joined"),
+        (LateAction.MERGE, 7, "late-joined"),
     ),
 }
 
@@ -175,7 +190,7 @@ def test_a_late_alert_is_an_event_only_when_its_policy_has_enough_breaches(case:
     if enough:
         assert placed.code == "late-past"
     else:
-        assert (placed.place, placed.code) == (Place.NOWHERE, "late-pending")
+        assert (placed.place, placed.code) == (LateAction.IGNORE, "late-pending")
         assert placed.reason == f"late: fewer than {rules.breaches} breaches"
 
 

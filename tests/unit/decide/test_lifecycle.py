@@ -13,12 +13,12 @@ from sentinel_core.decide.lifecycle import UNSEEN, Key, Lifecycle, is_late
 from sentinel_core.decide.observe import Kind, Observation
 from sentinel_core.decide.policy import (
     Action,
+    DecisionContext,
+    LateAction,
     LateDecision,
     Neighbour,
-    Place,
     Series,
     Status,
-    World,
 )
 from sentinel_core.model.alert import MESSAGE_LIMIT, Importance
 from sentinel_core.model.rule import Meaning, RuleSettings
@@ -391,7 +391,7 @@ PROBLEMS = [(FAILURE, "on_error"), (ERROR, "on_error"), (NO_DATA, "on_no_data")]
 
 @pytest.mark.parametrize(("kind", "name"), PROBLEMS)
 def test_a_problem_is_an_event_by_default(kind: Kind, name: str) -> None:
-    decision = lifecycle().decide(None, seen(kind, breached=True), World())
+    decision = lifecycle().decide(None, seen(kind, breached=True), DecisionContext())
     assert (decision.action, decision.code) == (Action.OPEN, "started")
 
 
@@ -401,7 +401,7 @@ def test_a_problem_that_is_none_opens_nothing_and_says_so(
     kind: Kind, name: str, meaning: Meaning
 ) -> None:
     rule = lifecycle(**{name: meaning})
-    decision = rule.decide(None, seen(kind, breached=True), World())
+    decision = rule.decide(None, seen(kind, breached=True), DecisionContext())
     assert (decision.action, decision.status) == (Action.QUIET, Status.OK)
     assert decision.code == f"{kind}-{meaning}"
     said = "no news" if meaning is Meaning.KEEP else "counted as ok"
@@ -410,18 +410,20 @@ def test_a_problem_that_is_none_opens_nothing_and_says_so(
 
 def test_a_reason_stays_short_however_long_the_error_is() -> None:
     decision = lifecycle(on_error="keep").decide(
-        None, seen(ERROR, breached=True, message="x" * 9_999), World()
+        None, seen(ERROR, breached=True, message="x" * 9_999), DecisionContext()
     )
     assert len(decision.reason) == 500
 
 
 def test_an_error_event_from_before_ends_when_errors_are_no_events_any_more() -> None:
-    decision = lifecycle(on_error="keep").decide(FIRING, seen(ERROR, breached=True), World())
+    decision = lifecycle(on_error="keep").decide(
+        FIRING, seen(ERROR, breached=True), DecisionContext()
+    )
     assert (decision.action, decision.code) == (Action.RESOLVE, "recovered")
 
 
 def test_the_end_of_a_problem_is_decided_as_any_other() -> None:
-    decision = lifecycle(on_error="keep").decide(FIRING, seen(ERROR), World())
+    decision = lifecycle(on_error="keep").decide(FIRING, seen(ERROR), DecisionContext())
     assert (decision.action, decision.reason) == (Action.RESOLVE, "resolved: A said")
 
 
@@ -431,7 +433,7 @@ def test_a_missing_ticker_is_an_event_where_the_policy_says_so_of_missing_ones(
 ) -> None:
     rule = lifecycle(on_missing="event", on_no_data=on_no_data)
     [missing] = rule.consequences([seen()], {(ALERT, "B"): OK})
-    assert rule.decide(None, missing, World()).action is Action.OPEN
+    assert rule.decide(None, missing, DecisionContext()).action is Action.OPEN
 
 
 @pytest.mark.parametrize(
@@ -439,25 +441,25 @@ def test_a_missing_ticker_is_an_event_where_the_policy_says_so_of_missing_ones(
 )
 def test_it_may_take_several_problems_in_a_row(kind: Kind, name: str) -> None:
     rule = lifecycle(**{name: 2})
-    first = rule.decide(None, seen(kind, breached=True), World())
+    first = rule.decide(None, seen(kind, breached=True), DecisionContext())
     assert (first.code, first.status) == ("pending", Status.PENDING)
-    second = rule.decide(first.series, seen(kind, breached=True), World())
+    second = rule.decide(first.series, seen(kind, breached=True), DecisionContext())
     assert second.action is Action.OPEN
 
 
 def test_the_end_of_a_problem_that_is_none_any_more_is_muted_as_any_other() -> None:
     rule = lifecycle(on_error="keep", notify_resolved=True)
     told = replace(FIRING, told_at=at(5), tells=1)
-    decision = rule.decide(told, seen(ERROR, breached=True), World("silenced by ann"))
+    decision = rule.decide(told, seen(ERROR, breached=True), DecisionContext("silenced by ann"))
     assert (decision.action, decision.suppressed) == (Action.RESOLVE, "silenced by ann")
 
 
 def test_what_breaches_take_is_not_asked_of_problems() -> None:
     rule = lifecycle(breaches=5, of_last=9, recoveries=5)
-    opened = rule.decide(None, seen(ERROR, breached=True), World())
+    opened = rule.decide(None, seen(ERROR, breached=True), DecisionContext())
     assert opened.action is Action.OPEN
-    assert rule.decide(opened.series, seen(ERROR), World()).action is Action.RESOLVE
-    assert rule.decide(None, seen(breached=True), World()).action is Action.QUIET
+    assert rule.decide(opened.series, seen(ERROR), DecisionContext()).action is Action.RESOLVE
+    assert rule.decide(None, seen(breached=True), DecisionContext()).action is Action.QUIET
 
 
 UNCHANGED: dict[str, tuple[Observation, str, str]] = {
@@ -478,11 +480,11 @@ UNCHANGED: dict[str, tuple[Observation, str, str]] = {
 def test_what_says_nothing_changes_nothing_but_the_time(case: str) -> None:
     said, code, reason = UNCHANGED[case]
     for previous, action in ((FIRING, Action.CONTINUE), (PENDING, Action.QUIET)):
-        decision = lifecycle().decide(previous, said, World())
+        decision = lifecycle().decide(previous, said, DecisionContext())
         assert (decision.action, decision.code, decision.reason) == (action, code, reason)
         assert decision.series == replace(previous, last_at=at(10))
         assert decision.tell is None
-    new = lifecycle().decide(None, said, World())
+    new = lifecycle().decide(None, said, DecisionContext())
     assert (new.action, new.code, new.reason) == (Action.QUIET, code, reason)
     assert new.series == Series(Status.OK, at(10))
 
@@ -524,17 +526,17 @@ def test_a_late_breach_is_placed_with_the_policy_of_its_kind() -> None:
 @pytest.mark.parametrize("meaning", [Meaning.KEEP, Meaning.OK])
 def test_a_late_problem_that_is_none_changes_nothing(meaning: Meaning) -> None:
     placed = lifecycle(on_error=meaning).decide_late(seen(ERROR, breached=True), [], [])
-    assert (placed.place, placed.code) == (Place.NOWHERE, "late-ok")
+    assert (placed.place, placed.code) == (LateAction.IGNORE, "late-ok")
 
 
 def test_a_run_that_was_skipped_is_that_when_it_is_late_as_well() -> None:
     placed = lifecycle().decide_late(seen(Kind.SKIPPED, "", message="40 min late."), [], [])
-    assert placed == LateDecision(Place.NOWHERE, None, "skipped", "skipped: 40 min late.")
+    assert placed == LateDecision(LateAction.IGNORE, None, "skipped", "skipped: 40 min late.")
 
 
 def test_what_was_not_judged_changes_nothing_when_it_is_late() -> None:
     unjudged = seen(breached=True, unjudged="too few")
-    assert lifecycle().decide_late(unjudged, [], []).place is Place.NOWHERE
+    assert lifecycle().decide_late(unjudged, [], []).place is LateAction.IGNORE
 
 
 @pytest.mark.parametrize(

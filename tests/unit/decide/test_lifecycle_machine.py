@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from sentinel_core.decide.observe import Kind
-from sentinel_core.decide.policy import HOUR, Series, Status, Tell, World, policy_for, released
+from sentinel_core.decide.policy import HOUR, DecisionContext, Series, Status, policy_for, released
 from sentinel_core.decide.simulation import (
     ACKNOWLEDGED,
     TAKEN_BACK,
@@ -19,6 +19,7 @@ from sentinel_core.decide.simulation import (
     Simulation,
     Step,
 )
+from sentinel_core.model.reasons import NotifyReason
 from sentinel_core.model.rule import Meaning
 from tests.support.histories import (
     ENDS,
@@ -36,7 +37,7 @@ from tests.support.runs import at
 
 LATE = {"raise", "past"}
 IN_TIME = {"recovered", "flapping-ended"}
-ENDED = {Tell.RESOLVED.value, Tell.FLAPPING_ENDED.value}
+ENDED = {NotifyReason.RESOLVED.value, NotifyReason.FLAPPING_ENDED.value}
 DEEDS = {ACKNOWLEDGED, TAKEN_BACK}  # told to whoever wants to know what people do
 
 
@@ -117,7 +118,7 @@ class RuleLife(RuleBasedStateMachine):
             if message.event_id in late:
                 continue
             if about.resolved_at is None:
-                assert message.reason != Tell.RESOLVED.value
+                assert message.reason != NotifyReason.RESOLVED.value
             else:
                 assert message.reason in ENDED
                 assert message.event_id in self.open_before
@@ -128,13 +129,13 @@ class RuleLife(RuleBasedStateMachine):
         for message in self.sim.messages:
             first.setdefault(message.event_id, message.reason)
         assert first.keys() == {e.id for e in self.sim.events}
-        assert set(first.values()) <= {Tell.OPENED.value, Tell.FLAPPING.value}
+        assert set(first.values()) <= {NotifyReason.OPENED.value, NotifyReason.FLAPPING.value}
 
     @invariant()
     def the_end_of_what_nobody_heard_of_is_not_told(self) -> None:
         heard: set[int] = set()
         for message in self.sim.messages:
-            if message.reason == Tell.RESOLVED.value:
+            if message.reason == NotifyReason.RESOLVED.value:
                 assert message.event_id in heard
             if message.suppressed is None:
                 heard.add(message.event_id)
@@ -203,7 +204,9 @@ class RuleLife(RuleBasedStateMachine):
     def is_of_a_person(self, message: Message) -> bool:
         """Does it say what somebody did? No rate limit counts that."""
         by_hand = self.sim.events[message.event_id - 1].resolution == "by-hand"
-        return message.reason in DEEDS or (by_hand and message.reason == Tell.RESOLVED.value)
+        return message.reason in DEEDS or (
+            by_hand and message.reason == NotifyReason.RESOLVED.value
+        )
 
     # -- at the end ------------------------------------------------------------------------
 
@@ -227,12 +230,12 @@ class RuleLife(RuleBasedStateMachine):
         heard = {m.event_id for m in self.sim.messages if m.suppressed is None}
         for (kind, _), series in self.sim.firing.items():
             policy = policy_for(kind, self.policy)
-            decision = released(policy, series, World(), at(ENDS))
+            decision = released(policy, series, DecisionContext(), at(ENDS))
             if series.acknowledged and series.acknowledged_until is None:
                 assert decision is None
             elif decision is not None:
                 assert decision.tell is series.untold
-                assert released(policy, decision.series, World(), at(ENDS)) is None
+                assert released(policy, decision.series, DecisionContext(), at(ENDS)) is None
             else:
                 assert series.event_id in heard
 

@@ -7,23 +7,27 @@ import pytest
 from sentinel_core.decide.policy import (
     Action,
     Decision,
+    DecisionContext,
     Series,
     Status,
-    Tell,
-    World,
     decide,
     released,
 )
+from sentinel_core.model.reasons import NotifyReason
 from sentinel_core.model.rule import Flapping, Policy
 from tests.support.lives import STEADY, during, held_back, lived, messages, policy, seen
 from tests.support.runs import at
 
-OPENED, ESCALATED, REMINDER = Tell.OPENED, Tell.ESCALATED, Tell.REMINDER
-RESOLVED, FLAPPING, ENDED = Tell.RESOLVED, Tell.FLAPPING, Tell.FLAPPING_ENDED
-LAPSED = Tell.ACKNOWLEDGEMENT_ENDED
+OPENED, ESCALATED, REMINDER = NotifyReason.OPENED, NotifyReason.ESCALATED, NotifyReason.REMINDER
+RESOLVED, FLAPPING, ENDED = (
+    NotifyReason.RESOLVED,
+    NotifyReason.FLAPPING,
+    NotifyReason.FLAPPING_ENDED,
+)
+LAPSED = NotifyReason.ACKNOWLEDGEMENT_ENDED
 NOTIFY = policy(notify_resolved=True)
 
-TOLD: dict[str, tuple[Policy, str, list[tuple[int, Tell]]]] = {
+TOLD: dict[str, tuple[Policy, str, list[tuple[int, NotifyReason]]]] = {
     "an event is told once however long it fires": (STEADY, "11111", [(0, OPENED)]),
     "its end is told only when the policy says so": (STEADY, "110", [(0, OPENED)]),
     "and then it is": (NOTIFY, "110", [(0, OPENED), (2, RESOLVED)]),
@@ -54,7 +58,7 @@ TOLD: dict[str, tuple[Policy, str, list[tuple[int, Tell]]]] = {
     "an end by hand is told to nobody": (NOTIFY, "1x0", [(0, OPENED)]),
 }
 
-ACKNOWLEDGED: dict[str, tuple[Policy, str, float | None, list[tuple[int, Tell]]]] = {
+ACKNOWLEDGED: dict[str, tuple[Policy, str, float | None, list[tuple[int, NotifyReason]]]] = {
     "nobody is reminded of what is acknowledged": (
         policy(repeat_seconds=60),
         "11a111",
@@ -153,7 +157,7 @@ def test_what_nobody_acknowledged_is_not_reopened() -> None:
 
 # -- muted ---------------------------------------------------------------------------------
 
-MUTED: dict[str, tuple[Policy, str, tuple[float, float], list[tuple[int, Tell]]]] = {
+MUTED: dict[str, tuple[Policy, str, tuple[float, float], list[tuple[int, NotifyReason]]]] = {
     "an event that opened while muted is told at the first run after": (
         STEADY,
         "1111",
@@ -278,7 +282,7 @@ FULL = [at(-59), at(-10)]
 
 
 def first(rules: Policy, told: list, minute: float = 0, sign: str = "1") -> Decision:  # type: ignore[type-arg]
-    return decide(rules, None, seen(sign, minute), World(None, told))
+    return decide(rules, None, seen(sign, minute), DecisionContext(None, told))
 
 
 def test_what_is_told_beyond_the_limit_is_held_back_and_says_until_when() -> None:
@@ -328,7 +332,7 @@ def test_an_end_is_told_beyond_the_limit() -> None:
 
 
 def test_a_silence_is_the_reason_before_the_limit_is() -> None:
-    decision = decide(LIMIT, None, seen("1", 0), World("silenced by ann", FULL))
+    decision = decide(LIMIT, None, seen("1", 0), DecisionContext("silenced by ann", FULL))
     assert decision.suppressed == "silenced by ann"
 
 
@@ -375,7 +379,7 @@ HELD = replace(lived(STEADY, "0M", muted=during(0, 9))[-1].series, event_id=7)
 
 
 def test_what_was_held_back_is_told_without_a_run_once_nothing_mutes_it() -> None:
-    decision = released(STEADY, HELD, World(), at(30))
+    decision = released(STEADY, HELD, DecisionContext(), at(30))
     assert decision is not None
     assert (decision.tell, decision.suppressed, decision.code) == (OPENED, None, "released")
     assert decision.action is Action.CONTINUE
@@ -386,24 +390,24 @@ def test_what_was_held_back_is_told_without_a_run_once_nothing_mutes_it() -> Non
 @pytest.mark.parametrize(
     ("series", "world"),
     [
-        (HELD, World("silenced by bob")),
-        (replace(HELD, untold=None), World()),
-        (replace(HELD, acknowledged=True), World()),
-        (replace(HELD, status=Status.OK), World()),
+        (HELD, DecisionContext("silenced by bob")),
+        (replace(HELD, untold=None), DecisionContext()),
+        (replace(HELD, acknowledged=True), DecisionContext()),
+        (replace(HELD, status=Status.OK), DecisionContext()),
     ],
     ids=["still muted", "nothing to tell", "somebody has it", "over"],
 )
-def test_what_is_not_to_be_told_is_not_released(series: Series, world: World) -> None:
+def test_what_is_not_to_be_told_is_not_released(series: Series, world: DecisionContext) -> None:
     assert released(STEADY, series, world, at(30)) is None
 
 
 def test_an_acknowledgement_that_is_over_holds_nothing_back() -> None:
     series = replace(HELD, acknowledged=True, acknowledged_until=at(30))
-    assert released(STEADY, series, World(), at(29.9)) is None
-    assert released(STEADY, series, World(), at(30)) is not None
+    assert released(STEADY, series, DecisionContext(), at(29.9)) is None
+    assert released(STEADY, series, DecisionContext(), at(30)) is not None
 
 
 def test_what_is_released_keeps_to_the_rate_limit() -> None:
-    told = World(None, [at(10), at(20)])
+    told = DecisionContext(None, [at(10), at(20)])
     assert released(LIMIT, HELD, told, at(69)) is None
     assert released(LIMIT, HELD, told, at(70)) is not None

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from sentinel_core.decide.observe import Kind, Observation, judge
-from sentinel_core.decide.policy import Series, Status, Tell
+from sentinel_core.decide.policy import Series, Status
 from sentinel_core.decide.simulation import Message, SimulatedEvent, Simulation
 from sentinel_core.model.alert import AlertOutput, Importance
+from sentinel_core.model.reasons import NotifyReason
 from sentinel_core.model.rule import Inhibition, RuleSettings
 from sentinel_core.model.silence import Inhibitor, Matchers, Silence
 from tests.support.runs import ROUTES, a_run, at, fired, quiet
@@ -871,5 +872,5 @@ def test_the_moment_of_a_run_is_when_it_was_recorded_unless_another_is_given() -
     sim = simulation(silences=[silence(1, 2)])
     runs(sim, "01")
     assert told(sim) == []
-    assert sim.messages[0].reason == Tell.OPENED.value
+    assert sim.messages[0].reason == NotifyReason.OPENED.value
     assert sim.messages[0].at == at(1) == at(0) + timedelta(minutes=1)

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from sentinel_core.model.alert import Importance
 from sentinel_core.model.condition import YEAR_SECONDS
-from sentinel_core.model.route import Route
+from sentinel_core.model.routing import Route
 from sentinel_core.model.rule import (
     Flapping,
     Inhibition,

@@ -8,9 +8,9 @@ from sqlalchemy import Engine
 
 from sentinel_core.decide.observe import Kind, Observation
 from sentinel_core.model.alert import Importance
-from sentinel_core.model.run import RuleFacts, RunFacts
+from sentinel_core.model.run import Rule, Run
 from sentinel_core.notify import changes as steps
-from sentinel_core.notify.change import Step
+from sentinel_core.notify.change import EventChange
 from sentinel_core.store.outbox import claim as outbox
 from sentinel_core.store.record.acknowledge import acknowledge, unacknowledge
 from sentinel_core.store.record.handle import assign, comment, resolve
@@ -21,18 +21,18 @@ RULE = a_rule(notify={"high": ["slack-incoming-webhook/x", "slack-incoming-webho
 AGES = timedelta(days=365)
 
 
-def names(found: list[Step]) -> list[str]:
+def names(found: list[EventChange]) -> list[str]:
     return [step.name for step in found]
 
 
 def done(
-    engine: Engine, run: RunFacts, outputs: Any = None, now: datetime = NOW, rule: RuleFacts = RULE
-) -> list[Step]:
+    engine: Engine, run: Run, outputs: Any = None, now: datetime = NOW, rule: Rule = RULE
+) -> list[EventChange]:
     """The steps of one recording, as whoever recorded it sees them."""
     return steps.of_recording(engine, run.id, told(engine, rule, run, outputs, now=now), now)
 
 
-def everything(engine: Engine) -> list[Step]:
+def everything(engine: Engine) -> list[EventChange]:
     return steps.since(engine, at(0) - AGES, at(0) + AGES, at(0) + AGES)
 
 

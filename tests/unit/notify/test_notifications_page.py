@@ -13,10 +13,10 @@ from sentinel_core.base.settings import Settings
 from sentinel_core.cli import app
 from sentinel_core.cli.channels.setup import WANTED
 from sentinel_core.decide.delivery import FIRST_PAUSE, LONGEST_PAUSE, MOST_ATTEMPTS
-from sentinel_core.decide.policy import Tell
 from sentinel_core.message import Medium
 from sentinel_core.model.alert import Importance
-from sentinel_core.model.route import GroupBy, Route, Step, Storm
+from sentinel_core.model.reasons import NotifyReason
+from sentinel_core.model.routing import EscalationStep, GroupBy, Route, StormLimit
 from sentinel_core.model.rule import RuleSettings
 from sentinel_core.notify.channel import medium_of
 from sentinel_core.notify.channel.medium import _MEDIA
@@ -54,15 +54,18 @@ def test_every_option_of_a_route_is_described_with_its_default() -> None:
 
 
 def test_every_field_of_a_storm_a_step_and_a_group_is_named() -> None:
-    for name in Storm.model_fields:
+    for name in StormLimit.model_fields:
         assert f"`{name}`" in CHAPTERS["Storms"]
-    assert described("Escalation").keys() == Step.model_fields.keys()
+    assert described("Escalation").keys() == EscalationStep.model_fields.keys()
     for by in GroupBy:
         assert re.search(rf"`\[?{by.value}\]?`", " ".join(described("Routes")["group_by"]))
 
 
 def test_every_reason_is_in_the_table() -> None:
-    told = {"escalated-<importance>" if one is Tell.ESCALATED else one.value for one in Tell}
+    told = {
+        "escalated-<importance>" if one is NotifyReason.ESCALATED else one.value
+        for one in NotifyReason
+    }
     others = {"acknowledged", "unacknowledged", "step-<n>"}
     assert described("What is sent, and when").keys() == told | others
 
@@ -92,7 +95,7 @@ def test_every_variable_and_command_exists() -> None:
     named = set(re.findall(r"SENTINEL_\w+", PAGE))
     assert named <= known | setup
     assert setup <= named
-    help_text = (DOCS.parent / "sentinel_core" / "cli" / "channels.py").read_text("utf-8")
+    help_text = (DOCS.parent / "sentinel_core" / "cli" / "channels" / "app.py").read_text("utf-8")
     assert setup <= set(re.findall(r"SENTINEL_\w+", help_text))
     commands = set(re.findall(r"sentinel channels (\w+)", PAGE))
     assert commands == {"setup", "list", "test", "preview", "retry"}

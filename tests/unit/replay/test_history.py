@@ -11,7 +11,7 @@ from sqlalchemy import Engine, insert, update
 from sentinel_core.decide.lifecycle import Lifecycle
 from sentinel_core.model.alert import AlertOutput
 from sentinel_core.model.rule import RuleSettings
-from sentinel_core.model.run import RuleFacts, RunFacts
+from sentinel_core.model.run import Rule, Run
 from sentinel_core.replay.history import Span, past, rules_named, runs, span
 from sentinel_core.replay.replay import Timeline, Variant, compare, replay, states_needed
 from sentinel_core.store.db.engine import reading, writing
@@ -26,14 +26,14 @@ Outputs = Sequence[AlertOutput] | None
 LATER = timedelta(seconds=2)  # a run is recorded so long after it was due
 
 
-def live(engine: Engine, rule: RuleFacts, run: RunFacts, outputs: Outputs = None) -> None:
+def live(engine: Engine, rule: Rule, run: Run, outputs: Outputs = None) -> None:
     """Record a run as its hook does, when it ended."""
     told(engine, rule, run, outputs, now=run.state_at)
 
 
 def again(
     engine: Engine,
-    rule: RuleFacts,
+    rule: Rule,
     *others: RuleSettings,
     since: float = 0,
     until: float = 10_000,
@@ -78,10 +78,10 @@ def a_problem(what: str, ticker: str = "AAPL") -> AlertOutput:
 AVERAGE = {"metric": "value", "op": "gte", "value": 85, "clear": 70, "over_seconds": 300}
 AVERAGE |= {"aggregate": "avg", "minimum_points": 2}
 
-Story = Callable[[Engine, RuleFacts], None]
+Story = Callable[[Engine, Rule], None]
 
 
-def waves(engine: Engine, rule: RuleFacts) -> None:
+def waves(engine: Engine, rule: Rule) -> None:
     """A value that swings above and below, for two series at a time."""
     for minute in range(0, 240, 2):
         high = 78 + 14 * math.sin(minute / 11)
@@ -91,7 +91,7 @@ def waves(engine: Engine, rule: RuleFacts) -> None:
         live(engine, rule, a_run(minute), outputs)
 
 
-def troubles(engine: Engine, rule: RuleFacts) -> None:
+def troubles(engine: Engine, rule: Rule) -> None:
     """Failures, cancelled and skipped runs, and series that can't be judged, between good runs."""
     live(engine, rule, a_run(0), [fired(), quiet("IBM")])
     live(engine, rule, a_run(5, "FAILED", message="no answer"))
@@ -105,14 +105,14 @@ def troubles(engine: Engine, rule: RuleFacts) -> None:
     live(engine, rule, a_run(45), [quiet(), quiet("IBM", message="")])
 
 
-def gaps(engine: Engine, rule: RuleFacts) -> None:
+def gaps(engine: Engine, rule: Rule) -> None:
     """Tickers that come and go."""
     for minute in range(0, 100, 5):
         there = [fired()] if minute % 15 else [fired(), fired("IBM"), quiet("MSFT")]
         live(engine, rule, a_run(minute), there)
 
 
-def disorder(engine: Engine, rule: RuleFacts) -> None:
+def disorder(engine: Engine, rule: Rule) -> None:
     """Runs that are recorded after newer ones."""
     for minute, ended in ((0, 1), (10, 11), (5, 12), (20, 21), (15, 22), (30, 31), (25, 33)):
         outputs = [fired() if minute in (5, 10, 25) else quiet()]
@@ -340,7 +340,7 @@ def test_what_was_held_back_is_told_in_the_replay_when_it_was_told_live(
     assert any(m.at.minute % 20 for m in line.messages)  # told between two runs
 
 
-def reconciled(engine: Engine, rule: RuleFacts, minutes: Sequence[int]) -> None:
+def reconciled(engine: Engine, rule: Rule, minutes: Sequence[int]) -> None:
     """Reconcile comes by at each of these minutes."""
     for minute in minutes:
         release(engine, {rule.deployment_id: rule}, at(minute))

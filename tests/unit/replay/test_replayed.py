@@ -16,7 +16,7 @@ from sentinel_core.decide.policy import Series
 from sentinel_core.decide.simulation import Simulation
 from sentinel_core.model.alert import AlertOutput
 from sentinel_core.model.rule import RuleSettings
-from sentinel_core.model.run import RuleFacts
+from sentinel_core.model.run import Rule
 from sentinel_core.model.silence import Matchers, Silence
 from sentinel_core.store.db.engine import reading, writing
 from sentinel_core.store.db.tables import EVENT, NOTIFICATION, SILENCE
@@ -24,7 +24,7 @@ from sentinel_core.store.record.acknowledge import acknowledge, unacknowledge
 from sentinel_core.store.record.handle import resolve
 from sentinel_core.store.record.recording import record
 from sentinel_core.store.record.unmute import release
-from sentinel_core.store.state.snapshot import Known
+from sentinel_core.store.state.snapshot import RuleSnapshot
 from tests.support.histories import (
     CHANNELS,
     PAGED,
@@ -71,7 +71,7 @@ def silence_all(engine: Engine, setting: Setting) -> None:
 class Live:
     """One rule in a real store."""
 
-    def __init__(self, engine: Engine, rule: RuleFacts) -> None:
+    def __init__(self, engine: Engine, rule: Rule) -> None:
         self.engine, self.rule = engine, rule
 
     def happen(self, item: Ran | Hand | Released, event_id: int | None) -> None:
@@ -157,7 +157,7 @@ class Live:
     def series(self) -> dict[tuple[Kind, str], Series]:
         """What is known of each series."""
         with reading(self.engine) as connection:
-            known = Known(connection, self.id, None).series([], everything=True)
+            known = RuleSnapshot(connection, self.id, None).series([], everything=True)
         return {key: _comparable(one) for key, one in known.items()}
 
 

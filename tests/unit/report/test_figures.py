@@ -12,7 +12,7 @@ from sentinel_core.report.figures import (
     Figures,
     Outcome,
     RuleRuns,
-    Run,
+    RunFigures,
     State,
     Told,
     Waiting,
@@ -35,11 +35,15 @@ def minute(number: float) -> datetime:
     return SINCE + timedelta(minutes=number)
 
 
-def runs(*minutes: float, outcome: Outcome = Outcome.CHECKED, seconds: float = 1) -> list[Run]:
-    return [Run(minute(one), outcome, seconds) for one in minutes]
+def runs(
+    *minutes: float, outcome: Outcome = Outcome.CHECKED, seconds: float = 1
+) -> list[RunFigures]:
+    return [RunFigures(minute(one), outcome, seconds) for one in minutes]
 
 
-def rule(found: list[Run], schedules: tuple[Schedule, ...] = FIVE, **more: datetime) -> RuleRuns:
+def rule(
+    found: list[RunFigures], schedules: tuple[Schedule, ...] = FIVE, **more: datetime
+) -> RuleRuns:
     return RuleRuns(1, "disk", found, schedules, **more)
 
 
@@ -91,7 +95,7 @@ def test_due_times_count_from_when_the_schedule_was_changed() -> None:
 
 
 @pytest.mark.parametrize("found", [[], runs(1438.5)])
-def test_a_rule_that_was_deployed_just_now_was_not_due_yet(found: list[Run]) -> None:
+def test_a_rule_that_was_deployed_just_now_was_not_due_yet(found: list[RunFigures]) -> None:
     new = rule(found, changed_at=minute(1438))
     assert coverage(new, DAY) == Coverage("disk", 0, 0)
     assert covered([new], DAY) == []
@@ -125,7 +129,7 @@ def test_the_day_the_clocks_go_back_has_twenty_five_hours() -> None:
     berlin = (Schedule(cron="0 * * * *", timezone="Europe/Berlin"),)
     since = datetime(2026, 10, 24, 22, tzinfo=UTC)  # midnight of the 25th
     until = datetime(2026, 10, 25, 23, tzinfo=UTC)
-    found = [Run(since + timedelta(hours=n), Outcome.CHECKED, 1) for n in range(25)]
+    found = [RunFigures(since + timedelta(hours=n), Outcome.CHECKED, 1) for n in range(25)]
     assert coverage(rule(found, berlin), Window(since, until)) == Coverage("disk", 25, 25)
 
 
@@ -155,12 +159,12 @@ def test_without_a_run_there_is_no_rate() -> None:
 
 def test_the_slowest_rule_is_that_of_the_slowest_median() -> None:
     quick = RuleRuns(
-        1, "quick", [Run(minute(n), Outcome.CHECKED, s) for n, s in enumerate((1, 1, 90))]
+        1, "quick", [RunFigures(minute(n), Outcome.CHECKED, s) for n, s in enumerate((1, 1, 90))]
     )
     slow = RuleRuns(
-        2, "slow", [Run(minute(n), Outcome.FAILED, s) for n, s in enumerate((4, 2, 3, 5))]
+        2, "slow", [RunFigures(minute(n), Outcome.FAILED, s) for n, s in enumerate((4, 2, 3, 5))]
     )
-    never = RuleRuns(3, "never", [Run(minute(0), Outcome.FAILED, None)])
+    never = RuleRuns(3, "never", [RunFigures(minute(0), Outcome.FAILED, None)])
     found = durations([quick, slow, never])
     assert [(one.rule, one.runs, one.p50, one.longest) for one in found] == [
         ("slow", 4, 3.5, 5),

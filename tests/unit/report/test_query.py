@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Engine
 
 from sentinel_core.model.alert import AlertOutput
-from sentinel_core.model.route import Route
+from sentinel_core.model.routing import Route
 from sentinel_core.report.figures import Figures, Outcome, State, Window, coverage
 from sentinel_core.report.query import figures, owe_report
 from sentinel_core.report.tables import facts

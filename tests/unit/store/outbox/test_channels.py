@@ -5,7 +5,7 @@ from datetime import timedelta
 from sqlalchemy import Engine
 
 from sentinel_core.model.rule import RuleSettings
-from sentinel_core.model.run import RuleFacts
+from sentinel_core.model.run import Rule
 from sentinel_core.store.outbox import claim as outbox
 from sentinel_core.store.outbox import storms
 from sentinel_core.store.outbox.channels import ChannelState, failed_since, standing, states
@@ -15,7 +15,7 @@ from tests.support.runs import rows
 OPS, LEAD = "slack-incoming-webhook/ops", "pager-duty-webhook/lead"
 
 
-def a_told_rule(name: str = "disk") -> RuleFacts:
+def a_told_rule(name: str = "disk") -> Rule:
     rule = a_rule(name)
     settings = RuleSettings.model_validate(
         {
@@ -24,7 +24,7 @@ def a_told_rule(name: str = "disk") -> RuleFacts:
             "escalation": [{"after_seconds": 600, "channels": [LEAD]}],
         }
     )
-    return RuleFacts(rule.deployment_id, name, name, settings)
+    return Rule(rule.deployment_id, name, name, settings)
 
 
 def settle(engine: Engine, key: int, status: str, seconds: float, error: str | None = None) -> None:

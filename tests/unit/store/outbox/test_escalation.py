@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from sentinel_core.model.run import RuleFacts
+from sentinel_core.model.run import Rule
 from sentinel_core.model.silence import Matchers, Silence
 from sentinel_core.store.outbox import claim as outbox
 from sentinel_core.store.record import acknowledge as acknowledging
@@ -34,7 +34,7 @@ class Clock:
     """One rule, and a deliverer that comes each minute."""
 
     engine: Engine
-    rule: RuleFacts
+    rule: Rule
     minute: int = -1
     handed: list[tuple[int, str]] = field(default_factory=list)
 

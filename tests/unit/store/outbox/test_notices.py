@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from sentinel_core.model.run import RuleFacts
+from sentinel_core.model.run import Rule
 from sentinel_core.model.silence import Matchers, Silence
 from sentinel_core.store.outbox import claim as outbox
 from sentinel_core.store.record import acknowledge as acknowledging
@@ -30,7 +30,7 @@ class Story:
     """One rule whose only series is AAPL, told minute by minute."""
 
     engine: Engine
-    rule: RuleFacts
+    rule: Rule
     minute: int = 0
 
     @property

@@ -23,7 +23,7 @@ from hypothesis.stateful import (
 from sqlalchemy import Engine
 
 from sentinel_core.model.alert import Importance
-from sentinel_core.model.route import is_step
+from sentinel_core.model.routing import is_step
 from sentinel_core.store.outbox import claim as outbox
 from sentinel_core.store.outbox.storms import end_storms
 from sentinel_core.store.record import acknowledge as acknowledging

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from sentinel_core.decide.policy import Tell
+from sentinel_core.model.reasons import NotifyReason
 from sentinel_core.model.silence import Matchers, Silence
 from sentinel_core.store.outbox import claim as outbox
 from sentinel_core.store.outbox.storms import end_storms
@@ -239,7 +239,7 @@ def test_recording_claiming_and_handling_at_once_hold_nobody_up_for_good(
     for row in found:
         assert row["status"] == "sent" or row["last_error"], row
     assert {row["attempts"] for row in found if row["status"] == "sent"} == {1}
-    assert len({row["event_id"] for row in found if row["reason"] == Tell.OPENED}) == len(
+    assert len({row["event_id"] for row in found if row["reason"] == NotifyReason.OPENED}) == len(
         rows(engine, "alert_event")
     )
 

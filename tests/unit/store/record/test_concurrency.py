@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 from sentinel_core.decide.observe import judge
 from sentinel_core.decide.simulation import Simulation
 from sentinel_core.model.rule import Policy
-from sentinel_core.model.run import RuleFacts
+from sentinel_core.model.run import Rule
 from tests.support.deciders import keep_recording, output_of
 from tests.support.runs import a_rule, a_run, rows
 from tests.support.swarm import at_once
@@ -37,9 +37,7 @@ SIZES = [  # the larger one: ten thousand with two and eight processes together
 ]
 
 
-def recorded_by(
-    processes: int, url: str, rule: RuleFacts, patterns: tuple[str, ...], total: int
-) -> int:
+def recorded_by(processes: int, url: str, rule: Rule, patterns: tuple[str, ...], total: int) -> int:
     """Record `total` runs, shared out among processes that start at the same moment."""
     written = 0
     for start in range(0, total, BURST):

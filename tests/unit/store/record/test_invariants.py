@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 
 from sentinel_core.model.alert import AlertOutput, Importance
 from sentinel_core.model.rule import Routes
-from sentinel_core.model.run import RuleFacts, RunFacts
+from sentinel_core.model.run import Rule, Run
 from sentinel_core.store.db.schema import ensure_schema
 from tests.support.runs import ROUTES, a_rule, a_run, fired, quiet, rows, told
 from tests.support.swarm import own_engine
@@ -41,7 +41,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
         yield engine
 
 
-def the_runs(history: list[Outcome]) -> list[tuple[RunFacts, list[AlertOutput]]]:
+def the_runs(history: list[Outcome]) -> list[tuple[Run, list[AlertOutput]]]:
     """One run a minute."""
     return [
         (
@@ -55,7 +55,7 @@ def the_runs(history: list[Outcome]) -> list[tuple[RunFacts, list[AlertOutput]]]
     ]
 
 
-def left_behind(engine: Engine, rule: RuleFacts) -> dict[str, list[dict[str, Any]]]:
+def left_behind(engine: Engine, rule: Rule) -> dict[str, list[dict[str, Any]]]:
     """Every row of this rule."""
     [row] = rows(engine, "alert_rule", name=rule.name)
     of_rule = {

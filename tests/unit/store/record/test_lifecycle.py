@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Engine, update
 
 from sentinel_core.model.alert import AlertOutput, dump_outputs
-from sentinel_core.model.run import RuleFacts
+from sentinel_core.model.run import Rule
 from sentinel_core.model.silence import Matchers, Silence
 from sentinel_core.store.db.engine import writing
 from sentinel_core.store.db.tables import SILENCE
@@ -24,7 +24,7 @@ ONE_CHANNEL = {"high": [CHANNEL], "critical": [CHANNEL]}
 RULE = a_rule(notify=ONE_CHANNEL)
 
 
-def measured(engine: Engine, rule: RuleFacts, minute: float, *outputs: AlertOutput) -> Recorded:
+def measured(engine: Engine, rule: Rule, minute: float, *outputs: AlertOutput) -> Recorded:
     """A run that was recorded when it ended."""
     return told(engine, rule, a_run(minute), outputs, now=at(minute) + timedelta(seconds=3))
 

@@ -9,7 +9,7 @@ from sqlalchemy.exc import OperationalError
 
 from sentinel_core.decide.lifecycle import Lifecycle
 from sentinel_core.decide.observe import Kind, Observation, judge
-from sentinel_core.decide.policy import Decision, Series, World
+from sentinel_core.decide.policy import Decision, DecisionContext, Series
 from sentinel_core.model.alert import dump_outputs
 from sentinel_core.store.db.schema import ensure_schema
 from sentinel_core.store.record.acknowledge import acknowledge
@@ -109,7 +109,9 @@ def test_a_policy_that_breaks_midway_leaves_nothing_half_written(engine: Engine)
     before = snapshot(engine)
 
     class Broken(Lifecycle):
-        def decide(self, previous: Series | None, seen: Observation, world: World) -> Decision:
+        def decide(
+            self, previous: Series | None, seen: Observation, world: DecisionContext
+        ) -> Decision:
             if seen.ticker == "B":
                 raise ZeroDivisionError
             return super().decide(previous, seen, world)
@@ -131,7 +133,9 @@ def test_a_connection_lost_midway_leaves_nothing_and_the_run_can_be_recorded_aga
         admin = create_engine(postgres_url, isolation_level="AUTOCOMMIT")
 
         class CutOff(Lifecycle):
-            def decide(self, previous: Series | None, seen: Observation, world: World) -> Decision:
+            def decide(
+                self, previous: Series | None, seen: Observation, world: DecisionContext
+            ) -> Decision:
                 others = "datname = current_database() AND pid <> pg_backend_pid()"
                 with admin.connect() as connection:
                     victims = f"FROM pg_stat_activity WHERE {others}"

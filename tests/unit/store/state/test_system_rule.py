@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import Engine
 
-from sentinel_core.model.route import Routes
+from sentinel_core.model.routing import Routes
 from sentinel_core.notify.deliver import name_failing
 from sentinel_core.store.outbox import claim as outbox
 from sentinel_core.store.state import system_rule as own

@@ -14,7 +14,7 @@ from sentinel_core.base.settings import get_settings
 from sentinel_core.flow.rule_flow import history_of
 from sentinel_core.model.alert import AlertOutput, as_outputs
 from sentinel_core.model.condition import Aggregate, Condition, Operator
-from sentinel_core.model.run import RuleFacts
+from sentinel_core.model.run import Rule
 from sentinel_core.model.trigger import NoHistory, PastEvaluation
 from tests.support.json_site import JsonSite, json_site
 from tests.support.processes import free_port
@@ -107,7 +107,7 @@ def test_rates_are_those_between_evaluations_through_a_quiet_time_and_a_restart(
 ) -> None:
     monkeypatch.setenv("SENTINEL_DATABASE_URL", database_url)
     get_settings.cache_clear()
-    known: RuleFacts = a_rule("cache", "medium")
+    known: Rule = a_rule("cache", "medium")
     found: list[AlertOutput] = []
     counted = [(90, 10), (90, 20), (90, 20), (120, 20), (4, 1), (84, 21)]
     for minute, (hits, misses) in enumerate(counted):

@@ -18,7 +18,7 @@ from sentinel_core.base.settings import get_settings
 from sentinel_core.flow.hooks import connect, record_facts
 from sentinel_core.flow.rule_flow import history_of
 from sentinel_core.model.rule import RuleSettings
-from sentinel_core.model.run import RuleFacts, RunFacts, StateType
+from sentinel_core.model.run import Rule, Run, StateType
 from sentinel_core.model.trigger import NoHistory, PastEvaluation
 from triggers.sources.errors import SourceError
 from triggers.system.memory_leak import Growth, MemoryLeak, ProcessSample, slope_per_hour
@@ -264,14 +264,14 @@ def test_a_leak_is_found_from_what_earlier_runs_recorded(leaky: Leaky) -> None:
     check = rule(process_name=None, command_contains=leaky.mark, minimum_points=4, limit_mb=5_000)
     engine = connect(get_settings())
     deployment = uuid.uuid4()
-    facts = RuleFacts(deployment, "leak", "memory-leak", RuleSettings(), trigger="memory-leak")
+    facts = Rule(deployment, "leak", "memory-leak", RuleSettings(), trigger="memory-leak")
     triggered = []
     for ago in (50, 40, 30, 20, 10):  # minutes: as if the rule had run every ten
         leaky.take(30)
         output = check.check(history_of(deployment))
         triggered.append(output.triggered)
         due = datetime.now(UTC) - timedelta(minutes=ago)
-        run = RunFacts(
+        run = Run(
             uuid.uuid4(), "r", StateType.COMPLETED, "Completed", "", due, due, due, run_count=1
         )
         # Told by a run of the past, so that six points are not five seconds apart.

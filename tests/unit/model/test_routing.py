@@ -9,12 +9,12 @@ from pydantic import ValidationError
 
 from sentinel_core.flow.rule_flow import rule_flow
 from sentinel_core.model.alert import Importance
-from sentinel_core.model.route import (
+from sentinel_core.model.routing import (
     Escalation,
+    EscalationStep,
     Route,
     Routes,
-    Step,
-    Storm,
+    StormLimit,
     Suggestion,
     suggested_action,
 )
@@ -280,13 +280,13 @@ def test_the_end_is_told_where_somebody_asked_for_it(name: str) -> None:
     rule = settings(notify={"high": [route]}, policy={"notify_resolved": policy})
     [route_] = rule.notify.routes(HIGH)
     assert rule.wants_end(route_) is expected
-    assert rule.telling.notify_resolved is (expected or policy)
+    assert rule.effective_policy.notify_resolved is (expected or policy)
 
 
 def test_a_step_that_pages_asks_for_the_end() -> None:
     paged = {**STEP, "channels": ["pager-duty-webhook/duty"]}
-    assert settings(notify={"high": [HOOK]}, escalation=[paged]).telling.notify_resolved
-    assert not settings(notify={"high": [HOOK]}, escalation=[STEP]).telling.notify_resolved
+    assert settings(notify={"high": [HOOK]}, escalation=[paged]).effective_policy.notify_resolved
+    assert not settings(notify={"high": [HOOK]}, escalation=[STEP]).effective_policy.notify_resolved
 
 
 PACES: dict[str, tuple[list[dict[str, Any]], float | None, float | None]] = {
@@ -308,15 +308,15 @@ def test_reminders_are_decided_on_at_the_pace_of_who_wants_them_most(name: str) 
     routes, policy, expected = PACES[name]
     high = [{"channel": f"slack-webhook/n{n}", **how} for n, how in enumerate(routes)]
     rule = settings(notify={"high": high}, policy={"repeat_seconds": policy})
-    assert rule.telling.repeat_seconds == expected
+    assert rule.effective_policy.repeat_seconds == expected
 
 
 def test_the_defaults_group_by_rule_and_storm_at_fifty_in_a_minute() -> None:
     route = Route(channel=HOOK)
-    assert (route.group_by, route.storm) == (("rule",), Storm(events=50, window_seconds=60))
+    assert (route.group_by, route.storm) == (("rule",), StormLimit(events=50, window_seconds=60))
     assert (route.reminders, route.resolved, route.acknowledged) == (True, None, None)
     assert Escalation().steps(HIGH) == ()
-    assert Step(after_seconds=1, channels=[route]).channels == [route]
+    assert EscalationStep(after_seconds=1, channels=[route]).channels == [route]
 
 
 # -- suggestions -----------------------------------------------------------------------------

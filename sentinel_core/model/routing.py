@@ -57,7 +57,7 @@ class GroupBy(StrEnum):
     CHANNEL = "channel"  # whatever else: all that goes there
 
 
-class Storm(BaseModel):
+class StormLimit(BaseModel):
     """From when on one message replaces many: more than `events` within `window_seconds`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -112,7 +112,7 @@ class Route(BaseModel):
     group_interval_seconds: Annotated[
         FiniteFloat, Field(ge=0, le=86_400, description="between two messages of one group")
     ] = 0
-    storm: Annotated[Storm | None, Field(description="null: never")] = Storm()
+    storm: Annotated[StormLimit | None, Field(description="null: never")] = StormLimit()
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
@@ -184,7 +184,7 @@ class Routes(BaseModel):
             yield from self.routes(importance)
 
 
-class Step(BaseModel):
+class EscalationStep(BaseModel):
     """Whom to tell when an event has not been acknowledged for so long."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -195,7 +195,7 @@ class Step(BaseModel):
     channels: Annotated[list[Routed], Field(min_length=1, max_length=_MOST)]
 
 
-Steps = Annotated[tuple[Step, ...], Field(max_length=20)]
+Steps = Annotated[tuple[EscalationStep, ...], Field(max_length=20)]
 
 
 class Escalation(BaseModel):
@@ -219,9 +219,9 @@ class Escalation(BaseModel):
                 )
         return self
 
-    def steps(self, importance: Importance) -> tuple[Step, ...]:
+    def steps(self, importance: Importance) -> tuple[EscalationStep, ...]:
         """The steps of one importance, in order."""
-        chosen: tuple[Step, ...] = getattr(self, importance.value)
+        chosen: tuple[EscalationStep, ...] = getattr(self, importance.value)
         return chosen
 
 
