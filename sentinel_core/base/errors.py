@@ -31,3 +31,23 @@ class SetupError(SentinelError):
 
 class ReconcileError(SentinelError):
     """Something could not be recorded. The rest was; the next reconcile tries again."""
+
+
+class ReplayError(SentinelError):
+    """There is nothing to replay, or not over that time."""
+
+
+class GateError(SentinelError):
+    """The gate of `sentinel rules deploy` is shut: nothing was deployed."""
+
+
+class UsageError(SentinelError):
+    """A value on the command line is invalid."""
+
+
+class ChannelError(SentinelError):
+    """A channel can't be used, or did not accept a message."""
+
+
+class CheckFailedError(SentinelError):
+    """A rule's check raised an error, so nothing was measured."""

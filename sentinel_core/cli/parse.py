@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from sentinel_core.base.errors import SchemaBehindError, SentinelError, StoreUnavailableError
+from sentinel_core.base.errors import SchemaBehindError, StoreUnavailableError, UsageError
 from sentinel_core.model.alert import EARLIEST, LATEST, clean_text
 
 if TYPE_CHECKING:
@@ -17,10 +17,6 @@ _PART = re.compile(r"([\d.]+)([smhdw])", re.ASCII)
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _LONGEST = timedelta(days=3660)
 _SHOWN = 60  # characters of a wrong value that are repeated
-
-
-class UsageError(SentinelError):
-    """Something given on the command line that can't be meant."""
 
 
 def moment_now() -> datetime:

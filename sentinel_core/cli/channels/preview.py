@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sentinel_core.base.errors import RuleFileError, SentinelError
-from sentinel_core.cli.parse import UsageError, event_store, number
+from sentinel_core.base.errors import RuleFileError, SentinelError, UsageError
+from sentinel_core.cli.parse import event_store, number
 from sentinel_core.cli.rules.checked import find_rule
 from sentinel_core.cli.store import settings
 from sentinel_core.message import Content, Item, Links, Medium, Message, render

@@ -4,16 +4,8 @@ import logging
 import time
 from datetime import UTC, datetime
 
-from sentinel_core.base.errors import SentinelError
-from sentinel_core.cli.parse import (
-    UsageError,
-    author,
-    event_store,
-    moment_back,
-    moment_now,
-    said,
-    when,
-)
+from sentinel_core.base.errors import ChannelError, UsageError
+from sentinel_core.cli.parse import author, event_store, moment_back, moment_now, said, when
 from sentinel_core.cli.store import settings
 from sentinel_core.message import About, Content, Links, Medium, render
 from sentinel_core.model.alert import clean_text
@@ -27,10 +19,6 @@ from sentinel_core.prefect_io.client import (
     wrong_channel,
 )
 from sentinel_core.rulefile.source import did_you_mean
-
-
-class ChannelError(SentinelError):
-    """A channel can't be used, or did not take a message."""
 
 
 def test(channel: str, to: str | None) -> int:

@@ -10,8 +10,7 @@ from urllib.parse import urlsplit
 from prefect.blocks.core import Block
 from pydantic import SecretStr
 
-from sentinel_core.base.errors import SetupError
-from sentinel_core.cli.parse import UsageError
+from sentinel_core.base.errors import SetupError, UsageError
 from sentinel_core.model.alert import clean_text
 from sentinel_core.notify.channel.quiet import quiet
 from sentinel_core.notify.channel.redact import redact, secrets_of

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from sentinel_core.base.errors import UsageError
 from sentinel_core.cli.parse import (
-    UsageError,
     author,
     event_ids,
     event_store,

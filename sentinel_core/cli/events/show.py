@@ -9,8 +9,9 @@ from typing import Any
 
 from rich.cells import cell_len, set_cell_size
 
+from sentinel_core.base.errors import UsageError
 from sentinel_core.base.settings import Settings
-from sentinel_core.cli.parse import UsageError, event_store, moment_now, when
+from sentinel_core.cli.parse import event_store, moment_now, when
 from sentinel_core.cli.store import settings
 from sentinel_core.message import shorten, value_against_threshold
 from sentinel_core.model.alert import clean_text

@@ -188,7 +188,6 @@ def replay(
     since: str = "7d",
     until: str | None = None,
     as_json: Json = False,
-    picture: Path | None = None,
 ) -> int:
     """Show what a changed rule would have made of the recorded past, beside what is deployed.
 
@@ -208,12 +207,10 @@ def replay(
         The end of that time; now, unless it is given.
     as_json
         Print one JSON object instead of text.
-    picture
-        Draw both timelines too, into this SVG file.
     """
     from sentinel_core.cli.rules.replay import run
 
-    return run(name, with_, since=since, until=until, as_json=as_json, picture=picture)
+    return run(name, with_, since=since, until=until, as_json=as_json)
 
 
 def _print_json(file: Path, report: "Report") -> None:

@@ -6,8 +6,12 @@ from dataclasses import dataclass
 
 from prefect.client.orchestration import SyncPrefectClient
 
-from sentinel_core.base.errors import SchemaBehindError, SetupError, StoreUnavailableError
-from sentinel_core.cli.parse import UsageError
+from sentinel_core.base.errors import (
+    SchemaBehindError,
+    SetupError,
+    StoreUnavailableError,
+    UsageError,
+)
 from sentinel_core.cli.rules.gate import Gate, pass_gate
 from sentinel_core.cli.rules.replay import period
 from sentinel_core.cli.store import opened, settings

@@ -10,22 +10,17 @@ from datetime import datetime
 
 from sqlalchemy import Engine
 
-from sentinel_core.base.errors import RuleFileError, SentinelError
+from sentinel_core.base.errors import GateError, RuleFileError, SentinelError
 from sentinel_core.cli.parse import event_store
-from sentinel_core.cli.rules.replay import of_file, replayed, stored_rule
 from sentinel_core.cli.rules.replay_report import difference, scope
-from sentinel_core.cli.rules.replay_result import FileRule
 from sentinel_core.model.alert import clean_text
 from sentinel_core.model.rule import RuleSettings
 from sentinel_core.prefect_io.facts import rule_settings
+from sentinel_core.replay.service import FileRule, file_rule, replay_rule
 from sentinel_core.rulefile.check import Report
 from sentinel_core.rulefile.deploy.plan import Plan
 
 Say = Callable[[str], None]
-
-
-class GateError(SentinelError):
-    """The gate is shut: nothing was deployed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +85,7 @@ def _changed(report: Report, plan: Plan, stuck: list[str]) -> Iterator[Changed]:
             continue
         item = declared[step.wanted.index]
         try:
-            rule = of_file(item, report.file.path)
+            rule = file_rule(item, report.file.path)
         except RuleFileError as error:
             stuck.append(str(error))
             continue
@@ -102,14 +97,7 @@ def _changed(report: Report, plan: Plan, stuck: list[str]) -> Iterator[Changed]:
 def _replay(gate: Gate, changed: Changed, engine: Engine, say: Say) -> int:
     """Print what the change would have made of the look-back; how many more were told."""
     rule = changed.rule
-    result = replayed(
-        engine,
-        stored_rule(engine, rule),
-        rule,
-        gate.since,
-        gate.until,
-        deployed=changed.deployed,
-    )
+    result = replay_rule(engine, rule, gate.since, gate.until, deployed=changed.deployed)
     say(clean_text(f"{rule.name}: {scope(result)}"))
     for line in [f"note: {note}" for note in result.notes] + difference(result.comparison):
         say(clean_text(f"  {line}"))

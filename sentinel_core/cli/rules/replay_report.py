@@ -5,11 +5,11 @@ from datetime import datetime
 from typing import Any
 
 from sentinel_core.cli.parse import when
-from sentinel_core.cli.rules.replay_result import Result
 from sentinel_core.decide.simulation import Message, SimulatedEvent
 from sentinel_core.model.alert import clean_text
 from sentinel_core.model.reasons import NotifyReason
 from sentinel_core.replay.replay import Comparison, Timeline, Told, Unlike
+from sentinel_core.replay.service import Result
 
 MOST_LINES = 200  # of one timeline; `--json` has all of it
 _MESSAGE = 100  # characters of an event's reason in a line

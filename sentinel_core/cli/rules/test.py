@@ -14,7 +14,7 @@ from uuid import UUID
 
 from pydantic import TypeAdapter, ValidationError
 
-from sentinel_core.base.errors import RuleFileError, SentinelError
+from sentinel_core.base.errors import CheckFailedError, RuleFileError, SentinelError
 from sentinel_core.cli.rules.checked import find_rule
 from sentinel_core.cli.store import exists, opened, settings
 from sentinel_core.flow.rule_flow import history_of
@@ -23,10 +23,6 @@ from sentinel_core.model.trigger import History, NoHistory, Trigger
 from sentinel_core.rulefile.check import Declared, last_line
 from sentinel_core.rulefile.check_parameters import parameter_types
 from sentinel_core.rulefile.source import did_you_mean
-
-
-class CheckFailedError(SentinelError):
-    """A rule's check raised: it could not measure."""
 
 
 def run(name: str, file: Path, overrides: Sequence[str], *, as_json: bool) -> int:

@@ -5,16 +5,9 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from sentinel_core.base.errors import UsageError
 from sentinel_core.cli.events.show import line, print_json, print_table
-from sentinel_core.cli.parse import (
-    UsageError,
-    author,
-    event_store,
-    moment_now,
-    number,
-    silence_ids,
-    when,
-)
+from sentinel_core.cli.parse import author, event_store, moment_now, number, silence_ids, when
 from sentinel_core.cli.silences.options import Wanted
 from sentinel_core.cli.silences.read_options import silence_of
 from sentinel_core.model.alert import clean_text

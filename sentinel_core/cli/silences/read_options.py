@@ -6,7 +6,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from sentinel_core.cli.parse import UsageError, length, moment, moment_ahead, said, when
+from sentinel_core.base.errors import UsageError
+from sentinel_core.cli.parse import length, moment, moment_ahead, said, when
 from sentinel_core.cli.silences.options import Wanted
 from sentinel_core.model.silence import WEEKDAYS, Matchers, Recurrence, Silence
 
