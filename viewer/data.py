@@ -9,8 +9,8 @@ import streamlit as st
 from sentinel_core.base.settings import Settings, get_settings
 from sentinel_core.store.db.engine import answering, open_engine
 from sentinel_core.store.db.schema import ensure_schema
-from sentinel_core.store.read import events
-from sentinel_core.store.read.events import (
+from sentinel_core.store.read import event_list as events
+from sentinel_core.store.read.event_list import (
     Bucket,
     Cursor,
     Deliveries,

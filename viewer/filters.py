@@ -11,7 +11,7 @@ from datetime import datetime, timedelta, tzinfo
 from sentinel_core.decide.observe import Kind
 from sentinel_core.model.alert import Importance
 from sentinel_core.model.run import StateType
-from sentinel_core.store.read.events import Facets
+from sentinel_core.store.read.event_list import Facets
 from sentinel_core.store.read.filters import EventFilter, Sort, Status
 from viewer.wording import plain
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from sentinel_core.decide.due import standing
 from sentinel_core.model.run import Schedule
-from sentinel_core.store.read.events import COUNT_CAP, Deliveries, Failing, OpenStorm
+from sentinel_core.store.read.event_list import COUNT_CAP, Deliveries, Failing, OpenStorm
 from sentinel_core.store.state import system_rule as own
 from viewer.filters import IMPORTANCES, storm_address
 from viewer.wording import clock, code, listed, number, plain, plural, short_moment

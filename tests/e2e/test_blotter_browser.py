@@ -22,7 +22,7 @@ from sentinel_core.notify.deliver import name_failing
 from sentinel_core.store.db.engine import open_engine
 from sentinel_core.store.db.schema import ensure_schema
 from sentinel_core.store.outbox import claim as outbox
-from sentinel_core.store.read import events
+from sentinel_core.store.read import event_list as events
 from sentinel_core.store.read.filters import EventFilter, Status
 from sentinel_core.store.record import handle as handling
 from sentinel_core.store.record import silences

@@ -19,7 +19,7 @@ from sentinel_core.model.routing import Routes
 from sentinel_core.notify.deliver import name_failing
 from sentinel_core.store.db.engine import open_engine
 from sentinel_core.store.db.schema import ensure_schema
-from sentinel_core.store.read import events
+from sentinel_core.store.read import event_list as events
 from sentinel_core.store.record.acknowledge import acknowledge
 from tests.support.delivered import EVERYONE, GONE, ONCALL, OPS, attempt, refuse, telling
 from tests.support.processes import ROOT

@@ -13,7 +13,7 @@ from sentinel_core.base.settings import get_settings
 from sentinel_core.model.silence import Matchers, Silence
 from sentinel_core.store.db.engine import open_engine
 from sentinel_core.store.db.schema import ensure_schema
-from sentinel_core.store.read import events
+from sentinel_core.store.read import event_list as events
 from sentinel_core.store.record import silences
 from sentinel_core.store.record.acknowledge import acknowledge
 from tests.support.command import Command, refused_here

@@ -20,7 +20,7 @@ from sentinel_core.model.routing import suggested_action
 from sentinel_core.model.rule import RuleSettings
 from sentinel_core.notify.channel import medium_of
 from sentinel_core.prefect_io.facts import rule_settings
-from sentinel_core.store.read import events
+from sentinel_core.store.read import event_list as events
 from sentinel_core.store.read import values as readings
 from sentinel_core.store.read.filters import EventFilter
 

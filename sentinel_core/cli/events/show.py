@@ -15,8 +15,8 @@ from sentinel_core.cli.parse import event_store, moment_now, when
 from sentinel_core.cli.store import settings
 from sentinel_core.message import shorten, value_against_threshold
 from sentinel_core.model.alert import clean_text
-from sentinel_core.store.read import events
-from sentinel_core.store.read.events import EventDetail, Page
+from sentinel_core.store.read import event_list as events
+from sentinel_core.store.read.event_list import EventDetail, Page
 from sentinel_core.store.read.filters import EventFilter
 from sentinel_core.wording.delivery_timeline import escalation_words, next_step, told
 from sentinel_core.wording.labels import (

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from sentinel_core.store.read.events import Facets
+from sentinel_core.store.read.event_list import Facets
 from sentinel_core.store.read.filters import Sort, Status
 from tests.support.recorded import NOON
 from viewer import filters

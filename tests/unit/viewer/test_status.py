@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from sentinel_core.store.read.events import Deliveries, Failing, OpenStorm
+from sentinel_core.store.read.event_list import Deliveries, Failing, OpenStorm
 from sentinel_core.store.state import system_rule as own
 from tests.support.recorded import NOON
 from viewer import status

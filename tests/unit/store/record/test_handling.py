@@ -13,7 +13,7 @@ from sentinel_core.model.alert import AlertOutput
 from sentinel_core.store.db.engine import open_engine, reading
 from sentinel_core.store.db.tables import AUDIT
 from sentinel_core.store.outbox import claim as outbox
-from sentinel_core.store.read.events import event
+from sentinel_core.store.read.event_list import event
 from sentinel_core.store.record import handle as handling
 from sentinel_core.store.record.acknowledge import Changed, acknowledge, unacknowledge
 from sentinel_core.store.state.audit import BY_LIMIT, COMMENT_LIMIT

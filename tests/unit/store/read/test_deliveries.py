@@ -11,8 +11,8 @@ from sentinel_core.model.alert import AlertOutput
 from sentinel_core.store.db.engine import writing
 from sentinel_core.store.outbox import claim as outbox
 from sentinel_core.store.outbox.storms import end_storms
-from sentinel_core.store.read import events
-from sentinel_core.store.read.events import Deliveries
+from sentinel_core.store.read import event_list as events
+from sentinel_core.store.read.event_list import Deliveries
 from sentinel_core.store.read.filters import EventFilter
 from tests.support.delivered import EVERYONE, GONE, OPS, attempt, refuse, telling
 from tests.support.recorded import NOON, a_run, fire, observe

@@ -13,7 +13,7 @@ from sentinel_core.base.errors import StoreUnavailableError
 from sentinel_core.store.db.engine import open_engine, reading, writing
 from sentinel_core.store.db.schema import ensure_schema
 from sentinel_core.store.db.tables import AUDIT, EVENT
-from sentinel_core.store.read import events
+from sentinel_core.store.read import event_list as events
 from sentinel_core.store.read.filters import EventFilter, Sort, Status
 from sentinel_core.store.record.acknowledge import BY_LIMIT, COMMENT_LIMIT, acknowledge
 from tests.support.recorded import NOON, a_rule, a_run, calm, fire, observe
