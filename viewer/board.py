@@ -12,7 +12,8 @@ from typing import Any
 import streamlit as st
 
 from sentinel_core.base.errors import SentinelError
-from sentinel_core.store.read.event_list import COUNT_CAP, EXPORT_LIMIT, Cursor, Page
+from sentinel_core.store.read.event_list import EXPORT_LIMIT, Cursor, Page
+from sentinel_core.store.read.filters import COUNT_CAP
 from viewer import acknowledging, controls, data, figures, filters, rows, status
 from viewer.filters import Choice
 from viewer.wording import clock, number, plain

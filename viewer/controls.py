@@ -5,7 +5,7 @@ from typing import Any, cast
 
 import streamlit as st
 
-from sentinel_core.store.read.event_list import Facets
+from sentinel_core.store.read.overview import Facets
 from viewer import filters
 from viewer.filters import Choice
 

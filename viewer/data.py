@@ -9,15 +9,13 @@ import streamlit as st
 from sentinel_core.base.settings import Settings, get_settings
 from sentinel_core.store.db.engine import answering, open_engine
 from sentinel_core.store.db.schema import ensure_schema
-from sentinel_core.store.read import event_list as events
-from sentinel_core.store.read.event_list import (
-    Bucket,
-    Cursor,
-    Deliveries,
-    EventDetail,
-    Facets,
-    Overview,
-)
+from sentinel_core.store.read import deliveries as store_deliveries
+from sentinel_core.store.read import event_list
+from sentinel_core.store.read import overview as store_overview
+from sentinel_core.store.read.deliveries import Deliveries
+from sentinel_core.store.read.event_detail import EventDetail, event_detail
+from sentinel_core.store.read.event_list import Cursor
+from sentinel_core.store.read.overview import Bucket, Facets, Overview
 from sentinel_core.store.record import acknowledge as acknowledging
 from sentinel_core.store.record.acknowledge import Acknowledged
 from sentinel_core.store.state import rules
@@ -65,10 +63,10 @@ def now() -> datetime:
 
 
 @st.cache_data(ttl=SHARED_SECONDS, show_spinner=False, hash_funcs=_BY_VALUE, max_entries=500)
-def _page(url: str, choice: Choice, after: Cursor | None) -> events.Page:
+def _page(url: str, choice: Choice, after: Cursor | None) -> event_list.Page:
     sort, descending = filters.sorting(choice)
     at = now()
-    return events.page(
+    return event_list.page(
         _engine(url),
         filters.to_filter(choice, at),
         now=at,
@@ -79,7 +77,7 @@ def _page(url: str, choice: Choice, after: Cursor | None) -> events.Page:
     )
 
 
-def page(choice: Choice, after: Cursor | None) -> events.Page:
+def page(choice: Choice, after: Cursor | None) -> event_list.Page:
     """The chosen events after a cursor."""
     return _page(settings().database_url, choice, after)
 
@@ -88,7 +86,7 @@ def page(choice: Choice, after: Cursor | None) -> events.Page:
 def _counts(url: str, choice: Choice, newer_than_id: int | None) -> int:
     at = now()
     wanted = filters.to_filter(choice, at)
-    return events.count(_engine(url), wanted, now=at, newer_than_id=newer_than_id)
+    return event_list.count(_engine(url), wanted, now=at, newer_than_id=newer_than_id)
 
 
 def count(choice: Choice, newer_than_id: int | None = None) -> int:
@@ -101,7 +99,7 @@ def _histogram(url: str, choice: Choice) -> tuple[list[Bucket], timedelta]:
     at = now()
     start, end, step = filters.bars(choice, at)
     wanted = filters.to_filter(choice, at)
-    found = events.histogram(_engine(url), wanted, start=start, end=end, step=step, now=at)
+    found = store_overview.histogram(_engine(url), wanted, start=start, end=end, step=step, now=at)
     return found, step
 
 
@@ -112,7 +110,7 @@ def histogram(choice: Choice) -> tuple[list[Bucket], timedelta]:
 
 @st.cache_data(ttl=SHARED_SECONDS, show_spinner=False)
 def _overview(url: str) -> Overview:
-    return events.overview(_engine(url), now=now())
+    return store_overview.overview(_engine(url), now=now())
 
 
 def overview() -> Overview:
@@ -122,7 +120,7 @@ def overview() -> Overview:
 
 @st.cache_data(ttl=5, show_spinner=False)
 def _deliveries(url: str) -> Deliveries:
-    return events.deliveries(_engine(url), now=now())
+    return store_deliveries.deliveries(_engine(url), now=now())
 
 
 def deliveries() -> Deliveries:
@@ -144,7 +142,7 @@ def coverage() -> status.Coverage:
 
 @st.cache_data(ttl=30, show_spinner=False)
 def _facets(url: str) -> Facets:
-    return events.facets(_engine(url))
+    return store_overview.facets(_engine(url))
 
 
 def facets() -> Facets:
@@ -154,14 +152,14 @@ def facets() -> Facets:
 
 def event(event_id: int) -> EventDetail | None:
     """One event whole, as it is now."""
-    return events.event(engine(), event_id)
+    return event_detail(engine(), event_id)
 
 
 def csv(choice: Choice) -> bytes:
     """The chosen events as CSV, up to the export's limit."""
     at = now()
     sort, descending = filters.sorting(choice)
-    found, cut = events.export(
+    found, cut = event_list.export(
         engine(), filters.to_filter(choice, at), now=at, sort=sort, descending=descending
     )
     return rows.csv_text(found, cut=cut, settings=settings())

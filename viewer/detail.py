@@ -8,7 +8,7 @@ import streamlit as st
 
 from sentinel_core.base.errors import SentinelError
 from sentinel_core.message import value_against_threshold
-from sentinel_core.store.read.event_list import EventDetail
+from sentinel_core.store.read.event_detail import EventDetail
 from sentinel_core.store.state import system_rule as own
 from sentinel_core.wording.labels import (
     KINDS,

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sentinel_core.store.read.event_list import Bucket
+from sentinel_core.store.read.overview import Bucket
 
 _LIGHT = {"critical": "#d1242f", "high": "#e16f24", "medium": "#d4a72c", "low": "#a3abb4"}
 _DARK = {"critical": "#f85149", "high": "#db6d28", "medium": "#bb8009", "low": "#656c76"}

@@ -11,8 +11,8 @@ from datetime import datetime, timedelta, tzinfo
 from sentinel_core.decide.observe import Kind
 from sentinel_core.model.alert import Importance
 from sentinel_core.model.run import StateType
-from sentinel_core.store.read.event_list import Facets
 from sentinel_core.store.read.filters import EventFilter, Sort, Status
+from sentinel_core.store.read.overview import Facets
 from viewer.wording import plain
 
 VIEWS = ("live", "all")

@@ -5,7 +5,7 @@ from datetime import tzinfo
 
 import streamlit as st
 
-from sentinel_core.store.read.event_list import EventDetail
+from sentinel_core.store.read.event_detail import EventDetail
 from sentinel_core.wording.delivery_timeline import State, Told, escalation_words, next_step, told
 from viewer import data
 from viewer.filters import storm_address

@@ -8,7 +8,9 @@ from typing import Any
 
 from sentinel_core.decide.due import standing
 from sentinel_core.model.run import Schedule
-from sentinel_core.store.read.event_list import COUNT_CAP, Deliveries, Failing, OpenStorm
+from sentinel_core.store.outbox.failing import FailingChannel
+from sentinel_core.store.read.deliveries import Deliveries, OpenStorm
+from sentinel_core.store.read.filters import COUNT_CAP
 from sentinel_core.store.state import system_rule as own
 from viewer.filters import IMPORTANCES, storm_address
 from viewer.wording import clock, code, listed, number, plain, plural, short_moment
@@ -109,11 +111,13 @@ def deliveries(found: Deliveries, now: datetime, where: tzinfo) -> list[str]:
     return lines
 
 
-def _failing(one: Failing, where: tzinfo) -> str:
+def _failing(one: FailingChannel, where: tzinfo) -> str:
     retry = code(f"sentinel channels retry {one.channel}")
-    what_to_do = f"It takes messages again: {retry}" if one.works else f"When it is mended: {retry}"
+    what_to_do = (
+        f"It takes messages again: {retry}" if one.recovered else f"When it is mended: {retry}"
+    )
     return (
-        f":red-badge[{plural(one.messages, 'message')} not delivered] by {plain(one.channel)}, "
+        f":red-badge[{plural(one.failed, 'message')} not delivered] by {plain(one.channel)}, "
         f"last {short_moment(one.latest, where)}: {plain(one.error, 140)} · {what_to_do}"
     )
 
@@ -121,7 +125,7 @@ def _failing(one: Failing, where: tzinfo) -> str:
 def _storm(one: OpenStorm, now: datetime, where: tzinfo) -> str:
     to = f" to {plain(one.recipient, 80)}" if one.recipient else ""
     count = f"{number(one.events, COUNT_CAP)} {'event' if one.events == 1 else 'events'}"
-    told = _TOLD.get(one.told, "their one message is not sent yet")
+    told = _TOLD.get(one.message_status, "their one message is not sent yet")
     began = one.started_at
     recent = now - began < timedelta(hours=12)
     since = clock(began, where) if recent else short_moment(began, where)

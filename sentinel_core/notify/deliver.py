@@ -248,7 +248,11 @@ def name_failing(engine: Engine, notify: Routes, now: datetime) -> list[str]:
 
     A message that nobody got is itself something that people should know. Returns the channels.
     """
-    troubles = {one.channel: one for one in outbox.failing_channels(engine, now - TROUBLED_FOR)}
+    troubles = {
+        failing.channel: failing
+        for failing in outbox.failing_channels(engine, now - TROUBLED_FOR)
+        if not failing.recovered
+    }
     named = own.firing_channels(engine)
     mended = {
         channel
@@ -263,7 +267,7 @@ def name_failing(engine: Engine, notify: Routes, now: datetime) -> list[str]:
 
 
 def _observations(
-    troubles: Mapping[str, outbox.Trouble],
+    troubles: Mapping[str, outbox.FailingChannel],
     named: Mapping[str, datetime],
     mended: Collection[str],
     now: datetime,

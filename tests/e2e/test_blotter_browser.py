@@ -22,7 +22,8 @@ from sentinel_core.notify.deliver import name_failing
 from sentinel_core.store.db.engine import open_engine
 from sentinel_core.store.db.schema import ensure_schema
 from sentinel_core.store.outbox import claim as outbox
-from sentinel_core.store.read import event_list as events
+from sentinel_core.store.read import event_list
+from sentinel_core.store.read.event_detail import event_detail
 from sentinel_core.store.read.filters import EventFilter, Status
 from sentinel_core.store.record import handle as handling
 from sentinel_core.store.record import silences
@@ -60,7 +61,7 @@ class Blotter:
         opened.close()
 
     def acknowledged(self) -> list[int]:
-        rows = events.page(
+        rows = event_list.page(
             self.engine, EventFilter(status=frozenset({Status.ACKNOWLEDGED})), now=now(), size=100
         ).rows
         return sorted(row["id"] for row in rows)
@@ -179,7 +180,7 @@ def test_events_that_arrive_meanwhile_never_shift_what_is_acknowledged(blotter: 
         expect(page.get_by_text("Acknowledged 2 events.")).to_be_visible()
         assert blotter.acknowledged() == sorted([made[1], made[3]])
         eventually(lambda: made[1] not in shown_ids(page, 9), "the rows to leave the live list")
-    whole = events.event(blotter.engine, made[3])
+    whole = event_detail(blotter.engine, made[3])
     assert whole is not None
     assert (whole.event["acknowledged_by"], whole.event["comment"]) == ("ana", "on it")
 
@@ -233,7 +234,7 @@ def test_two_people_acknowledge_the_same_event_and_both_are_told(blotter: Blotte
         told = "Acknowledged 1 event. 1 event has already been acknowledged by Ana."
         expect(bo.get_by_text(told)).to_be_visible()
     assert blotter.acknowledged() == sorted(made)
-    whole = events.event(blotter.engine, made[1])
+    whole = event_detail(blotter.engine, made[1])
     assert whole is not None
     assert whole.event["acknowledged_by"] == "Ana"
     assert [row["actor"] for row in whole.audit] == ["Ana"]

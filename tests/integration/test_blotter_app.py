@@ -19,7 +19,7 @@ from sentinel_core.model.routing import Routes
 from sentinel_core.notify.deliver import name_failing
 from sentinel_core.store.db.engine import open_engine
 from sentinel_core.store.db.schema import ensure_schema
-from sentinel_core.store.read import event_list as events
+from sentinel_core.store.read.event_detail import event_detail
 from sentinel_core.store.record.acknowledge import acknowledge
 from tests.support.delivered import EVERYONE, GONE, ONCALL, OPS, attempt, refuse, telling
 from tests.support.processes import ROOT
@@ -341,7 +341,7 @@ def test_an_event_is_acknowledged_from_its_page(store: Engine) -> None:
     app.button(key="acknowledge").click()
     app.button(key="acknowledge-confirm").click().run()
     assert not app.exception
-    whole = events.event(store, key)
+    whole = event_detail(store, key)
     assert whole is not None
     assert (whole.event["acknowledged_by"], whole.event["comment"]) == ("Ana", "seen")
 
@@ -354,7 +354,7 @@ def test_nobody_acknowledges_without_a_name(store: Engine) -> None:
     app.button(key="acknowledge").click()
     app.button(key="acknowledge-confirm").click().run()
     assert "Say who acknowledges" in words(app)
-    whole = events.event(store, key)
+    whole = event_detail(store, key)
     assert whole is not None
     assert not whole.event["is_acknowledged"]
 

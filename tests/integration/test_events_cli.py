@@ -13,7 +13,7 @@ from sentinel_core.base.settings import get_settings
 from sentinel_core.model.silence import Matchers, Silence
 from sentinel_core.store.db.engine import open_engine
 from sentinel_core.store.db.schema import ensure_schema
-from sentinel_core.store.read import event_list as events
+from sentinel_core.store.read.event_detail import event_detail
 from sentinel_core.store.record import silences
 from sentinel_core.store.record.acknowledge import acknowledge
 from tests.support.command import Command, refused_here
@@ -42,7 +42,7 @@ def event(engine: Engine, key: int) -> dict[str, Any]:
 
 
 def audit(engine: Engine, key: int) -> list[tuple[str, str, dict[str, Any]]]:
-    whole = events.event(engine, key)
+    whole = event_detail(engine, key)
     assert whole is not None
     return [(row["actor"], row["action"], row["detail"]) for row in whole.audit]
 

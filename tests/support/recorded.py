@@ -11,6 +11,8 @@ from sentinel_core.decide.observe import judge
 from sentinel_core.model.alert import AlertOutput, Importance
 from sentinel_core.model.rule import Routes, RuleSettings
 from sentinel_core.model.run import Rule, Run, Schedule, StateType
+from sentinel_core.store.read import event_list
+from sentinel_core.store.read.filters import EventFilter
 from sentinel_core.store.record.recording import Recorded, record
 from sentinel_core.store.state.rules import sync
 
@@ -109,3 +111,10 @@ def calm(engine: Engine, rule: Rule, at: datetime, *, ticker: str = "", **more: 
         a_run(at),
         [AlertOutput(triggered=False, ticker=ticker, timestamp=at, **more)],
     )
+
+
+def event_ids(engine: Engine, now: datetime = NOON, **wanted: Any) -> list[int]:
+    """Ids of the events that a filter of these values lists, newest first; sets may be plain."""
+    chosen = {k: frozenset(v) if isinstance(v, set) else v for k, v in wanted.items()}
+    listed = event_list.page(engine, EventFilter(**chosen), now=now, size=100)
+    return [row["id"] for row in listed.rows]

@@ -20,8 +20,9 @@ from sentinel_core.model.routing import suggested_action
 from sentinel_core.model.rule import RuleSettings
 from sentinel_core.notify.channel import medium_of
 from sentinel_core.prefect_io.facts import rule_settings
-from sentinel_core.store.read import event_list as events
+from sentinel_core.store.read import event_list
 from sentinel_core.store.read import values as readings
+from sentinel_core.store.read.event_detail import event_detail
 from sentinel_core.store.read.filters import EventFilter
 
 _NO_EVENT = "opened"
@@ -99,7 +100,7 @@ def _item(name: str, rule: RuleSettings, event: str | None) -> Item:
 
 def _newest(name: str) -> int | None:
     with event_store() as engine:
-        found = events.page(
+        found = event_list.page(
             engine, EventFilter(rules=frozenset({name})), now=datetime.now(UTC), size=1
         )
     return int(found.rows[0]["id"]) if found.rows else None
@@ -108,7 +109,7 @@ def _newest(name: str) -> int | None:
 def _stored(name: str, event_id: int) -> Item:
     """A recorded event. Raises UsageError when there is none, or it is another rule's."""
     with event_store() as engine:
-        found = events.event(engine, event_id)
+        found = event_detail(engine, event_id)
         if found is None:
             raise UsageError(
                 f"there is no event {event_id}: `sentinel events list --rule {name}` shows what "

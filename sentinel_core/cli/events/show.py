@@ -15,8 +15,9 @@ from sentinel_core.cli.parse import event_store, moment_now, when
 from sentinel_core.cli.store import settings
 from sentinel_core.message import shorten, value_against_threshold
 from sentinel_core.model.alert import clean_text
-from sentinel_core.store.read import event_list as events
-from sentinel_core.store.read.event_list import EventDetail, Page
+from sentinel_core.store.read import event_list, overview
+from sentinel_core.store.read.event_detail import EventDetail, event_detail
+from sentinel_core.store.read.event_list import Page
 from sentinel_core.store.read.filters import EventFilter
 from sentinel_core.wording.delivery_timeline import escalation_words, next_step, told
 from sentinel_core.wording.labels import (
@@ -36,8 +37,8 @@ _LEAST = 20  # columns that are left to the last one on a narrow terminal
 def list_events(wanted: EventFilter, limit: int, now: datetime, *, as_json: bool) -> None:
     """Print the newest events that match, and whether there are more."""
     with event_store() as engine:
-        page = events.page(engine, wanted, now=now, size=limit)
-        known = events.facets(engine).rules if wanted.rules and not page.rows else ()
+        page = event_list.page(engine, wanted, now=now, size=limit)
+        known = overview.facets(engine).rules if wanted.rules and not page.rows else ()
     for name in sorted(wanted.rules.difference(known) if not page.rows else ()):
         print(f"note: no rule {clean_text(name)!r} is known to the event store", file=sys.stderr)
     if as_json:
@@ -107,7 +108,7 @@ def _print_list(page: Page) -> None:
 def show(event_id: int, *, as_json: bool) -> None:
     """Print all that is known of one event. Raises UsageError when there is none of that id."""
     with event_store() as engine:
-        found = events.event(engine, event_id)
+        found = event_detail(engine, event_id)
     if found is None:
         raise UsageError(
             f"there is no event {event_id}: `sentinel events list` shows what there is"

@@ -26,7 +26,7 @@ from sentinel_core.store.outbox.enqueue import (
     SUPPRESSED,
     hold_messages,
 )
-from sentinel_core.store.outbox.failing import Trouble, failing_channels, sent_since
+from sentinel_core.store.outbox.failing import FailingChannel, failing_channels, sent_since
 from sentinel_core.store.outbox.group import (
     companions,
     leading,
@@ -295,8 +295,8 @@ __all__ = [
     "PENDING",
     "SENT",
     "SUPPRESSED",
+    "FailingChannel",
     "Owed",
-    "Trouble",
     "claim",
     "due",
     "failing_channels",

@@ -1,54 +1,66 @@
 """Channels that do not take messages, as the outbox knows them."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy import Connection, Engine, and_, func, select
 
 from sentinel_core.store.db.engine import reading
 from sentinel_core.store.db.tables import NOTIFICATION
-from sentinel_core.store.outbox.enqueue import IS_FAILED
+from sentinel_core.store.outbox.enqueue import FAILED, SENT
 
 _N = NOTIFICATION.c
+_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
-    """A channel that failed for good and has taken nothing since."""
+class FailingChannel:
+    """A channel and the messages it failed to take. `recovered`: it has taken one since.
+
+    `failed` counts those messages, `latest` and `error` are of the newest.
+    """
 
     channel: str
     failed: int
     latest: datetime
     error: str
+    recovered: bool = False
 
 
-def failing_channels(engine: Engine, since: datetime) -> list[Trouble]:
-    """Channels whose newest settled message failed, of those that failed since then."""
+def failing_channels(engine: Engine, since: datetime) -> list[FailingChannel]:
+    """Channels, by slug, that a message failed for good in since then."""
+    # The index has when an attempt's claim ends, which is not long before or after its outcome.
+    failed = and_(_N.status == FAILED, _N.next_attempt_at > since - _DAY, _N.settled_at >= since)
+    by_channel = (
+        select(_N.channel, func.count(), func.max(_N.settled_at))
+        .where(failed)
+        .group_by(_N.channel)
+        .order_by(_N.channel)
+    )
     with reading(engine) as connection:
-        failed = connection.execute(
-            select(_N.channel, func.count(), func.max(_N.settled_at))
-            .where(IS_FAILED, _N.settled_at >= since)
-            .group_by(_N.channel)
-            .order_by(_N.channel)
-        ).all()
-        return [
-            Trouble(channel, count, last, _error(connection, channel, last))
-            for channel, count, last in failed
-            if not _sent_since(connection, channel, last)
-        ]
+        found = []
+        for channel, count, latest in connection.execute(by_channel).all():
+            error = select(_N.last_error).where(
+                failed, _N.channel == channel, _N.settled_at == latest
+            )
+            found.append(
+                FailingChannel(
+                    channel,
+                    count,
+                    latest,
+                    connection.scalar(error.limit(1)) or "no reason given",
+                    _sent_since(connection, channel, latest),
+                )
+            )
+        return found
 
 
 def sent_since(engine: Engine, channel: str, at: datetime) -> bool:
-    """Has this channel taken a message since then?"""
+    """True if this channel has taken a message since then."""
     with reading(engine) as connection:
         return _sent_since(connection, channel, at)
 
 
 def _sent_since(connection: Connection, channel: str, at: datetime) -> bool:
-    sent = select(_N.id).where(_N.channel == channel, _N.sent_at >= at).limit(1)
+    sent = select(_N.id).where(_N.status == SENT, _N.channel == channel, _N.sent_at >= at).limit(1)
     return connection.scalar(sent) is not None
-
-
-def _error(connection: Connection, channel: str, at: datetime) -> str:
-    failed = select(_N.last_error).where(IS_FAILED, _N.channel == channel, _N.settled_at == at)
-    return connection.scalar(failed.limit(1)) or "no reason given"

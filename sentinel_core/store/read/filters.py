@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Select, and_, case, false, func, or_, sele
 from sentinel_core.model.alert import Importance
 from sentinel_core.store.db.tables import EVENT, NOTIFICATION, RULE, UNACKNOWLEDGED
 
-# Word for word the condition of the partial index; SQLAlchemy's own spelling (`= 0`) misses it.
+COUNT_CAP = 10_000  # counting stops above this number
 
 
 class Status(StrEnum):

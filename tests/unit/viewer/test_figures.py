@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from sentinel_core.store.read.event_list import Bucket
+from sentinel_core.store.read.overview import Bucket
 from tests.support.recorded import NOON
 from viewer import figures
 

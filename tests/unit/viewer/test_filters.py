@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from sentinel_core.store.read.event_list import Facets
 from sentinel_core.store.read.filters import Sort, Status
+from sentinel_core.store.read.overview import Facets
 from tests.support.recorded import NOON
 from viewer import filters
 from viewer.filters import Choice

@@ -6,7 +6,8 @@ from uuid import UUID
 
 import pytest
 
-from sentinel_core.store.read.event_list import Deliveries, Failing, OpenStorm
+from sentinel_core.store.outbox.failing import FailingChannel
+from sentinel_core.store.read.deliveries import Deliveries, OpenStorm
 from sentinel_core.store.state import system_rule as own
 from tests.support.recorded import NOON
 from viewer import status
@@ -14,7 +15,9 @@ from viewer.status import Coverage
 
 HOUR = timedelta(hours=1)
 WELL = Deliveries((), (), 0)
-GONE = Failing("slack-incoming-webhook/ops", 3, NOON - HOUR, "404 no_service", works=False)
+GONE = FailingChannel(
+    "slack-incoming-webhook/ops", 3, NOON - HOUR, "404 no_service", recovered=False
+)
 STORM = OpenStorm(7, "slack-incoming-webhook/ops", "", NOON - HOUR, 950, "sent")
 
 
@@ -118,7 +121,7 @@ def test_a_channel_that_fails_is_named_with_its_error_and_what_to_do() -> None:
 
 
 def test_a_channel_that_works_again_is_said_to_and_still_has_messages_to_send_again() -> None:
-    works = Failing(GONE.channel, 1, NOON, "404", works=True)
+    works = FailingChannel(GONE.channel, 1, NOON, "404", recovered=True)
     [line] = said(Deliveries((works,), (), 0))
     assert line.startswith(":red-badge[1 message not delivered]")
     assert "It takes messages again: `sentinel channels retry" in line
@@ -132,7 +135,7 @@ def test_many_channels_that_fail_take_four_lines() -> None:
 
 def test_what_a_provider_says_is_text_and_nothing_else() -> None:
     hostile = "<b>x</b> [a](http://b) :red[c]"
-    found = Failing("`ops`", 1, NOON, hostile, works=False)
+    found = FailingChannel("`ops`", 1, NOON, hostile, recovered=False)
     [line] = status.deliveries(Deliveries((found,), (), 0), NOON, UTC)
     assert "<b>" not in line
     assert "[a](" not in line

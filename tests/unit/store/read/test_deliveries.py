@@ -11,8 +11,9 @@ from sentinel_core.model.alert import AlertOutput
 from sentinel_core.store.db.engine import writing
 from sentinel_core.store.outbox import claim as outbox
 from sentinel_core.store.outbox.storms import end_storms
-from sentinel_core.store.read import event_list as events
-from sentinel_core.store.read.event_list import Deliveries
+from sentinel_core.store.read import event_list
+from sentinel_core.store.read.deliveries import Deliveries, deliveries
+from sentinel_core.store.read.event_detail import EventDetail, event_detail
 from sentinel_core.store.read.filters import EventFilter
 from tests.support.delivered import EVERYONE, GONE, OPS, attempt, refuse, telling
 from tests.support.recorded import NOON, a_run, fire, observe
@@ -23,12 +24,12 @@ STORMY = {"high": [{"channel": OPS, "storm": {"events": 3, "window_seconds": 60}
 
 
 def undelivered(engine: Engine) -> dict[int, bool]:
-    rows = events.page(engine, EventFilter(), now=NOON, size=100).rows
+    rows = event_list.page(engine, EventFilter(), now=NOON, size=100).rows
     return {row["id"]: row["undelivered"] for row in rows}
 
 
-def whole(engine: Engine, key: int) -> events.EventDetail:
-    found = events.event(engine, key)
+def whole(engine: Engine, key: int) -> EventDetail:
+    found = event_detail(engine, key)
     assert found is not None
     return found
 
@@ -91,15 +92,15 @@ def test_failed_messages_of_the_last_day_are_counted_by_channel(engine: Engine) 
     refuse(engine, NOON + 3 * MINUTE)
     fire(engine, telling("everyone", notify={"high": [EVERYONE]}), NOON + HOUR)
     refuse(engine, NOON + HOUR + SOON, channel=EVERYONE, error="410 Gone")
-    found = events.deliveries(engine, now=NOON + 2 * HOUR).failing
-    assert [(one.channel, one.messages, one.error, one.works) for one in found] == [
+    found = deliveries(engine, now=NOON + 2 * HOUR).failing
+    assert [(one.channel, one.failed, one.error, one.recovered) for one in found] == [
         (EVERYONE, 1, "410 Gone", False),
         (OPS, 3, GONE, False),
     ]
     assert found[1].latest == NOON + 3 * MINUTE
-    [left] = events.deliveries(engine, now=NOON + DAY + 4 * MINUTE).failing
+    [left] = deliveries(engine, now=NOON + DAY + 4 * MINUTE).failing
     assert left.channel == EVERYONE
-    assert events.deliveries(engine, now=NOON + 2 * DAY) == Deliveries((), (), 0)
+    assert deliveries(engine, now=NOON + 2 * DAY) == Deliveries((), (), 0)
 
 
 def test_a_channel_that_has_taken_something_since_is_said_to_work(engine: Engine) -> None:
@@ -107,8 +108,8 @@ def test_a_channel_that_has_taken_something_since_is_said_to_work(engine: Engine
     refuse(engine, NOON + SOON)
     fire(engine, telling("two"), NOON + MINUTE)
     attempt(engine, NOON + 2 * MINUTE)
-    [one] = events.deliveries(engine, now=NOON + HOUR).failing
-    assert (one.channel, one.messages, one.works) == (OPS, 1, True)
+    [one] = deliveries(engine, now=NOON + HOUR).failing
+    assert (one.channel, one.failed, one.recovered) == (OPS, 1, True)
 
 
 def test_messages_that_nobody_sends_are_counted_after_minutes_and_those_on_their_way_are_not(
@@ -119,7 +120,7 @@ def test_messages_that_nobody_sends_are_counted_after_minutes_and_those_on_their
     fire(engine, escalates, NOON)
 
     def late(after: timedelta) -> int:
-        return events.deliveries(engine, now=NOON + SOON + after).late
+        return deliveries(engine, now=NOON + SOON + after).late
 
     assert late(4 * MINUTE) == 0
     assert late(5 * MINUTE) == 2
@@ -131,25 +132,25 @@ def test_messages_that_nobody_sends_are_counted_after_minutes_and_those_on_their
 def test_an_open_storm_counts_its_events_and_lists_them(engine: Engine) -> None:
     keys = storm(engine)
     other = fire(engine, telling("other", notify={"high": [EVERYONE]}), NOON)
-    [found] = events.deliveries(engine, now=NOON + MINUTE).storms
+    [found] = deliveries(engine, now=NOON + MINUTE).storms
     assert (found.channel, found.recipient, found.events) == (OPS, "", 5)
-    assert (found.started_at, found.told) == (NOON + SOON, "sent")
+    assert (found.started_at, found.message_status) == (NOON + SOON, "sent")
     wanted = EventFilter(storm=found.id)
-    listed = [row["id"] for row in events.page(engine, wanted, now=NOON, size=100).rows]
+    listed = [row["id"] for row in event_list.page(engine, wanted, now=NOON, size=100).rows]
     assert sorted(listed) == keys
     assert other not in listed
-    assert events.count(engine, wanted, now=NOON) == 5
-    assert events.count(engine, EventFilter(storm=found.id + 1), now=NOON) == 0
+    assert event_list.count(engine, wanted, now=NOON) == 5
+    assert event_list.count(engine, EventFilter(storm=found.id + 1), now=NOON) == 0
     assert end_storms(engine, NOON + 10 * MINUTE) == [found.id]
-    assert events.deliveries(engine, now=NOON + 10 * MINUTE).storms == ()
-    assert events.count(engine, wanted, now=NOON) == 5
+    assert deliveries(engine, now=NOON + 10 * MINUTE).storms == ()
+    assert event_list.count(engine, wanted, now=NOON) == 5
 
 
 def test_the_events_of_a_storm_whose_message_failed_are_not_delivered(engine: Engine) -> None:
     keys = storm(engine, status="failed", error=GONE)
     assert undelivered(engine) == dict.fromkeys(keys, True)
-    [found] = events.deliveries(engine, now=NOON + MINUTE).storms
-    assert found.told == "failed"
+    [found] = deliveries(engine, now=NOON + MINUTE).storms
+    assert found.message_status == "failed"
     assert [row["storm_message"] for row in whole(engine, keys[0]).notifications] == ["failed"]
 
 
@@ -201,13 +202,13 @@ def test_no_page_reads_all_messages(many: Engine) -> None:
         if "notification" in statement and statement.lstrip().startswith("SELECT"):
             seen.append((statement, parameters))
 
-    [found] = events.deliveries(many, now=NOON + MINUTE).storms
+    [found] = deliveries(many, now=NOON + MINUTE).storms
     sqlalchemy_event.listen(many, "before_cursor_execute", note)
-    events.page(many, EventFilter(), now=NOON, size=100)
-    events.page(many, EventFilter(storm=found.id), now=NOON, size=100)
-    events.deliveries(many, now=NOON + MINUTE)
-    [row] = events.page(many, EventFilter(), now=NOON, size=1).rows
-    events.event(many, row["id"])
+    event_list.page(many, EventFilter(), now=NOON, size=100)
+    event_list.page(many, EventFilter(storm=found.id), now=NOON, size=100)
+    deliveries(many, now=NOON + MINUTE)
+    [row] = event_list.page(many, EventFilter(), now=NOON, size=1).rows
+    event_detail(many, row["id"])
     sqlalchemy_event.remove(many, "before_cursor_execute", note)
     assert len(seen) > 5
     explain = "EXPLAIN QUERY PLAN " if many.dialect.name == "sqlite" else "EXPLAIN "

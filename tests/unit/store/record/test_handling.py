@@ -13,7 +13,7 @@ from sentinel_core.model.alert import AlertOutput
 from sentinel_core.store.db.engine import open_engine, reading
 from sentinel_core.store.db.tables import AUDIT
 from sentinel_core.store.outbox import claim as outbox
-from sentinel_core.store.read.event_list import event
+from sentinel_core.store.read.event_detail import event_detail
 from sentinel_core.store.record import handle as handling
 from sentinel_core.store.record.acknowledge import Changed, acknowledge, unacknowledge
 from sentinel_core.store.state.audit import BY_LIMIT, COMMENT_LIMIT
@@ -173,7 +173,7 @@ def test_an_event_shows_its_latest_comment_and_the_audit_has_all_of_them(engine:
     handling.comment(engine, [key], by="ana", comment="first", now=NOW)
     handling.comment(engine, [key], by="bo", comment="second", now=NOW + HOUR)
     acknowledge(engine, [key], by="cy", now=NOW + 2 * HOUR)
-    whole = event(engine, key)
+    whole = event_detail(engine, key)
     assert whole is not None
     assert whole.event["comment"] == "second", "an acknowledgement without words erases none"
     said = [(row["actor"], row["action"], row["detail"]) for row in whole.audit]

@@ -1,0 +1,128 @@
+"""Whether people get their messages: failing channels, storms, overdue and undelivered ones."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    FromClause,
+    String,
+    and_,
+    cast,
+    exists,
+    func,
+    literal,
+    select,
+)
+
+from sentinel_core.store.db.engine import answering, reading
+from sentinel_core.store.db.tables import NOTIFICATION, STORM
+from sentinel_core.store.outbox import claim as outbox
+from sentinel_core.store.outbox.failing import FailingChannel, failing_channels
+from sentinel_core.store.outbox.storms import BEGAN
+from sentinel_core.store.read.filters import COUNT_CAP, in_storm
+
+_FAILED_WITHIN = timedelta(days=1)
+_LATE = timedelta(minutes=5)  # flows/deliver.py comes by every minute
+
+
+@dataclass(frozen=True, slots=True)
+class OpenStorm:
+    """A storm that has not ended. `events` is counted up to the cap.
+
+    `message_status` is the status of the one message that stands for the storm's events.
+    """
+
+    id: int
+    channel: str
+    recipient: str
+    started_at: datetime
+    events: int
+    message_status: str
+
+
+@dataclass(frozen=True, slots=True)
+class Deliveries:
+    """Channels that failed for good in the last day, open storms, and how many messages have been
+    due for minutes without being sent (counted up to the cap)."""
+
+    failing: tuple[FailingChannel, ...]
+    storms: tuple[OpenStorm, ...]
+    late: int
+
+
+def deliveries(engine: Engine, *, now: datetime, cap: int = COUNT_CAP) -> Deliveries:
+    """The state of all deliveries. Raises StoreUnavailableError."""
+    with answering(engine):
+        late = len(outbox.due(engine, now - _LATE, limit=cap + 1))
+        failing = failing_channels(engine, now - _FAILED_WITHIN)
+        with reading(engine) as connection:
+            return Deliveries(tuple(failing), _open_storms(connection, cap), late)
+
+
+def _open_storms(connection: Connection, cap: int) -> tuple[OpenStorm, ...]:
+    message, announces = storm_message(STORM.c.id)
+    opened = (
+        select(STORM, message.c.status)
+        .outerjoin(message, announces)
+        .where(STORM.c.ended_at.is_(None))
+        .order_by(STORM.c.started_at)
+    )
+
+    def events_of(storm_id: int) -> int:
+        rows = in_storm(storm_id).distinct().limit(cap + 1).subquery()
+        return int(connection.scalar(select(func.count()).select_from(rows)) or 0)
+
+    return tuple(
+        OpenStorm(
+            row["id"],
+            row["channel"],
+            row["recipient"],
+            row["started_at"],
+            events_of(row["id"]),
+            row["status"] or outbox.PENDING,
+        )
+        for row in connection.execute(opened).mappings().all()
+    )
+
+
+def storm_message(storm_id: ColumnElement[int]) -> tuple[FromClause, ColumnElement[bool]]:
+    """The notification that announces a storm, under an alias, and the condition that joins it."""
+    message = NOTIFICATION.alias("storm_message")
+    about = literal("storm:", String) + cast(storm_id, String)
+    announces = and_(
+        message.c.about == about,
+        message.c.about != "",  # the condition of its partial index
+        message.c.reason == BEGAN,
+    )
+    return message, announces
+
+
+def undelivered(connection: Connection, event_ids: Sequence[int]) -> set[int]:
+    """Those of these events that a channel failed to take and has taken no later message about."""
+    n, later = NOTIFICATION.c, NOTIFICATION.alias("later")
+    reached = exists().where(
+        later.c.event_id == n.event_id,
+        later.c.channel == n.channel,
+        later.c.recipient == n.recipient,
+        later.c.status == outbox.SENT,
+        later.c.id > n.id,
+    )
+    # Offered an index over the status, SQLite would read all that ever failed.
+    status = func.coalesce(n.status, n.status)
+    failed = select(n.event_id).where(n.event_id.in_(event_ids), status == outbox.FAILED, ~reached)
+    message, announces = storm_message(n.storm_id)
+    in_failed_storm = (
+        select(n.event_id)
+        .join(message, announces)
+        .where(
+            n.event_id.in_(event_ids),
+            n.storm_id.is_not(None),
+            message.c.status == outbox.FAILED,
+            ~reached,
+        )
+    )
+    return set(connection.scalars(failed.union(in_failed_storm)))

@@ -1,0 +1,92 @@
+"""Reading is fast (through indexes) and takes no write lock."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, Engine, insert, select, text
+from sqlalchemy import event as sqlalchemy_event
+
+from sentinel_core.store.db.engine import open_engine, writing
+from sentinel_core.store.db.schema import ensure_schema
+from sentinel_core.store.db.tables import AUDIT, EVENT
+from sentinel_core.store.read import event_list, overview
+from sentinel_core.store.read.event_detail import event_detail
+from sentinel_core.store.read.filters import EventFilter
+from tests.support.recorded import NOON, a_rule, event_ids, fire
+
+MINUTE = timedelta(minutes=1)
+HOUR = timedelta(hours=1)
+
+
+def plans(engine: Engine, read: Any) -> list[str]:
+    """How SQLite means to find the rows of every statement `read` runs."""
+    seen: list[tuple[str, Any]] = []
+
+    def note(_c: Connection, _cursor: Any, statement: str, parameters: Any, *_rest: Any) -> None:
+        if statement.lstrip().startswith(("SELECT", "WITH")):
+            seen.append((statement, parameters))
+
+    sqlalchemy_event.listen(engine, "before_cursor_execute", note)
+    read()
+    sqlalchemy_event.remove(engine, "before_cursor_execute", note)
+    assert seen
+    with engine.connect() as connection:
+        return [
+            " | ".join(
+                row[3]
+                for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+            )
+            for statement, parameters in seen
+        ]
+
+
+@pytest.fixture
+def sqlite(tmp_path: Path) -> Engine:
+    engine = open_engine(f"sqlite:///{tmp_path / 'plans.db'}")
+    ensure_schema(engine)
+    return engine
+
+
+def test_the_default_pages_are_read_through_an_index(sqlite: Engine) -> None:
+    live = EventFilter(live=True)
+    day = EventFilter(since=NOON - timedelta(days=1))
+    [listed, newest, *_] = plans(sqlite, lambda: event_list.page(sqlite, live, now=NOON, size=20))
+    assert "SEARCH alert_event USING INDEX ix_event_unacknowledged (importance=?)" in listed
+    assert "SCAN alert_event USING COVERING" in newest or "SEARCH alert_event" in newest
+    [listed, *_] = plans(sqlite, lambda: event_list.page(sqlite, day, now=NOON, size=20))
+    assert "SEARCH alert_event USING INDEX ix_event_time (timestamp>?)" in listed
+    after = event_list.Cursor(NOON, 5)
+    [listed, *_] = plans(
+        sqlite, lambda: event_list.page(sqlite, day, now=NOON, size=20, after=after)
+    )
+    assert "SEARCH alert_event USING INDEX ix_event_time" in listed
+
+
+def test_counting_and_the_histogram_read_indexes(sqlite: Engine) -> None:
+    for plan in plans(sqlite, lambda: overview.overview(sqlite, now=NOON))[:4]:
+        assert "ix_event_unacknowledged (importance=?" in plan
+    [plan] = plans(
+        sqlite,
+        lambda: overview.histogram(
+            sqlite, EventFilter(), start=NOON, end=NOON + HOUR, step=HOUR, now=NOON
+        ),
+    )
+    assert plan.count("(importance=? AND timestamp>? AND timestamp<?)") == 4
+
+
+def test_an_event_is_read_through_indexes(sqlite: Engine) -> None:
+    key = fire(sqlite, a_rule(), NOON)
+    for plan in plans(sqlite, lambda: event_detail(sqlite, key)):
+        assert "SEARCH" in plan
+        assert "SCAN" not in plan
+
+
+def test_reading_takes_no_write_lock(sqlite: Engine) -> None:
+    key = fire(sqlite, a_rule(), NOON)
+    with writing(sqlite) as connection:
+        connection.execute(insert(AUDIT), [{"at": NOON, "actor": "a", "action": "b", "detail": {}}])
+        assert event_ids(sqlite) == [key]
+        assert connection.scalar(select(EVENT.c.id)) == key
+        connection.execute(text("SELECT 1"))
