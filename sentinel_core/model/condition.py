@@ -77,16 +77,18 @@ class Condition(BaseModel):
     value: FiniteFloat
     clear: Annotated[
         FiniteFloat | None,
-        Field(description="while the rule fires, this number stands in for `value`"),
+        Field(description="Threshold used instead of `value` while the rule is firing."),
     ] = None
     aggregate: Aggregate = Aggregate.LAST
     over_seconds: Annotated[
-        Seconds | None, Field(description="the window of recorded evaluations, this one included")
+        Seconds | None,
+        Field(description="Window of evaluations to aggregate, the current one included."),
     ] = None
     percentile: Annotated[float | None, Field(ge=0, le=100)] = None
     minimum_points: Annotated[int, Field(ge=1, le=100_000)] = 1
     tolerance: Annotated[
-        float, Field(ge=0, le=1, description="for eq and ne, relative; absolute near zero")
+        float,
+        Field(ge=0, le=1, description="Tolerance of eq and ne: relative, absolute near zero."),
     ] = 1e-9
     baseline: Baseline | None = None
 

@@ -62,7 +62,9 @@ class StormLimit(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    events: Annotated[int, Field(ge=2, le=100_000, description="more than so many")] = 50
+    events: Annotated[
+        int, Field(ge=2, le=100_000, description="A storm starts above this number of events.")
+    ] = 50
     window_seconds: Annotated[FiniteFloat, Field(ge=1, le=86_400)] = 60
 
 
@@ -89,30 +91,46 @@ class Route(BaseModel):
         Recipients,
         # Prefect's server judges by the schema alone: one address is mostly written as text.
         BeforeValidator(_listed, json_schema_input_type=str | Recipients),
-        Field(description="email addresses, or a Slack channel"),
+        Field(description="Email addresses, or a Slack channel."),
     ] = ()
     resolved: Annotated[
         bool | None,
-        Field(description="tell of the end; null: as the policy says; incidents, threads: yes"),
+        Field(
+            description="Notify of the end; null: as the policy says, and in incidents and threads."
+        ),
     ] = None
     acknowledged: Annotated[
-        bool | None, Field(description="tell who acknowledged; null: incidents and threads only")
+        bool | None,
+        Field(description="Notify of acknowledgements; null: only in incidents and threads."),
     ] = None
-    reminders: Annotated[bool, Field(description="remind while nobody acknowledges")] = True
+    reminders: Annotated[bool, Field(description="Send reminders until somebody acknowledges.")] = (
+        True
+    )
     repeat_seconds: Annotated[
-        Seconds | None, Field(description="remind this often; null: as the policy says")
+        Seconds | None, Field(description="Interval of reminders; null: follow the policy.")
     ] = None
     group_by: Annotated[
         tuple[GroupBy, ...],
-        Field(max_length=5, description="one message for events alike in these; []: one each"),
+        Field(
+            max_length=5,
+            description="Events alike in these share a message; []: one message per event.",
+        ),
     ] = (GroupBy.RULE,)
     group_wait_seconds: Annotated[
-        FiniteFloat, Field(ge=0, le=3600, description="wait for others before the first message")
+        FiniteFloat,
+        Field(
+            ge=0,
+            le=3600,
+            description="Wait this long for further events before the first message of a group.",
+        ),
     ] = 0
     group_interval_seconds: Annotated[
-        FiniteFloat, Field(ge=0, le=86_400, description="between two messages of one group")
+        FiniteFloat,
+        Field(ge=0, le=86_400, description="Minimum time between two messages of a group."),
     ] = 0
-    storm: Annotated[StormLimit | None, Field(description="null: never")] = StormLimit()
+    storm: Annotated[
+        StormLimit | None, Field(description="Summarise many events in one message; null: never.")
+    ] = StormLimit()
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
@@ -190,7 +208,8 @@ class EscalationStep(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     after_seconds: Annotated[
-        FiniteFloat, Field(gt=0, le=YEAR_SECONDS, description="since people were first told")
+        FiniteFloat,
+        Field(gt=0, le=YEAR_SECONDS, description="Time since the first notification of the event."),
     ]
     channels: Annotated[list[Routed], Field(min_length=1, max_length=_MOST)]
 
@@ -245,7 +264,14 @@ class Suggestion(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    pattern: Annotated[str, Field(min_length=1, max_length=500, description="regular expression")]
+    pattern: Annotated[
+        str,
+        Field(
+            min_length=1,
+            max_length=500,
+            description="Regular expression to search for in the message.",
+        ),
+    ]
     action: Annotated[str, Field(min_length=1, max_length=500)]
 
     @model_validator(mode="after")

@@ -56,53 +56,95 @@ class Policy(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    breaches: Annotated[int, Field(ge=1, le=1000, description="in a row, until an event opens")] = 1
+    breaches: Annotated[
+        int, Field(ge=1, le=1000, description="Consecutive breaches needed to open an event.")
+    ] = 1
     of_last: Annotated[
-        int | None, Field(ge=2, le=100, description="`breaches` of so many, not in a row")
+        int | None,
+        Field(
+            ge=2,
+            le=100,
+            description="Count breaches among this many latest evaluations instead of in a row.",
+        ),
     ] = None
-    recoveries: Annotated[int, Field(ge=1, le=1000, description="oks in a row, until it ends")] = 1
+    recoveries: Annotated[
+        int,
+        Field(ge=1, le=1000, description="Consecutive OK evaluations needed to resolve the event."),
+    ] = 1
     keep_firing_seconds: Annotated[
         FiniteFloat,
-        Field(ge=0, le=YEAR_SECONDS, description="an event lasts on after its last breach"),
+        Field(
+            ge=0,
+            le=YEAR_SECONDS,
+            description="Keep the event open this long after the last breach.",
+        ),
     ] = 0
     cooldown_seconds: Annotated[
-        FiniteFloat, Field(ge=0, le=YEAR_SECONDS, description="from an event's end to the next one")
+        FiniteFloat,
+        Field(
+            ge=0,
+            le=YEAR_SECONDS,
+            description="Minimum time between the end of an event and the start of the next one.",
+        ),
     ] = 0
     max_notifications_per_hour: Annotated[
-        int | None, Field(ge=1, le=1000, description="of this rule; the rest waits for its turn")
+        int | None,
+        Field(
+            ge=1,
+            le=1000,
+            description="Notifications per hour for this rule; further ones are sent later.",
+        ),
     ] = None
     repeat_seconds: Annotated[
-        Seconds | None, Field(description="remind, while nobody has acknowledged")
+        Seconds | None,
+        Field(description="Interval of reminders until somebody acknowledges the event."),
     ] = None
     expire_seconds: Annotated[
-        Seconds | None, Field(description="an event that no run confirms ends after so long")
+        Seconds | None,
+        Field(description="Resolve an event that no run has confirmed for this long."),
     ] = None
-    notify_resolved: Annotated[bool, Field(description="tell of the end as well")] = False
+    notify_resolved: Annotated[
+        bool, Field(description="Also notify when the event is resolved.")
+    ] = False
     sticky_acknowledgement: Annotated[
-        bool, Field(description="a higher importance does not reopen what was acknowledged")
+        bool, Field(description="Keep an acknowledgement even when the importance rises.")
     ] = False
     on_error: Annotated[
-        Meaning, Field(description="a check that fails: an event, no news (keep), or ok")
+        Meaning,
+        Field(description="What a failed check counts as: an event, no change (keep), or ok."),
     ] = Meaning.EVENT
-    errors: Annotated[int, Field(ge=1, le=1000, description="in a row, until that is an event")] = 1
+    errors: Annotated[
+        int, Field(ge=1, le=1000, description="Consecutive failed checks needed to open an event.")
+    ] = 1
     on_no_data: Annotated[
-        Meaning, Field(description="a check that finds no value: an event, no news (keep), or ok")
+        Meaning,
+        Field(
+            description="What a check without data counts as: an event, no change (keep), or ok."
+        ),
     ] = Meaning.EVENT
     no_data: Annotated[
-        int, Field(ge=1, le=1000, description="in a row, until that is an event")
+        int,
+        Field(
+            ge=1, le=1000, description="Consecutive checks without data needed to open an event."
+        ),
     ] = 1
     on_missing: Annotated[
-        Meaning, Field(description="a ticker that is no longer among the outputs: as above")
+        Meaning,
+        Field(
+            description="What a ticker without output counts as: an event, no change (keep), or ok."
+        ),
     ] = Meaning.KEEP
     flapping: Annotated[
-        Flapping | None, Field(description="null: never; by default 30 % to start, 25 % to stop")
+        Flapping | None,
+        Field(description="Flapping detection (30 % to start, 25 % to stop); null: off."),
     ] = Flapping()
     stale_seconds: Annotated[
-        Seconds | None, Field(description="a run that starts later than this is out of date")
+        Seconds | None,
+        Field(description="Delay from which on a run counts as late; null: never."),
     ] = 120
     on_stale: Annotated[
         Stale,
-        Field(description="such a run: only the newest counts (once), none (skip), or all (mark)"),
+        Field(description="Late runs to evaluate: the newest (once), none (skip), or all (mark)."),
     ] = Stale.ONCE
 
     @model_validator(mode="after")
@@ -117,7 +159,14 @@ class Inhibition(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    rule: Annotated[str, Field(min_length=1, max_length=200, description="a name, * and ? allowed")]
+    rule: Annotated[
+        str,
+        Field(
+            min_length=1,
+            max_length=200,
+            description="Name of the rule to mute; * and ? are wildcards.",
+        ),
+    ]
     same_ticker: bool = True
 
 
@@ -130,7 +179,7 @@ Templates = Annotated[
         Annotated[str, Field(max_length=40)],
         dict[Annotated[str, Field(max_length=40)], Annotated[str, Field(max_length=20_000)]],
     ],
-    Field(description="texts of its own by medium: {slack: {title: …, body: …}}"),
+    Field(description="Message templates of this rule, by medium: {slack: {title: …, body: …}}."),
 ]
 
 
