@@ -9,7 +9,7 @@ import pandas as pd
 
 from sentinel_core.base.settings import Settings
 from sentinel_core.message import shorten
-from sentinel_core.model.alert import clean_text
+from sentinel_core.model.cleaning import clean_text
 from sentinel_core.store.read.event_list import EXPORT_LIMIT
 from sentinel_core.store.record.acknowledge import Acknowledged
 from sentinel_core.store.state import system_rule as own

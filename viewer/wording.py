@@ -5,7 +5,7 @@ from datetime import UTC, datetime, tzinfo
 from zoneinfo import ZoneInfo
 
 from sentinel_core.message import shorten
-from sentinel_core.model.alert import clean_text
+from sentinel_core.model.cleaning import clean_text
 
 _MARKUP = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$&^=\"'])")
 

@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from sentinel_core.base.errors import SchemaBehindError, StoreUnavailableError, UsageError
-from sentinel_core.model.alert import EARLIEST, LATEST, clean_text
+from sentinel_core.model.alert import EARLIEST, LATEST
+from sentinel_core.model.cleaning import clean_text
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine

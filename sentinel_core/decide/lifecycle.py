@@ -25,7 +25,7 @@ from sentinel_core.decide.policy import (
     meaning_of,
     policy_for,
 )
-from sentinel_core.model.alert import MESSAGE_LIMIT, clean_message
+from sentinel_core.model.cleaning import MESSAGE_LIMIT, clean_message
 from sentinel_core.model.condition import look_back_seconds
 from sentinel_core.model.rule import Meaning, RuleSettings
 

@@ -7,7 +7,8 @@ from enum import StrEnum
 from typing import Any
 
 from sentinel_core.decide.misfire import late_mark
-from sentinel_core.model.alert import AlertOutput, Importance, clean_message
+from sentinel_core.model.alert import AlertOutput, Importance
+from sentinel_core.model.cleaning import clean_message
 from sentinel_core.model.rule import RuleSettings
 from sentinel_core.model.run import SKIPPED, Run, StateType
 

@@ -23,7 +23,8 @@ from sentinel_core.decide.conditions import MetricMissingError, Samples
 from sentinel_core.decide.conditions import evaluate as evaluate_conditions
 from sentinel_core.decide.misfire import lateness, skipped
 from sentinel_core.flow.hooks import record_run
-from sentinel_core.model.alert import AlertOutput, Importance, as_outputs, clean_text, dump_outputs
+from sentinel_core.model.alert import AlertOutput, Importance, as_outputs, dump_outputs
+from sentinel_core.model.cleaning import clean_text
 from sentinel_core.model.condition import Conditions, look_back_seconds
 from sentinel_core.model.routing import Escalates, Escalation, Routes, Suggestions
 from sentinel_core.model.rule import (

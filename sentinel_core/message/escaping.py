@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from markupsafe import escape as html_escape
 
 from sentinel_core.message.content import Medium
-from sentinel_core.model.alert import clean_text
+from sentinel_core.model.cleaning import clean_text
 from sentinel_core.wording.text import fitting, flat, shorten
 
 QUOTE_LIMIT = 2_000  # characters; Slack folds longer texts, and the blotter has the whole

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from sentinel_core.message.content import Content, Item, Links
 from sentinel_core.message.phrases import OVER, OVER_COLOUR, OVER_MARK, colour, mark, news
-from sentinel_core.model.alert import clean_text
+from sentinel_core.model.cleaning import clean_text
 from sentinel_core.wording.labels import KINDS, status_words
 from sentinel_core.wording.sparkline import sparkline
 from sentinel_core.wording.text import (

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 
-from sentinel_core.model.alert import clean_text
+from sentinel_core.model.cleaning import clean_text
 
 YEAR_SECONDS = 366 * 86_400
 Seconds = Annotated[FiniteFloat, Field(gt=0, le=YEAR_SECONDS)]

@@ -16,7 +16,8 @@ from pydantic import (
     model_validator,
 )
 
-from sentinel_core.model.alert import Importance, clean_text
+from sentinel_core.model.alert import Importance
+from sentinel_core.model.cleaning import clean_text
 from sentinel_core.model.condition import YEAR_SECONDS, Seconds
 
 BlockSlug = Annotated[

@@ -5,7 +5,8 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 
-from sentinel_core.model.alert import Importance, clean_text
+from sentinel_core.model.alert import Importance
+from sentinel_core.model.cleaning import clean_text
 from sentinel_core.model.condition import YEAR_SECONDS, Conditions, Seconds
 from sentinel_core.model.routing import BlockSlug, Escalates, Escalation, Route, Routes, Suggestions
 

@@ -19,7 +19,8 @@ from pydantic import (
     model_validator,
 )
 
-from sentinel_core.model.alert import Importance, clean_text
+from sentinel_core.model.alert import Importance
+from sentinel_core.model.cleaning import clean_text
 from sentinel_core.model.rule import Inhibition
 
 Pattern = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(clean_text)]

@@ -20,7 +20,7 @@ from prefect.settings import PREFECT_API_URL
 from sqlalchemy import Engine
 
 from sentinel_core.base.settings import Settings
-from sentinel_core.model.alert import clean_text
+from sentinel_core.model.cleaning import clean_text
 from sentinel_core.model.run import Run
 from sentinel_core.notify import changes as steps
 from sentinel_core.notify.change import EventChange

@@ -16,13 +16,8 @@ from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule, RRu
 from pydantic import ValidationError
 
 from sentinel_core.base.errors import OutputError
-from sentinel_core.model.alert import (
-    AlertOutput,
-    clean_json,
-    clean_message,
-    clean_text,
-    load_outputs,
-)
+from sentinel_core.model.alert import AlertOutput, load_outputs
+from sentinel_core.model.cleaning import clean_json, clean_message, clean_text
 from sentinel_core.model.rule import RuleSettings
 from sentinel_core.model.run import Rule, Run, Schedule, StateType
 from sentinel_core.model.trigger import MARK, TIMEOUT_MARK

@@ -17,7 +17,7 @@ from prefect.utilities.callables import parameter_schema
 from prefect.utilities.importtools import load_script_as_module
 
 from sentinel_core.base.errors import RuleFileError
-from sentinel_core.model.alert import clean_text
+from sentinel_core.model.cleaning import clean_text
 from sentinel_core.model.condition import OR_CONDITIONS
 from sentinel_core.prefect_io.client import PrefectUnreachableError, prefect_api, work_pool_exists
 from sentinel_core.prefect_io.facts import trigger_of

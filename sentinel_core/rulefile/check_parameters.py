@@ -15,7 +15,7 @@ from prefect.utilities.schema_tools import validate
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
-from sentinel_core.model.alert import clean_text
+from sentinel_core.model.cleaning import clean_text
 from sentinel_core.rulefile.source import Entry, RuleFile, Where, did_you_mean, shorten
 
 ROUTED = ("notify", "escalation")

@@ -18,7 +18,7 @@ import yaml
 
 from sentinel_core.base.errors import RuleFileError
 from sentinel_core.message import shorten as cut
-from sentinel_core.model.alert import clean_text
+from sentinel_core.model.cleaning import clean_text
 
 MOST_BYTES = 4 * 2**20
 MOST_VALUES = 500_000  # after aliases: a file of a few lines can stand for billions

@@ -16,14 +16,8 @@ from pydantic import (
 )
 
 from sentinel_core.decide.observe import Kind
-from sentinel_core.model.alert import (
-    EARLIEST,
-    LATEST,
-    AlertOutput,
-    Importance,
-    clean_text,
-    describe,
-)
+from sentinel_core.model.alert import EARLIEST, LATEST, AlertOutput, Importance, describe
+from sentinel_core.model.cleaning import clean_text
 from sentinel_core.model.condition import YEAR_SECONDS
 from sentinel_core.model.silence import Matchers, Recurrence
 from sentinel_core.ruletest.clock import START

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from sentinel_core.model.alert import clean_text
+from sentinel_core.model.cleaning import clean_text
 
 _THOUSANDS = 1e3
 _LARGE, _HUGE = 1e5, 1e15  # from here on no decimals; from here on no thousands either

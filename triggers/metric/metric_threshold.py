@@ -5,7 +5,8 @@ from typing import Annotated, ClassVar, Self
 from pydantic import AfterValidator, Field, FiniteFloat, model_validator
 
 from sentinel_core.decide.conditions import compare
-from sentinel_core.model.alert import AlertOutput, Importance, clean_text
+from sentinel_core.model.alert import AlertOutput, Importance
+from sentinel_core.model.cleaning import clean_text
 from sentinel_core.model.condition import OR_CONDITIONS, Operator
 from sentinel_core.model.trigger import History, Trigger
 from triggers.sources.errors import SourceError

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from sentinel_core.model.alert import clean_text
+from sentinel_core.model.cleaning import clean_line
 from triggers.sources.database import read_rows
 from triggers.sources.errors import NoDataError, SourceError
 from triggers.sources.fetch import fetch, shown
@@ -173,7 +173,7 @@ def _flat(column: "pd.Series") -> "pd.Series":
 
 def _names(column: "pd.Series") -> "pd.Series":
     """Tickers as Sentinel spells them: as text, without surrounding or doubled blanks."""
-    unique = {raw: " ".join(clean_text(str(raw)).split()) for raw in column.dropna().unique()}
+    unique = {raw: clean_line(str(raw)) for raw in column.dropna().unique()}
     names = column.astype(object).map(unique)
     nameless = names.isna() | (names == "")
     if nameless.any():

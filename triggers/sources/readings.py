@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any, Literal
 
-from sentinel_core.model.alert import clean_text
+from sentinel_core.model.cleaning import clean_line
 from triggers.sources.errors import SourceError
 
 MOST_SERIES = 10_000
@@ -115,7 +115,7 @@ def distinct(readings: Sequence[Reading]) -> list[Reading]:
 
 def fitting_ticker(text: str) -> str:
     """A ticker as Sentinel spells it; one that is too long ends in a digest of the whole."""
-    text = " ".join(clean_text(text).split())
+    text = clean_line(text)
     if len(text) <= _LONGEST_TICKER:
         return text
     digest = hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:_DIGEST]

@@ -10,7 +10,8 @@ import psutil
 from pydantic import BaseModel, Field, model_validator
 
 from sentinel_core.base.errors import HistoryUnavailableError
-from sentinel_core.model.alert import AlertOutput, Importance, clean_text
+from sentinel_core.model.alert import AlertOutput, Importance
+from sentinel_core.model.cleaning import clean_line
 from sentinel_core.model.trigger import History, PastEvaluation, Trigger
 from triggers.sources.errors import SourceError
 from triggers.sources.processes import MIB, matching
@@ -95,7 +96,7 @@ class MemoryLeak(Trigger):
         if self.pid is not None:
             return f"{host} pid {self.pid}"
         described = self.process_name or self.command_contains or ""
-        return " ".join(clean_text(f"{host} {described}").split())
+        return clean_line(f"{host} {described}")
 
     def read(self) -> ProcessSample:
         """The resident memory of all matching processes now."""

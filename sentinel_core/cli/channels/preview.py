@@ -15,7 +15,8 @@ from sentinel_core.cli.rules.checked import find_rule
 from sentinel_core.cli.store import settings
 from sentinel_core.message import Content, Item, Links, Medium, Message, render
 from sentinel_core.message.check_templates import example
-from sentinel_core.model.alert import Importance, clean_text
+from sentinel_core.model.alert import Importance
+from sentinel_core.model.cleaning import clean_text
 from sentinel_core.model.routing import suggested_action
 from sentinel_core.model.rule import RuleSettings
 from sentinel_core.notify.channel import medium_of

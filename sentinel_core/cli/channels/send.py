@@ -8,7 +8,7 @@ from sentinel_core.base.errors import ChannelError, UsageError
 from sentinel_core.cli.parse import author, event_store, moment_back, moment_now, said, when
 from sentinel_core.cli.store import settings
 from sentinel_core.message import About, Content, Links, Medium, render
-from sentinel_core.model.alert import clean_text
+from sentinel_core.model.cleaning import clean_text
 from sentinel_core.model.routing import Route
 from sentinel_core.notify.channel import Address, Delivery, Outcome, Signal, medium_of, send
 from sentinel_core.prefect_io.client import (

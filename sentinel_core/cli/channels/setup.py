@@ -11,7 +11,7 @@ from prefect.blocks.core import Block
 from pydantic import SecretStr
 
 from sentinel_core.base.errors import SetupError, UsageError
-from sentinel_core.model.alert import clean_text
+from sentinel_core.model.cleaning import clean_text
 from sentinel_core.notify.channel.quiet import quiet
 from sentinel_core.notify.channel.redact import redact, secrets_of
 from sentinel_core.prefect_io.client import prefect_api, read_channel

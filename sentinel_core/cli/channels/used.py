@@ -8,7 +8,8 @@ from prefect.client.orchestration import SyncPrefectClient
 from pydantic import ValidationError
 from sqlalchemy import Engine
 
-from sentinel_core.model.alert import Importance, clean_text
+from sentinel_core.model.alert import Importance
+from sentinel_core.model.cleaning import clean_text
 from sentinel_core.model.routing import Route, Routes
 from sentinel_core.model.rule import RuleSettings
 from sentinel_core.prefect_io.client import all_deployments

@@ -14,7 +14,7 @@ from sentinel_core.base.settings import Settings
 from sentinel_core.cli.parse import event_store, moment_now, when
 from sentinel_core.cli.store import settings
 from sentinel_core.message import shorten, value_against_threshold
-from sentinel_core.model.alert import clean_text
+from sentinel_core.model.cleaning import clean_text
 from sentinel_core.store.read import event_list, overview
 from sentinel_core.store.read.event_detail import EventDetail, event_detail
 from sentinel_core.store.read.event_list import Page

@@ -15,7 +15,7 @@ from sentinel_core.base.errors import (
 from sentinel_core.cli.rules.gate import Gate, pass_gate
 from sentinel_core.cli.rules.replay import period
 from sentinel_core.cli.store import opened, settings
-from sentinel_core.model.alert import clean_text
+from sentinel_core.model.cleaning import clean_text
 from sentinel_core.prefect_io.client import all_deployments, prefect_api
 from sentinel_core.prefect_io.facts import is_rule, rule_facts
 from sentinel_core.rulefile.check import Report

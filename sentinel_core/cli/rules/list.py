@@ -21,7 +21,7 @@ from rich.text import Text
 
 from sentinel_core.base.errors import SentinelError
 from sentinel_core.cli.store import exists, opened, settings
-from sentinel_core.model.alert import clean_text
+from sentinel_core.model.cleaning import clean_text
 from sentinel_core.prefect_io.client import all_deployments, prefect_api
 from sentinel_core.prefect_io.facts import is_rule, rule_facts
 from sentinel_core.rulefile.deploy.compare import schedule_words

@@ -6,7 +6,7 @@ from typing import Any
 
 from sentinel_core.cli.parse import when
 from sentinel_core.decide.simulation import Message, SimulatedEvent
-from sentinel_core.model.alert import clean_text
+from sentinel_core.model.cleaning import clean_text
 from sentinel_core.model.reasons import NotifyReason
 from sentinel_core.replay.replay import Comparison, Timeline, Told, Unlike
 from sentinel_core.replay.service import Result

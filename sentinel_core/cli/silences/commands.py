@@ -10,7 +10,7 @@ from sentinel_core.cli.events.show import line, print_json, print_table
 from sentinel_core.cli.parse import author, event_store, moment_now, number, silence_ids, when
 from sentinel_core.cli.silences.options import Wanted
 from sentinel_core.cli.silences.read_options import silence_of
-from sentinel_core.model.alert import clean_text
+from sentinel_core.model.cleaning import clean_text
 from sentinel_core.model.silence import Silence
 from sentinel_core.store.record import silences
 from sentinel_core.store.record.silences import Preview, State

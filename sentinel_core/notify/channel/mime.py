@@ -16,7 +16,7 @@ from email.policy import SMTP
 from email.utils import format_datetime
 
 from sentinel_core.message.content import Message
-from sentinel_core.model.alert import clean_text
+from sentinel_core.model.cleaning import clean_line, clean_text
 from sentinel_core.notify.channel.outcome import Address
 
 # Seven bits: not every server between here and the reader takes eight.
@@ -98,7 +98,7 @@ def _attach_images(mail: EmailMessage, message: Message) -> None:
 
 def one_line(text: str) -> str:
     """Text from outside as one header line."""
-    return " ".join(clean_text(text).split())[:_SUBJECT_LIMIT]
+    return clean_line(text)[:_SUBJECT_LIMIT]
 
 
 def message_id(domain: str, address: Address) -> str:

@@ -8,7 +8,7 @@ from urllib.parse import quote, quote_plus, urlsplit
 
 from pydantic import BaseModel
 
-from sentinel_core.model.alert import clean_text
+from sentinel_core.model.cleaning import clean_text
 
 LIMIT = 500
 _SHORTEST = 4  # shorter ones are no secrets, and without them no sentence would be left

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Engine, Select, and_, func, or_, select
 
-from sentinel_core.model.alert import clean_text
+from sentinel_core.model.cleaning import clean_text
 from sentinel_core.store.db.engine import answering, reading
 from sentinel_core.store.db.tables import EVENT, Row
 from sentinel_core.store.read.deliveries import undelivered

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select
 
-from sentinel_core.model.alert import clean_text
+from sentinel_core.model.cleaning import clean_line, clean_text
 from sentinel_core.store.db.tables import AUDIT, EVENT, RULE
 
 COMMENT_LIMIT = 2_000
@@ -16,7 +16,7 @@ CHUNK = 500
 
 def person(name: str, does: str) -> str:
     """A name in one line. Raises ValueError for an empty one: what nobody did helps nobody."""
-    who = " ".join(clean_text(name).split())[:BY_LIMIT]
+    who = clean_line(name)[:BY_LIMIT]
     if not who:
         raise ValueError(f"say who {does}: the name is part of the record")
     return who

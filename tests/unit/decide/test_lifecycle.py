@@ -20,7 +20,8 @@ from sentinel_core.decide.policy import (
     Series,
     Status,
 )
-from sentinel_core.model.alert import MESSAGE_LIMIT, Importance
+from sentinel_core.model.alert import Importance
+from sentinel_core.model.cleaning import MESSAGE_LIMIT
 from sentinel_core.model.rule import Meaning, RuleSettings
 from tests.support.runs import T0, at
 

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from sentinel_core.decide.observe import Kind, judge
-from sentinel_core.model.alert import MESSAGE_LIMIT, Importance
+from sentinel_core.model.alert import Importance
+from sentinel_core.model.cleaning import MESSAGE_LIMIT
 from sentinel_core.model.rule import Policy, RuleSettings, Stale
 from sentinel_core.model.run import SKIPPED, StateType
 from tests.support.runs import T0, a_run, at, fired, quiet

@@ -14,16 +14,14 @@ from pydantic import ValidationError
 
 from sentinel_core.base.errors import OutputError
 from sentinel_core.model.alert import (
-    MESSAGE_LIMIT,
     AlertOutput,
     Importance,
     as_outputs,
-    clean_json,
-    clean_text,
     describe,
     dump_outputs,
     load_outputs,
 )
+from sentinel_core.model.cleaning import MESSAGE_LIMIT, clean_json, clean_text
 from tests.support.hostile import HARMLESS, REFUSED, returned_by_triggers
 from tests.support.runs import fired, quiet
 
