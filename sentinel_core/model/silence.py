@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from fnmatch import fnmatchcase
-from functools import lru_cache
 from typing import Annotated, Literal, Self
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from pydantic import (
     AfterValidator,
@@ -20,6 +19,7 @@ from pydantic import (
 )
 
 from sentinel_core.model.alert import Importance
+from sentinel_core.model.calendar import holidays_of, time_zones
 from sentinel_core.model.cleaning import clean_text
 from sentinel_core.model.rule import Inhibition
 
@@ -125,7 +125,7 @@ class Recurrence(BaseModel):
     @field_validator("timezone")
     @classmethod
     def _zone(cls, value: str) -> str:
-        if value not in _zones():
+        if value not in time_zones():
             raise ValueError(f"there is no time zone {value!r}")
         return value
 
@@ -173,30 +173,6 @@ class Recurrence(BaseModel):
             )
         parts.append(self.timezone)
         return ("outside " if self.outside else "") + " ".join(parts)
-
-
-@lru_cache(maxsize=1)
-def _zones() -> frozenset[str]:
-    return frozenset(available_timezones())
-
-
-@lru_cache(maxsize=256)
-def holidays_of(calendar: str, year: int) -> frozenset[date]:
-    """The holidays of an exchange or a country. Raises ValueError for one nobody knows."""
-    import holidays
-
-    name = calendar.upper()
-    try:
-        if name in holidays.list_supported_financial():
-            return frozenset(holidays.financial_holidays(name, years=year))
-        country, _, part = name.partition("-")
-        return frozenset(holidays.country_holidays(country, subdiv=part or None, years=year))
-    except (NotImplementedError, KeyError) as error:
-        known = ", ".join(sorted(holidays.list_supported_financial()))
-        raise ValueError(
-            f"there is no calendar {calendar!r}: an exchange ({known}) or a country's code (US, "
-            "DE, DE-BY, …)"
-        ) from error
 
 
 class Silence(BaseModel):

@@ -3,11 +3,11 @@
 import re
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from functools import cache
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from sentinel_core.model.calendar import time_zones
 from sentinel_core.model.cleaning import clean_text
 from sentinel_core.rulefile.source import (
     DEFINITIONS,
@@ -311,16 +311,9 @@ def wrong_cron(cron: object) -> str | None:
     return None
 
 
-@cache
-def _zones() -> frozenset[str]:
-    from zoneinfo import available_timezones
-
-    return frozenset(available_timezones())  # walks the whole database of zones
-
-
 def wrong_timezone(timezone: object) -> str | None:
     """What is wrong with a time zone; None when it is one of the IANA database."""
-    zones = _zones()
+    zones = time_zones()
     if isinstance(timezone, str) and timezone in zones:
         return None
     hint = did_you_mean(timezone, sorted(zones), cutoff=0.7)

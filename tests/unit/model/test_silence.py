@@ -1,7 +1,7 @@
 """Silences and inhibition: who is not told of what, and why."""
 
 import time
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,15 +11,7 @@ from pydantic import ValidationError
 
 from sentinel_core.model.alert import Importance
 from sentinel_core.model.rule import Inhibition
-from sentinel_core.model.silence import (
-    Inhibitor,
-    Matchers,
-    Recurrence,
-    Silence,
-    Subject,
-    holidays_of,
-    muted,
-)
+from sentinel_core.model.silence import Inhibitor, Matchers, Recurrence, Silence, Subject, muted
 from tests.support.runs import at
 
 AAPL = Subject("price-surge", "AAPL", "Market", Importance.HIGH, ("desk-a", "us"), "alert")
@@ -304,12 +296,6 @@ def test_a_window_is_refused(case: str) -> None:
     said, message = WRONG[case]
     with pytest.raises(ValidationError, match=message):
         window(**said)
-
-
-def test_an_unknown_calendar_is_told_which_there_are() -> None:
-    with pytest.raises(ValueError, match=r"an exchange \(.*NYSE.*\) or a country's code"):
-        holidays_of("XXXX", 2026)
-    assert date(2026, 11, 26) in holidays_of("NYSE", 2026)
 
 
 WORDS: dict[str, dict[str, Any]] = {
