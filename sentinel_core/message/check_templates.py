@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sentinel_core.message.content import Content, Item, Links, Medium
 from sentinel_core.message.render import document
-from sentinel_core.message.template_filters import Example
+from sentinel_core.message.template_language import Example
 from sentinel_core.message.templating import PARTS, explained, tells_of_several, values_of, write
 
 _LINKS = Links("https://sentinel.example", "https://prefect.example")
@@ -68,7 +68,7 @@ def _part(name: str, part: str, source: str) -> Iterator[str]:
             if not said:
                 yield "says nothing of an example event"
                 return
-            if said.endswith("…") and len(said) >= PARTS[medium][part] - 10:
+            if "…" in said[-5:] and len(said) >= PARTS[medium][part] - 10:
                 yield f"says more than {PARTS[medium][part]:,} characters of an example event"
                 return
         if part == "html":

@@ -14,8 +14,9 @@ from sentinel_core.message.content import Medium
 from sentinel_core.model.cleaning import clean_text
 from sentinel_core.wording.text import fitting, flat, shorten
 
+PRINT_LIMIT = 2_000
 QUOTE_LIMIT = 2_000  # characters; Slack folds longer texts, and the blotter has the whole
-_JOINER = "\N{WORD JOINER}"
+JOINER = "\N{WORD JOINER}"
 _NON_JOINER = "\N{ZERO WIDTH NON-JOINER}"
 _EMOJI = re.compile(r":(?=[\w+'-]*[A-Za-z+][\w+'-]*:|100:|1234:)", re.ASCII)
 _SLACK_MARKS = re.compile(r"[*~`]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
@@ -40,8 +41,8 @@ def slack_escape(text: str) -> str:
 
 def _slack(text: str) -> str:
     """Escaped, without formatting or emoji; an underscore inside a name stays as it is."""
-    text = _SLACK_MARKS.sub(lambda mark: mark[0] + _JOINER, text)
-    text = _EMOJI.sub(":" + _JOINER, text)
+    text = _SLACK_MARKS.sub(lambda mark: mark[0] + JOINER, text)
+    text = _EMOJI.sub(":" + JOINER, text)
     # At the start of a line Slack takes even the entity for a quotation. Another character than
     # above, as it may follow a mark of our own.
     return slack_escape(_NON_JOINER + text if text.startswith(">") else text)
@@ -51,12 +52,12 @@ def _markdown(text: str) -> str:
     """A backslash before whatever Markdown's dialects act on, and no mention of anybody."""
     text = _MARKDOWN_MARKS.sub(lambda mark: "\\" + mark[0], text)
     text = _MARKDOWN_START.sub(_start, text)
-    return _ENTITY.sub("&amp;", text).replace("@", "@" + _JOINER)
+    return _ENTITY.sub("&amp;", text).replace("@", "@" + JOINER)
 
 
 def _start(found: re.Match[str]) -> str:
     space, mark = found.groups()
-    return f"{space}{mark}" + _JOINER if mark[0].isdigit() else f"{space}\\{mark}"
+    return f"{space}{mark}" + JOINER if mark[0].isdigit() else f"{space}\\{mark}"
 
 
 def _as_it_is(text: str) -> str:
@@ -74,6 +75,14 @@ class Escape:
     line: Callable[[str], str]
     before: str = "> "  # of each quoted line
     between: str = "\n"
+    one_line: bool = True  # a printed value is kept on one line, of at most PRINT_LIMIT characters
+
+    def printed(self, value: object) -> Ready:
+        """A value that a template prints; markup that was made here stays."""
+        if isinstance(value, Ready):
+            return value
+        text = str(value)
+        return self.inline(text, PRINT_LIMIT) if self.one_line else Ready(self.line(text))
 
     def inline(self, text: str, limit: int = 200) -> Ready:
         """A value on one line of ours."""
@@ -104,5 +113,5 @@ ESCAPES = {
 }
 """By medium; of an email this is the plain half."""
 
-HTML = Escape(_html, before="", between="<br>")
+HTML = Escape(_html, before="", between="<br>", one_line=False)
 """The other half of an email."""

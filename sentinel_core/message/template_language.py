@@ -1,44 +1,34 @@
-"""The language of templates: Jinja's, less everything that could run, reach out or never end.
+"""The language of templates: sandboxed Jinja that calls nothing, ends soon and prints only text.
 
-A template prints values and text, chooses (`if`) and repeats (`for`). It has no calls, no macros,
-no includes and no assignments, reads entries of plain data and no attribute of a Python object,
-loops at most STEPS times in all, and what it prints from outside comes out as text of its medium.
+Jinja's sandbox is the ground. On top of it: no calls, macros, includes or assignments; entries of
+plain data and no attributes of Python objects; at most STEPS turns of all loops; every filter takes
+and returns at most RESULT_LIMIT characters or ITEMS elements; values are escaped for their medium.
 """
 
+import functools
+import re
 from collections.abc import Callable, Iterable, Mapping
-from contextvars import ContextVar
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
-from jinja2 import StrictUndefined, Template, TemplateSyntaxError, Undefined, nodes
+from jinja2 import StrictUndefined, Template, TemplateSyntaxError, Undefined, nodes, pass_context
 from jinja2.exceptions import SecurityError
+from jinja2.filters import FILTERS
 from jinja2.runtime import Context, LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from sentinel_core.message.escaping import Escape, Ready
-from sentinel_core.message.template_filters import FILTERS, Example
-from sentinel_core.wording.text import moment, shorten
+from sentinel_core.message.escaping import Escape
+from sentinel_core.wording import text as words
+from sentinel_core.wording.sparkline import sparkline
 
 DEPTH = 40  # of one thing inside another; each filter of a chain is one
 STEPS = 10_000  # turns of all loops together
-_LOOP = frozenset({"index", "index0", "revindex", "revindex0", "first", "last", "length"})
-_TESTS = frozenset(
-    (
-        *("defined", "undefined", "none", "string", "number", "integer", "float", "boolean"),
-        *("true", "false", "mapping", "sequence", "iterable", "odd", "even", "divisibleby", "in"),
-        *("==", "eq", "equalto", "!=", "ne", "<", "lt", "lessthan", "<=", "le"),
-        *(">", "gt", "greaterthan", ">=", "ge"),
-    )
-)
-_WORDS: tuple[type[nodes.Node], ...] = (
-    nodes.Template, nodes.Output, nodes.TemplateData, nodes.If, nodes.For,
-    nodes.Name, nodes.Const, nodes.List, nodes.Tuple, nodes.Getattr, nodes.Getitem, nodes.Slice,
-    nodes.Filter, nodes.Test, nodes.Keyword, nodes.CondExpr, nodes.Compare, nodes.Operand,
-    nodes.And, nodes.Or, nodes.Not, nodes.Concat, nodes.Neg, nodes.Pos,
-    nodes.Add, nodes.Sub, nodes.Mul, nodes.Div, nodes.FloorDiv, nodes.Mod,
-)  # fmt: skip
-_HIDDEN = frozenset({"self", "varargs", "kwargs", "caller"})  # Jinja's own, of no use here
-_REFUSED = {
+RESULT_LIMIT = 20_000  # characters of any text
+ITEMS = 1_000  # elements of any list a filter takes or returns
+_COUNTER = " steps"  # among the values; no template can name it
+_TIME_FORMAT = re.compile(r"(%[aAbBdeHIjmMpSyYZ%]|[^%]){1,60}")
+REFUSED: dict[type[nodes.Node], str] = {
     nodes.Call: "a call: templates have filters (`value|upper`) but call nothing",
     nodes.Assign: "{% set %}",
     nodes.AssignBlock: "{% set %}",
@@ -55,37 +45,43 @@ _REFUSED = {
     nodes.Pow: "**",
     nodes.Dict: "{…: …}",
 }
-_steps: ContextVar[list[int]] = ContextVar("steps")
+
+
+class Example(str):
+    """Unknown metadata of an example event: it may be a text, a number, or have parts."""
+
+    __slots__ = ()
+
+    def __float__(self) -> float:
+        return 1.0
 
 
 class Language(ImmutableSandboxedEnvironment):
-    """Jinja for one medium: `escape` makes text of what is printed."""
+    """Jinja for one medium: `escape` turns values into text of its markup."""
 
-    intercepted_binops = frozenset({"+", "-", "*", "/", "//", "%", "**"})
+    intercepted_binops = frozenset({"+", "-", "*", "/", "//", "%"})
 
-    def __init__(self, escape: Escape, *, html: bool = False) -> None:
+    def __init__(self, escape: Escape) -> None:
         super().__init__(
-            autoescape=html,
             undefined=StrictUndefined,
-            finalize=_printed if html else _escaping(escape),
+            finalize=lambda value: escape.printed(_printable(value)),
             trim_blocks=True,
             lstrip_blocks=True,
-            keep_trailing_newline=False,
             cache_size=0,
         )
         self.globals.clear()
-        every = dict(self.filters)
-        self.filters.clear()
-        kept = ("default", "selectattr", "rejectattr", "sort", "unique", "reverse", "first")
-        self.filters.update({name: every[name] for name in kept})
-        self.filters.update(FILTERS)
-        self.filters["quoted"] = _quoting(escape)
-        self.filters["steps"] = _counting
-        self.tests = {name: test for name, test in self.tests.items() if name in _TESTS}
+        self.filters = {
+            **{name: FILTERS[name] for name in _OF_JINJA},
+            **{name: _bounded(FILTERS[name]) for name in _OF_JINJA_BOUNDED},
+            **{name: _bounded(own) for name, own in _OWN.items()},
+            "quoted": lambda value, limit=None: escape.quoted(str(_printable(value)), limit),
+            "steps": _counted,
+        }
+        self.tests = {name: test for name, test in self.tests.items() if name != "callable"}
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         """`event.rule` is the entry `rule`; nothing else has attributes, but for `loop`."""
-        if isinstance(obj, LoopContext) and attribute in _LOOP:
+        if isinstance(obj, LoopContext):
             return super().getattr(obj, attribute)
         return self.getitem(obj, attribute)
 
@@ -98,7 +94,7 @@ class Language(ImmutableSandboxedEnvironment):
                 return obj[argument]
             except (LookupError, TypeError):
                 pass
-        return self.undefined(hint=f"there is no {shorten(str(argument), 80)!r} here")
+        return self.undefined(hint=f"there is no {words.shorten(str(argument), 80)!r} here")
 
     def is_safe_callable(self, obj: Any) -> bool:  # noqa: ARG002
         """Nothing is."""
@@ -107,91 +103,150 @@ class Language(ImmutableSandboxedEnvironment):
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
         """Sums of numbers: texts are joined with `~`, and never multiplied."""
         for side in (left, right):
-            if isinstance(side, Undefined):
-                str(side)  # says which one
-            if not isinstance(side, int | float):
+            if not isinstance(_defined(side), int | float):
                 raise SecurityError(f"{operator!r} is for numbers; texts are joined with ~")
         return super().call_binop(context, operator, left, right)
 
-    def _generate(
-        self,
-        source: nodes.Template,
-        name: str | None,
-        filename: str | None,
-        defer_init: bool = False,
-    ) -> str:
-        _keep_to_the_language(source)
-        return super()._generate(source, name, filename, defer_init)
+    def _generate(self, source: nodes.Template, *args: Any, **more: Any) -> str:
+        _restrict(source)
+        return super()._generate(source, *args, **more)
 
     def run(self, template: Template, values: Mapping[str, Any], limit: int) -> str:
-        """What a template says of `values`, without blanks around it, stopped beyond `limit`."""
-        token = _steps.set([STEPS])
-        try:
-            pieces, length = [], 0
-            for piece in template.generate(values):
-                pieces.append(piece)
-                length += len(piece)
-                if length > 2 * limit:
-                    break
-            return "".join(pieces).strip()
-        finally:
-            _steps.reset(token)
+        """The text a template makes of `values`, without blanks around it, up to about `limit`."""
+        pieces, length = [], 0
+        for piece in template.generate({**values, _COUNTER: [STEPS]}):
+            pieces.append(piece)
+            length += len(piece)
+            if length > 2 * limit:
+                break
+        return "".join(pieces).strip()
 
 
-def _keep_to_the_language(node: nodes.Node, depth: int = 0) -> None:
-    """Refuse what the language has no word for, and make every loop count its turns."""
+def _restrict(node: nodes.Node, depth: int = 0) -> None:
+    """Refuse what templates may not use, and make every loop count its turns."""
     if depth > DEPTH:  # Jinja takes seconds for a few hundred
         raise TemplateSyntaxError("nested too deeply", node.lineno)
     for child in node.iter_child_nodes():
-        if not isinstance(child, _WORDS):
-            what = _REFUSED.get(type(child), type(child).__name__)
+        if type(child) in REFUSED:
+            what = REFUSED[type(child)]
             raise TemplateSyntaxError(f"templates here do not offer {what}", child.lineno)
-        if isinstance(child, nodes.Name) and child.name in _HIDDEN:
-            raise TemplateSyntaxError(f"{child.name!r} is undefined", child.lineno)
-        _keep_to_the_language(child, depth + 1)
+        if isinstance(child, nodes.Name) and child.name == "self":
+            raise TemplateSyntaxError("'self' is undefined", child.lineno)
+        _restrict(child, depth + 1)
         if isinstance(child, nodes.For):
-            if child.recursive:
-                raise TemplateSyntaxError("templates here do not offer recursive", child.lineno)
             child.iter = nodes.Filter(child.iter, "steps", [], [], None, None, lineno=child.lineno)
 
 
-def _counting(items: Any) -> list[Any]:
-    """What a loop runs over, as far as the steps that are left go."""
-    if isinstance(items, Undefined):
-        str(items)
-    if isinstance(items, str) or not isinstance(items, Iterable):
-        raise SecurityError("a loop runs over a list or the names of a mapping")
-    left = _steps.get()
-    listed = []
-    for item in items:
-        left[0] -= 1
-        if left[0] < 0:
-            raise SecurityError(f"more than {STEPS:,} turns of loops")
-        listed.append(item)
-    return listed
-
-
-def _quoting(escape: Escape) -> Callable[..., Ready]:
-    def quoted(value: Any, limit: int | None = None) -> Ready:
-        return escape.quoted(str.__str__(str(_printed(value))), limit)
-
-    return quoted
-
-
-def _printed(value: Any) -> Any:
-    """Values as people read them: nothing for None, times in UTC."""
+def _defined(value: Any) -> Any:
+    """The value; a missing one raises an error that names it."""
     if isinstance(value, Undefined):
-        return str(value)  # raises, and says which one
-    if value is None:
-        return ""
-    if isinstance(value, datetime):
-        return moment(value.astimezone(UTC))
+        str(value)
     return value
 
 
-def _escaping(escape: Escape) -> Callable[[Any], str]:
-    def finalize(value: Any) -> str:
-        printed = _printed(value)
-        return printed if isinstance(printed, Ready) else escape.inline(str(printed), 2_000)
+def _printable(value: Any) -> Any:
+    """Values as people read them: nothing for None, times in UTC."""
+    if _defined(value) is None:
+        return ""
+    return words.moment(value) if isinstance(value, datetime) else value
 
-    return finalize
+
+def _elements(value: Any, error: str) -> Iterable[Any]:
+    if isinstance(_defined(value), str) or not isinstance(value, Iterable):
+        raise SecurityError(error)
+    return value
+
+
+@pass_context
+def _counted(context: Context, items: Any) -> list[Any]:
+    """The elements a loop runs over; every one counts."""
+    left = context[_COUNTER]
+    listed = list(
+        islice(_elements(items, "a loop runs over a list or the names of a mapping"), left[0] + 1)
+    )
+    left[0] -= len(listed)
+    if left[0] < 0:
+        raise SecurityError(f"more than {STEPS:,} turns of loops")
+    return listed
+
+
+def _bounded(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A filter that takes and returns texts and lists of bounded length."""
+
+    @functools.wraps(function)  # keeps Jinja's mark of filters that take the environment first
+    def apply(*args: Any, **more: Any) -> Any:
+        return _limited(function(*(_limited(arg) for arg in args), **more))
+
+    return apply
+
+
+def _limited(value: Any) -> Any:
+    if isinstance(_defined(value), str) and not isinstance(value, Example):
+        return words.shorten(str(value), RESULT_LIMIT)
+    if isinstance(value, Iterable) and not isinstance(value, str | Mapping):
+        return list(islice(value, ITEMS))
+    return value
+
+
+def _list(value: Any) -> list[Any]:
+    return list(_elements(value, "this filter takes a list"))
+
+
+def _number(value: Any) -> float:
+    """A number, also from text."""
+    return value if isinstance(value, int | float) else float(value)
+
+
+def _replace(value: Any, old: Any, new: Any) -> str:
+    text, before, after = str(value), str(old), str(new)
+    if not before:
+        return text
+    if len(text) + text.count(before) * (len(after) - len(before)) > RESULT_LIMIT:
+        raise SecurityError(f"replace would make more than {RESULT_LIMIT:,} characters")
+    return text.replace(before, after)
+
+
+def _join(value: Any, between: Any = "") -> str:
+    glue, pieces, length = str(between), list[str](), 0
+    for item in _list(value):
+        pieces.append(str(item))
+        length += len(pieces[-1]) + len(glue)
+        if length > RESULT_LIMIT:
+            break
+    return glue.join(pieces)
+
+
+def _map(value: Any, *, attribute: str) -> list[Any]:
+    items = _list(value)
+    if not all(isinstance(item, Mapping) and attribute in item for item in items):
+        raise SecurityError(f"not every element has {attribute!r}")
+    return [item[attribute] for item in items]
+
+
+def _when(value: Any, form: str = "%Y-%m-%d %H:%M:%S UTC") -> str:
+    if not isinstance(value, datetime):
+        raise SecurityError("`when` takes a time")
+    if not _TIME_FORMAT.fullmatch(form):
+        raise SecurityError(f"{words.shorten(form, 60)!r} is no form for a time")
+    return value.astimezone(UTC).strftime(form)
+
+
+_OF_JINJA = ("default", "selectattr", "rejectattr", "sort", "unique", "reverse", "first")
+_OF_JINJA_BOUNDED = ("upper", "lower", "title", "capitalize", "trim", "length", "count", "items",
+                     "min", "max")  # fmt: skip
+_OWN: dict[str, Callable[..., Any]] = {
+    "replace": _replace,
+    "join": _join,
+    "map": _map,
+    "sum": lambda value: sum(_number(item) for item in _list(value)),
+    "abs": lambda value: abs(_number(value)),
+    "int": lambda value: int(_number(value)),
+    "float": lambda value: float(_number(value)),
+    # Python takes very long for an integer and a large negative number of digits.
+    "round": lambda value, digits=0: round(_number(value), max(min(int(digits), 15), -15)),
+    "figure": lambda value: words.figure(_number(value)),
+    "span": lambda value: words.span(_number(value)),
+    "shorten": lambda value, limit=80: words.shorten(str(value), max(int(limit), 1)),
+    "when": _when,
+    "sparkline": lambda value: sparkline([_number(item) for item in _list(value)]),
+}

@@ -13,6 +13,7 @@ from sentinel_core.message.content import Medium
 from sentinel_core.message.document import Document, Table
 from sentinel_core.message.escaping import ESCAPES, HTML, Ready
 from sentinel_core.message.template_language import Language
+from sentinel_core.message.truncate import truncate
 from sentinel_core.wording.text import flat
 
 PARTS: dict[Medium, dict[str, int]] = {
@@ -27,14 +28,13 @@ PARTS: dict[Medium, dict[str, int]] = {
 
 SOURCE_LIMIT = 20_000  # characters of one template
 ONE_LINE = frozenset({"title", "subject", "summary"})
-_OPEN_END = re.compile(r"(&[^;\s]{0,8}|<[^>\n]{0,2100}|\\)$")
 _BLANK_LINES = re.compile(r"\n[ \t]*(\n[ \t]*)+")
 
 
 @cache
 def language(medium: Medium, *, html: bool) -> Language:
     """The language of a medium's templates; the HTML half of an email has its own."""
-    return Language(HTML if html else ESCAPES[medium], html=html)
+    return Language(HTML if html else ESCAPES[medium])
 
 
 @lru_cache(maxsize=256)
@@ -57,13 +57,6 @@ def tells_of_several(medium: Medium, source: str) -> bool:
     return bool({"events", "count"} & meta.find_undeclared_variables(parsed))
 
 
-def cut(text: str, limit: int) -> str:
-    """At most `limit` characters of markup, without half an entity or half a link at the end."""
-    if len(text) <= limit:
-        return text
-    return _OPEN_END.sub("", text[: limit - 1]) + "…"
-
-
 def write(medium: Medium, part: str, source: str, values: Mapping[str, Any]) -> str:
     """What a template says, in a form that fits its part. Raises what the template raises."""
     html, limit = part == "html", PARTS[medium][part]
@@ -74,7 +67,7 @@ def write(medium: Medium, part: str, source: str, values: Mapping[str, Any]) -> 
         return said
     if part in ONE_LINE or medium is Medium.SHORT:
         said = flat(said, 4 * limit)
-    return cut(_BLANK_LINES.sub("\n\n", said), limit)
+    return truncate(medium, _BLANK_LINES.sub("\n\n", said), limit)
 
 
 def values_of(document: Document) -> dict[str, Any]:

@@ -6,9 +6,10 @@ from typing import Any
 from sentinel_core.message.content import Medium, Message
 from sentinel_core.message.document import Document, Table
 from sentinel_core.message.escaping import ESCAPES
-from sentinel_core.message.templating import Writer, cut
+from sentinel_core.message.templating import Writer
 from sentinel_core.message.text_table import grid
 from sentinel_core.message.to_text import STYLES, body, listed, trend
+from sentinel_core.message.truncate import truncate
 from sentinel_core.wording.text import fitting
 
 BLOCKS, SECTION, FIELDS, FIELD = 50, 3_000, 10, 2_000  # what Slack takes; it refuses the rest whole
@@ -63,7 +64,7 @@ def _ending(document: Document) -> Iterator[Block]:
 
 def _text(text: str, limit: int) -> Block:
     # verbatim: Slack makes no links, channels or mentions out of what looks like one.
-    return {"type": "mrkdwn", "text": cut(text, limit), "verbatim": True}
+    return {"type": "mrkdwn", "text": truncate(Medium.SLACK, text, limit), "verbatim": True}
 
 
 def _section(text: str) -> Block:
@@ -81,7 +82,7 @@ def _field(name: str, value: str) -> Block:
 def _table(table: Table) -> Iterator[Block]:
     heading = f"*{_ESCAPE.inline(table.title)}*\n" if table.title else ""
     if table.listed:
-        lines = [cut(listed(row, Medium.SLACK), SECTION) for row in table.rows]
+        lines = [truncate(Medium.SLACK, listed(row, Medium.SLACK), SECTION) for row in table.rows]
         yield from (_section(heading * (n == 0) + part) for n, part in enumerate(_packed(lines)))
     else:
         # Whole rows, as many as fit; the whole table is on the blotter or in the email.

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 
 from sentinel_core.message.content import Medium
 from sentinel_core.message.document import Cell, Document, Table
-from sentinel_core.message.escaping import ESCAPES, slack_escape
+from sentinel_core.message.escaping import ESCAPES, JOINER, slack_escape
 from sentinel_core.message.text_table import grid
 
 FACTS = 12
-_JOINER = "\N{WORD JOINER}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +49,7 @@ STYLES = {
             f"[{label}](<{url}>)" if set("() ") & set(url) else f"[{label}]({url})"
         ),
         bars=lambda text: f"`{text}`",
-        block=_fenced(lambda text: text.replace("@", "@" + _JOINER)),
+        block=_fenced(lambda text: text.replace("@", "@" + JOINER)),
     ),
     Medium.PLAIN: Style(
         limit=16_000,

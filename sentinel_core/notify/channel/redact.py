@@ -67,11 +67,13 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
         for form, shown in _forms(secret)
         if len(form) >= _SHORTEST
     }
+    longest_first = sorted(replacements, key=len, reverse=True)
     # Before cleaning, as it changes characters, and after, as it may bring some together.
-    for step in (lambda t: t, clean_text):
-        text = step(text)
-        for form in sorted(replacements, key=len, reverse=True):
-            text = text.replace(form, replacements[form])
+    for form in longest_first:
+        text = text.replace(form, replacements[form])
+    text = clean_text(text)
+    for form in longest_first:
+        text = text.replace(form, replacements[form])
     return _ADDRESS.sub(r"\1\2/…", text)[:LIMIT]
 
 

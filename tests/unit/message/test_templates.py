@@ -9,10 +9,12 @@ import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jinja2 import nodes
 
 from sentinel_core.message import About, Content, Medium, Message, check_templates, render
 from sentinel_core.message.content import Item
 from sentinel_core.message.event_view import view
+from sentinel_core.message.template_language import REFUSED
 from sentinel_core.message.templating import PARTS, language, standard
 from tests.support.processes import ROOT
 from tests.unit.message.given import EVENT, LINKS, STORM, item, told
@@ -150,6 +152,28 @@ def test_a_template_that_fails_costs_no_message_and_says_why(source: str) -> Non
     [note] = [line for line in body.split("\n") if line.startswith("⚠️")]
     assert "The rule's template for plain body failed, this is the standard text: " in note
     assert BAD[source] in note
+
+
+ALLOWED = {
+    "Template", "Output", "TemplateData", "If", "For", "Name", "Const", "List", "Tuple",
+    "Pair", "Getattr", "Getitem", "Slice", "Filter", "Test", "Keyword", "CondExpr", "Compare",
+    "Operand", "Concat", "And", "Or", "Not", "Neg", "Pos", "Add", "Sub", "Mul", "Div",
+    "FloorDiv", "Mod",
+}  # fmt: skip
+BY_EXTENSIONS = {  # of Jinja: none is loaded, and no other syntax makes these
+    "NSRef", "ExprStmt", "OverlayScope", "Continue", "Break", "Scope", "EnvironmentAttribute",
+    "ExtensionAttribute", "ImportedName", "InternalName", "MarkSafe", "MarkSafeIfAutoescape",
+    "ContextReference", "DerivedContextReference",
+}  # fmt: skip
+
+
+def test_all_syntax_of_jinja_is_either_allowed_or_refused() -> None:
+    def kinds(of: type[nodes.Node]) -> set[type[nodes.Node]]:
+        below = of.__subclasses__()
+        return {kind for sub in below for kind in kinds(sub)} if below else {of}
+
+    unknown = {kind.__name__ for kind in kinds(nodes.Node) - set(REFUSED)}
+    assert unknown == ALLOWED | BY_EXTENSIONS
 
 
 @pytest.mark.parametrize("source", BAD)

@@ -65,6 +65,19 @@ def test_a_secret_cut_off_by_the_limit_is_not_told_in_part() -> None:
     assert "s3cr3t" not in redact("x" * (LIMIT - 10) + secret, [secret])
 
 
+@pytest.mark.parametrize(
+    ("secret", "text", "expected"),
+    [
+        ("s3cret\r", "key s3cret\r\nrefused", "key ***\nrefused"),  # gone after cleaning
+        ("s3c\nret", "key s3c\r\nret refused", "key *** refused"),  # there only after cleaning
+    ],
+)
+def test_a_secret_is_hidden_before_and_after_cleaning(
+    secret: str, text: str, expected: str
+) -> None:
+    assert redact(text, [secret]) == expected
+
+
 def test_words_are_not_taken_for_a_secret_of_three_letters() -> None:
     assert redact("an answer", ["an"]) == "an answer"
 
