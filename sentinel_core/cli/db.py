@@ -19,14 +19,13 @@ def upgrade() -> None:
     Safe to run again, and from several places at once. The store is the one that
     SENTINEL_DATABASE_URL names, else a file in your data folder.
     """
-    from sentinel_core.store.db.migrations.upgrade import upgrade as migrate
-    from sentinel_core.store.db.schema import SCHEMA_HEAD, schema_revision
+    from sentinel_core.store.db.schema import SCHEMA_HEAD, schema_revision, upgrade
 
     url = settings().database_url
     with opened(url) as engine:
         before = schema_revision(engine)
         _refuse_newer(before, SCHEMA_HEAD)
-        migrate(engine)
+        upgrade(engine)
     print(f"store     {masked(url)}")
     if before == SCHEMA_HEAD:
         print(f"revision  {SCHEMA_HEAD}, nothing to do")

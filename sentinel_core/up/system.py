@@ -152,7 +152,7 @@ class Up:
         from sqlalchemy.exc import OperationalError
 
         from sentinel_core.store.db.engine import open_engine
-        from sentinel_core.store.db.migrations.upgrade import upgrade
+        from sentinel_core.store.db.schema import upgrade
 
         url = get_settings().database_url
         shown = make_url(url).render_as_string(hide_password=True)

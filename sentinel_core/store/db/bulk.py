@@ -1,7 +1,7 @@
 """Writing thousands of rows with one statement, at about the speed of the bare driver.
 
-SQLAlchemy looks at every value of every row by itself. Rows of one recording share most of their
-values; here a column is looked at once, and converted value by value only where they differ.
+SQLAlchemy processes every value of every row by itself. Rows of one recording share most of their
+values; here a column is processed at once, and value by value only where the values differ.
 """
 
 import gc
@@ -15,19 +15,19 @@ from sqlalchemy.sql.dml import UpdateBase
 
 from sentinel_core.store.db.tables import Row
 
-MANY = 100  # rows from which on it is worth while
+MANY = 100  # rows; with fewer, the fast path costs more than it saves
 
 
 def write_rows(connection: Connection, statement: UpdateBase, rows: Sequence[Row]) -> None:
-    """Execute `statement` once for each row; all of them have the same names."""
+    """Execute `statement` once for each row. All rows have the same keys."""
     if len(rows) < MANY or not connection.dialect.positional:
         connection.execute(statement, rows)
         return
     compiled: Any = statement.compile(dialect=connection.dialect, column_keys=list(rows[0]))
-    names, given = compiled.positiontup, rows[0].keys()
+    names, keys = compiled.positiontup, rows[0].keys()
     columns = [
         _converted(
-            list(map(itemgetter(name), rows)) if name in given else [compiled.params[name]],
+            list(map(itemgetter(name), rows)) if name in keys else [compiled.params[name]],
             compiled.binds[name]
             .type.dialect_impl(connection.dialect)
             .bind_processor(connection.dialect),
@@ -41,7 +41,7 @@ def write_rows(connection: Connection, statement: UpdateBase, rows: Sequence[Row
 def _converted(
     values: list[Any], convert: Callable[[Any], Any] | None, count: int
 ) -> Iterable[Any]:
-    """A column as the driver wants it."""
+    """`count` values of one column in the driver's types; a single value stands for all."""
     first = values[0]
     if len(set(map(id, values))) == 1:
         return [convert(first) if convert else first] * count
@@ -50,8 +50,10 @@ def _converted(
 
 @contextmanager
 def gc_paused(rows: int) -> Iterator[None]:
-    """Many rows are many objects and no cycle among them: looking for cycles meanwhile costs an
-    eighth of the time and finds nothing."""
+    """Pause garbage collection while many rows are built.
+
+    They form no reference cycles; looking for some takes an eighth of the time.
+    """
     if rows < MANY or not gc.isenabled():
         yield
         return
@@ -63,5 +65,5 @@ def gc_paused(rows: int) -> Iterator[None]:
 
 
 def newest_id(connection: Connection, table: Table) -> int:
-    """What the ids of rows inserted from now on are larger than, for whoever holds the lock."""
+    """The largest id in a table, 0 if it is empty. Call it with the write lock held."""
     return int(connection.scalar(select(func.max(table.c.id))) or 0)

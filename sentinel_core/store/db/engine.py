@@ -1,4 +1,4 @@
-"""Opening a database, and the two kinds of transaction. Knows no table."""
+"""The engine and the two kinds of transaction. Knows no table."""
 
 import json
 import sqlite3
@@ -15,7 +15,6 @@ from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_rand
 
 from sentinel_core.base.errors import StoreUnavailableError
 
-VERSION_TABLE = "sentinel_version"  # alembic's default is taken where Prefect shares the database
 _BUSY_MS = 30_000  # how long a writer waits for another, on either database
 _LIVENESS = {  # a network that swallows packets is noticed in about half a minute
     "keepalives_idle": 10,
@@ -26,20 +25,21 @@ _LIVENESS = {  # a network that swallows packets is noticed in about half a minu
 
 
 def open_engine(url: str, *, pooled: bool = False, connect_timeout_seconds: int = 5) -> Engine:
-    """An engine for `sqlite:///…` or `postgresql+psycopg://…`. Connects to nothing yet.
+    """An engine for `sqlite:///…` or `postgresql+psycopg://…`. Does not connect yet.
 
-    `pooled` is for long-lived readers (the viewer); a hook opens one connection and goes.
+    `pooled` is for long-lived readers (the viewer); a hook needs one connection for a moment.
+    The folder of an SQLite file is created if it is missing.
     """
-    kind = make_url(url)
+    parsed = make_url(url)
     pool: dict[str, Any] = {"poolclass": QueuePool if pooled else NullPool}
-    if kind.get_backend_name() != "sqlite":
+    if parsed.get_backend_name() != "sqlite":
         if pooled:
             pool["pool_pre_ping"] = True  # a restarted database costs one retry, not a page
         arguments = {"connect_timeout": connect_timeout_seconds, **_LIVENESS}
         return create_engine(url, **pool, connect_args=arguments)
     options: dict[str, Any] = {"timeout": _BUSY_MS / 1000}
-    if kind.database and kind.database != ":memory:":
-        Path(kind.database).expanduser().parent.mkdir(parents=True, exist_ok=True)
+    if parsed.database and parsed.database != ":memory:":
+        Path(parsed.database).expanduser().parent.mkdir(parents=True, exist_ok=True)
     else:  # in memory, for tests: it is gone with its connection, so there is only one
         pool["poolclass"] = StaticPool
         options["check_same_thread"] = False
@@ -49,16 +49,16 @@ def open_engine(url: str, *, pooled: bool = False, connect_timeout_seconds: int 
     return engine
 
 
-_encode = json.JSONEncoder(check_circular=False).encode  # alert.py lets no circle through
+_encode = json.JSONEncoder(check_circular=False).encode  # model/cleaning.py rejects circles
 
 
 def _to_json(value: object) -> str:
-    """JSON as text; most evidence is empty."""
+    """JSON as text, quick for an empty dictionary: most evidence is empty."""
     return "{}" if value.__class__ is dict and not value else _encode(value)
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
-    connection.isolation_level = None  # transactions begin where this file says so, not by guess
+    connection.isolation_level = None  # the driver starts no transactions, `_begin_sqlite` does
     cursor = connection.cursor()
     cursor.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
     _use_wal(cursor)
@@ -74,7 +74,7 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     reraise=True,
 )
 def _use_wal(cursor: sqlite3.Cursor) -> None:
-    """The mode stays with the file. Changing it heeds no busy timeout: another may be doing so."""
+    """Switch the file to WAL for good, with retries: SQLite ignores the busy timeout here."""
     if cursor.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
         cursor.execute("PRAGMA journal_mode=WAL")
 
@@ -106,7 +106,7 @@ def reading(engine: Engine) -> Iterator[Connection]:
 
 @contextmanager
 def answering(engine: Engine) -> Iterator[None]:
-    """Turn a database that does not answer into StoreUnavailableError, with what to do."""
+    """Raise StoreUnavailableError, which says what to do, if the database does not answer."""
     try:
         yield
     except (OperationalError, InterfaceError) as error:

@@ -1,7 +1,7 @@
 """The tables. No queries, no decisions; the only file with `table=True`.
 
-SQLModel tables do not validate: what goes in was validated by the pydantic models of
-alert.py and rule.py. `migrations/` brings a database to this shape, a test holds both together.
+SQLModel tables do not validate: the pydantic models of `sentinel_core.model` did, before anything
+is stored. `migrations/` brings a database to this shape, and a test compares both.
 """
 
 from collections.abc import Callable
@@ -14,12 +14,14 @@ from sqlalchemy import (
     JSON,
     BigInteger,
     Column,
+    ColumnElement,
     DateTime,
     Dialect,
     Index,
     Integer,
     Text,
     UniqueConstraint,
+    literal_column,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
@@ -38,7 +40,7 @@ class UtcDateTime(TypeDecorator[datetime]):
     cache_ok = True
 
     # Rows that are written or read together share most of their times: each is converted once.
-    # Only what is sure to be the same moment when it is equal: local times are not, once a year.
+    # UTC times only: equal local times are not always the same moment (once a year they repeat).
 
     def bind_processor(self, dialect: Dialect) -> Callable[[Any], Any] | None:
         convert = super().bind_processor(dialect)
@@ -56,7 +58,7 @@ class UtcDateTime(TypeDecorator[datetime]):
         convert = super().result_processor(dialect, coltype)
         if convert is None or dialect.name != "sqlite":
             return convert
-        return lru_cache(maxsize=_TIMES_KEPT)(convert)  # of text
+        return lru_cache(maxsize=_TIMES_KEPT)(convert)  # SQLite returns text
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         if value is None:
@@ -93,7 +95,7 @@ def _json(name: str | None = None) -> Column[Any]:
 
 
 class AlertRule(SQLModel, table=True):
-    """A rule deployment as last seen."""
+    """A rule deployment as Prefect last described it, and its latest run."""
 
     __tablename__ = "alert_rule"
     __table_args__ = (
@@ -130,7 +132,7 @@ class AlertRule(SQLModel, table=True):
 
 
 class Evaluation(SQLModel, table=True):
-    """One series judged by one flow run."""
+    """What one flow run measured of one series, and what was decided."""
 
     __tablename__ = "evaluation"
     __table_args__ = (
@@ -167,7 +169,7 @@ class Evaluation(SQLModel, table=True):
 
 
 class AlertSeries(SQLModel, table=True):
-    """The live state of (rule, kind, ticker): the fingerprint under which alerts are one."""
+    """The current state of a series: alerts of the same rule, kind and ticker."""
 
     __tablename__ = "alert_series"
     __table_args__ = (UniqueConstraint("rule_id", "kind", "ticker"),)
@@ -194,7 +196,7 @@ class AlertSeries(SQLModel, table=True):
 
 
 class AlertEvent(SQLModel, table=True):
-    """Something a person should know."""
+    """Something people should know: a breach or a failed check, from its start to its end."""
 
     __tablename__ = "alert_event"
     __table_args__ = (
@@ -210,7 +212,7 @@ class AlertEvent(SQLModel, table=True):
         Index("ix_event_state", "prefect_state", "timestamp"),
         Index("ix_event_ticker", "ticker", "timestamp"),
         Index("ix_event_rule", "rule_id", "timestamp"),
-        # I3, kept by the database itself: one unresolved event of a kind for a series
+        # The database itself keeps a series from having two unresolved events.
         Index(
             "ux_event_unresolved",
             "rule_id",
@@ -258,18 +260,18 @@ class AlertEvent(SQLModel, table=True):
     meta: dict[str, Any] = Field(default_factory=dict, sa_column=_json("metadata"))
 
 
-def _some(which: str, name: str, *columns: str) -> Index:
-    """An index over some of the messages."""
-    where = text(which)
+def _partial(condition: str, name: str, *columns: str) -> Index:
+    """A partial index over notifications."""
+    where = text(condition)
     return Index(f"ix_notification_{name}", *columns, sqlite_where=where, postgresql_where=where)
 
 
 class Notification(SQLModel, table=True):
-    """One event (or storm, or report) owed to one channel. Several may leave as one message.
+    """A message about one event (or storm, or report) for one channel. Several may leave as one.
 
-    `recipient` is whom the channel tells (email addresses, a Slack channel), `route` how, as the
-    rule said when it was owed. `reference` is the provider's name of the message, `message_id` the
-    notification that led it. `unknown` counts attempts whose outcome nobody knows.
+    `recipient` is who gets it in that channel (email addresses, a Slack channel), `route` the
+    rule's settings for it when it was enqueued. `reference` is the provider's name of the message,
+    `message_id` the notification that led it. `unknown` counts attempts without a known outcome.
     """
 
     __tablename__ = "notification"
@@ -295,11 +297,11 @@ class Notification(SQLModel, table=True):
         ),
         Index("ix_notification_due", "status", "next_attempt_at"),
         Index("ix_notification_channel", "channel", "recipient", "created_at"),
-        # What is asked of a channel on each delivery stays quick however much was sent before.
-        _some("status = 'pending'", "pending", "channel", "recipient", "group_key", "reason"),
-        _some("status = 'failed'", "failed", "channel", "settled_at"),
-        _some("sent_at IS NOT NULL", "sent", "channel", "sent_at"),
-        _some("storm_id IS NOT NULL", "storm", "storm_id"),
+        # The queries of each delivery stay quick however much was sent before.
+        _partial("status = 'pending'", "pending", "channel", "recipient", "group_key", "reason"),
+        _partial("status = 'failed'", "failed", "channel", "settled_at"),
+        _partial("sent_at IS NOT NULL", "sent", "channel", "sent_at"),
+        _partial("storm_id IS NOT NULL", "storm", "storm_id"),
     )
 
     id: int | None = Field(default=None, sa_column=_key())
@@ -327,7 +329,7 @@ class Notification(SQLModel, table=True):
 
 
 class Storm(SQLModel, table=True):
-    """A time in which too much was owed to a channel to be told one by one."""
+    """A period in which a channel gets one message for many events, as there were too many."""
 
     __tablename__ = "storm"
     __table_args__ = (
@@ -351,7 +353,7 @@ class Storm(SQLModel, table=True):
 
 
 class Silence(SQLModel, table=True):
-    """A mute; `silence.py` has the model that validates and reads it."""
+    """A mute; `model/silence.py` validates and reads it."""
 
     __tablename__ = "silence"
     __table_args__ = (Index("ix_silence_ends", "ends_at"),)
@@ -372,7 +374,7 @@ class Silence(SQLModel, table=True):
 
 
 class AuditEntry(SQLModel, table=True):
-    """Who did what, when, to what. Rows are only ever added."""
+    """What a person did, and when. Rows are only ever added."""
 
     __tablename__ = "audit_entry"
     __table_args__ = (Index("ix_audit_event", "event_id", "at"),)
@@ -386,7 +388,7 @@ class AuditEntry(SQLModel, table=True):
 
 
 class Checkpoint(SQLModel, table=True):
-    """How far a repeating job has come: for reconcile, runs that ended before `at` are done."""
+    """How far a repeated job has come: reconcile has recorded all runs that ended before `at`."""
 
     __tablename__ = "checkpoint"
 
@@ -394,16 +396,18 @@ class Checkpoint(SQLModel, table=True):
     at: datetime = Field(sa_column=_time())
 
 
-from sqlalchemy import ColumnElement, Table, literal_column  # noqa: E402
-
 Row = dict[str, Any]
-EVENT: Table = AlertEvent.__table__  # type: ignore[attr-defined]
-SERIES: Table = AlertSeries.__table__  # type: ignore[attr-defined]
-RULE: Table = AlertRule.__table__  # type: ignore[attr-defined]
-CHECKPOINT: Table = Checkpoint.__table__  # type: ignore[attr-defined]
-EVALUATION: Table = Evaluation.__table__  # type: ignore[attr-defined]
-NOTIFICATION: Table = Notification.__table__  # type: ignore[attr-defined]
-STORM: Table = Storm.__table__  # type: ignore[attr-defined]
-SILENCE: Table = Silence.__table__  # type: ignore[attr-defined]
-AUDIT: Table = AuditEntry.__table__  # type: ignore[attr-defined]
+
+_TABLES = SQLModel.metadata.tables
+RULE = _TABLES["alert_rule"]
+EVALUATION = _TABLES["evaluation"]
+SERIES = _TABLES["alert_series"]
+EVENT = _TABLES["alert_event"]
+NOTIFICATION = _TABLES["notification"]
+STORM = _TABLES["storm"]
+SILENCE = _TABLES["silence"]
+AUDIT = _TABLES["audit_entry"]
+CHECKPOINT = _TABLES["checkpoint"]
+
+# Word for word the condition of the partial index; SQLAlchemy's own spelling (`= 0`) misses it.
 UNACKNOWLEDGED: ColumnElement[bool] = literal_column("NOT alert_event.is_acknowledged")

@@ -1,10 +1,10 @@
-"""Alembic's entry: migrate on the connection that upgrade.py hands over."""
+"""Alembic's entry: migrate on the connection that schema.py hands over."""
 
 from alembic import context
 from sqlmodel import SQLModel
 
 import sentinel_core.store.db.tables  # noqa: F401  (the tables register themselves)
-from sentinel_core.store.db.engine import VERSION_TABLE
+from sentinel_core.store.db.schema import VERSION_TABLE
 
 context.configure(
     connection=context.config.attributes["connection"],

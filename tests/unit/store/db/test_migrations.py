@@ -14,9 +14,14 @@ from sqlmodel import SQLModel
 
 import sentinel_core.store.db.tables
 from sentinel_core.base.errors import SchemaBehindError
-from sentinel_core.store.db.engine import VERSION_TABLE, reading, writing
-from sentinel_core.store.db.migrations.upgrade import upgrade
-from sentinel_core.store.db.schema import SCHEMA_HEAD, ensure_schema, schema_revision
+from sentinel_core.store.db.engine import reading, writing
+from sentinel_core.store.db.schema import (
+    SCHEMA_HEAD,
+    VERSION_TABLE,
+    ensure_schema,
+    schema_revision,
+    upgrade,
+)
 from sentinel_core.store.outbox import claim as outbox
 from sentinel_core.store.record import handle as handling
 from tests.support.runs import NOW, TABLES, a_rule, a_run, at, fired, quiet, rows, snapshot, told
