@@ -1,4 +1,4 @@
-"""Examples as docs/lifecycle.md writes them: a line for each run, with what must come of it.
+"""Examples as the lifecycle pages write them: a line for each run, with the expected outcome.
 
 `09:01 breach | pending: 1 of 3 breaches | opened` is a run that was due at 09:01, the reason of its
 decision, and what people are told.

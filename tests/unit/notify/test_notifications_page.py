@@ -2,7 +2,6 @@
 
 import importlib
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,9 +22,8 @@ from sentinel_core.notify.channel.medium import _MEDIA
 from sentinel_core.notify.channel.send import _OWN
 from sentinel_core.store.outbox.group import MOST_TOGETHER
 from sentinel_core.store.state.system_rule import NAME
-from tests.unit.decide.test_lifecycle_page import FENCE, cells, sections
+from tests.support.pages import DOCS, FENCE, cells, sections
 
-DOCS = Path(__file__).parents[3] / "docs"
 PAGE = (DOCS / "notifications.md").read_text("utf-8")
 CHAPTERS = sections(PAGE, "##")
 
