@@ -18,7 +18,7 @@ _PROBLEM = re.compile(r"\b(ERROR|CRITICAL)\b|^[\w.]*(Error|Exception)\b:")
 _LONGEST_LINE = 1_000_000  # characters; what a rule prints without an end is cut there
 
 
-class Child:
+class ManagedProcess:
     """One program in a process group of its own; everything it prints goes to `log`."""
 
     def __init__(

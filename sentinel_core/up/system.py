@@ -21,7 +21,7 @@ from rich.console import Console
 
 from sentinel_core.base.errors import SetupError
 from sentinel_core.base.settings import get_settings
-from sentinel_core.up.process import Child
+from sentinel_core.up.process import ManagedProcess
 
 HOST = "127.0.0.1"
 HEALTH_SECONDS = 120.0
@@ -50,7 +50,7 @@ class Up:
     def __init__(self, options: Options, console: Console) -> None:
         self.options = options
         self.console = console
-        self.children: list[Child] = []
+        self.children: list[ManagedProcess] = []
         self.pools: dict[str, str] = {}
         self.stopping = threading.Event()
         self.logs = Path(platformdirs.user_log_dir("sentinel", appauthor=False))
@@ -131,7 +131,7 @@ class Up:
         self.env.setdefault("SENTINEL_PREFECT_UI_URL", ui)
         self.env.setdefault("PREFECT_WORKER_QUERY_SECONDS", "2")
 
-    def _wait_for(self, answers: Callable[[], bool], child: Child, what: str) -> None:
+    def _wait_for(self, answers: Callable[[], bool], child: ManagedProcess, what: str) -> None:
         deadline = time.monotonic() + HEALTH_SECONDS
         while not answers():
             self._fail_if_dead(child)
@@ -143,7 +143,7 @@ class Up:
                 )
             time.sleep(0.2)
 
-    def _wait_healthy(self, url: str, child: Child) -> str:
+    def _wait_healthy(self, url: str, child: ManagedProcess) -> str:
         self._wait_for(lambda: _healthy(url), child, "the Prefect server")
         return f"healthy at {url}"
 
@@ -207,9 +207,7 @@ class Up:
         return self.options.worker_limit
 
     def _viewer(self) -> None:
-        root = Path(__file__).parents[
-            1
-        ]  # where .streamlit/config.toml is, whoever's rules these are
+        root = Path(__file__).parents[2]  # where .streamlit/config.toml is
         port = str(self.options.viewer_port)
         command = [_program("streamlit"), "run", "viewer/app.py", "--server.port", port]
         command += ["--server.address", HOST, "--server.headless", "true"]
@@ -262,7 +260,7 @@ class Up:
                 self._fail_if_dead(child)
         return 0
 
-    def _fail_if_dead(self, child: Child) -> None:
+    def _fail_if_dead(self, child: ManagedProcess) -> None:
         if child.exit_code is None:
             return
         tail = "\n".join(child.last_lines)
@@ -278,9 +276,9 @@ class Up:
 
     def _child(
         self, name: str, command: list[str], cwd: Path | None = None, patience: float = 20.0
-    ) -> Child:
+    ) -> ManagedProcess:
         log = self.logs / f"{name}.log"
-        child = Child(name, command, self.env, log, self._problem, cwd, patience)
+        child = ManagedProcess(name, command, self.env, log, self._problem, cwd, patience)
         self.children.append(child)
         return child
 

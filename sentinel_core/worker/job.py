@@ -1,4 +1,4 @@
-"""What a run on a sentinel worker can be told: the work pool's form, and how a run is prepared.
+"""The job configuration of a sentinel work pool: its form, and how a run is prepared.
 
 Knows Prefect's deployments and job variables; starts nothing.
 """
@@ -17,8 +17,8 @@ from pydantic import Field, PrivateAttr
 
 from sentinel_core.decide.misfire import skipped
 from sentinel_core.prefect_io.facts import is_rule, rule_facts, rule_settings
-from sentinel_core.worker.pool.pool import Profile, environment
-from sentinel_core.worker.pool.protocol import Job, Terms
+from sentinel_core.worker.pool.pool import environment
+from sentinel_core.worker.pool.protocol import Job, ProcessSpec, ReusePolicy
 
 # What a rule's first run would import otherwise, in each process anew.
 PRELOAD = (
@@ -105,7 +105,7 @@ class SentinelJobConfiguration(BaseJobConfiguration):
         return configuration
 
     def job(self, flow_run: FlowRun) -> Job:
-        """The run as a child is told of it."""
+        """The run as it is handed to a child."""
         own = {name: value for name, value in self.env.items() if name.startswith("PREFECT__")}
         return Job(
             id=str(flow_run.id),
@@ -114,18 +114,18 @@ class SentinelJobConfiguration(BaseJobConfiguration):
             entrypoint=self._entrypoint(),
         )
 
-    def profile(self) -> Profile:
-        """What the run's process must be like."""
+    def process_spec(self) -> ProcessSpec:
+        """The kind of process the run needs."""
         shared = {
             k: v for k, v in self.env.items() if not k.startswith("PREFECT__") and v is not None
         }
-        terms = Terms(
+        reuse = ReusePolicy(
             self.max_runs_per_process,
             self.max_memory_mb,
             heartbeat_seconds=self.heartbeat_seconds,
         )
         folder = checkout(self._deployment) or self.working_dir or Path.cwd()
-        return Profile(str(folder), environment(shared), tuple(self.preload), terms)
+        return ProcessSpec(str(folder), environment(shared), tuple(self.preload), reuse)
 
     def _entrypoint(self) -> str | None:
         found = self._deployment

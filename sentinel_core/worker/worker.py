@@ -1,6 +1,7 @@
 """The worker type `sentinel`: Prefect's worker over warm processes (docs/worker.md).
 
-Knows Prefect's runs and their states; processes are pool/pool.py's business.
+Takes due runs from Prefect and starts each in its turn. run.py sees a run to its end, watch.py
+ends cancelled ones, pool/ has the processes.
 """
 
 import asyncio
@@ -9,43 +10,29 @@ import math
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 import anyio
 from anyio.abc import TaskStatus
-from prefect.client.schemas.filters import (
-    FlowRunFilter,
-    FlowRunFilterId,
-    FlowRunFilterState,
-    FlowRunFilterStateType,
-)
-from prefect.client.schemas.objects import FlowRun, State, StateType
+from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.responses import DeploymentResponse, WorkerFlowRunResponse
-from prefect.exceptions import Abort, ObjectNotFound
+from prefect.exceptions import ObjectNotFound
 from prefect.logging import get_logger
-from prefect.states import AwaitingRetry, Cancelled, Cancelling, Completed, Crashed, Failed, Pending
-from prefect.utilities.engine import propose_state
+from prefect.states import Cancelled, Completed, Crashed, Pending
 from prefect.workers.base import BaseWorker, BaseWorkerResult
 
 from sentinel_core.base.settings import get_settings
 from sentinel_core.decide.stagger import offset_seconds
 from sentinel_core.model.run import SKIPPED
 from sentinel_core.worker.job import SentinelJobConfiguration, SentinelVariables, out_of_date
-from sentinel_core.worker.pool.pool import Crew, Ended, Profile
-from sentinel_core.worker.pool.protocol import Job
+from sentinel_core.worker.pool.pool import ProcessPool
+from sentinel_core.worker.run import RunInProcess, propose
+from sentinel_core.worker.watch import watch
 
 DEFAULT_LIMIT = 16
-WATCH_SECONDS = 2.0
-CANCEL_GRACE_SECONDS = 30.0
 LATE_SECONDS = 15.0  # from then on it is worth asking whether a run is out of date
-
-_NO_PAUSE = (
-    "A run on a sentinel worker can't be paused or suspended: it was ended. "
-    "Use a process work pool for flows that wait for people."
-)
 
 
 class SentinelWorkerResult(BaseWorkerResult):
@@ -71,12 +58,13 @@ class SentinelWorker(BaseWorker[SentinelJobConfiguration, SentinelVariables, Sen
             )
         super().__init__(work_pool_name, *args, **kwargs)
         self._limit = self._limit or DEFAULT_LIMIT  # never without one
-        self._crew = Crew(get_logger("sentinel.worker"), get_settings().worker_overrun_seconds)
+        self._processes = ProcessPool(
+            get_logger("sentinel.worker"), get_settings().worker_overrun_seconds
+        )
         self._running: dict[UUID, FlowRun] = {}
         self._taken: set[UUID] = set()
         self._ended: dict[UUID, float] = {}
         self._asked = time.monotonic()
-        self._cancelling_since: dict[UUID, float] = {}
         self._deployments: dict[UUID, tuple[float, DeploymentResponse]] = {}
         self._stopping = self._run_once = False
         self._turn = anyio.Lock()
@@ -98,17 +86,17 @@ class SentinelWorker(BaseWorker[SentinelJobConfiguration, SentinelVariables, Sen
     async def setup(self) -> None:
         """Connect to Prefect and start watching the runs' states there."""
         await super().setup()
-        self._watcher = asyncio.create_task(self._watch())
+        self._watcher = asyncio.create_task(watch(self.client, self._processes, self._running))
 
     async def teardown(self, *exc_info: Any) -> None:
-        """Start nothing more, let runs finish for a while, hand the rest back."""
+        """Start no more runs, let running ones finish for a while, hand the rest back."""
         if self._run_once and exc_info[0] is None:
             await self._until(lambda: not self._taken)
         self._stopping = True
         self._slot_freed.set()
         with anyio.CancelScope(shield=True):
             await self._finish(get_settings().worker_stop_seconds)
-            await self._crew.close()
+            await self._processes.close()
         if self._watcher is not None:
             self._watcher.cancel()
         await super().teardown(*exc_info)
@@ -118,7 +106,7 @@ class SentinelWorker(BaseWorker[SentinelJobConfiguration, SentinelVariables, Sen
             self._logger.info("Waiting up to %g s for %d runs", seconds, len(self._running))
         await self._until(lambda: not self._running, seconds)
         for run_id in list(self._running):
-            self._crew.kill(str(run_id), "the worker is stopping")
+            self._processes.kill(str(run_id), "the worker is stopping")
         await self._until(lambda: not self._running, 10)
 
     @staticmethod
@@ -151,7 +139,7 @@ class SentinelWorker(BaseWorker[SentinelJobConfiguration, SentinelVariables, Sen
         return [entry.flow_run for entry in new]
 
     def _is_new(self, run_id: UUID) -> bool:
-        """Not taken, and not ended here since Prefect was asked: such an answer is out of date."""
+        """True for a run that is neither taken nor ended since Prefect was asked for runs."""
         if self._stopping or run_id in self._taken:
             return False
         return self._ended.get(run_id, 0.0) < self._asked
@@ -168,8 +156,8 @@ class SentinelWorker(BaseWorker[SentinelJobConfiguration, SentinelVariables, Sen
                     return
                 self.limiter.acquire_on_behalf_of_nowait(run.id)
             await self._see_through(run)
-        except Exception:  # one run's trouble is never the worker's end; reconcile closes the run
-            self._logger.exception("Run %s was lost sight of", run.id)
+        except Exception:  # one run must not end the worker; reconcile closes it
+            self._logger.exception("The worker lost run %s", run.id)
         finally:
             with contextlib.suppress(RuntimeError):  # it never had one
                 self.limiter.release_on_behalf_of(run.id)
@@ -178,18 +166,18 @@ class SentinelWorker(BaseWorker[SentinelJobConfiguration, SentinelVariables, Sen
             self._ended[run.id] = time.monotonic()
 
     async def _skips(self, run: FlowRun) -> bool:
-        """A run that is too late to mean anything ends here, without a process."""
+        """True for a run that is out of date: it is completed here, without a process."""
         late = time.time() - run.expected_start_time.timestamp() if run.expected_start_time else 0
         if late < LATE_SECONDS:
             return False
         try:
             deployment = await self._deployment_of(run)
         except Exception:
-            return False  # whatever is wrong with it, preparing the run will say
+            return False  # preparing the run reports what is wrong with it
         why = out_of_date(run, deployment, datetime.now(UTC)) if deployment else None
         if why is None:
             return False
-        await self._set(run, Completed(name=SKIPPED, message=why), force=True)
+        await propose(self.client, run, Completed(name=SKIPPED, message=why), force=True)
         return True
 
     async def _see_through(self, run: FlowRun) -> None:
@@ -199,9 +187,9 @@ class SentinelWorker(BaseWorker[SentinelJobConfiguration, SentinelVariables, Sen
         Submitting, the process id, the deployment twice): half of what a run costs the server.
         """
         log = self.get_flow_run_logger(run)
-        self._running[run.id] = run  # from the claim on it is this worker's to bring to an end
+        self._running[run.id] = run  # from the claim on, this worker has to end it
         try:
-            claimed = await self._set(run, Pending())
+            claimed = await propose(self.client, run, Pending())
             if claimed is None or not claimed.is_pending():
                 return
             run = run.model_copy(update={"state": claimed})
@@ -214,11 +202,13 @@ class SentinelWorker(BaseWorker[SentinelJobConfiguration, SentinelVariables, Sen
                 deployment=await self._deployment_of(run),
             )
         except ObjectNotFound:
-            await self._set(run, Cancelled(message="Not started: its deployment is gone."))
+            await propose(
+                self.client, run, Cancelled(message="Not started: its deployment is gone.")
+            )
         except Exception as error:
             log.exception("The run could not be prepared.")
             message = f"Flow run could not be started: {type(error).__name__}: {error}"
-            await self._set(run, Crashed(message=message))
+            await propose(self.client, run, Crashed(message=message))
         else:
             await self.run(run, configuration)
         finally:
@@ -237,7 +227,7 @@ class SentinelWorker(BaseWorker[SentinelJobConfiguration, SentinelVariables, Sen
         try:
             deployment = await self._deployment_of(run)
         except Exception:
-            return 0.0  # whatever is wrong with it, preparing the run will say
+            return 0.0  # preparing the run reports what is wrong with it
         name = deployment.name if deployment else ""
         return offset_seconds(name, get_settings().worker_spread_seconds)
 
@@ -267,127 +257,22 @@ class SentinelWorker(BaseWorker[SentinelJobConfiguration, SentinelVariables, Sen
         configuration: SentinelJobConfiguration,
         task_status: TaskStatus[Any] | None = None,
     ) -> SentinelWorkerResult:
-        """Run a flow run in a warm process and see to it that it ends in a state."""
-        job, profile = configuration.job(flow_run), configuration.profile()
+        """Run a flow run in a warm process and make sure that it ends in a state."""
         log = self.get_flow_run_logger(flow_run)
-        started: Callable[[int], None] = task_status.started if task_status else _ignore
 
         def assigned(pid: int) -> None:
             log.info("Runs in process %d of worker '%s'.", pid, self.name)
-            started(pid)
+            if task_status is not None:
+                task_status.started(pid)
 
+        job, spec = configuration.job(flow_run), configuration.process_spec()
+        run = RunInProcess(
+            self.client, self._processes, flow_run, job, spec, log, lambda: self._stopping
+        )
         self._running[flow_run.id] = flow_run
         try:
-            try:
-                ended = await self._crew.run(job, profile, _once(assigned))
-            except OSError as error:
-                ended = Ended(concluded=False, error=f"no process could be started ({error})")
-            if not ended.concluded or ended.error == "paused":
-                await self._conclude(flow_run, ended, job, profile)
+            ended = await run.run(assigned)
         finally:
             self._running.pop(flow_run.id, None)
-            self._cancelling_since.pop(flow_run.id, None)
         # The state is settled here, hooks included; another status would have it crash again.
         return SentinelWorkerResult(identifier=str(ended.pid or ""), status_code=0)
-
-    async def _conclude(self, flow_run: FlowRun, ended: Ended, job: Job, profile: Profile) -> None:
-        """The run's process could not say how it ended: find out, and say so for it."""
-        log = self.get_flow_run_logger(flow_run)
-        try:
-            state = (await self.client.read_flow_run(flow_run.id)).state
-        except ObjectNotFound:
-            return
-        if state is None or state.is_final() or state.is_scheduled():
-            return
-        if state.is_cancelling():
-            await self._hooks("on_cancellation", Cancelling(message=ended.error), job, profile)
-            await self._set(flow_run, Cancelled(message="Flow run was cancelled."), force=True)
-        elif state.is_paused():
-            failed: State[Any] = Failed(message=_NO_PAUSE)
-            await self._set(flow_run, failed, force=True)
-            await self._hooks("on_failure", failed, job, profile)
-        elif self._stopping:
-            log.info("Handed back: the worker stopped before the run had ended.")
-            await self._set(flow_run, AwaitingRetry(message="The worker stopped; run it again."))
-        else:
-            why = ended.error or "its process ended without saying why"
-            crashed = await self._set(flow_run, Crashed(message=f"The run did not end: {why}."))
-            if crashed is not None and crashed.is_crashed():
-                log.error("Crashed: %s", why)
-                await self._hooks("on_crashed", crashed, job, profile)
-
-    async def _set(
-        self, flow_run: FlowRun, state: State[Any], force: bool = False
-    ) -> State[Any] | None:
-        """Propose a state; the one it then has. None when Prefect can't be told."""
-        try:
-            return await propose_state(self.client, state, force=force, flow_run_id=flow_run.id)
-        except Abort as abort:
-            self._logger.info("Run %s keeps its state: %s", flow_run.id, abort)
-        except ObjectNotFound:
-            self._logger.info("Run %s is gone.", flow_run.id)
-        except Exception:
-            self._logger.exception("The state of run %s could not be set", flow_run.id)
-        return None
-
-    async def _hooks(self, which: str, state: State[Any], job: Job, profile: Profile) -> None:
-        """Run the flow's hooks in a process of their own; reconcile is there if that fails."""
-        if self._stopping:
-            return
-        hooks = replace(job, hooks=which, state=state.model_dump(mode="json"))
-        try:
-            ended = await self._crew.run(hooks, profile, _ignore)
-        except OSError as error:
-            ended = Ended(concluded=False, error=str(error))
-        if not ended.concluded:
-            self._logger.error("The %s hooks of %s did not run: %s", which, job.id, ended.error)
-
-    # -- what Prefect wants of running runs ------------------------------------------------
-
-    async def _watch(self) -> None:
-        """Ask for all runs at once whether one was cancelled, paused or suspended."""
-        while True:
-            await asyncio.sleep(WATCH_SECONDS)
-            if not self._running:
-                continue
-            try:
-                for run in await self._disturbed():
-                    self._disturb(run)
-            except Exception as error:
-                self._logger.warning("Could not ask for cancelled runs: %s", error)
-
-    async def _disturbed(self) -> list[FlowRun]:
-        types = [StateType.CANCELLING, StateType.PAUSED]
-        return await self.client.read_flow_runs(
-            flow_run_filter=FlowRunFilter(
-                id=FlowRunFilterId(any_=list(self._running)),
-                state=FlowRunFilterState(type=FlowRunFilterStateType(any_=types)),
-            )
-        )
-
-    def _disturb(self, run: FlowRun) -> None:
-        if run.state is not None and run.state.is_paused():
-            self._crew.kill(str(run.id), "it was paused or suspended")
-            return
-        since = self._cancelling_since.setdefault(run.id, time.monotonic())
-        if time.monotonic() - since > CANCEL_GRACE_SECONDS:
-            self._crew.kill(str(run.id), "it was cancelled and did not stop")
-        else:
-            self._crew.cancel(str(run.id))
-
-
-def _once(call: Callable[[int], None]) -> Callable[[int], None]:
-    """The call, made the first time only: a job that finds stale code is assigned again."""
-    called = False
-
-    def first(pid: int) -> None:
-        nonlocal called
-        if not called:
-            called = True
-            call(pid)
-
-    return first
-
-
-def _ignore(_pid: int) -> None:
-    """Nobody needs to know."""

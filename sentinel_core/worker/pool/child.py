@@ -1,6 +1,6 @@
-"""A child: serves one job at a time, leaves no trace of it for the next, ends when it has grown.
+"""A child process: serves one job at a time, cleans up after each, ends when it has grown.
 
-Knows sockets and its own process; what a job is, engine.py knows.
+Knows sockets and its own process; run_job.py knows what a job is.
 """
 
 import contextlib
@@ -8,13 +8,12 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 import psutil
 
-from sentinel_core.worker.pool import run_job as engine
-from sentinel_core.worker.pool.protocol import Job, Message, Terms, pack, receive
+from sentinel_core.worker.pool import run_job
+from sentinel_core.worker.pool.protocol import Job, Message, ReusePolicy, pack, receive
 
 _SIGNALS = (
     signal.SIGTERM,
@@ -26,40 +25,40 @@ _SIGNALS = (
 )
 
 
-def serve(connection: socket.socket, terms: Terms) -> int:
-    """Serve jobs until told to end; the exit code."""
+def serve(connection: socket.socket, reuse: ReusePolicy) -> int:
+    """Serve jobs until the connection closes; returns the exit code."""
     os.setpgid(0, 0)
-    signal.signal(signal.SIGUSR1, lambda *_: engine.cancel())
-    with engine.session(terms):
+    signal.signal(signal.SIGUSR1, lambda *_: run_job.cancel())
+    with run_job.session(reuse):
         runs = 0
         while (message := receive(connection)) is not None:
             runs += 1
-            if not _serve_one(connection, message, terms, last=runs >= terms.max_runs):
+            if not _serve_one(connection, message, reuse, last=runs >= reuse.max_runs):
                 break
     return 0
 
 
-def _serve_one(connection: socket.socket, message: Message, terms: Terms, last: bool) -> bool:
-    """Do one job and say how it ended; False when the process should not do another."""
-    me, world = os.getpid(), _World.now()
-    outcome = engine.execute(Job.of(message), _teller(connection, message["id"]))
+def _serve_one(connection: socket.socket, message: Message, reuse: ReusePolicy, last: bool) -> bool:
+    """Do one job and report how it ended; False when the process should not do another."""
+    me, before = os.getpid(), ProcessState.now()
+
+    def report(more: Message) -> None:
+        connection.sendall(pack({"id": message["id"], **more}))
+
+    outcome = run_job.execute(Job.of(message), report)
     if os.getpid() != me:
         os._exit(0)  # a trigger forked and returned twice: the first return is the run's
-    left_behind = world.restore()
-    grown = psutil.Process().memory_info().rss > terms.max_memory_mb * 2**20
+    left_behind = before.restore()
+    grown = psutil.Process().memory_info().rss > reuse.max_memory_mb * 2**20
     retire = last or grown or left_behind or not outcome.clean
     done = {"kind": "done", "id": message["id"], "retire": retire, **asdict(outcome)}
     connection.sendall(pack(done))
     return not retire
 
 
-def _teller(connection: socket.socket, job_id: str) -> Callable[[Message], None]:
-    return lambda more: connection.sendall(pack({"id": job_id, **more}))
-
-
 @dataclass(frozen=True)
-class _World:
-    """What a run could change in its process and the next one would feel."""
+class ProcessState:
+    """Process-wide state that a run could change and the next one would inherit."""
 
     folder: str
     env: dict[str, str]
@@ -68,11 +67,11 @@ class _World:
     threads: frozenset[int]
 
     @classmethod
-    def now(cls) -> "_World":
+    def now(cls) -> "ProcessState":
         umask = os.umask(0)
         os.umask(umask)
         return cls(
-            folder=engine.code.folder,  # by name: the folder itself may have been replaced
+            folder=run_job.code.folder,  # by name: the folder itself may have been replaced
             env=dict(os.environ),
             umask=umask,
             signals={number: signal.getsignal(number) for number in _SIGNALS},
@@ -80,7 +79,7 @@ class _World:
         )
 
     def restore(self) -> bool:
-        """Put it back; True when something is left that can't be put back."""
+        """Restore it; True when something is left that can't be restored."""
         with contextlib.suppress(OSError):
             os.chdir(self.folder)
         if dict(os.environ) != self.env:

@@ -1,4 +1,4 @@
-"""The template process: imports what every run needs, once, and forks children that have it.
+"""The fork server: imports what every run needs, once, and forks children that have it.
 
 Started by the worker as `python -m sentinel_core.worker.pool.fork_server FD`. It runs no code of
 any rule and has one thread, so that forking is safe. It knows no Prefect beyond importing it.
@@ -18,14 +18,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from sentinel_core.worker.pool.protocol import Frames, Message, Terms, pack
+from sentinel_core.worker.pool.protocol import Frames, Message, ReusePolicy, pack
 
 _READ = 65_536
 
 
 @dataclass(eq=False)
 class Child:
-    """A forked child as its template sees it."""
+    """A forked child as its fork server sees it."""
 
     pid: int
     connection: socket.socket
@@ -34,23 +34,25 @@ class Child:
     idle_since: float = 0.0
 
 
-class Template:
-    """Hands jobs to children, and tells the worker what became of them."""
+class ForkServer:
+    """Hands jobs to children and reports to the worker how they end."""
 
-    def __init__(self, worker: socket.socket, terms: Terms, serve: Callable[..., int]) -> None:
+    def __init__(
+        self, worker: socket.socket, reuse: ReusePolicy, serve: Callable[..., int]
+    ) -> None:
         self._worker = worker
-        self._terms = terms
+        self._reuse = reuse
         self._serve = serve
         self._children: dict[int, Child] = {}
         self._idle: list[Child] = []
         self._frames = Frames()
         self._closing = False
         self._selector = selectors.DefaultSelector()
-        self._selector.register(worker, selectors.EVENT_READ, self._hear_worker)
+        self._selector.register(worker, selectors.EVENT_READ, self._read_worker)
         self._wake = self._wake_on_child_end()
 
     def _wake_on_child_end(self) -> socket.socket:
-        """SIGCHLD as something to select on."""
+        """A socket that becomes readable when a child ends (SIGCHLD)."""
         wake, write = socket.socketpair()
         wake.setblocking(False)
         write.setblocking(False)
@@ -63,11 +65,11 @@ class Template:
     def run(self) -> Callable[[], int] | None:
         """Serve until the worker is gone and no child is left.
 
-        In the template this returns None, at its end. In a child it returns at once: what the
-        child is to do, so that it runs from the top of the stack and not from within this loop.
+        In the fork server this returns None at the end. In a child it returns at once, with the
+        child's main function, which then runs at the top of the stack and not within this loop.
         """
         while self._children or not self._closing:
-            for key, _events in self._selector.select(timeout=self._patience()):
+            for key, _events in self._selector.select(timeout=self._select_timeout()):
                 if child_main := key.data():
                     return child_main  # type: ignore[no-any-return]
             self._end_idle_children()
@@ -75,7 +77,7 @@ class Template:
 
     # -- the worker ------------------------------------------------------------------------
 
-    def _hear_worker(self) -> Callable[[], int] | None:
+    def _read_worker(self) -> Callable[[], int] | None:
         data = b""
         with contextlib.suppress(OSError):
             data = self._worker.recv(_READ)
@@ -91,7 +93,7 @@ class Template:
                 self._signal(message["id"], message["signal"])
         return None
 
-    def _tell_worker(self, message: Message) -> None:
+    def _send_to_worker(self, message: Message) -> None:
         with contextlib.suppress(OSError):  # the worker is gone: children finish what they have
             self._worker.sendall(pack(message))
 
@@ -112,20 +114,20 @@ class Template:
         there.close()
         child = Child(pid, here)
         self._children[pid] = child
-        self._selector.register(here, selectors.EVENT_READ, lambda: self._hear_child(child))
+        self._selector.register(here, selectors.EVENT_READ, lambda: self._read_child(child))
         self._assign(child, job)
-        with contextlib.suppress(OSError):  # it died at once, which is heard of as any death is
+        with contextlib.suppress(OSError):  # it died at once: its end is reaped like any other
             here.sendall(pack(job))
         return None
 
     def _assign(self, child: Child, job: Message) -> None:
         child.job_id = job["id"]
-        self._tell_worker({"kind": "assigned", "id": child.job_id, "pid": child.pid})
+        self._send_to_worker({"kind": "assigned", "id": child.job_id, "pid": child.pid})
 
     def _become_child(
         self, connection: socket.socket, other_end: socket.socket
     ) -> Callable[[], int]:
-        """Forget everything of the template: what stays open here would outlive it there."""
+        """Close everything of the fork server in the child; the child's main function."""
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         self._selector.close()
@@ -133,8 +135,8 @@ class Template:
             other.close()
         for child in self._children.values():
             child.connection.close()
-        serve, terms = self._serve, self._terms
-        return lambda: serve(connection, terms)
+        serve, reuse = self._serve, self._reuse
+        return lambda: serve(connection, reuse)
 
     def _signal(self, job_id: str, number: int) -> None:
         for child in self._children.values():
@@ -147,19 +149,19 @@ class Template:
 
     # -- the children ----------------------------------------------------------------------
 
-    def _hear_child(self, child: Child) -> None:
+    def _read_child(self, child: Child) -> None:
         if child.connection.fileno() < 0:
             return  # reaped a moment ago, in the same round of events
         with contextlib.suppress(OSError):
             if data := child.connection.recv(_READ):
                 for message in child.frames.feed(data):
-                    self._take(child, message)
+                    self._forward(child, message)
                 return
         self._selector.unregister(child.connection)
         child.connection.close()
 
-    def _take(self, child: Child, message: Message) -> None:
-        self._tell_worker(message)
+    def _forward(self, child: Child, message: Message) -> None:
+        self._send_to_worker(message)
         if message["kind"] == "done":
             child.job_id = None
             if not message["retire"] and not self._closing:
@@ -186,34 +188,34 @@ class Template:
         child = self._children.pop(pid, None)
         if child is None:
             return
-        self._last_words(child)
+        self._drain(child)
         if child in self._idle:
             self._idle.remove(child)
         if child.job_id is not None:
-            self._tell_worker({"kind": "died", "id": child.job_id, "exit_code": exit_code})
+            self._send_to_worker({"kind": "died", "id": child.job_id, "exit_code": exit_code})
 
-    def _last_words(self, child: Child) -> None:
-        """What it said before it died may still be on its way."""
+    def _drain(self, child: Child) -> None:
+        """Read what the child sent before it died."""
         if child.connection.fileno() < 0:
             return
         child.connection.setblocking(False)
         with contextlib.suppress(OSError):
             while data := child.connection.recv(_READ):
                 for message in child.frames.feed(data):
-                    self._take(child, message)
+                    self._forward(child, message)
         self._selector.unregister(child.connection)
         child.connection.close()
 
     # -- time ------------------------------------------------------------------------------
 
-    def _patience(self) -> float | None:
+    def _select_timeout(self) -> float | None:
         if not self._idle:
             return None
         oldest = min(child.idle_since for child in self._idle)
-        return max(0.0, oldest + self._terms.idle_seconds - time.monotonic())
+        return max(0.0, oldest + self._reuse.idle_seconds - time.monotonic())
 
     def _end_idle_children(self) -> None:
-        limit = time.monotonic() - self._terms.idle_seconds
+        limit = time.monotonic() - self._reuse.idle_seconds
         for child in list(self._idle):
             if self._closing or child.idle_since <= limit:
                 self._idle.remove(child)
@@ -221,7 +223,7 @@ class Template:
 
 
 def preload(modules: list[str]) -> list[str]:
-    """Import them; the names of those that can't be, with the reason."""
+    """Import the modules; returns those that could not be imported, each with the reason."""
     failed = []
     for module in modules:
         try:
@@ -232,24 +234,24 @@ def preload(modules: list[str]) -> list[str]:
 
 
 def main(arguments: list[str]) -> int:
-    """The template, and in its forks the children."""
+    """The fork server, and in its forks the children."""
     started = time.time_ns()
     worker = socket.socket(fileno=int(arguments[0]))
-    from sentinel_core.worker.pool import run_job as engine
+    from sentinel_core.worker.pool import run_job
     from sentinel_core.worker.pool.child import serve
     from sentinel_core.worker.pool.protocol import receive
 
     hello = receive(worker)
     if hello is None:
         return 0
-    engine.code.move_to(hello["folder"])  # by its name: it may be a link to another one tomorrow
+    run_job.code.move_to(hello["folder"])  # by its name: it may be a link to another one tomorrow
     failed = preload(hello["preload"])
-    engine.code.watch(since=started)
+    run_job.code.watch(since=started)
     gc.collect()
     gc.freeze()  # what was imported is never garbage: children share these pages for good
     ready: dict[str, Any] = {"kind": "ready", "failed": failed, "threads": threading.active_count()}
     worker.sendall(pack(ready))
-    child_main = Template(worker, Terms(**hello["terms"]), serve).run()
+    child_main = ForkServer(worker, ReusePolicy(**hello["reuse"]), serve).run()
     return child_main() if child_main else 0
 
 

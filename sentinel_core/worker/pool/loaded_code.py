@@ -1,6 +1,6 @@
 """The code a child has loaded, and whether it is still what lies on disk.
 
-Knows files and modules; loading is somebody else's.
+Knows files and modules; the caller loads.
 """
 
 import os
@@ -17,10 +17,10 @@ _Stamp = tuple[int, int, int]
 
 def _stamp(file: str) -> _Stamp | None:
     try:
-        found = os.stat(file)  # noqa: PTH116 (a run is 40 ms; Path costs twice as much here)
+        stat = os.stat(file)  # noqa: PTH116 (a run is 40 ms; Path costs twice as much here)
     except OSError:
         return None
-    return found.st_mtime_ns, found.st_size, found.st_ino
+    return stat.st_mtime_ns, stat.st_size, stat.st_ino
 
 
 @dataclass
@@ -37,11 +37,11 @@ class LoadedCode(Generic[T]):
         self._place = _place(self.folder)
 
     def move_to(self, folder: str) -> None:
-        """From now on the code is in that folder."""
+        """Set the folder that the code is in."""
         self.folder, self._place = folder, _place(folder)
 
     def get(self, entrypoint: str, load: Callable[[str], T]) -> T:
-        """The flow behind an entrypoint, loaded when it has not been."""
+        """The flow of an entrypoint; loaded the first time."""
         if entrypoint not in self.loaded:
             started = time.time_ns()
             file = entrypoint.partition(":")[0]
@@ -53,13 +53,13 @@ class LoadedCode(Generic[T]):
         return self.loaded[entrypoint]
 
     def changed(self) -> bool:
-        """Whether a file that was loaded, or the folder itself, is another one now, or gone."""
+        """True when the folder or a loaded file was replaced, changed or removed."""
         if _place(self.folder) != self._place:
             return True
         return any(stamp is None or _stamp(file) != stamp for file, stamp in self._stamps.items())
 
     def watch(self, since: int) -> None:
-        """Take in what was imported from the folder after `since` (in ns since the epoch).
+        """Add the modules imported from the folder after `since` (in ns since the epoch).
 
         A file that was written after that may have been read before or after: it counts as
         changed.
@@ -80,7 +80,7 @@ class LoadedCode(Generic[T]):
 
 def _place(folder: str) -> tuple[int, int] | None:
     try:
-        found = os.stat(folder)  # noqa: PTH116
+        stat = os.stat(folder)  # noqa: PTH116
     except OSError:
         return None
-    return found.st_dev, found.st_ino
+    return stat.st_dev, stat.st_ino

@@ -1,4 +1,4 @@
-"""All that the warm processes use of Prefect's internals; look here first when the pin moves."""
+"""All of Prefect's internals that warm processes use; check these first when the pin moves."""
 
 import contextlib
 import time
@@ -21,7 +21,7 @@ from prefect.utilities.engine import is_prefect_sigterm_handler_installed
 
 @contextlib.contextmanager
 def _unobserved(*_: object, **__: object) -> Iterator[None]:
-    """A run here is never suspended from outside, so nobody need watch for it.
+    """Replaces the engine's own watch for suspension.
 
     Prefect's own watch is a thread, an event loop and a websocket for each run; the worker asks
     for all its runs at once instead, and ends one that was suspended.
@@ -30,7 +30,7 @@ def _unobserved(*_: object, **__: object) -> Iterator[None]:
 
 
 def _remembered(ask: Callable[[], UUID | None], seconds: float) -> Callable[[], UUID | None]:
-    """The answer of the server that is asked once per run and changes about never."""
+    """Caches an answer of the server that the engine asks for in each run."""
     answer: list[tuple[float, UUID | None]] = []
 
     def remembering() -> UUID | None:
@@ -50,10 +50,10 @@ setattr(  # noqa: B010
 
 
 def _unless_nothing(update: Callable[..., Any]) -> Callable[..., Any]:
-    """The engine's first call is to note the flow's retries in the run: not worth it for none.
+    """Skips the engine's first call, which stores the flow's retries, where there are none.
 
-    It is a write to Prefect's database for each run; a run without a noted policy is not retried,
-    which is what a policy of no retries says.
+    It is a write to Prefect's database in each run; a run without a stored policy is not retried
+    either.
     """
 
     def updating(client: SyncPrefectClient, flow_run_id: UUID, **changes: Any) -> Any:
@@ -73,14 +73,14 @@ setattr(  # noqa: B010
 
 
 def new_attempt() -> None:
-    """Forget how the process's previous run was concluded."""
+    """Reset what Prefect keeps in the process about the previous run."""
     control_listener.stop()
     control_listener.clear_intent()
     control_listener.configure_from_env()
 
 
 def outcome_was_reported() -> bool:
-    """Whether the engine has told Prefect's API how this run ended."""
+    """True when the engine has reported the end of this run to Prefect's API."""
     return control_listener.engine_outcome_is_handled()
 
 
@@ -90,12 +90,12 @@ def load_flow_run(flow_run_id: UUID) -> FlowRun:
 
 
 def engine_listens() -> bool:
-    """Whether the engine is in the stretch where it takes a termination signal."""
+    """True while the engine handles termination signals."""
     return is_prefect_sigterm_handler_installed()
 
 
 def intend_to_cancel() -> None:
-    """The termination that follows is a cancellation, not a crash."""
+    """Mark the termination that follows as a cancellation, not a crash."""
     control_listener._set_intent("cancel")
 
 

@@ -1,4 +1,4 @@
-"""What worker, template and child say to each other, and how it travels over a socket.
+"""What worker, fork server and child say to each other, and how it travels over a socket.
 
 Each message is a JSON object behind its length (4 bytes, big-endian). Knows no process.
 """
@@ -15,13 +15,23 @@ Message = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Terms:
-    """How children serve: when one is not reused any more, when an idle one ends, heartbeats."""
+class ReusePolicy:
+    """How long a child is reused, how long an idle one is kept, and its runs' heartbeat."""
 
     max_runs: int = 1000
     max_memory_mb: float = 512
     idle_seconds: float = 600
     heartbeat_seconds: int | None = None
+
+
+@dataclass(frozen=True)
+class ProcessSpec:
+    """What runs must have in common to share warm processes."""
+
+    folder: str
+    env: tuple[tuple[str, str], ...]
+    preload: tuple[str, ...]
+    reuse: ReusePolicy
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """One job through Prefect's own engine, in a process that has done others before and will again.
 
 What `python -m prefect.engine` does for a process worker, made repeatable. Everything here that
-is private to Prefect is named in `_private`, so that a new version is checked in one place.
+is private to Prefect is in prefect_internals.py, so that a new version is checked in one place.
 """
 
 import contextlib
@@ -33,9 +33,9 @@ from prefect.settings import (
 )
 from prefect.utilities.asyncutils import run_coro_as_sync
 
-from sentinel_core.worker.pool import prefect_internals as _private
+from sentinel_core.worker.pool import prefect_internals
 from sentinel_core.worker.pool.loaded_code import LoadedCode
-from sentinel_core.worker.pool.protocol import Job, Message, Terms
+from sentinel_core.worker.pool.protocol import Job, Message, ReusePolicy
 
 logger = get_logger("sentinel.worker")
 code: LoadedCode[Flow[..., Any]] = LoadedCode(os.getcwd())  # noqa: PTH109
@@ -63,15 +63,15 @@ _loading = False
 
 
 def cancel() -> None:
-    """What a child does when it is told to cancel, whatever it is doing (a signal handler)."""
+    """Cancel the child's run at whatever point it is (a signal handler)."""
     if _loading:
         raise _CancelledEarlyError
-    if _private.engine_listens():
-        _private.intend_to_cancel()
+    if prefect_internals.engine_listens():
+        prefect_internals.intend_to_cancel()
         raise TerminationSignal(signal=15)
 
 
-def execute(job: Job, tell: Callable[[Message], None]) -> Outcome:
+def execute(job: Job, report: Callable[[Message], None]) -> Outcome:
     """Run the job to its end; whatever a rule does, this returns."""
     if code.changed():
         return Outcome(concluded=False, stale=True)
@@ -79,18 +79,18 @@ def execute(job: Job, tell: Callable[[Message], None]) -> Outcome:
     started = time.time_ns()
     with _storage_folder(job):
         try:
-            return _hooks(job) if job.hooks else _flow_run(job, tell)
+            return _hooks(job) if job.hooks else _flow_run(job, report)
         finally:
             code.watch(since=started)
 
 
-def _flow_run(job: Job, tell: Callable[[Message], None]) -> Outcome:
-    _private.new_attempt()
+def _flow_run(job: Job, report: Callable[[Message], None]) -> Outcome:
+    prefect_internals.new_attempt()
     try:
         flow_run = FlowRun.model_validate(job.flow_run)
         flow = _load(job, flow_run)
-        tell({"kind": "running", "timeout_seconds": flow.timeout_seconds})
-        _private.run(flow, flow_run, flow_run_logger(flow_run, flow))
+        report({"kind": "running", "timeout_seconds": flow.timeout_seconds})
+        prefect_internals.run(flow, flow_run, flow_run_logger(flow_run, flow))
     except Abort as abort:
         logger.info("Flow run %s: %s", job.id, abort)
         return Outcome(concluded=True, clean=True)
@@ -99,12 +99,14 @@ def _flow_run(job: Job, tell: Callable[[Message], None]) -> Outcome:
     except _CancelledEarlyError:
         return Outcome(concluded=False, error="cancelled before it began")
     except BaseException as error:
-        # A failed flow raises here too, after Prefect has been told.
-        told = _private.outcome_was_reported()
-        if not told:
+        # A failed flow raises here too, after its state was set in Prefect.
+        reported = prefect_internals.outcome_was_reported()
+        if not reported:
             logger.error("Flow run %s ended outside the engine", job.id, exc_info=True)
-        clean = told and isinstance(error, Exception)
-        return Outcome(concluded=told, clean=clean, error=f"{type(error).__name__}: {error}"[:1000])
+        clean = reported and isinstance(error, Exception)
+        return Outcome(
+            concluded=reported, clean=clean, error=f"{type(error).__name__}: {error}"[:1000]
+        )
     return Outcome(concluded=True, clean=job.entrypoint is not None)
 
 
@@ -131,7 +133,7 @@ def _load_entrypoint(entrypoint: str) -> Flow[..., Any]:
 
 def _hooks(job: Job) -> Outcome:
     """Run a flow's hooks for a state that was set after its own process had died."""
-    flow_run = _private.load_flow_run(UUID(job.id))
+    flow_run = prefect_internals.load_flow_run(UUID(job.id))
     flow = _load(job, flow_run)
     state: State[Any] = State.model_validate(job.state)
     log = flow_run_logger(flow_run, flow)
@@ -164,14 +166,14 @@ def _storage_folder(job: Job) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def session(terms: Terms) -> Iterator[None]:
+def session(reuse: ReusePolicy) -> Iterator[None]:
     """What all runs of a child share: one client of Prefect's API, and the heartbeat setting.
 
     The worker has asked for the server's version already; asking again would end a child that
     starts while the server is away, where the engine tries again.
     """
     settings = {
-        PREFECT_FLOWS_HEARTBEAT_FREQUENCY: terms.heartbeat_seconds,
+        PREFECT_FLOWS_HEARTBEAT_FREQUENCY: reuse.heartbeat_seconds,
         PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED: False,
     }
     with temporary_settings(settings), SyncClientContext():

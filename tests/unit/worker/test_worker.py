@@ -54,7 +54,7 @@ def test_a_deployment_from_a_local_checkout_runs_there() -> None:
     found = deployment([in_folder("/srv/rules")])
     assert checkout(found) == Path("/srv/rules")
     configuration = prepared(found)
-    assert configuration.profile().folder == "/srv/rules"
+    assert configuration.process_spec().folder == "/srv/rules"
     assert configuration.job(flow_run()).entrypoint == "flows/system.py:disk_usage"
 
 
@@ -88,32 +88,32 @@ def test_any_other_pull_steps_are_left_to_prefect_in_a_folder_of_their_own(pull_
     assert checkout(found) is None
     configuration = prepared(found, working_dir="/srv/scratch")
     assert configuration.job(flow_run()).entrypoint is None
-    assert configuration.profile().folder == "/srv/scratch"
+    assert configuration.process_spec().folder == "/srv/scratch"
 
 
 def test_without_a_folder_of_any_kind_processes_start_where_the_worker_did(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert prepared(None).profile().folder == str(tmp_path)
+    assert prepared(None).process_spec().folder == str(tmp_path)
 
 
 # -- what a run has to itself, and what it shares ------------------------------------------
 
 
-def test_what_differs_from_run_to_run_travels_with_the_run_and_splits_no_profile() -> None:
+def test_what_differs_from_run_to_run_travels_with_the_run_and_needs_no_other_process() -> None:
     found, first, second = deployment([in_folder("/srv/rules")]), flow_run(), flow_run()
-    profiles, jobs = [], []
+    specs, jobs = [], []
     for run in (first, second):
         configuration = prepared(found, run, env={"COLOUR": "blue"})
-        profiles.append(configuration.profile())
+        specs.append(configuration.process_spec())
         jobs.append(configuration.job(run))
-    assert profiles[0] == profiles[1]
-    assert hash(profiles[0]) == hash(profiles[1])
+    assert specs[0] == specs[1]
+    assert hash(specs[0]) == hash(specs[1])
     assert [job.env["PREFECT__FLOW_RUN_ID"] for job in jobs] == [str(first.id), str(second.id)]
     assert all(name.startswith("PREFECT__") for job in jobs for name in job.env)
-    assert dict(profiles[0].env)["COLOUR"] == "blue"
-    assert not {"PREFECT__FLOW_RUN_ID", "PREFECT__DEPLOYMENT_ID"} & set(dict(profiles[0].env))
+    assert dict(specs[0].env)["COLOUR"] == "blue"
+    assert not {"PREFECT__FLOW_RUN_ID", "PREFECT__DEPLOYMENT_ID"} & set(dict(specs[0].env))
 
 
 @pytest.mark.parametrize(
@@ -127,9 +127,9 @@ def test_what_differs_from_run_to_run_travels_with_the_run_and_splits_no_profile
     ],
     ids=lambda other: next(iter(other)),
 )
-def test_runs_that_need_a_different_process_have_a_different_profile(other: dict[str, Any]) -> None:
+def test_runs_that_need_a_different_process_have_a_different_spec(other: dict[str, Any]) -> None:
     found = deployment([in_folder("/srv/rules")])
-    assert prepared(found).profile() != prepared(found, **other).profile()
+    assert prepared(found).process_spec() != prepared(found, **other).process_spec()
 
 
 def test_a_variable_of_the_deployment_goes_before_the_workers_own(
@@ -137,7 +137,7 @@ def test_a_variable_of_the_deployment_goes_before_the_workers_own(
 ) -> None:
     monkeypatch.setenv("COLOUR", "the worker's")
     monkeypatch.setenv("SHAPE", "the worker's")
-    env = dict(prepared(env={"COLOUR": "the rule's"}).profile().env)
+    env = dict(prepared(env={"COLOUR": "the rule's"}).process_spec().env)
     assert (env["COLOUR"], env["SHAPE"]) == ("the rule's", "the worker's")
 
 
@@ -145,14 +145,14 @@ def test_an_empty_variable_is_passed_on_as_the_process_worker_does(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example.com:3128")
-    env = dict(prepared(env={"HTTPS_PROXY": ""}).profile().env)
+    env = dict(prepared(env={"HTTPS_PROXY": ""}).process_spec().env)
     assert env["HTTPS_PROXY"] == ""
 
 
 def test_prefects_settings_of_another_moment_are_not_passed_on() -> None:
     for url in ("http://127.0.0.1:4201/api", "http://127.0.0.1:4202/api"):
         with temporary_settings({PREFECT_API_URL: url}):
-            assert dict(prepared().profile().env)["PREFECT_API_URL"] == url
+            assert dict(prepared().process_spec().env)["PREFECT_API_URL"] == url
 
 
 def test_a_job_survives_its_way_to_the_child() -> None:
@@ -163,11 +163,13 @@ def test_a_job_survives_its_way_to_the_child() -> None:
     assert FlowRun.model_validate(Job.of(message).flow_run).parameters == run.parameters
 
 
-def test_terms_are_those_of_the_job_variables() -> None:
-    terms = (
-        prepared(max_runs_per_process=7, max_memory_mb=99.5, heartbeat_seconds=45).profile().terms
+def test_reuse_is_that_of_the_job_variables() -> None:
+    reuse = (
+        prepared(max_runs_per_process=7, max_memory_mb=99.5, heartbeat_seconds=45)
+        .process_spec()
+        .reuse
     )
-    assert (terms.max_runs, terms.max_memory_mb, terms.heartbeat_seconds) == (7, 99.5, 45)
+    assert (reuse.max_runs, reuse.max_memory_mb, reuse.heartbeat_seconds) == (7, 99.5, 45)
 
 
 # -- what is refused -----------------------------------------------------------------------

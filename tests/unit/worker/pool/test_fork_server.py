@@ -1,4 +1,4 @@
-"""A real template process whose children are cheap: what happens between processes, many times."""
+"""A real fork server whose children are cheap: what happens between processes, many times."""
 
 import os
 import signal
@@ -15,13 +15,13 @@ from sentinel_core.worker.pool.fork_server import preload
 from sentinel_core.worker.pool.protocol import Frames, Message, pack
 from tests.support.processes import ROOT, stop, wait_for
 
-# Children do what their job says instead of running flows; all else is the template as it is.
+# Children do what their job says instead of running flows; all else is the fork server as it is.
 PROGRAM = """
 import os, socket, sys, time
-from sentinel_core.worker.pool.fork_server import Template
-from sentinel_core.worker.pool.protocol import Terms, pack, receive
+from sentinel_core.worker.pool.fork_server import ForkServer
+from sentinel_core.worker.pool.protocol import ReusePolicy, pack, receive
 
-def serve(connection, terms):
+def serve(connection, reuse):
     while (job := receive(connection)) is not None:
         if "exit" in job["do"]:
             os._exit(job["do"]["exit"])
@@ -34,13 +34,13 @@ def serve(connection, terms):
     return 0
 
 worker = socket.socket(fileno=int(sys.argv[1]))
-child_main = Template(worker, Terms(idle_seconds=float(sys.argv[2])), serve).run()
+child_main = ForkServer(worker, ReusePolicy(idle_seconds=float(sys.argv[2])), serve).run()
 os._exit(child_main() if child_main else 0)
 """
 
 
 class Worker:
-    """The worker's end of a template."""
+    """The worker's end of a fork server."""
 
     def __init__(self, idle_seconds: float = 600) -> None:
         self.socket, there = socket.socketpair()
@@ -59,7 +59,7 @@ class Worker:
         self.socket.sendall(pack({"kind": "job", "id": str(number), "do": do}))
 
     def hear(self) -> bool:
-        """Take in what the template says next; False when it is gone."""
+        """Take in what the fork server says next; False when it is gone."""
         data = self.socket.recv(65_536)
         self.messages += self.frames.feed(data)
         return bool(data)
@@ -67,13 +67,13 @@ class Worker:
     def ends(self, count: int) -> dict[str, Message]:
         """How that many jobs ended, by id."""
         while len(found := {m["id"]: m for m in self.messages if m["kind"] != "assigned"}) < count:
-            assert self.hear(), f"the template is gone after {len(found)} of {count} jobs"
+            assert self.hear(), f"the fork server is gone after {len(found)} of {count} jobs"
         return found
 
     def pids(self, count: int) -> dict[str, int]:
         """In which processes that many jobs are."""
         while len(found := {m["id"]: m["pid"] for m in self.messages if "pid" in m}) < count:
-            assert self.hear(), f"the template is gone after {len(found)} of {count} jobs"
+            assert self.hear(), f"the fork server is gone after {len(found)} of {count} jobs"
         return found
 
     @property
@@ -103,7 +103,7 @@ def test_jobs_at_once_are_done_by_as_many_children(worker: Worker) -> None:
     worker.ends(8)
 
 
-def test_children_that_end_together_do_not_take_their_template_with_them(worker: Worker) -> None:
+def test_children_that_end_together_do_not_take_their_fork_server_with_them(worker: Worker) -> None:
     jobs, at_once = 400, 16
     for number in range(jobs):
         if number >= at_once:
@@ -153,7 +153,7 @@ def test_a_job_of_any_size_reaches_a_new_child_and_a_used_one(worker: Worker, si
     assert len(set(worker.pids(2).values())) == 1
 
 
-def test_idle_children_end_after_a_while_and_the_template_goes_on() -> None:
+def test_idle_children_end_after_a_while_and_the_fork_server_goes_on() -> None:
     worker = Worker(idle_seconds=0.3)
     with worker.socket:
         for number in range(3):

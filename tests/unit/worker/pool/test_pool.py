@@ -1,4 +1,4 @@
-"""Real templates and real children, without a Prefect server.
+"""Real fork servers and real children, without a Prefect server.
 
 `work.py` below does what its job says while it is loaded, writes down what it saw and raises
 Prefect's `Abort`, by which a run ends that must not start. So Prefect's engine, which would need a
@@ -23,8 +23,9 @@ import psutil
 import pytest
 from prefect.client.schemas.objects import FlowRun
 
-from sentinel_core.worker.pool.pool import Crew, Ended, Profile
-from sentinel_core.worker.pool.protocol import Job, Terms
+from sentinel_core.worker.pool.handle import Ended
+from sentinel_core.worker.pool.pool import ProcessPool
+from sentinel_core.worker.pool.protocol import Job, ProcessSpec, ReusePolicy
 from tests.support.prefect import clean_environment
 from tests.support.processes import free_port, wait_for
 
@@ -37,7 +38,7 @@ from pathlib import Path
 
 from prefect.exceptions import Abort
 
-import crew_helper
+import pool_helper
 
 word = Path(os.environ["PREFECT__WORD"])
 umask = os.umask(0o022)
@@ -46,8 +47,8 @@ facts = {
     "pid": os.getpid(),
     "cwd": os.getcwd(),
     "umask": umask,
-    "version": crew_helper.VERSION,
-    "env": {name: value for name, value in os.environ.items() if name.startswith("CREW_")},
+    "version": pool_helper.VERSION,
+    "env": {name: value for name, value in os.environ.items() if name.startswith("POOL_")},
     "said": os.environ["PREFECT__DO"],
 }
 word.with_suffix(".part").write_text(json.dumps(facts))
@@ -58,9 +59,9 @@ raise Abort("as the test wants it")
 
 
 class Lab:
-    """A crew, an event loop for it, and a checkout its jobs take their code from."""
+    """A pool, an event loop for it, and a checkout its jobs take their code from."""
 
-    def __init__(self, folder: Path, **crew: Any) -> None:
+    def __init__(self, folder: Path, **pool: Any) -> None:
         self.words, self.checkout = folder / "words", folder / "checkout"
         for made in (self.words, self.checkout):
             made.mkdir(parents=True)
@@ -72,12 +73,12 @@ class Lab:
             "PREFECT_LOGGING_LEVEL": "CRITICAL",
             "PYTHONDONTWRITEBYTECODE": "1",  # the helper changes twice within a second
         }
-        self.profile = Profile(str(self.checkout), tuple(sorted(env.items())), (), Terms())
-        self.crew = Crew(logging.getLogger("crew-test"), overrun_seconds=15, **crew)
+        self.spec = ProcessSpec(str(self.checkout), tuple(sorted(env.items())), (), ReusePolicy())
+        self.pool = ProcessPool(logging.getLogger("pool-test"), overrun_seconds=15, **pool)
         self.runner = asyncio.Runner()
 
     def set_version(self, version: int) -> None:
-        (self.checkout / "crew_helper.py").write_text(f"VERSION = {version}\n")
+        (self.checkout / "pool_helper.py").write_text(f"VERSION = {version}\n")
 
     def job(self, do: str = "", text: str = "") -> Job:
         run = FlowRun(flow_id=uuid4(), parameters={"text": text})
@@ -89,8 +90,8 @@ class Lab:
         found: dict[str, Any] = json.loads((self.words / job.id).read_text())
         return found
 
-    def terms(self, **terms: Any) -> Profile:
-        return replace(self.profile, terms=Terms(**terms))
+    def reuse(self, **reuse: Any) -> ProcessSpec:
+        return replace(self.spec, reuse=ReusePolicy(**reuse))
 
     def wait(self, coroutine: Coroutine[Any, Any, T], seconds: float = 60) -> T:
         async def in_time() -> T:
@@ -99,25 +100,25 @@ class Lab:
         return self.runner.run(in_time())
 
     async def start(
-        self, job: Job, profile: Profile | None = None
+        self, job: Job, spec: ProcessSpec | None = None
     ) -> tuple[asyncio.Task[Ended], int]:
         """The job under way: its end, and the process that has it."""
-        task = asyncio.create_task(self.crew.run(job, profile or self.profile, lambda _: None))
+        task = asyncio.create_task(self.pool.run(job, spec or self.spec, lambda _: None))
         while not (self.words / job.id).exists():
             assert not task.done(), task.result()
             await asyncio.sleep(0.02)
         return task, self.word(job)["pid"]
 
-    def run(self, do: str = "", profile: Profile | None = None, **more: Any) -> dict[str, Any]:
+    def run(self, do: str = "", spec: ProcessSpec | None = None, **more: Any) -> dict[str, Any]:
         """What a job saw that ends well."""
         job = self.job(do, **more)
-        ended = self.wait(self.crew.run(job, profile or self.profile, lambda _: None))
+        ended = self.wait(self.pool.run(job, spec or self.spec, lambda _: None))
         assert ended.concluded, ended
         assert ended.pid == self.word(job)["pid"]
         return self.word(job)
 
-    def templates(self) -> list[psutil.Process]:
-        """This crew's template processes."""
+    def fork_servers(self) -> list[psutil.Process]:
+        """This pool's fork server processes."""
         return [
             process
             for process in psutil.Process().children()
@@ -126,9 +127,9 @@ class Lab:
 
     def close(self) -> None:
         """End everything; what hangs is killed, children first."""
-        left = [p for template in self.templates() for p in (*template.children(), template)]
+        left = [p for server in self.fork_servers() for p in (*server.children(), server)]
         with contextlib.suppress(TimeoutError):
-            self.wait(self.crew.close(seconds=3), 20)
+            self.wait(self.pool.close(seconds=3), 20)
         for process in left:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
@@ -138,15 +139,15 @@ class Lab:
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """For tests that leave the template as they found it: starting one costs seconds."""
-    lab = Lab(tmp_path_factory.mktemp("crew"))
+    """For tests that leave the fork server as they found it: starting one costs seconds."""
+    lab = Lab(tmp_path_factory.mktemp("pool"))
     yield lab
     lab.close()
 
 
 @pytest.fixture
 def own_lab(tmp_path: Path) -> Iterator[Lab]:
-    """For tests that change the code, or break the template."""
+    """For tests that change the code, or break the fork server."""
     lab = Lab(tmp_path)
     yield lab
     lab.close()
@@ -171,7 +172,7 @@ def test_jobs_at_once_are_done_by_as_many_processes_and_each_is_named(lab: Lab) 
     named: list[int] = []
 
     async def all_of_them() -> list[Ended]:
-        return await asyncio.gather(*(lab.crew.run(job, lab.profile, named.append) for job in jobs))
+        return await asyncio.gather(*(lab.pool.run(job, lab.spec, named.append) for job in jobs))
 
     ended = lab.wait(all_of_them())
     pids = {lab.word(job)["pid"] for job in jobs}
@@ -180,13 +181,13 @@ def test_jobs_at_once_are_done_by_as_many_processes_and_each_is_named(lab: Lab) 
 
 
 def test_a_process_is_replaced_after_as_many_runs_as_it_may_serve(lab: Lab) -> None:
-    pids = [lab.run(profile=lab.terms(max_runs=2))["pid"] for _ in range(4)]
+    pids = [lab.run(spec=lab.reuse(max_runs=2))["pid"] for _ in range(4)]
     assert pids[0] == pids[1] != pids[2] == pids[3]
 
 
 def test_a_process_that_has_grown_too_large_is_replaced(lab: Lab) -> None:
-    small = lab.terms(max_memory_mb=1)  # any process holds more
-    assert len({lab.run(profile=small)["pid"] for _ in range(3)}) == 3
+    small = lab.reuse(max_memory_mb=1)  # any process holds more
+    assert len({lab.run(spec=small)["pid"] for _ in range(3)}) == 3
 
 
 def test_a_process_in_which_a_thread_stays_is_replaced_and_ends_with_the_thread(lab: Lab) -> None:
@@ -204,33 +205,33 @@ def test_a_process_in_which_a_thread_stays_is_replaced_and_ends_with_the_thread(
 
 
 def test_processes_without_work_end_after_a_while(lab: Lab) -> None:
-    patient = lab.terms(idle_seconds=0.5)
-    pid = lab.run(profile=patient)["pid"]
+    patient = lab.reuse(idle_seconds=0.5)
+    pid = lab.run(spec=patient)["pid"]
     wait_for(lambda: is_gone(pid), seconds=15, what="the idle process to end", every=0.05)
-    assert lab.run(profile=patient)["pid"] != pid
+    assert lab.run(spec=patient)["pid"] != pid
 
 
 def test_a_run_feels_nothing_of_the_one_before_it(lab: Lab) -> None:
     before = lab.run()
-    mess = "os.chdir('/'); os.umask(0); os.environ['CREW_MESS'] = '1'; os.environ.pop('HOME')"
+    mess = "os.chdir('/'); os.umask(0); os.environ['POOL_MESS'] = '1'; os.environ.pop('HOME')"
     assert lab.run(mess)["pid"] == before["pid"]
     after = lab.run()
     assert {**after, "said": ""} == {**before, "said": ""}
 
 
 def test_an_environment_of_its_own_has_processes_of_its_own(lab: Lab) -> None:
-    other = replace(lab.profile, env=(*lab.profile.env, ("CREW_COLOUR", "blue")))
-    plain, coloured, again = lab.run(), lab.run(profile=other), lab.run()
-    assert (plain["env"], coloured["env"]) == ({}, {"CREW_COLOUR": "blue"})
+    other = replace(lab.spec, env=(*lab.spec.env, ("POOL_COLOUR", "blue")))
+    plain, coloured, again = lab.run(), lab.run(spec=other), lab.run()
+    assert (plain["env"], coloured["env"]) == ({}, {"POOL_COLOUR": "blue"})
     assert plain["pid"] == again["pid"] != coloured["pid"]
 
 
 def test_a_run_with_large_parameters_is_served_as_any_other(own_lab: Lab) -> None:
     """Prefect takes parameters of up to half a megabyte."""
     own_lab.run()
-    first = own_lab.terms(max_runs=1)
+    first = own_lab.reuse(max_runs=1)
     for _ in range(2):
-        own_lab.run(profile=first, text="x" * 500_000)
+        own_lab.run(spec=first, text="x" * 500_000)
 
 
 # -- how a job ends ------------------------------------------------------------------------
@@ -249,7 +250,7 @@ def test_a_process_that_ends_with_its_run_says_so_and_the_next_run_is_served(
     lab: Lab, do: str, exit_code: int, words: str
 ) -> None:
     job = lab.job(do)
-    ended = lab.wait(lab.crew.run(job, lab.profile, lambda _: None))
+    ended = lab.wait(lab.pool.run(job, lab.spec, lambda _: None))
     assert (ended.concluded, ended.exit_code, ended.pid) == (False, exit_code, lab.word(job)["pid"])
     assert words in str(ended.error)
     assert lab.run()["pid"] != ended.pid
@@ -261,7 +262,7 @@ def test_a_process_that_ends_with_its_run_says_so_and_the_next_run_is_served(
 def test_code_that_can_not_be_loaded_is_told_and_its_process_not_used_again(
     lab: Lab, do: str
 ) -> None:
-    ended = lab.wait(lab.crew.run(lab.job(do), lab.profile, lambda _: None))
+    ended = lab.wait(lab.pool.run(lab.job(do), lab.spec, lambda _: None))
     assert not ended.concluded
     assert ended.error
     assert lab.run()["pid"] != ended.pid
@@ -278,7 +279,7 @@ def test_a_run_that_is_killed_ends_with_the_reason_and_with_what_it_started(lab:
         task, pid = await lab.start(job)
         while not (note.exists() and note.read_text()):  # noqa: ASYNC110 (another process)
             await asyncio.sleep(0.02)
-        assert lab.crew.kill(job.id, "the test wants it")
+        assert lab.pool.kill(job.id, "the test wants it")
         return await task, pid, int(note.read_text())
 
     ended, pid, grandchild = lab.wait(killed())
@@ -291,7 +292,7 @@ def test_a_run_that_is_cancelled_while_its_code_is_loaded_ends_there(lab: Lab) -
     async def cancelled() -> Ended:
         job = lab.job("time.sleep(60)")
         task, _ = await lab.start(job)
-        assert lab.crew.cancel(job.id)
+        assert lab.pool.cancel(job.id)
         return await task
 
     ended = lab.wait(cancelled(), 20)
@@ -300,8 +301,8 @@ def test_a_run_that_is_cancelled_while_its_code_is_loaded_ends_there(lab: Lab) -
 
 def test_nobody_is_killed_or_cancelled_for_a_run_that_is_not_there(lab: Lab) -> None:
     pid, job = lab.run()["pid"], lab.job()
-    assert not lab.crew.kill(job.id, "no reason")
-    assert not lab.crew.cancel(job.id)
+    assert not lab.pool.kill(job.id, "no reason")
+    assert not lab.pool.cancel(job.id)
     assert lab.run()["pid"] == pid
 
 
@@ -323,7 +324,7 @@ def test_a_run_under_way_finishes_with_the_code_it_began_with(own_lab: Lab) -> N
         task, _ = await own_lab.start(long)
         own_lab.set_version(22)
         # Idle processes notice; the one that is at work is left alone.
-        await own_lab.crew.run(short, own_lab.profile, lambda _: None)
+        await own_lab.pool.run(short, own_lab.spec, lambda _: None)
         return await task, short
 
     own_lab.run()
@@ -337,7 +338,7 @@ def test_a_checkout_that_is_replaced_as_a_whole_is_loaded_anew(own_lab: Lab) -> 
     assert own_lab.run()["version"] == 1
     fresh = own_lab.checkout.with_name("fresh")
     shutil.copytree(own_lab.checkout, fresh)
-    (fresh / "crew_helper.py").write_text("VERSION = 22\n")
+    (fresh / "pool_helper.py").write_text("VERSION = 22\n")
     shutil.rmtree(own_lab.checkout)
     fresh.rename(own_lab.checkout)
     seen = own_lab.run()
@@ -347,19 +348,19 @@ def test_a_checkout_that_is_replaced_as_a_whole_is_loaded_anew(own_lab: Lab) -> 
 def test_a_new_release_behind_the_symlink_that_was_deployed_is_loaded(own_lab: Lab) -> None:
     current, newer = own_lab.checkout.with_name("current"), own_lab.checkout.with_name("newer")
     current.symlink_to(own_lab.checkout)
-    linked = replace(own_lab.profile, folder=str(current))
-    assert own_lab.run(profile=linked)["version"] == 1
+    linked = replace(own_lab.spec, folder=str(current))
+    assert own_lab.run(spec=linked)["version"] == 1
     shutil.copytree(own_lab.checkout, newer)
-    (newer / "crew_helper.py").write_text("VERSION = 22\n")
+    (newer / "pool_helper.py").write_text("VERSION = 22\n")
     aside = current.with_name("aside")
     aside.symlink_to(newer)
     aside.replace(current)
-    seen = own_lab.run(profile=linked)
+    seen = own_lab.run(spec=linked)
     assert (seen["version"], seen["cwd"]) == (22, str(newer))
 
 
 def test_code_that_changes_all_the_time_is_given_up_in_a_sentence(own_lab: Lab) -> None:
-    helper, stop = own_lab.checkout / "crew_helper.py", threading.Event()
+    helper, stop = own_lab.checkout / "pool_helper.py", threading.Event()
 
     def change() -> None:
         while not stop.wait(0.002):
@@ -368,8 +369,8 @@ def test_code_that_changes_all_the_time_is_given_up_in_a_sentence(own_lab: Lab) 
     thread = threading.Thread(target=change)
     thread.start()
     try:
-        preloaded = replace(own_lab.profile, preload=("crew_helper",))
-        ended = own_lab.wait(own_lab.crew.run(own_lab.job(), preloaded, lambda _: None))
+        preloaded = replace(own_lab.spec, preload=("pool_helper",))
+        ended = own_lab.wait(own_lab.pool.run(own_lab.job(), preloaded, lambda _: None))
     finally:
         stop.set()
         thread.join()
@@ -377,14 +378,14 @@ def test_code_that_changes_all_the_time_is_given_up_in_a_sentence(own_lab: Lab) 
     assert "changes all the time" in str(ended.error)
 
 
-# -- templates -----------------------------------------------------------------------------
+# -- fork servers -------------------------------------------------------------------------
 
 
-def test_a_template_that_is_killed_loses_no_run_and_the_next_has_a_new_one(own_lab: Lab) -> None:
+def test_a_fork_server_that_is_killed_loses_no_run_and_the_next_has_a_new_one(own_lab: Lab) -> None:
     async def killed() -> tuple[Ended, int, float]:
         task, pid = await own_lab.start(own_lab.job("time.sleep(3)"))
-        [template] = own_lab.templates()
-        template.kill()
+        [server] = own_lab.fork_servers()
+        server.kill()
         await asyncio.sleep(0.5)
         assert not is_gone(pid)
         began = time.monotonic()
@@ -392,20 +393,20 @@ def test_a_template_that_is_killed_loses_no_run_and_the_next_has_a_new_one(own_l
 
     ended, pid, waited = own_lab.wait(killed())
     assert not ended.concluded
-    assert "its template process ended" in str(ended.error)
+    assert "its fork server ended" in str(ended.error)
     assert is_gone(pid)
     assert waited > 1  # it was not given up while its process was still at work
     assert own_lab.run()["pid"] != pid
 
 
-def test_a_run_whose_template_was_killed_can_still_be_killed(own_lab: Lab) -> None:
+def test_a_run_whose_fork_server_was_killed_can_still_be_killed(own_lab: Lab) -> None:
     async def killed() -> Ended:
         job = own_lab.job("time.sleep(90)")
         task, _ = await own_lab.start(job)
-        [template] = own_lab.templates()
-        template.kill()
+        [server] = own_lab.fork_servers()
+        server.kill()
         await asyncio.sleep(0.5)
-        own_lab.crew.kill(job.id, "the worker is stopping")
+        own_lab.pool.kill(job.id, "the worker is stopping")
         return await asyncio.wait_for(task, 15)
 
     ended = own_lab.wait(killed())
@@ -417,29 +418,27 @@ def test_closing_lets_a_run_finish_and_ends_all_processes(own_lab: Lab) -> None:
         idle = own_lab.job()
         busy = own_lab.job("time.sleep(2)")
         task, pid = await own_lab.start(busy)
-        await own_lab.crew.run(idle, own_lab.profile, lambda _: None)
-        await own_lab.crew.close(seconds=20)
+        await own_lab.pool.run(idle, own_lab.spec, lambda _: None)
+        await own_lab.pool.close(seconds=20)
         return await task, [pid, own_lab.word(idle)["pid"]]
 
     ended, pids = own_lab.wait(closed())
     assert ended.concluded
     assert all(is_gone(pid) for pid in pids)
-    assert own_lab.templates() == []
+    assert own_lab.fork_servers() == []
 
 
-def test_only_some_templates_are_kept_and_the_longest_unused_goes_first(
+def test_only_some_fork_servers_are_kept_and_the_longest_unused_goes_first(
     tmp_path: Path,
 ) -> None:
-    lab = Lab(tmp_path, most_templates=2)
+    lab = Lab(tmp_path, max_servers=2)
     try:
-        profiles = [
-            replace(lab.profile, env=(*lab.profile.env, ("CREW_N", str(n)))) for n in range(3)
-        ]
-        first, second, third = (lab.run(profile=profile)["pid"] for profile in profiles)
+        specs = [replace(lab.spec, env=(*lab.spec.env, ("POOL_N", str(n)))) for n in range(3)]
+        first, second, third = (lab.run(spec=spec)["pid"] for spec in specs)
         wait_for(lambda: is_gone(first), seconds=15, what="the first to end", every=0.05)
-        assert len(lab.templates()) == 2
-        assert lab.run(profile=profiles[1])["pid"] == second
-        assert lab.run(profile=profiles[2])["pid"] == third
+        assert len(lab.fork_servers()) == 2
+        assert lab.run(spec=specs[1])["pid"] == second
+        assert lab.run(spec=specs[2])["pid"] == third
     finally:
         lab.close()
 
@@ -447,12 +446,12 @@ def test_only_some_templates_are_kept_and_the_longest_unused_goes_first(
 def test_what_can_not_be_preloaded_or_starts_threads_is_a_warning_and_runs_go_on(
     own_lab: Lab, caplog: pytest.LogCaptureFixture
 ) -> None:
-    (own_lab.checkout / "crew_threads.py").write_text(
+    (own_lab.checkout / "pool_threads.py").write_text(
         "import threading, time\n"
         "threading.Thread(target=time.sleep, args=(60,), daemon=True).start()\n"
     )
-    preload = ("no_such_module", "crew_threads")
-    own_lab.run(profile=replace(own_lab.profile, preload=preload))
+    preload = ("no_such_module", "pool_threads")
+    own_lab.run(spec=replace(own_lab.spec, preload=preload))
     assert "Not preloaded: no_such_module: ModuleNotFoundError" in caplog.text
     assert "starts threads" in caplog.text
 
@@ -460,19 +459,17 @@ def test_what_can_not_be_preloaded_or_starts_threads_is_a_warning_and_runs_go_on
 @pytest.mark.parametrize(
     ("folder", "variable"),
     [
-        ("/no/such/folder", ("CREW_FINE", "1")),
-        ("/nul\0byte", ("CREW_FINE", "1")),
+        ("/no/such/folder", ("POOL_FINE", "1")),
+        ("/nul\0byte", ("POOL_FINE", "1")),
         (None, ("CREW=BAD", "1")),
-        (None, ("CREW_BAD", "nul\0byte")),
-        (None, ("CREW_BAD", "\ud800")),
+        (None, ("POOL_BAD", "nul\0byte")),
+        (None, ("POOL_BAD", "\ud800")),
     ],
 )
 def test_what_no_process_can_be_started_with_is_an_oserror(
     lab: Lab, folder: str | None, variable: tuple[str, str]
 ) -> None:
-    wrong = replace(
-        lab.profile, folder=folder or lab.profile.folder, env=(*lab.profile.env, variable)
-    )
+    wrong = replace(lab.spec, folder=folder or lab.spec.folder, env=(*lab.spec.env, variable))
     with pytest.raises(OSError, match=r"."):
-        lab.wait(lab.crew.run(lab.job(), wrong, lambda _: None))
+        lab.wait(lab.pool.run(lab.job(), wrong, lambda _: None))
     lab.run()

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sentinel_core.worker.pool.protocol import Frames, Job, Terms, pack, receive
+from sentinel_core.worker.pool.protocol import Frames, Job, ReusePolicy, pack, receive
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
@@ -88,5 +88,5 @@ def test_a_job_arrives_as_it_was_sent(job: Job) -> None:
     assert Job.of(message) == job
 
 
-def test_the_terms_say_that_heartbeats_are_off_unless_somebody_asks_for_them() -> None:
-    assert Terms().heartbeat_seconds is None
+def test_heartbeats_are_off_unless_asked_for() -> None:
+    assert ReusePolicy().heartbeat_seconds is None
