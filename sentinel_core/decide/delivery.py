@@ -7,7 +7,7 @@ from typing import Any
 from zlib import crc32
 
 from sentinel_core.model.alert import Importance
-from sentinel_core.model.reasons import NotifyReason
+from sentinel_core.model.reasons import NotifyReason, Suppression, SuppressionCode
 from sentinel_core.model.routing import is_step
 
 MOST_ATTEMPTS = 30  # with the growing pauses between them, about a day
@@ -15,13 +15,6 @@ FIRST_PAUSE = timedelta(seconds=30)
 LONGEST_PAUSE = timedelta(hours=1)
 LONGEST_ASKED = timedelta(days=1)  # of what a provider asks us to wait
 MUTE_PAUSE = timedelta(minutes=1)
-
-
-@dataclass(frozen=True, slots=True)
-class Dropped:
-    """Nobody needs this message any more."""
-
-    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +26,8 @@ class Waiting:
 
 
 def reconsidered(
-    message: Mapping[str, Any], event: Mapping[str, Any], muted: str | None, now: datetime
-) -> Dropped | Waiting | None:
+    message: Mapping[str, Any], event: Mapping[str, Any], muted: Suppression | None, now: datetime
+) -> Suppression | Waiting | None:
     """What has become of a message since it was owed; None: it is to be sent.
 
     Steps of an escalation and reminders are for events that nobody has taken on.
@@ -43,17 +36,29 @@ def reconsidered(
     if not step and message["reason"] != NotifyReason.REMINDER.value:
         return None
     if event["resolved_at"] is not None:
-        return Dropped(f"resolved at {_clock(event['resolved_at'])}")
+        return Suppression(SuppressionCode.RESOLVED, f"resolved at {_clock(event['resolved_at'])}")
     until = event["acknowledged_until"]
     if event["is_acknowledged"] and (until is None or until > now):
-        by, at = event["acknowledged_by"], event["acknowledged_at"]
-        return Dropped(f"acknowledged by {by}" + (f" at {_clock(at)}" if at else ""))
+        return acknowledged(event["acknowledged_by"], event["acknowledged_at"])
     if not step:
         return None
     meant = message["route"].get("importance")
     if meant and Importance(event["importance"]).rank > Importance(meant).rank:
-        return Dropped(f"the event is {event['importance']} by now, which has its own steps")
-    return Waiting(now + MUTE_PAUSE, muted) if muted else None
+        sentence = f"the event is {event['importance']} by now, which has its own steps"
+        return Suppression(SuppressionCode.IMPORTANCE_RAISED, sentence)
+    return Waiting(now + MUTE_PAUSE, muted.sentence) if muted else None
+
+
+def acknowledged(by: str, at: datetime | None) -> Suppression:
+    """Why reminders and escalation steps of an acknowledged event are not sent."""
+    sentence = f"acknowledged by {by}" + (f" at {_clock(at)}" if at else "")
+    return Suppression(SuppressionCode.ACKNOWLEDGED, sentence)
+
+
+def exhausted(error: str | None) -> Suppression:
+    """Why a message is not tried again that failed each time it was tried."""
+    sentence = f"given up after {MOST_ATTEMPTS} attempts: {error}"
+    return Suppression(SuppressionCode.ATTEMPTS_EXHAUSTED, sentence)
 
 
 def pause(notification_id: int, attempt: int, asked_seconds: float | None = None) -> timedelta:

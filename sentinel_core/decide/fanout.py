@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from sentinel_core.model.alert import Importance
-from sentinel_core.model.reasons import NotifyReason
+from sentinel_core.model.reasons import NotifyReason, Suppression
 from sentinel_core.model.routing import ACKNOWLEDGED, STEP, TAKEN_BACK, Route, is_step
 from sentinel_core.model.run import Rule
 
@@ -16,6 +16,13 @@ Row = dict[str, Any]
 
 BLANK: Row = {"about": "", "content": {}, "attempts": 0, "unknown": 0}
 """What a new message has in the columns nobody asks about."""
+
+
+def dropped_columns(suppression: Suppression | None) -> Row:
+    """Why a notification is not sent, as its row keeps it."""
+    if suppression is None:
+        return {"last_error": None, "dropped_code": None}
+    return {"last_error": suppression.sentence, "dropped_code": suppression.code.value}
 
 
 AFTER, MEANT = "after_seconds", "importance"  # what a step keeps beside its route
@@ -40,7 +47,7 @@ class Fanout:
         reason: str,
         *,
         sequence: int = 0,
-        suppressed: str | None = None,
+        suppressed: Suppression | None = None,
         anew: bool = False,
         escalates: bool = True,
     ) -> list[Row]:
@@ -87,7 +94,7 @@ class Fanout:
         event: Mapping[str, Any],
         reason: str,
         sequence: int,
-        suppressed: str | None,
+        suppressed: Suppression | None,
     ) -> Row:
         return {
             **BLANK,
@@ -101,7 +108,7 @@ class Fanout:
             "status": "suppressed" if suppressed else "pending",
             "created_at": self.now,
             "next_attempt_at": self.now + way.wait,
-            "last_error": suppressed,
+            **dropped_columns(suppressed),
         }
 
     def _of(self, importance: Importance) -> "list[_Way]":
@@ -177,7 +184,7 @@ def notices(
     event_id: int,
     reason: str,
     now: datetime,
-    suppressed: str | None = None,
+    suppressed: Suppression | None = None,
 ) -> list[Row]:
     """Messages that go to whoever was told of an event: its end, its acknowledgement.
 
@@ -210,7 +217,7 @@ def notices(
                 "status": "suppressed" if mute else "pending",
                 "created_at": now,
                 "next_attempt_at": now,
-                "last_error": mute,
+                **dropped_columns(mute),
             }
         )
     return owed
@@ -261,5 +268,5 @@ def about_row(
         "status": "pending",
         "created_at": now,
         "next_attempt_at": now,
-        "last_error": None,
+        **dropped_columns(None),
     }

@@ -13,7 +13,7 @@ from functools import lru_cache
 
 from sentinel_core.decide.observe import Kind, Observation
 from sentinel_core.model.alert import Importance
-from sentinel_core.model.reasons import NotifyReason
+from sentinel_core.model.reasons import NotifyReason, Suppression, SuppressionCode
 from sentinel_core.model.rule import Flapping, Meaning, Policy
 
 STATES_KEPT = 100  # of a series: what `of_last` may look at; flapping takes 21
@@ -82,7 +82,7 @@ class DecisionContext:
     `told`: when people were told of this rule's events, oldest first; decide reads it only.
     """
 
-    muted: str | None = None
+    muted: Suppression | None = None
     told: Sequence[datetime] = field(default=())
 
 
@@ -100,7 +100,7 @@ class Decision:
     code: str
     reason: str
     tell: NotifyReason | None = None
-    suppressed: str | None = None
+    suppressed: Suppression | None = None
     again: bool = False
     reopen: bool = False
 
@@ -349,7 +349,7 @@ def _with_tell(policy: Policy, now: _Now, verdict: _Verdict, world: DecisionCont
     over = verdict.action is Action.RESOLVE
     suppressed = _suppressed(policy, world, at, over=over) if tell else None
     again = suppressed is not None and tell is before.untold
-    reason = f"{verdict.reason}; not told: {suppressed}" if suppressed else verdict.reason
+    reason = f"{verdict.reason}; not told: {suppressed.sentence}" if suppressed else verdict.reason
     series = _after(now, verdict, tell if not again else None, suppressed, acknowledged)
     return Decision(
         verdict.action,
@@ -395,7 +395,7 @@ def _is_time_to_remind(policy: Policy, now: _Now) -> bool:
 
 def _suppressed(
     policy: Policy, world: DecisionContext, at: datetime, *, over: bool = False
-) -> str | None:
+) -> Suppression | None:
     """Why people may not be told at this moment; of an end they may be told at any rate."""
     if world.muted is not None:
         return world.muted
@@ -407,14 +407,15 @@ def _suppressed(
     if len(lately) < most:
         return None
     until = lately[-most] + HOUR
-    return f"rate limit: {most} in an hour, the next one from {_clock(until, at)}"
+    sentence = f"rate limit: {most} in an hour, the next one from {_clock(until, at)}"
+    return Suppression(SuppressionCode.RATE_LIMITED, sentence)
 
 
 def _after(
     now: _Now,
     verdict: _Verdict,
     tell: NotifyReason | None,
-    suppressed: str | None,
+    suppressed: Suppression | None,
     acknowledged: bool,
 ) -> Series:
     seen, before = now.seen, now.before
@@ -467,7 +468,7 @@ def unless_muted(decision: Decision, world: DecisionContext) -> Decision:
     """The same, and not told while somebody mutes it."""
     if decision.tell is None or world.muted is None:
         return decision
-    reason = f"{decision.reason}; not told: {world.muted}"
+    reason = f"{decision.reason}; not told: {world.muted.sentence}"
     return replace(decision, suppressed=world.muted, reason=reason)
 
 

@@ -29,7 +29,7 @@ from sentinel_core.decide.policy import (
     unless_muted,
 )
 from sentinel_core.model.alert import Importance
-from sentinel_core.model.reasons import NotifyReason
+from sentinel_core.model.reasons import NotifyReason, Suppression
 from sentinel_core.model.routing import ACKNOWLEDGED, TAKEN_BACK, Route
 from sentinel_core.model.rule import RuleSettings
 from sentinel_core.model.silence import Inhibitor, Silence, Subject, muted
@@ -211,12 +211,12 @@ class Simulation:
 
     def _muted(
         self, seen: Observation, now: datetime, previous: Series | None = None
-    ) -> str | None:
+    ) -> Suppression | None:
         return self._why_muted(seen.kind, seen.ticker, importance_of(previous, seen), now)
 
     def _why_muted(
         self, kind: Kind, ticker: str, importance: Importance, now: datetime
-    ) -> str | None:
+    ) -> Suppression | None:
         if not self._may_be_muted:
             return None
         subject = Subject(
@@ -292,7 +292,7 @@ class Simulation:
         at: datetime,
         importance: Importance,
         reason: str,
-        suppressed: str | None,
+        suppressed: Suppression | None,
     ) -> None:
         routes = [
             route
@@ -305,7 +305,7 @@ class Simulation:
         self._write(event, at, importance, reason, routes, suppressed)
 
     def _tell_end(
-        self, event: SimulatedEvent, at: datetime, reason: str, suppressed: str | None
+        self, event: SimulatedEvent, at: datetime, reason: str, suppressed: Suppression | None
     ) -> None:
         """For those who heard of it, whoever they are; an incident ends also while it is mute."""
         routes = [
@@ -324,7 +324,7 @@ class Simulation:
         at: datetime,
         reason: str,
         routes: Sequence[Route],
-        suppressed: str | None,
+        suppressed: Suppression | None,
     ) -> None:
         """News of an event reaches what goes on, an incident or a thread, even while it is mute."""
         told = [route for route in routes if suppressed is None or route.follows]
@@ -341,13 +341,12 @@ class Simulation:
         importance: Importance,
         reason: str,
         routes: Sequence[Route],
-        suppressed: str | None,
+        suppressed: Suppression | None,
     ) -> None:
         channels = tuple(dict.fromkeys(route.channel for route in routes))
+        why = suppressed.sentence if suppressed else None
         self.messages.append(
-            Message(
-                at, event.id, event.kind, event.ticker, importance, reason, channels, suppressed
-            )
+            Message(at, event.id, event.kind, event.ticker, importance, reason, channels, why)
         )
 
     def _place(self, seen: Observation, now: datetime) -> None:

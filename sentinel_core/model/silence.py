@@ -21,6 +21,7 @@ from pydantic import (
 from sentinel_core.model.alert import Importance
 from sentinel_core.model.calendar import holidays_of, time_zones
 from sentinel_core.model.cleaning import clean_text
+from sentinel_core.model.reasons import Suppression, SuppressionCode
 from sentinel_core.model.rule import Inhibition
 
 Pattern = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(clean_text)]
@@ -229,13 +230,14 @@ def muted(
     at: datetime,
     silences: Iterable[Silence],
     inhibitors: Iterable[Inhibitor] = (),
-) -> str | None:
+) -> Suppression | None:
     """Why nobody is told of this just now; None when people are."""
     for silence in silences:
         if silence.active(at) and silence.matchers.matches(subject):
-            return silence.sentence()
+            return Suppression(SuppressionCode.SILENCED, silence.sentence())
     for inhibitor in inhibitors:
         if inhibitor.mutes(subject):
             on = f" on {inhibitor.ticker}" if inhibitor.ticker else ""
-            return f"inhibited: {inhibitor.rule} fires{on}"
+            sentence = f"inhibited: {inhibitor.rule} fires{on}"
+            return Suppression(SuppressionCode.INHIBITED, sentence)
     return None

@@ -16,7 +16,7 @@ from sqlalchemy.exc import OperationalError
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
 from sentinel_core.base.settings import Settings
-from sentinel_core.decide.delivery import MOST_ATTEMPTS, pause
+from sentinel_core.decide.delivery import MOST_ATTEMPTS, exhausted, pause
 from sentinel_core.decide.observe import Kind, Observation
 from sentinel_core.message import About, Content, Item, Links, render
 from sentinel_core.message.report_chart import with_chart
@@ -176,7 +176,7 @@ class _Round:
             # What joined the others later has not had its share of attempts.
             spent = {key for key in ids if tried[key] >= MOST_ATTEMPTS}
             if spent:
-                error = f"given up after {MOST_ATTEMPTS} attempts: {delivery.error}"
+                error = exhausted(delivery.error)
                 outbox.settle(self.engine, spent, status=outbox.FAILED, error=error, **known)
             ids -= spent
         if ids:

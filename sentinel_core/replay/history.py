@@ -30,12 +30,13 @@ from sqlalchemy import (
 from sqlalchemy.types import TypeDecorator
 
 from sentinel_core.decide.observe import Kind
+from sentinel_core.model.reasons import SuppressionCode
 from sentinel_core.model.rule import Inhibition
 from sentinel_core.model.silence import Inhibitor, Silence
 from sentinel_core.replay.replay import Firing, ManualAction, Past, Stored
 from sentinel_core.store.db.engine import reading
 from sentinel_core.store.db.tables import AUDIT, EVALUATION, EVENT, RULE, SILENCE, Json, UtcDateTime
-from sentinel_core.store.state.mutes import INHIBITED, has_items, silence_of
+from sentinel_core.store.state.mutes import has_items, silence_of
 
 _AT_ONCE = 200  # rows fetched together: of more, the garbage collector looks at each
 _ACTIONS = ("acknowledged", "unacknowledged", "resolved")
@@ -212,7 +213,7 @@ def _firings(connection: Connection, rule_id: int, name: str, over: Span) -> lis
             has_items(connection),
             e.timestamp < over.until,
             or_(e.resolved_at.is_(None), e.resolved_at > over.first),
-            or_(e.suppressed.is_(None), e.suppressed.not_like(INHIBITED)),
+            e.suppressed_code.is_distinct_from(SuppressionCode.INHIBITED.value),
         )
         .order_by(e.timestamp, e.id)
     )

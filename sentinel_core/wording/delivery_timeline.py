@@ -9,7 +9,8 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from enum import StrEnum
 from typing import Any
 
-from sentinel_core.decide.delivery import Dropped, reconsidered
+from sentinel_core.decide.delivery import reconsidered
+from sentinel_core.model.reasons import Suppression, SuppressionCode
 from sentinel_core.model.routing import STEP, is_step
 
 Row = Mapping[str, Any]
@@ -115,7 +116,7 @@ def clock(at: datetime, now: datetime, where: tzinfo = UTC) -> str:
 def _needless(event: Row, row: Row, now: datetime) -> str | None:
     """Why a message that is owed will not be sent, as things stand."""
     verdict = reconsidered(row, event, None, max(now, row["next_attempt_at"]))
-    return verdict.why if isinstance(verdict, Dropped) else None
+    return verdict.sentence if isinstance(verdict, Suppression) else None
 
 
 def _became(event: Row, row: Row, behind: bool, now: datetime, where: tzinfo) -> tuple[State, str]:
@@ -123,7 +124,8 @@ def _became(event: Row, row: Row, behind: bool, now: datetime, where: tzinfo) ->
     if status == "sent":
         return State.SENT, _joined(*_besides(row))
     if status == "failed":
-        named = row["attempts"] == 1 or error.startswith("given up after")
+        exhausted = row["dropped_code"] == SuppressionCode.ATTEMPTS_EXHAUSTED
+        named = row["attempts"] == 1 or exhausted
         tried = "" if named else f" after {row['attempts']} attempts"
         return State.FAILED, _joined(f"for good{tried}: {error}", *_besides(row))
     if status == "pending":

@@ -22,7 +22,7 @@ from sentinel_core.decide.policy import (
     resolved_by_hand,
 )
 from sentinel_core.model.alert import Importance
-from sentinel_core.model.reasons import NotifyReason
+from sentinel_core.model.reasons import NotifyReason, Suppression, SuppressionCode
 from sentinel_core.model.rule import Policy
 from tests.support.runs import at
 
@@ -52,21 +52,24 @@ def seen(sign: str, minute: float) -> Observation:
     )
 
 
-def never(_minute: float) -> str | None:
+def never(_minute: float) -> Suppression | None:
     """Nobody mutes."""
     return None
 
 
-def during(first: float, last: float, why: str = "silenced by ann") -> Callable[..., str | None]:
+SILENCED = Suppression(SuppressionCode.SILENCED, "silenced by ann")
+
+
+def during(first: float, last: float) -> Callable[..., Suppression | None]:
     """Muted from one minute up to another, both included."""
-    return lambda minute: why if first <= minute <= last else None
+    return lambda minute: SILENCED if first <= minute <= last else None
 
 
 def lived(
     rules: Policy,
     history: str,
     *,
-    muted: Callable[[float], str | None] = never,
+    muted: Callable[[float], Suppression | None] = never,
     until: float | None = None,
     told: list[datetime] | None = None,
 ) -> list[Decision]:

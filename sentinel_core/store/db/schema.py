@@ -7,7 +7,7 @@ from sqlalchemy import Engine, column, inspect, select, table, text
 from sentinel_core.base.errors import SchemaBehindError
 from sentinel_core.store.db.engine import reading, writing
 
-SCHEMA_HEAD = "0003"  # the newest file in migrations/versions; a test compares
+SCHEMA_HEAD = "0004"  # the newest file in migrations/versions; a test compares
 VERSION_TABLE = "sentinel_version"  # alembic's default is taken where Prefect shares the database
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _ADVISORY_LOCK = 7_736_368_455  # any number, the same in every Sentinel

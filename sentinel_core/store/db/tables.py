@@ -246,6 +246,7 @@ class AlertEvent(SQLModel, table=True):
     assigned_to: str | None = None
     disposition: str | None = None
     suppressed: str | None = Field(default=None, sa_column=_text(nullable=True))
+    suppressed_code: str | None = None
     suggested_action: str | None = Field(default=None, sa_column=_text(nullable=True))
     resolved_at: datetime | None = Field(default=None, sa_column=_time(nullable=True))
     resolution: str | None = None
@@ -325,6 +326,7 @@ class Notification(SQLModel, table=True):
     created_at: datetime = Field(sa_column=_time())
     next_attempt_at: datetime = Field(sa_column=_time())
     last_error: str | None = Field(default=None, sa_column=_text(nullable=True))
+    dropped_code: str | None = None
     sent_at: datetime | None = Field(default=None, sa_column=_time(nullable=True))
 
 

@@ -12,7 +12,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Integer, cast, select, update
 
-from sentinel_core.decide.fanout import route_of
+from sentinel_core.decide.fanout import dropped_columns, route_of
+from sentinel_core.model.reasons import Suppression
 from sentinel_core.model.routing import is_step
 from sentinel_core.store.db.engine import reading, writing
 from sentinel_core.store.db.tables import NOTIFICATION, Row
@@ -226,7 +227,7 @@ def settle(
     ids: int | Collection[int],
     *,
     status: str,
-    error: str | None,
+    error: Suppression | str | None,
     now: datetime,
     next_attempt_at: datetime | None = None,
     reference: str | None = None,
@@ -241,7 +242,7 @@ def settle(
     is still news.
     """
     keys = [ids] if isinstance(ids, int) else sorted(ids)
-    values: dict[str, Any] = {"status": status, "last_error": error, "claimed_at": None}
+    values: dict[str, Any] = {"status": status, "claimed_at": None, **_error_columns(error)}
     if status != PENDING:
         values["settled_at"] = now
     if status == SENT:
@@ -260,6 +261,12 @@ def settle(
         connection.execute(update(NOTIFICATION).where(*which).values(**values))
 
 
+def _error_columns(error: Suppression | str | None) -> Row:
+    if isinstance(error, Suppression):
+        return dropped_columns(error)
+    return {"last_error": error, "dropped_code": None}
+
+
 def hold_channel(engine: Engine, channel: str, until: datetime) -> None:
     """A channel asked for patience: nothing else is tried there before that."""
     which = (
@@ -276,7 +283,8 @@ def hold_channel(engine: Engine, channel: str, until: datetime) -> None:
 def owe_again(engine: Engine, channel: str, since: datetime, now: datetime) -> int:
     """Try once more what a channel failed to take since then; how many messages that are."""
     which = (IS_FAILED, _N.channel == channel, _N.settled_at >= since)
-    again = {"status": PENDING, "attempts": 0, "next_attempt_at": now, "settled_at": None}
+    again = {"status": PENDING, "attempts": 0, "next_attempt_at": now}
+    again |= {"settled_at": None, "dropped_code": None}
     with writing(engine) as connection:
         hold_messages(connection, *which)
         return connection.execute(update(NOTIFICATION).where(*which).values(**again)).rowcount

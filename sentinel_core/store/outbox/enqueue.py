@@ -8,7 +8,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, bindparam, literal_column, select, update
 
-from sentinel_core.decide.fanout import AFTER, notices
+from sentinel_core.decide.fanout import AFTER, dropped_columns, notices
+from sentinel_core.model.reasons import Suppression, SuppressionCode
 from sentinel_core.model.routing import STEP
 from sentinel_core.store.db.bulk import MANY, newest_id, write_rows
 from sentinel_core.store.db.tables import NOTIFICATION, Row
@@ -18,7 +19,6 @@ from sentinel_core.store.state.mutes import Mutes
 from sentinel_core.store.state.rules import insert_or
 
 SENT, PENDING, FAILED, SUPPRESSED = "sent", "pending", "failed", "suppressed"
-ACKNOWLEDGED_BY = "acknowledged by "  # how the reason begins why a step was not sent
 
 _N = NOTIFICATION.c
 # Written out, not a parameter: the planner has to see that an index over some rows has these.
@@ -38,7 +38,7 @@ def hold_messages(connection: Connection, *which: ColumnElement[bool]) -> None:
 
 
 def owe_notices(
-    connection: Connection, news: Sequence[tuple[int, str, str | None]], now: datetime
+    connection: Connection, news: Sequence[tuple[int, str, Suppression | None]], now: datetime
 ) -> list[Row]:
     """What is owed to those who were told of these events: (event, reason, why it is not told)."""
     wanted = {event_id: (reason, suppressed) for event_id, reason, suppressed in news}
@@ -86,7 +86,7 @@ def insert_messages(connection: Connection, rows: Sequence[Row], now: datetime) 
 def drop_steps(
     connection: Connection,
     event_ids: Sequence[int],
-    why: str,
+    why: Suppression,
     now: datetime,
     *,
     before: datetime | None = None,
@@ -100,7 +100,7 @@ def drop_steps(
         connection.execute(
             update(NOTIFICATION)
             .where(*which)
-            .values(status=SUPPRESSED, last_error=why, settled_at=now)
+            .values(status=SUPPRESSED, settled_at=now, **dropped_columns(why))
         )
 
 
@@ -108,7 +108,7 @@ def owe_steps_again(connection: Connection, event_ids: Sequence[int], now: datet
     """Nobody has taken on these events after all: the steps that were spared for it are to come,
     as long after now as they were to come after people were told."""
     for some in chunks(sorted(event_ids)):
-        statement = select(_N.id, _N.event_id, _N.created_at, _N.route, _N.last_error).where(
+        statement = select(_N.id, _N.event_id, _N.created_at, _N.route, _N.dropped_code).where(
             _N.event_id.in_(some), IS_STEP
         )
         rows = connection.execute(statement.order_by(_N.id)).all()
@@ -117,12 +117,12 @@ def owe_steps_again(connection: Connection, event_ids: Sequence[int], now: datet
             {"key": row.id, "at": now + timedelta(seconds=row.route.get(AFTER) or 0)}
             for row in rows
             if row.created_at == newest[row.event_id]
-            and (row.last_error or "").startswith(ACKNOWLEDGED_BY)
+            and row.dropped_code == SuppressionCode.ACKNOWLEDGED
         ]
         if not spared:
             continue
         at = bindparam("at", type_=_N.next_attempt_at.type)
-        again = {"status": PENDING, "last_error": None, "settled_at": None, "next_attempt_at": at}
+        again = {"status": PENDING, "settled_at": None, "next_attempt_at": at}
         never_sent = (_N.status == SUPPRESSED, _N.attempts == 0)
         update_them = update(NOTIFICATION).where(_N.id == bindparam("key"), *never_sent)
-        connection.execute(update_them.values(**again), spared)
+        connection.execute(update_them.values(**again, **dropped_columns(None)), spared)

@@ -20,9 +20,9 @@ from sqlalchemy import (
     update,
 )
 
-from sentinel_core.decide.delivery import Dropped, Waiting, reconsidered
-from sentinel_core.decide.fanout import route_of
-from sentinel_core.model.reasons import NotifyReason
+from sentinel_core.decide.delivery import Waiting, reconsidered
+from sentinel_core.decide.fanout import dropped_columns, route_of
+from sentinel_core.model.reasons import NotifyReason, Suppression, SuppressionCode
 from sentinel_core.model.routing import STEP, Route, is_step
 from sentinel_core.store.db.tables import NOTIFICATION, Row
 from sentinel_core.store.outbox.enqueue import IS_PENDING, IS_STEP, SUPPRESSED
@@ -156,8 +156,8 @@ def still_wanted(
         verdict = _verdict(connection, row, events.get(row["event_id"]), muting, now)
         if verdict is None:
             left.append(row)
-        elif isinstance(verdict, Dropped):
-            _drop(connection, row["id"], verdict.why, now)
+        elif isinstance(verdict, Suppression):
+            _drop(connection, row["id"], verdict, now)
         else:
             _put_off(connection, row["id"], verdict)
     return left
@@ -169,16 +169,16 @@ def _verdict(
     event: Mapping[str, Any] | None,
     muting: Mutes,
     now: datetime,
-) -> Dropped | Waiting | None:
+) -> Suppression | Waiting | None:
     if event is None:
-        return Dropped("its event is no longer on record")
+        return Suppression(SuppressionCode.EVENT_DELETED, "its event is no longer on record")
     if not is_step(row["reason"]) and row["reason"] != NotifyReason.REMINDER:
         return None
     muted = why_muted(muting, event) if is_step(row["reason"]) else None
     return reconsidered(row, event, muted, now) or _repeated(connection, row, now)
 
 
-def _repeated(connection: Connection, row: Row, now: datetime) -> Dropped | None:
+def _repeated(connection: Connection, row: Row, now: datetime) -> Suppression | None:
     """A reminder in a channel that was told of the event less than its own repeat ago."""
     seconds = route_of(row).repeat_seconds if row["reason"] == NotifyReason.REMINDER else None
     if seconds is None:
@@ -193,7 +193,8 @@ def _repeated(connection: Connection, row: Row, now: datetime) -> Dropped | None
     # What was due at the same pace may come a few seconds early.
     if last is None or (now - last).total_seconds() >= seconds * 0.95:
         return None
-    return Dropped(f"told at {last:%H:%M} UTC; this channel repeats every {seconds:g} s")
+    sentence = f"told at {last:%H:%M} UTC; this channel repeats every {seconds:g} s"
+    return Suppression(SuppressionCode.REPEAT_INTERVAL, sentence)
 
 
 def _put_off(connection: Connection, key: int, waiting: Waiting) -> None:
@@ -204,9 +205,9 @@ def _put_off(connection: Connection, key: int, waiting: Waiting) -> None:
     )
 
 
-def _drop(connection: Connection, key: int, why: str, now: datetime) -> None:
+def _drop(connection: Connection, key: int, why: Suppression, now: datetime) -> None:
     connection.execute(
         update(NOTIFICATION)
         .where(_N.id == key)
-        .values(status=SUPPRESSED, last_error=why, settled_at=now)
+        .values(status=SUPPRESSED, settled_at=now, **dropped_columns(why))
     )

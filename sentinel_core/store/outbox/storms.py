@@ -23,8 +23,8 @@ from sqlalchemy import (
     update,
 )
 
-from sentinel_core.decide.fanout import about_row
-from sentinel_core.model.reasons import NotifyReason
+from sentinel_core.decide.fanout import about_row, dropped_columns
+from sentinel_core.model.reasons import NotifyReason, Suppression, SuppressionCode
 from sentinel_core.model.routing import ACKNOWLEDGED, TAKEN_BACK, StormLimit
 from sentinel_core.store.db.engine import reading, writing
 from sentinel_core.store.db.tables import EVENT, NOTIFICATION, STORM, Row
@@ -174,15 +174,11 @@ def _take_in(
     )
     # What somebody else is changing just now is looked at again when its turn comes.
     chosen = select(n.id).where(*waiting).with_for_update(skip_locked=True)
+    why = Suppression(SuppressionCode.STORM, f"told in the message of storm {storm_id}")
     connection.execute(
         update(NOTIFICATION)
         .where(n.id.in_(chosen))
-        .values(
-            status=SUPPRESSED,
-            storm_id=storm_id,
-            settled_at=now,
-            last_error=f"told in the message of storm {storm_id}",
-        )
+        .values(status=SUPPRESSED, storm_id=storm_id, settled_at=now, **dropped_columns(why))
     )
 
 

@@ -2,15 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Engine, or_, select, update
 
+from sentinel_core.decide.delivery import acknowledged
 from sentinel_core.model.routing import ACKNOWLEDGED, TAKEN_BACK
 from sentinel_core.store.db.engine import answering, writing
 from sentinel_core.store.db.tables import AUDIT, EVENT, UNACKNOWLEDGED
-from sentinel_core.store.outbox.enqueue import ACKNOWLEDGED_BY, drop_steps, owe_steps_again, tell_of
+from sentinel_core.store.outbox.enqueue import drop_steps, owe_steps_again, tell_of
 from sentinel_core.store.record.recording import NOBODY
 from sentinel_core.store.state.audit import (
     BY_LIMIT,
@@ -86,8 +87,7 @@ def acknowledge(
         for some in chunks(within):
             done.extend(_acknowledge(connection, some, values, now))
             rest.update(_handled(connection, set(some).difference(done)))
-        why = f"{ACKNOWLEDGED_BY}{who} at {now.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
-        drop_steps(connection, done, why, now, before=until)
+        drop_steps(connection, done, acknowledged(who, now), now, before=until)
         note(connection, who, "acknowledged", now, sorted(done), detail)
         tell_of(connection, sorted(done), ACKNOWLEDGED, now)
     missing = tuple(key for key in wanted if key not in rest and key not in set(done))

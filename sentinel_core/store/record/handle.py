@@ -21,9 +21,10 @@ from sqlalchemy import (
     update,
 )
 
+from sentinel_core.decide.fanout import dropped_columns
 from sentinel_core.decide.observe import Kind
 from sentinel_core.decide.policy import Series, Status, resolved_by_hand
-from sentinel_core.model.reasons import NotifyReason
+from sentinel_core.model.reasons import NotifyReason, Suppression, SuppressionCode
 from sentinel_core.store.db.engine import answering, writing
 from sentinel_core.store.db.tables import EVALUATION, EVENT, NOTIFICATION, SERIES
 from sentinel_core.store.outbox.enqueue import hold_messages, tell_of
@@ -160,7 +161,8 @@ def resolve(
                 _end(connection, row, who, now, detail)
                 done.append(row["event"])
         _forget_gone(connection, done)
-        _hold_back(connection, done, f"resolved by {who}", now)
+        why = Suppression(SuppressionCode.RESOLVED, f"resolved by {who}")
+        _hold_back(connection, done, why, now)
         tell_of(connection, sorted(done), NotifyReason.RESOLVED.value, now)
         note(connection, who, "resolved", now, sorted(done), detail)
         found = existing(connection, within)
@@ -210,7 +212,7 @@ def _write_series(connection: Connection, key: int, series: Series, now: datetim
     connection.execute(update(SERIES).where(SERIES.c.id == key).values(**values))
 
 
-def _hold_back(connection: Connection, ids: Sequence[int], why: str, now: datetime) -> None:
+def _hold_back(connection: Connection, ids: Sequence[int], why: Suppression, now: datetime) -> None:
     n = NOTIFICATION.c
     for some in chunks(sorted(ids)):
         waiting = (n.event_id.in_(some), n.status == "pending")
@@ -218,7 +220,7 @@ def _hold_back(connection: Connection, ids: Sequence[int], why: str, now: dateti
         connection.execute(
             update(NOTIFICATION)
             .where(*waiting)
-            .values(status="suppressed", last_error=why, settled_at=now)
+            .values(status="suppressed", settled_at=now, **dropped_columns(why))
         )
 
 

@@ -24,7 +24,7 @@ from sentinel_core.decide.policy import (
     unless_muted,
 )
 from sentinel_core.model.alert import Importance
-from sentinel_core.model.reasons import NotifyReason
+from sentinel_core.model.reasons import NotifyReason, Suppression, SuppressionCode
 from sentinel_core.model.rule import Meaning
 from sentinel_core.model.run import Rule, Run
 from sentinel_core.store.db.bulk import MANY, gc_paused, newest_id, write_rows
@@ -43,7 +43,7 @@ from sentinel_core.store.state.rows import (
 from sentinel_core.store.state.rules import insert_or, touch
 from sentinel_core.store.state.snapshot import RuleSnapshot, recorded_runs
 
-BEGUN_ANEW = "the escalation began anew"
+BEGUN_ANEW = Suppression(SuppressionCode.ESCALATION_RESTARTED, "the escalation began anew")
 NOBODY: Row = {
     "is_acknowledged": False,
     "acknowledged_at": None,
@@ -133,11 +133,11 @@ class _Recording:
         self.continued: list[Row] = []
         self.resolving: list[Row] = []
         self.reopening: list[int] = []
-        self.suppressing: list[Row] = []
+        self.suppressing: list[tuple[int, Suppression | None]] = []
         self.opening: list[tuple[Observation, Decision]] = []
         self.owing = Fanout(rule, rule_id, now)
         self.owed: list[Row] = []
-        self.ending: list[tuple[int, str, str | None]] = []
+        self.ending: list[tuple[int, str, Suppression | None]] = []
 
     # -- asking ----------------------------------------------------------------------------
 
@@ -300,7 +300,7 @@ class _Recording:
         if decision.tell is None:
             return
         if not opened:
-            self.suppressing.append({"event": event_id, "why": decision.suppressed})
+            self.suppressing.append((event_id, decision.suppressed))
         if decision.again:
             return  # held back before this, and written down then
         if decision.action is Action.RESOLVE:  # for those who heard of it, whoever they are
@@ -324,7 +324,7 @@ class _Recording:
         reason: str,
         *,
         sequence: int = 0,
-        suppressed: str | None = None,
+        suppressed: Suppression | None = None,
         anew: bool = False,
         escalates: bool = True,
     ) -> None:
@@ -343,7 +343,7 @@ class _Recording:
 
     def _insert_events(
         self,
-        opening: Sequence[tuple[Observation, str | None]],
+        opening: Sequence[tuple[Observation, Suppression | None]],
         resolved_at: datetime | None = None,
     ) -> list[int]:
         """Each with the reason why nobody is told of it, if there is one."""
@@ -427,12 +427,18 @@ class _Recording:
             drop_steps(self.connection, self.reopening, BEGUN_ANEW, self.now)
 
     def _update_suppressed(self) -> None:
-        if self.suppressing:
-            why = bindparam("why", type_=EVENT.c.suppressed.type)
-            self.connection.execute(
-                update(EVENT).where(EVENT.c.id == bindparam("event")).values(suppressed=why),
-                sorted(self.suppressing, key=itemgetter("event")),
-            )
+        if not self.suppressing:
+            return
+        statement = (
+            update(EVENT)
+            .where(EVENT.c.id == bindparam("event"))
+            .values(suppressed=bindparam("why"), suppressed_code=bindparam("code"))
+        )
+        rows = [
+            {"event": event_id, "why": why and why.sentence, "code": why and why.code.value}
+            for event_id, why in sorted(self.suppressing, key=itemgetter(0))
+        ]
+        self.connection.execute(statement, rows)
 
     def _update_resolved(self) -> None:
         if not self.resolving:

@@ -12,13 +12,14 @@ from sqlalchemy import Connection, Engine, RowMapping, select, update
 from sentinel_core.decide.fanout import Fanout
 from sentinel_core.decide.observe import Kind
 from sentinel_core.decide.policy import DecisionContext, Series, Status, policy_for, released
+from sentinel_core.model.reasons import Suppression
 from sentinel_core.model.run import Rule
 from sentinel_core.store.db.engine import reading, writing
 from sentinel_core.store.db.tables import EVENT, RULE, SERIES
 from sentinel_core.store.outbox.enqueue import drop_steps, insert_messages
 from sentinel_core.store.record.recording import BEGUN_ANEW, NOBODY
 from sentinel_core.store.state.mutes import Mutes
-from sentinel_core.store.state.rows import reason_of
+from sentinel_core.store.state.rows import reason_of, suppressed_columns
 from sentinel_core.store.state.rules import touch
 from sentinel_core.store.state.snapshot import RuleSnapshot, series_of
 
@@ -58,7 +59,7 @@ def _release(connection: Connection, rule: Rule, now: datetime) -> list[int]:
         world = DecisionContext(muting.why(rule, kind, row["ticker"], importance), told)
         decision = released(policy_for(kind, rule.settings.effective_policy), series, world, now)
         if decision is None:
-            if world.muted is not None and world.muted != row["suppressed"]:
+            if world.muted is not None and world.muted.sentence != row["suppressed"]:
                 _write_reason(connection, row, world.muted)
             continue
         told.append(now)
@@ -104,6 +105,7 @@ def _write(connection: Connection, row: RowMapping, series: Series) -> None:
     _write_reason(connection, row, None)
 
 
-def _write_reason(connection: Connection, row: RowMapping, muted: str | None) -> None:
+def _write_reason(connection: Connection, row: RowMapping, muted: Suppression | None) -> None:
     """Why nobody is told now: what muted it first may have ended before what mutes it since."""
-    connection.execute(update(EVENT).where(EVENT.c.id == row["event_id"]).values(suppressed=muted))
+    mine = EVENT.c.id == row["event_id"]
+    connection.execute(update(EVENT).where(mine).values(**suppressed_columns(muted)))

@@ -7,6 +7,7 @@ from sqlalchemy import Connection, select
 
 from sentinel_core.decide.observe import Kind
 from sentinel_core.model.alert import Importance
+from sentinel_core.model.reasons import Suppression
 from sentinel_core.model.rule import RuleSettings
 from sentinel_core.model.run import Rule
 from sentinel_core.store.db.tables import EVENT, RULE
@@ -35,7 +36,7 @@ def templates_of(connection: Connection, rule_id: int) -> Mapping[str, Any]:
     return templates if isinstance(templates, dict) else {}
 
 
-def why_muted(muting: Mutes, event: Mapping[str, Any]) -> str | None:
+def why_muted(muting: Mutes, event: Mapping[str, Any]) -> Suppression | None:
     """Why nobody is to hear of this event just now; None when people are."""
     rule = Rule(
         deployment_id=event["deployment_id"],

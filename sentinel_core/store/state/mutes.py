@@ -6,17 +6,16 @@ from datetime import datetime
 from typing import Any
 
 from pydantic import ValidationError
-from sqlalchemy import Connection, RowMapping, and_, func, or_, select
+from sqlalchemy import Connection, RowMapping, and_, func, select
 
 from sentinel_core.decide.observe import Kind
 from sentinel_core.decide.policy import Status
 from sentinel_core.model.alert import Importance, describe
+from sentinel_core.model.reasons import Suppression, SuppressionCode
 from sentinel_core.model.rule import Inhibition
 from sentinel_core.model.run import Rule
 from sentinel_core.model.silence import Inhibitor, Matchers, Recurrence, Silence, Subject, muted
 from sentinel_core.store.db.tables import EVENT, RULE, SERIES, SILENCE
-
-INHIBITED = "inhibited: %"
 
 logger = logging.getLogger("sentinel.store")
 
@@ -29,7 +28,9 @@ class Mutes:
         self._now = now
         self._read: tuple[list[Silence], list[Inhibitor]] | None = None
 
-    def why(self, rule: Rule, kind: Kind, ticker: str, importance: Importance) -> str | None:
+    def why(
+        self, rule: Rule, kind: Kind, ticker: str, importance: Importance
+    ) -> Suppression | None:
         """Why nobody is told of this series just now; None when people are."""
         if self._read is None:
             self._read = silences(self._connection, self._now), inhibitors(self._connection)
@@ -83,7 +84,7 @@ def inhibitors(connection: Connection) -> list[Inhibitor]:
             RULE.c.is_active,
             has_items(connection),
             SERIES.c.status == Status.FIRING.value,
-            or_(EVENT.c.suppressed.is_(None), EVENT.c.suppressed.not_like(INHIBITED)),
+            EVENT.c.suppressed_code.is_distinct_from(SuppressionCode.INHIBITED.value),
         )
         .order_by(RULE.c.name, SERIES.c.ticker)
     )

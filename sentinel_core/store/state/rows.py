@@ -7,7 +7,7 @@ from itertools import islice
 from sentinel_core.decide.observe import Observation
 from sentinel_core.decide.policy import Decision, Series
 from sentinel_core.model.alert import Importance
-from sentinel_core.model.reasons import NotifyReason
+from sentinel_core.model.reasons import NotifyReason, Suppression
 from sentinel_core.model.routing import Suggestions, suggested_action
 from sentinel_core.model.run import SKIPPED, Rule, Run, StateType
 from sentinel_core.store.db.tables import Row
@@ -125,7 +125,7 @@ def event_row(
     run: Run | None,
     seen: Observation,
     resolved_at: datetime | None,
-    suppressed: str | None = None,
+    suppressed: Suppression | None = None,
 ) -> Row:
     """An event that opens, or one that was over before it was known."""
     settings = rule.settings
@@ -143,10 +143,17 @@ def event_row(
         "is_acknowledged": False,
         "resolved_at": resolved_at,
         "resolution": "late" if resolved_at else None,
-        "suppressed": suppressed,
+        **suppressed_columns(suppressed),
         "runbook": settings.runbook,
         **shown(run, seen, settings.suggestions),
     }
+
+
+def suppressed_columns(suppression: Suppression | None) -> Row:
+    """Why nobody was notified last, as an event's row keeps it."""
+    if suppression is None:
+        return {"suppressed": None, "suppressed_code": None}
+    return {"suppressed": suppression.sentence, "suppressed_code": suppression.code.value}
 
 
 def reason_of(decision: Decision, importance: Importance) -> str:

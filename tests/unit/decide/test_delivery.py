@@ -13,11 +13,11 @@ from sentinel_core.decide.delivery import (
     LONGEST_PAUSE,
     MOST_ATTEMPTS,
     MUTE_PAUSE,
-    Dropped,
     Waiting,
     pause,
     reconsidered,
 )
+from sentinel_core.model.reasons import Suppression, SuppressionCode
 from tests.support.runs import NOW
 
 OPEN: dict[str, Any] = {
@@ -30,6 +30,7 @@ OPEN: dict[str, Any] = {
 }
 TAKEN = {**OPEN, "is_acknowledged": True, "acknowledged_by": "ana", "acknowledged_at": NOW}
 OVER = {**OPEN, "resolved_at": NOW}
+SILENCED = Suppression(SuppressionCode.SILENCED, "silenced: release")
 AN_HOUR = timedelta(hours=1)
 
 
@@ -40,37 +41,39 @@ def owed(reason: str, **route: Any) -> dict[str, Any]:
 @pytest.mark.parametrize("event", [OPEN, TAKEN, OVER])
 @pytest.mark.parametrize("reason", ["opened", "escalated-high", "resolved", "acknowledged"])
 def test_news_is_told_whatever_has_happened_since(reason: str, event: dict[str, Any]) -> None:
-    assert reconsidered(owed(reason), event, "silenced", NOW) is None
+    assert reconsidered(owed(reason), event, SILENCED, NOW) is None
 
 
 @pytest.mark.parametrize("reason", ["step-1", "step-12", "reminder"])
 def test_what_urges_people_is_for_events_that_nobody_has_taken_on(reason: str) -> None:
     assert reconsidered(owed(reason), OPEN, None, NOW) is None
     taken = reconsidered(owed(reason), TAKEN, None, NOW)
-    assert isinstance(taken, Dropped)
-    assert taken.why.startswith("acknowledged by ana at 2026-11-03 09:00:00 UTC")
+    assert taken == (
+        SuppressionCode.ACKNOWLEDGED,
+        "acknowledged by ana at 2026-11-03 09:00:00 UTC",
+    )
     over = reconsidered(owed(reason), OVER, None, NOW)
-    assert isinstance(over, Dropped)
-    assert over.why.startswith("resolved at ")
+    assert over == (SuppressionCode.RESOLVED, "resolved at 2026-11-03 09:00:00 UTC")
 
 
 def test_an_acknowledgement_holds_until_its_time_is_up() -> None:
     event = {**TAKEN, "acknowledged_until": NOW + AN_HOUR}
-    assert isinstance(reconsidered(owed("step-1"), event, None, NOW), Dropped)
+    assert isinstance(reconsidered(owed("step-1"), event, None, NOW), Suppression)
     assert reconsidered(owed("step-1"), event, None, NOW + AN_HOUR) is None
 
 
 def test_a_step_waits_while_somebody_mutes_the_event_and_a_reminder_does_not_ask() -> None:
-    assert reconsidered(owed("step-1"), OPEN, "silenced: release", NOW) == Waiting(
+    assert reconsidered(owed("step-1"), OPEN, SILENCED, NOW) == Waiting(
         NOW + MUTE_PAUSE, "silenced: release"
     )
-    assert reconsidered(owed("reminder"), OPEN, "silenced: release", NOW) is None
+    assert reconsidered(owed("reminder"), OPEN, SILENCED, NOW) is None
 
 
 def test_a_step_of_a_lesser_importance_gives_way_to_those_of_the_greater() -> None:
     dropped = reconsidered(owed("step-2", importance="medium"), OPEN, None, NOW)
-    assert isinstance(dropped, Dropped)
-    assert "high by now" in dropped.why
+    assert isinstance(dropped, Suppression)
+    assert dropped.code is SuppressionCode.IMPORTANCE_RAISED
+    assert "high by now" in dropped.sentence
     assert reconsidered(owed("step-2", importance="high"), OPEN, None, NOW) is None
     assert reconsidered(owed("step-2", importance="critical"), OPEN, None, NOW) is None
 

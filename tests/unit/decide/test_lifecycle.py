@@ -23,6 +23,7 @@ from sentinel_core.decide.policy import (
 from sentinel_core.model.alert import Importance
 from sentinel_core.model.cleaning import MESSAGE_LIMIT
 from sentinel_core.model.rule import Meaning, RuleSettings
+from tests.support.lives import SILENCED
 from tests.support.runs import T0, at
 
 HIGH = Importance.HIGH
@@ -451,8 +452,8 @@ def test_it_may_take_several_problems_in_a_row(kind: Kind, name: str) -> None:
 def test_the_end_of_a_problem_that_is_none_any_more_is_muted_as_any_other() -> None:
     rule = lifecycle(on_error="keep", notify_resolved=True)
     told = replace(FIRING, told_at=at(5), tells=1)
-    decision = rule.decide(told, seen(ERROR, breached=True), DecisionContext("silenced by ann"))
-    assert (decision.action, decision.suppressed) == (Action.RESOLVE, "silenced by ann")
+    decision = rule.decide(told, seen(ERROR, breached=True), DecisionContext(SILENCED))
+    assert (decision.action, decision.suppressed) == (Action.RESOLVE, SILENCED)
 
 
 def test_what_breaches_take_is_not_asked_of_problems() -> None:

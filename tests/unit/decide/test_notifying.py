@@ -13,9 +13,9 @@ from sentinel_core.decide.policy import (
     decide,
     released,
 )
-from sentinel_core.model.reasons import NotifyReason
+from sentinel_core.model.reasons import NotifyReason, SuppressionCode
 from sentinel_core.model.rule import Flapping, Policy
-from tests.support.lives import STEADY, during, held_back, lived, messages, policy, seen
+from tests.support.lives import SILENCED, STEADY, during, held_back, lived, messages, policy, seen
 from tests.support.runs import at
 
 OPENED, ESCALATED, REMINDER = NotifyReason.OPENED, NotifyReason.ESCALATED, NotifyReason.REMINDER
@@ -250,7 +250,7 @@ def test_what_is_held_back_says_why_at_every_run_and_is_noted_once() -> None:
         "continued: still firing; not told: silenced by ann",
         "continued: still firing",
     ]
-    assert [d.suppressed for d in decisions] == ["silenced by ann", "silenced by ann", None]
+    assert [d.suppressed for d in decisions] == [SILENCED, SILENCED, None]
     assert [d.again for d in decisions] == [False, True, False]
     assert held_back(STEADY, "111", muted=during(0, 1)) == [(0, OPENED)]
     assert [d.series.tells for d in decisions] == [1, 1, 2]
@@ -287,7 +287,10 @@ def first(rules: Policy, told: list, minute: float = 0, sign: str = "1") -> Deci
 
 def test_what_is_told_beyond_the_limit_is_held_back_and_says_until_when() -> None:
     decision = first(LIMIT, FULL)
-    assert decision.suppressed == "rate limit: 2 in an hour, the next one from 09:01 UTC"
+    assert decision.suppressed == (
+        SuppressionCode.RATE_LIMITED,
+        "rate limit: 2 in an hour, the next one from 09:01 UTC",
+    )
     assert decision.series.untold is OPENED
 
 
@@ -303,8 +306,9 @@ def test_fewer_than_the_limit_are_told() -> None:
 
 def test_the_next_one_is_told_when_the_oldest_that_counts_is_an_hour_old() -> None:
     told = [at(-50), at(-40), at(-30), at(-20)]
-    reason = first(LIMIT, told).suppressed
-    assert reason == "rate limit: 2 in an hour, the next one from 09:30 UTC"
+    suppressed = first(LIMIT, told).suppressed
+    assert suppressed is not None
+    assert suppressed.sentence == "rate limit: 2 in an hour, the next one from 09:30 UTC"
 
 
 def test_what_was_told_of_later_runs_counts_for_a_late_one_too() -> None:
@@ -332,8 +336,8 @@ def test_an_end_is_told_beyond_the_limit() -> None:
 
 
 def test_a_silence_is_the_reason_before_the_limit_is() -> None:
-    decision = decide(LIMIT, None, seen("1", 0), DecisionContext("silenced by ann", FULL))
-    assert decision.suppressed == "silenced by ann"
+    decision = decide(LIMIT, None, seen("1", 0), DecisionContext(SILENCED, FULL))
+    assert decision.suppressed == SILENCED
 
 
 # -- flapping ------------------------------------------------------------------------------
@@ -390,7 +394,7 @@ def test_what_was_held_back_is_told_without_a_run_once_nothing_mutes_it() -> Non
 @pytest.mark.parametrize(
     ("series", "world"),
     [
-        (HELD, DecisionContext("silenced by bob")),
+        (HELD, DecisionContext(SILENCED)),
         (replace(HELD, untold=None), DecisionContext()),
         (replace(HELD, acknowledged=True), DecisionContext()),
         (replace(HELD, status=Status.OK), DecisionContext()),

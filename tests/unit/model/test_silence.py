@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from sentinel_core.model.alert import Importance
+from sentinel_core.model.reasons import Suppression, SuppressionCode
 from sentinel_core.model.rule import Inhibition
 from sentinel_core.model.silence import Inhibitor, Matchers, Recurrence, Silence, Subject, muted
 from tests.support.runs import at
@@ -435,26 +436,34 @@ def test_inhibited(case: str) -> None:
     assert by.mutes(AAPL) is mutes
 
 
+def silenced(by: Silence) -> Suppression:
+    return Suppression(SuppressionCode.SILENCED, by.sentence())
+
+
 def test_why_nobody_is_told() -> None:
     quiet = silence("price-*")
     later = silence(start=60, end=120)
     other = silence("disk-*")
     assert muted(AAPL, at(5), []) is None
     assert muted(AAPL, at(5), [other, later]) is None
-    assert muted(AAPL, at(5), [later, other, quiet]) == quiet.sentence()
-    assert muted(AAPL, at(5), [quiet], [inhibitor()]) == quiet.sentence()
-    assert muted(AAPL, at(5), [other], [inhibitor()]) == "inhibited: exchange-down fires on AAPL"
+    assert muted(AAPL, at(5), [later, other, quiet]) == silenced(quiet)
+    assert muted(AAPL, at(5), [quiet], [inhibitor()]) == silenced(quiet)
+    assert muted(AAPL, at(5), [other], [inhibitor()]) == (
+        SuppressionCode.INHIBITED,
+        "inhibited: exchange-down fires on AAPL",
+    )
     everywhere = Inhibition(rule="*", same_ticker=False)
     whole = inhibitor("exchange-down", "", everywhere)
     assert muted(AAPL, at(5), [], [inhibitor(ticker="NVDA"), whole]) == (
-        "inhibited: exchange-down fires"
+        SuppressionCode.INHIBITED,
+        "inhibited: exchange-down fires",
     )
 
 
 def test_the_first_silence_that_mutes_is_the_reason() -> None:
     first, second = silence(comment="first"), silence(comment="second")
-    assert muted(AAPL, at(5), [first, second]) == first.sentence()
-    assert muted(AAPL, at(5), iter([second, first])) == second.sentence()
+    assert muted(AAPL, at(5), [first, second]) == silenced(first)
+    assert muted(AAPL, at(5), iter([second, first])) == silenced(second)
 
 
 def test_a_silence_matches_what_the_event_matters_now() -> None:

@@ -43,6 +43,7 @@ def a_message(**changes: Any) -> dict[str, Any]:
         "created_at": NOON,
         "next_attempt_at": NOON,
         "last_error": None,
+        "dropped_code": None,
         "storm_id": None,
         "storm_message": None,
         "together": 0,
@@ -56,6 +57,11 @@ def step(number: int, due: datetime, **changes: Any) -> dict[str, Any]:
 
 
 SENT = {"status": "sent", "sent_at": NOON, "settled_at": NOON, "attempts": 1}
+GIVEN_UP = {
+    "attempts": 30,
+    "last_error": "given up after 30 attempts: 5",
+    "dropped_code": "attempts-exhausted",
+}
 FAILED = {"status": "failed", "settled_at": NOON, "attempts": 1, "last_error": "404 gone"}
 HELD = {"status": "suppressed", "settled_at": NOON}
 
@@ -74,7 +80,7 @@ HELD = {"status": "suppressed", "settled_at": NOON}
             "for good after 4 attempts: 404 gone; arrival unknown twice",
         ),
         (
-            a_message(**{**FAILED, "attempts": 30, "last_error": "given up after 30 attempts: 5"}),
+            a_message(**{**FAILED, **GIVEN_UP}),
             State.FAILED,
             "for good: given up after 30 attempts: 5",
         ),

@@ -2,19 +2,15 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from alembic import command
 from alembic.autogenerate import compare_metadata
-from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy import Engine, column, inspect, table
+from sqlalchemy import Engine
 from sqlmodel import SQLModel
 
-import sentinel_core.store.db.tables
 from sentinel_core.base.errors import SchemaBehindError
-from sentinel_core.store.db.engine import reading, writing
+from sentinel_core.store.db.engine import reading
 from sentinel_core.store.db.schema import (
     SCHEMA_HEAD,
     VERSION_TABLE,
@@ -24,10 +20,10 @@ from sentinel_core.store.db.schema import (
 )
 from sentinel_core.store.outbox import claim as outbox
 from sentinel_core.store.record import handle as handling
-from tests.support.runs import NOW, TABLES, a_rule, a_run, at, fired, quiet, rows, snapshot, told
+from tests.support.migrated import VERSIONS, columns_of, old_store
+from tests.support.runs import NOW, a_rule, a_run, at, fired, quiet, rows, snapshot, told
 from tests.support.swarm import own_engine
 
-VERSIONS = Path(sentinel_core.store.db.tables.__file__).parent / "migrations" / "versions"
 RULE = a_rule()
 
 
@@ -50,27 +46,6 @@ def test_ensuring_the_schema_twice_changes_nothing(engine: Engine) -> None:
 # -- a store of the first schema goes on living --------------------------------------------
 
 
-def columns_of(engine: Engine, name: str) -> set[str]:
-    """The columns a table has just now."""
-    return {column["name"] for column in inspect(engine).get_columns(name)}
-
-
-def old_store(engine: Engine, recorded: dict[str, list[dict[str, Any]]]) -> None:
-    """Tables of revision 0001 with these rows, as far as its columns go."""
-    config = Config()
-    config.set_main_option("script_location", str(VERSIONS.parent))
-    with writing(engine) as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0001")
-    for name, found in recorded.items():
-        known = columns_of(engine, name) - {"id"}  # numbered anew, from one, in the same order
-        old = table(name, *(column(c.name, c.type) for c in TABLES[name].c if c.name in known))
-        with writing(engine) as connection:
-            for row in found:
-                values = {key: value for key, value in row.items() if key in known}
-                connection.execute(old.insert().values(values))
-
-
 @pytest.fixture
 def upgraded(database_url: str, tmp_path: Path) -> Iterator[Engine]:
     """A store with an open event, one that is over, a failing rule and messages owed, at 0001;
@@ -83,7 +58,7 @@ def upgraded(database_url: str, tmp_path: Path) -> Iterator[Engine]:
         told(then, a_rule("empty"), a_run(0), [])
         recorded = snapshot(then)
     with own_engine(database_url) as engine:
-        old_store(engine, recorded)
+        old_store(engine, "0001", recorded)
         assert schema_revision(engine) == "0001"
         assert not columns_of(engine, "alert_series") & {"recent", "untold"}
         with pytest.raises(SchemaBehindError, match="sentinel db upgrade"):
