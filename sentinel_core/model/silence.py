@@ -176,6 +176,14 @@ class Recurrence(BaseModel):
         return ("outside " if self.outside else "") + " ".join(parts)
 
 
+class SilenceState(StrEnum):
+    """Whether a silence has begun and has ended. A recurring one is active in between."""
+
+    ACTIVE = "active"
+    UPCOMING = "upcoming"
+    EXPIRED = "expired"
+
+
 class Silence(BaseModel):
     """A mute: for what, from when to when, who says so and why."""
 
@@ -194,6 +202,12 @@ class Silence(BaseModel):
         if self.ends_at <= self.starts_at:
             raise ValueError("a silence ends after it starts")
         return self
+
+    def state(self, at: datetime) -> SilenceState:
+        """Upcoming before it starts, active until it ends, then expired."""
+        if self.ends_at <= at:
+            return SilenceState.EXPIRED
+        return SilenceState.UPCOMING if self.starts_at > at else SilenceState.ACTIVE
 
     def active(self, at: datetime) -> bool:
         """Does it mute at this moment?"""

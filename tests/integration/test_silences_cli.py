@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 from sentinel_core.base.settings import get_settings
 from sentinel_core.store.db.engine import open_engine
 from sentinel_core.store.db.schema import ensure_schema
-from sentinel_core.store.record import silences
+from sentinel_core.store.read import silences as stored_silences
 from tests.support.command import Command, refused_here
 from tests.support.recorded import a_rule, fire
 from tests.support.runs import rows
@@ -81,7 +81,7 @@ def test_a_preview_says_the_same_and_makes_nothing(engine: Engine, sentinel: Com
     assert "no silence was made" in said
     found = sentinel.json("silences", "preview", "--ticker", "nothing-like-it")
     assert (found["open_count"], found["past_count"], found["rules"]) == (0, 0, [])
-    assert silences.all_silences(engine, now=datetime.now(UTC)) == []
+    assert stored_silences.all_silences(engine, now=datetime.now(UTC)) == []
 
 
 def test_a_window_that_is_not_now_mutes_nothing_now(engine: Engine, sentinel: Command) -> None:
@@ -138,7 +138,7 @@ def test_a_recurring_silence_is_kept_as_it_was_said(engine: Engine, sentinel: Co
         "days": "trading",
         "outside": True,
     }
-    silence = silences.get(engine, 1)
+    silence = stored_silences.get(engine, 1)
     assert silence is not None
     assert silence.recurrence is not None
     thanksgiving, friday = (datetime(2026, 11, day, 23, tzinfo=UTC) for day in (26, 27))
@@ -200,7 +200,7 @@ def test_what_makes_no_sense_is_one_sentence_and_makes_no_silence(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert sentence in refused_here(capsys, "silences", *arguments)
-    assert silences.all_silences(own_store, now=datetime.now(UTC)) == []
+    assert stored_silences.all_silences(own_store, now=datetime.now(UTC)) == []
 
 
 def test_without_a_store_there_is_nothing_to_silence(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from sentinel_core.decide.observe import judge
 from sentinel_core.model.alert import AlertOutput
 from sentinel_core.model.rule import RuleSettings
 from sentinel_core.model.run import Rule, Run, Schedule, StateType
+from sentinel_core.model.silence import Matchers, Silence
 from sentinel_core.store.db.engine import reading
 from sentinel_core.store.db.tables import (
     AlertEvent,
@@ -51,6 +52,20 @@ def a_rule(name: str = "aapl-price-surge", **settings: Any) -> Rule:
         trigger="price-surge",
         cron="*/5 * * * *",
         schedules=(Schedule(cron="*/5 * * * *"),),
+    )
+
+
+def a_silence(start: float = 0, end: float = 60, **given: Any) -> Silence:
+    """A mute of `disk-*` from one minute after nine to another; `given` are other fields."""
+    return Silence(
+        **{
+            "matchers": Matchers(rule="disk-*"),
+            "starts_at": at(start),
+            "ends_at": at(end),
+            "author": "ana",
+            "comment": "new disks",
+            **given,
+        }
     )
 
 

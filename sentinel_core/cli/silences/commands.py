@@ -11,9 +11,10 @@ from sentinel_core.cli.parse import author, event_store, moment_now, number, sil
 from sentinel_core.cli.silences.options import Wanted
 from sentinel_core.cli.silences.read_options import silence_of
 from sentinel_core.model.cleaning import clean_text
-from sentinel_core.model.silence import Silence
+from sentinel_core.model.silence import Silence, SilenceState
+from sentinel_core.store.read import silences as read_silences
+from sentinel_core.store.read.silences import Preview
 from sentinel_core.store.record import silences
-from sentinel_core.store.record.silences import Preview, State
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -28,7 +29,7 @@ def create(wanted: Wanted, *, comment: str, by: str | None) -> int:
         raise UsageError("say why with --comment: it stands wherever a message was held back")
     silence = silence_of(wanted, author=who, comment=comment, now=now)
     with _store() as engine:
-        seen = silences.preview(engine, silence, now=now)
+        seen = read_silences.preview(engine, silence, now=now)
         made = silences.create(engine, silence, now=now)
     print(f"silence {made.id}: mutes {line(made.matchers.words(), 1_000)}, {_span(made)}")
     for text in _previewed(seen, made, now):
@@ -41,7 +42,7 @@ def preview(wanted: Wanted, *, as_json: bool) -> int:
     now = moment_now()
     silence = silence_of(wanted, author="preview", comment="preview", now=now, endless=True)
     with _store() as engine:
-        seen = silences.preview(engine, silence, now=now)
+        seen = read_silences.preview(engine, silence, now=now)
     if as_json:
         print_json({"mutes_now": silence.active(now), **_as_json(seen)})
         return 0
@@ -58,7 +59,7 @@ def list_silences(*, every: bool, as_json: bool) -> int:
     with _store() as engine:
         found = [
             silence
-            for silence in silences.all_silences(engine, now=now)
+            for silence in read_silences.all_silences(engine, now=now)
             if every or silence.ends_at > now
         ]
     if as_json:
@@ -89,13 +90,13 @@ def show(silence: str, *, as_json: bool) -> int:
     """Print one silence and what it is about; the exit code."""
     key, now = number(silence, "silence"), moment_now()
     with _store() as engine:
-        found = silences.get(engine, key)
+        found = read_silences.get(engine, key)
         if found is None:
             raise UsageError(
                 f"there is no silence {key}: `sentinel silences list --all` shows what there is"
             )
-        seen = silences.preview(engine, found, now=now)
-        ending = silences.ending(engine, key)
+        seen = read_silences.preview(engine, found, now=now)
+        ending = read_silences.ending(engine, key)
     if as_json:
         ended = {"by": ending.by, "at": ending.at, "comment": ending.comment} if ending else None
         print_json({**_plain(found, now), "ended": ended, "preview": _as_json(seen)})
@@ -147,8 +148,8 @@ def _store() -> Iterator["Engine"]:
 
 def _standing(silence: Silence, now: datetime) -> str:
     """active, upcoming or expired; a window that is shut just now is said to be."""
-    state = silences.state_of(silence, now)
-    shut = state is State.ACTIVE and not silence.active(now)
+    state = silence.state(now)
+    shut = state is SilenceState.ACTIVE and not silence.active(now)
     return f"{state}, not now" if shut else state.value
 
 
@@ -199,7 +200,7 @@ def _plain(silence: Silence, now: datetime) -> dict[str, Any]:
     recurrence = silence.recurrence
     return {
         "id": silence.id,
-        "state": silences.state_of(silence, now).value,
+        "state": silence.state(now).value,
         "mutes_now": silence.active(now),
         "matchers": silence.matchers.model_dump(mode="json", exclude_defaults=True),
         "recurrence": recurrence.model_dump(mode="json") if recurrence else None,

@@ -12,6 +12,7 @@ from sentinel_core.store.db.tables import AUDIT, EVENT, RULE
 COMMENT_LIMIT = 2_000
 BY_LIMIT = 200
 CHUNK = 500
+SILENCE_EXPIRED = "silence-expired"  # the action of ending a silence by hand
 
 
 def person(name: str, does: str) -> str:

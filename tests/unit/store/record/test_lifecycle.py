@@ -12,6 +12,7 @@ from sentinel_core.model.run import Rule
 from sentinel_core.model.silence import Matchers, Silence
 from sentinel_core.store.db.engine import writing
 from sentinel_core.store.db.tables import SILENCE
+from sentinel_core.store.read import silences as stored_silences
 from sentinel_core.store.record import silences
 from sentinel_core.store.record.acknowledge import acknowledge, unacknowledge
 from sentinel_core.store.record.recording import Recorded
@@ -136,7 +137,7 @@ def test_a_silence_nobody_can_read_any_more_mutes_nobody(engine: Engine) -> None
         broken = {"timezone": "Atlantis/Capital"}
         connection.execute(update(SILENCE).where(SILENCE.c.id == made.id).values(recurrence=broken))
     assert len(measured(engine, RULE, 5, fired()).notifications) == 1
-    assert silences.all_silences(engine, now=at(5)) == []
+    assert stored_silences.all_silences(engine, now=at(5)) == []
 
 
 def test_of_two_reasons_that_mute_one_after_the_other_the_present_one_is_shown(
