@@ -8,8 +8,9 @@ import streamlit as st
 
 from sentinel_core.base.errors import SentinelError
 from sentinel_core.store.record.acknowledge import COMMENT_LIMIT
+from sentinel_core.wording.text import counted
 from viewer import data, rows
-from viewer.wording import plain, plural
+from viewer.wording import plain
 
 _TOLD = "told"
 _TOLD_FOR = timedelta(minutes=1)
@@ -63,7 +64,7 @@ def ask(events: Sequence[Mapping[str, Any]]) -> None:
     else:
         default = st.session_state.get("who", data.settings().user)
         by = st.text_input("Your name", default, max_chars=100, key="acknowledge-by")
-    label = f"Acknowledge {plural(len(events), 'event')}"
+    label = f"Acknowledge {counted(len(events), 'event')}"
     if st.button(label, type="primary", key="acknowledge-confirm"):
         _acknowledge(events, by, comment)
 

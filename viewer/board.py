@@ -14,9 +14,11 @@ import streamlit as st
 from sentinel_core.base.errors import SentinelError
 from sentinel_core.store.read.event_list import EXPORT_LIMIT, Cursor, Page
 from sentinel_core.store.read.filters import COUNT_CAP
+from sentinel_core.wording.colours import COLOURS
+from sentinel_core.wording.times import clock
 from viewer import acknowledging, controls, data, figures, filters, rows, status
 from viewer.filters import Choice
-from viewer.wording import clock, number, plain
+from viewer.wording import number, plain
 
 REFRESH_SECONDS = 5
 ROW_HEIGHT = 28
@@ -214,7 +216,7 @@ def _columns(shown: Shown) -> dict[str, Any]:
             format="MM-DD HH:mm:ss", timezone=st.context.timezone or "UTC", width=112
         ),
         "Importance": column.MultiselectColumn(
-            options=list(rows.BADGES), color=list(rows.BADGES.values()), width=80
+            options=list(COLOURS), color=list(COLOURS.values()), width=80
         ),
         "Rule": column.TextColumn(width=150),
         "Ticker": column.TextColumn(width=90),

@@ -10,6 +10,7 @@ from sentinel_core.base.errors import SentinelError
 from sentinel_core.message import value_against_threshold
 from sentinel_core.store.read.event_detail import EventDetail
 from sentinel_core.store.state import system_rule as own
+from sentinel_core.wording.colours import COLOUR_NAMES
 from sentinel_core.wording.labels import (
     KINDS,
     RESOLUTIONS,
@@ -18,11 +19,11 @@ from sentinel_core.wording.labels import (
     lost,
     status_of,
 )
+from sentinel_core.wording.times import stamp
 from viewer import acknowledging, data, figures, messages, rows
-from viewer.wording import moment, plain
+from viewer.wording import plain
 
 _LONG = 1_500  # characters of a message above which it scrolls in a box of its own
-_COLOUR = {"critical": "red", "high": "orange", "medium": "yellow", "low": "gray"}
 _STATUS = {"open": "yellow", "acknowledged": "blue", "resolved": "green"}
 
 
@@ -66,7 +67,8 @@ def _draw(found: EventDetail) -> None:
 
 def _title(found: EventDetail) -> None:
     event = found.event
-    badges = [f":{_COLOUR.get(event['importance'], 'gray')}-badge[{plain(event['importance'])}]"]
+    importance = event["importance"]
+    badges = [f":{COLOUR_NAMES.get(importance, 'gray')}-badge[{plain(importance)}]"]
     badges += [f":{_STATUS[name]}-badge[{name}]" for name in status_of(event)]
     if event["kind"] in KINDS:
         badges.append(f":gray-badge[{KINDS[event['kind']]}]")
@@ -112,8 +114,8 @@ def _facts(found: EventDetail) -> None:
     state = event["prefect_state_name"]
     facts = {
         "Event": event["id"],
-        "Opened": moment(event["timestamp"], where),
-        "Last seen": moment(event["last_seen"], where),
+        "Opened": stamp(event["timestamp"], where),
+        "Last seen": stamp(event["last_seen"], where),
         "Occurrences": event["occurrences"],
         "Resolved": _resolved(event),
         "Muted": plain(event["suppressed"] or "", 2_000),
@@ -126,8 +128,8 @@ def _facts(found: EventDetail) -> None:
         "Rule": plain((found.rule or {}).get("description") or "", 2_000),
         "Runbook": plain(event["runbook"] or ""),
         "Prefect state": plain(f"{state} ({event['prefect_state']})") if state else "no run",
-        "Run started": moment(event["started_at"], where),
-        "Run ended": moment(event["completed_at"], where),
+        "Run started": stamp(event["started_at"], where),
+        "Run ended": stamp(event["completed_at"], where),
         "Retries": event["retry_count"],
     }
     body = "\n".join(f"| {name} | {value} |" for name, value in facts.items() if value != "")
@@ -137,7 +139,7 @@ def _facts(found: EventDetail) -> None:
 def _resolved(event: Mapping[str, Any]) -> str:
     if event["resolved_at"] is None:
         return "not yet"
-    at, how = moment(event["resolved_at"], data.local_zone()), event["resolution"]
+    at, how = stamp(event["resolved_at"], data.local_zone()), event["resolution"]
     return f"{at}, {RESOLUTIONS.get(how, plain(how))}" if how else at
 
 
@@ -145,8 +147,8 @@ def _acknowledged(event: Mapping[str, Any]) -> str:
     if not event["is_acknowledged"]:
         return "not yet"
     where = data.local_zone()
-    words = f"{plain(event['acknowledged_by'])}, {moment(event['acknowledged_at'], where)}"
-    until = moment(event["acknowledged_until"], where)
+    words = f"{plain(event['acknowledged_by'])}, {stamp(event['acknowledged_at'], where)}"
+    until = stamp(event["acknowledged_until"], where)
     return f"{words}, until {until}" if until else words
 
 

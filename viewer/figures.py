@@ -5,9 +5,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sentinel_core.store.read.overview import Bucket
+from sentinel_core.wording.colours import BARS, BARS_ON_DARK
 
-_LIGHT = {"critical": "#d1242f", "high": "#e16f24", "medium": "#d4a72c", "low": "#a3abb4"}
-_DARK = {"critical": "#f85149", "high": "#db6d28", "medium": "#bb8009", "low": "#656c76"}
 _LINE = {True: "#58a6ff", False: "#0969da"}
 
 
@@ -15,7 +14,7 @@ def histogram(
     buckets: Sequence[Bucket], step: timedelta, *, dark: bool
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Stacked bars of events by importance over time: the rhythm of the day in 60 pixels."""
-    colours = _DARK if dark else _LIGHT
+    colours = BARS_ON_DARK if dark else BARS
     data = [
         {
             "start": bucket.start.isoformat(),
@@ -106,7 +105,7 @@ def readings(
     ]
     if not data:
         return None
-    colours = _DARK if dark else _LIGHT
+    colours = BARS_ON_DARK if dark else BARS
     first, last = rows[0]["at"], rows[-1]["at"]
     axis = {"grid": False, "tickCount": 6, "format": _format(last - first)}
     x = {"field": "at", "type": "temporal", "title": None, "axis": axis}

@@ -13,6 +13,7 @@ from sentinel_core.model.alert import Importance
 from sentinel_core.model.run import StateType
 from sentinel_core.store.read.filters import EventFilter, Sort, Status
 from sentinel_core.store.read.overview import Facets
+from sentinel_core.wording.times import stamp
 from viewer.wording import plain
 
 VIEWS = ("live", "all")
@@ -149,8 +150,8 @@ def _storm_words(choice: Choice) -> str:
 def _window_words(choice: Choice, now: datetime, where: tzinfo) -> str:
     since, until = window(choice, now)
     if choice.since or choice.until:
-        first = f"{since.astimezone(where):%Y-%m-%d %H:%M}" if since else "the beginning"
-        last = f"{until.astimezone(where):%Y-%m-%d %H:%M}" if until else "now"
+        first = stamp(since, where, seconds=False) if since else "the beginning"
+        last = stamp(until, where, seconds=False) if until else "now"
         return f"{first} to {last}"
     if choice.live:
         return "unacknowledged and still due, of any age"

@@ -9,7 +9,7 @@ from sentinel_core.store.read.event_detail import EventDetail
 from sentinel_core.wording.delivery_timeline import State, Told, escalation_words, next_step, told
 from viewer import data
 from viewer.filters import storm_address
-from viewer.wording import plain, short_moment
+from viewer.wording import plain, short_time
 
 _COLOUR = {
     State.SENT: "green",
@@ -50,7 +50,7 @@ def draw(found: EventDetail) -> None:
 
 def _told_table(timeline: Sequence[Told], where: tzinfo) -> str:
     """A line each: two columns, so that it can be read on a phone as well."""
-    lines = [f"| {short_moment(one.at, where)} | {_told_line(one)} |" for one in timeline]
+    lines = [f"| {short_time(one.at, where)} | {_told_line(one)} |" for one in timeline]
     return "\n".join(["| | |", "|:--|:--|", *lines])
 
 

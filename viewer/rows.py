@@ -13,15 +13,19 @@ from sentinel_core.model.cleaning import clean_text
 from sentinel_core.store.read.event_list import EXPORT_LIMIT
 from sentinel_core.store.record.acknowledge import Acknowledged
 from sentinel_core.store.state import system_rule as own
+from sentinel_core.wording.colours import COLOURS
 from sentinel_core.wording.labels import status_of, status_words
-from viewer.wording import plain, plural
+from sentinel_core.wording.text import counted
+from viewer.wording import plain
 
 Row = Mapping[str, Any]
 
-BADGES = {"critical": "#d1242f", "high": "#bc4c00", "medium": "#9a6700", "low": "#57606a"}
-"""White text on each has a contrast of at least 4.5."""
-STATE_TYPES = {"FAILED": "#d1242f", "CRASHED": "#bc4c00", "CANCELLED": "#9a6700"}
-_OTHER_STATE = "#57606a"  # a run that ended well is no news: its badge stays grey
+STATE_TYPES = {
+    "FAILED": COLOURS["critical"],
+    "CRASHED": COLOURS["high"],
+    "CANCELLED": COLOURS["medium"],
+}
+_OTHER_STATE = COLOURS["low"]  # a run that ended well is no news: its badge stays grey
 _SHADE = {"critical": "rgba(209,36,47,{})", "high": "rgba(212,136,6,{})"}
 
 COLUMNS = (
@@ -118,16 +122,16 @@ def chosen(rows: Sequence[Row]) -> pd.DataFrame:
 
 def told(result: Acknowledged) -> str:
     """What an acknowledgement did, in a sentence (markdown, escaped)."""
-    parts = [f"Acknowledged {plural(len(result.done), 'event')}."]
+    parts = [f"Acknowledged {counted(len(result.done), 'event')}."]
     if result.handled:
         names = sorted({row.by or "somebody" for row in result.handled})
         shown = plain(", ".join(names), 120)
         have = "has" if len(result.handled) == 1 else "have"
         parts.append(
-            f"{plural(len(result.handled), 'event')} {have} already been acknowledged by {shown}."
+            f"{counted(len(result.handled), 'event')} {have} already been acknowledged by {shown}."
         )
     if result.missing:
-        parts.append(f"{plural(len(result.missing), 'event')} no longer in the store.")
+        parts.append(f"{counted(len(result.missing), 'event')} no longer in the store.")
     return " ".join(parts)
 
 

@@ -12,12 +12,13 @@ from sentinel_core.store.outbox.failing import FailingChannel
 from sentinel_core.store.read.deliveries import Deliveries, OpenStorm
 from sentinel_core.store.read.filters import COUNT_CAP
 from sentinel_core.store.state import system_rule as own
+from sentinel_core.wording.colours import COLOUR_NAMES
+from sentinel_core.wording.text import counted
+from sentinel_core.wording.times import clock
 from viewer.filters import IMPORTANCES, storm_address
-from viewer.wording import clock, code, listed, number, plain, plural, short_moment
+from viewer.wording import code, listed, number, plain, short_time
 
 RECONCILE_PATIENCE = timedelta(minutes=10)
-
-_COLOUR = {"critical": "red", "high": "orange", "medium": "yellow", "low": "gray"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ def line(
 ) -> str:
     """The whole status line as markdown."""
     attention = [
-        f":{_COLOUR[name]}-badge[{number(unacknowledged[name], COUNT_CAP)} {name}]"
+        f":{COLOUR_NAMES[name]}-badge[{number(unacknowledged[name], COUNT_CAP)} {name}]"
         for name in IMPORTANCES
         if unacknowledged.get(name)
     ]
@@ -72,7 +73,7 @@ def line(
 def _rules(covered: Coverage) -> list[str]:
     if not covered.active:
         return [":orange-badge[no rule is active]"]
-    parts = [f"{plural(covered.active, 'rule')} active"]
+    parts = [f"{counted(covered.active, 'rule')} active"]
     if covered.overdue:
         names = listed(covered.overdue)
         parts.append(f":orange-badge[{len(covered.overdue)} overdue: {names}]")
@@ -96,7 +97,7 @@ def deliveries(found: Deliveries, now: datetime, where: tzinfo) -> list[str]:
     if more := found.failing[_NAMED:]:
         names = listed([one.channel for one in more])
         lines.append(
-            f":red-badge[not delivered] as well by {plural(len(more), 'channel')}: {names}"
+            f":red-badge[not delivered] as well by {counted(len(more), 'channel')}: {names}"
         )
     if found.late:
         count = number(found.late, COUNT_CAP)
@@ -107,7 +108,7 @@ def deliveries(found: Deliveries, now: datetime, where: tzinfo) -> list[str]:
         )
     lines += [_storm(one, now, where) for one in found.storms[:_NAMED]]
     if more_storms := found.storms[_NAMED:]:
-        lines.append(f":orange-badge[storm] on {plural(len(more_storms), 'more channel')}")
+        lines.append(f":orange-badge[storm] on {counted(len(more_storms), 'more channel')}")
     return lines
 
 
@@ -117,8 +118,8 @@ def _failing(one: FailingChannel, where: tzinfo) -> str:
         f"It takes messages again: {retry}" if one.recovered else f"When it is mended: {retry}"
     )
     return (
-        f":red-badge[{plural(one.failed, 'message')} not delivered] by {plain(one.channel)}, "
-        f"last {short_moment(one.latest, where)}: {plain(one.error, 140)} · {what_to_do}"
+        f":red-badge[{counted(one.failed, 'message')} not delivered] by {plain(one.channel)}, "
+        f"last {short_time(one.latest, where)}: {plain(one.error, 140)} · {what_to_do}"
     )
 
 
@@ -128,7 +129,7 @@ def _storm(one: OpenStorm, now: datetime, where: tzinfo) -> str:
     told = _TOLD.get(one.message_status, "their one message is not sent yet")
     began = one.started_at
     recent = now - began < timedelta(hours=12)
-    since = clock(began, where) if recent else short_moment(began, where)
+    since = clock(began, where) if recent else short_time(began, where)
     return (
         f":orange-badge[storm] on {plain(one.channel)}{to} since {since}: "
         f"[{count}]({storm_address(one.id)}), {told}"

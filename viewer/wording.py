@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 from sentinel_core.message import shorten
 from sentinel_core.model.cleaning import clean_text
+from sentinel_core.wording.times import stamp
 
 _MARKUP = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$&^=\"'])")
 
@@ -35,29 +36,15 @@ def zone(name: str | None) -> tzinfo:
         return UTC
 
 
-def clock(at: datetime | None, where: tzinfo) -> str:
-    """`16:31:05`"""
-    return f"{at.astimezone(where):%H:%M:%S}" if at else ""
-
-
-def moment(at: datetime | None, where: tzinfo) -> str:
-    """`2026-11-20 16:31:05`"""
-    return f"{at.astimezone(where):%Y-%m-%d %H:%M:%S}" if at else ""
-
-
-def short_moment(at: datetime, where: tzinfo) -> str:
+def short_time(at: datetime, where: tzinfo) -> str:
     """`11-20 16:31:05`, in one piece wherever lines are broken."""
-    return f"{at.astimezone(where):%m\N{NON-BREAKING HYPHEN}%d\N{NO-BREAK SPACE}%H:%M:%S}"
+    text = stamp(at, where, year=False)
+    return text.replace("-", "\N{NON-BREAKING HYPHEN}").replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def number(count: int, cap: int) -> str:
     """`1,234`, or `10,000+` for a count that stopped at its cap."""
     return f"{cap:,}+" if count > cap else f"{count:,}"
-
-
-def plural(count: int, one: str, many: str | None = None) -> str:
-    """`1 event`, `2 events`."""
-    return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
 def listed(names: list[str] | tuple[str, ...], most: int = 3) -> str:

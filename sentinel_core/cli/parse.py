@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from sentinel_core.base.errors import SchemaBehindError, StoreUnavailableError, UsageError
 from sentinel_core.model.alert import EARLIEST, LATEST
 from sentinel_core.model.cleaning import clean_text
+from sentinel_core.model.times import utc
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -93,7 +94,7 @@ def moment_ahead(text: str, option: str, now: datetime) -> datetime:
         return now + length(text, option)
     found = moment(text, option)
     if found <= now:
-        raise UsageError(f"{option} {said(text)} has passed: it is {when(now)} now")
+        raise UsageError(f"{option} {said(text)} has passed: it is {utc(now)} now")
     return found
 
 
@@ -112,14 +113,6 @@ def author(by: str | None) -> str:
     if not who:
         raise UsageError("--by is empty: say who does it, the name is part of the record")
     return who
-
-
-def when(at: datetime | None) -> str:
-    """`2026-11-20 18:00 UTC`, with seconds where there are any."""
-    if at is None:
-        return ""
-    utc = at.astimezone(UTC)
-    return f"{utc:%Y-%m-%d %H:%M:%S} UTC" if utc.second else f"{utc:%Y-%m-%d %H:%M} UTC"
 
 
 @contextmanager

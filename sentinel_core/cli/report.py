@@ -8,7 +8,6 @@ from cyclopts import Parameter
 if TYPE_CHECKING:
     from rich.console import Console
 
-_COLOURS = {"critical": "red", "high": "dark_orange", "medium": "yellow", "low": "bright_black"}
 _WIDTH = 40
 
 
@@ -98,6 +97,8 @@ def _show_bars(console: "Console", bars: dict[str, Any], title: str) -> None:
 
     from rich.text import Text
 
+    from sentinel_core.wording.colours import COLOURS
+
     totals = [sum(column) for column in zip(*bars["counts"].values(), strict=True)]
     if not (highest := max(totals, default=0)):
         return
@@ -107,6 +108,6 @@ def _show_bars(console: "Console", bars: dict[str, Any], title: str) -> None:
         line = Text(f"{datetime.fromisoformat(since):%b %d %H:%M}  ", style="dim")
         for name, column in bars["counts"].items():
             width = -(-column[position] * _WIDTH // highest)
-            line.append("█" * width, style=_COLOURS.get(name, ""))
+            line.append("█" * width, style=COLOURS.get(name, ""))
         line.append(f" {totals[position]:,}" if totals[position] else "")
         console.print(line)

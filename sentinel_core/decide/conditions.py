@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from sentinel_core.model.condition import Aggregate, AllOf, AnyOf, Condition, Operator, in_words
+from sentinel_core.model.condition import Aggregate, AllOf, AnyOf, Condition, Operator
+from sentinel_core.model.times import duration
 
 _PILE = 64  # samples that may be out of date before they are worth dropping
 
@@ -276,13 +277,13 @@ def _too_few(condition: Condition, samples: Samples, at: float) -> str:
     column = samples.column(condition.metric)
     now = _count(column, at - over, at)
     if now < condition.points:
-        return f"{subject}: {now} of {condition.points} values in {in_words(over)}"
+        return f"{subject}: {now} of {condition.points} values in {duration(over)}"
     baseline = condition.baseline
     assert baseline is not None
     ago = baseline.ago_seconds
     then = _count(column, at - ago - over, at - ago)
     least = max(2, condition.points) if baseline.measure == "sigma" else condition.points
-    return f"{subject}: {then} of {least} values in {in_words(over)} at that time"
+    return f"{subject}: {then} of {least} values in {duration(over)} at that time"
 
 
 def _count(column: Column, after: float, until: float) -> int:

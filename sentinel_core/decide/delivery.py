@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from zlib import crc32
 
 from sentinel_core.model.alert import Importance
 from sentinel_core.model.reasons import NotifyReason, Suppression, SuppressionCode
 from sentinel_core.model.routing import is_step
+from sentinel_core.model.times import utc
 
 MOST_ATTEMPTS = 30  # with the growing pauses between them, about a day
 FIRST_PAUSE = timedelta(seconds=30)
@@ -36,7 +37,7 @@ def reconsidered(
     if not step and message["reason"] != NotifyReason.REMINDER.value:
         return None
     if event["resolved_at"] is not None:
-        return Suppression(SuppressionCode.RESOLVED, f"resolved at {_clock(event['resolved_at'])}")
+        return Suppression(SuppressionCode.RESOLVED, f"resolved at {utc(event['resolved_at'])}")
     until = event["acknowledged_until"]
     if event["is_acknowledged"] and (until is None or until > now):
         return acknowledged(event["acknowledged_by"], event["acknowledged_at"])
@@ -51,7 +52,7 @@ def reconsidered(
 
 def acknowledged(by: str, at: datetime | None) -> Suppression:
     """Why reminders and escalation steps of an acknowledged event are not sent."""
-    sentence = f"acknowledged by {by}" + (f" at {_clock(at)}" if at else "")
+    sentence = f"acknowledged by {by}" + (f" at {utc(at)}" if at else "")
     return Suppression(SuppressionCode.ACKNOWLEDGED, sentence)
 
 
@@ -72,7 +73,3 @@ def pause(notification_id: int, attempt: int, asked_seconds: float | None = None
     own = min(doubled, LONGEST_PAUSE) * (0.5 + share / 2)
     asked = timedelta(seconds=asked_seconds or 0)
     return max(own, min(asked, LONGEST_ASKED))
-
-
-def _clock(at: datetime) -> str:
-    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"

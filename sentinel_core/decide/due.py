@@ -12,6 +12,7 @@ from cronsim import CronSim, CronSimError
 from dateutil.rrule import rrule, rrulestr
 
 from sentinel_core.model.run import Schedule
+from sentinel_core.model.times import utc
 
 GRACE = timedelta(seconds=90)
 """Added to the second missed due time: a run needs to start, measure and be recorded."""
@@ -43,10 +44,10 @@ def standing(schedules: Sequence[Schedule], since: datetime, now: datetime) -> S
     if len(times) > 1 and now >= times[1] + GRACE:
         first = times[0]
         return Standing(
-            True, first, f"not checked since {_clock(since)}: due at {_clock(first)} and after"
+            True, first, f"not checked since {utc(since)}: due at {utc(first)} and after"
         )
     if times and now >= times[0] + GRACE:
-        return Standing(False, times[0], f"late: due at {_clock(times[0])}")
+        return Standing(False, times[0], f"late: due at {utc(times[0])}")
     return Standing(False, None, f"checked on time, {_next(times)}")
 
 
@@ -59,7 +60,7 @@ def next_due(schedules: Sequence[Schedule], after: datetime) -> datetime | None:
 
 
 def _next(times: Sequence[datetime]) -> str:
-    return f"next at {_clock(times[0])}" if times else "and not due again"
+    return f"next at {utc(times[0])}" if times else "and not due again"
 
 
 def due_times(schedule: Schedule, since: datetime) -> Iterator[datetime]:
@@ -84,7 +85,3 @@ def due_times(schedule: Schedule, since: datetime) -> Iterator[datetime]:
             rule = rule.replace(dtstart=local)
         for due in rule.xafter(local):
             yield due.replace(tzinfo=zone).astimezone(UTC)
-
-
-def _clock(at: datetime) -> str:
-    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"

@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 from cronsim import CronSimError
 
 from sentinel_core.decide.due import next_due
-from sentinel_core.model.condition import in_words
 from sentinel_core.model.rule import Policy, Stale
 from sentinel_core.model.run import Run, Schedule
+from sentinel_core.model.times import span
 
 
 def lateness(policy: Policy, due: datetime, now: datetime) -> timedelta | None:
@@ -29,7 +29,7 @@ def skipped(
     late = lateness(policy, due, now)
     if late is None or policy.on_stale is Stale.MARK:
         return None
-    told = f"Not checked: the run started {in_words(round(late.total_seconds()))} late"
+    told = f"Not checked: the run started {span(late.total_seconds())} late"
     if policy.on_stale is Stale.SKIP:
         return f"{told}."
     try:
@@ -46,4 +46,4 @@ def late_mark(policy: Policy, run: Run) -> str:
     if run.started_at is None or run.run_count > 1:
         return ""
     late = lateness(policy, run.expected_start, run.started_at)
-    return f" (detected {in_words(round(late.total_seconds()))} late)" if late else ""
+    return f" (detected {span(late.total_seconds())} late)" if late else ""

@@ -15,6 +15,7 @@ from sentinel_core.decide.observe import Kind, Observation
 from sentinel_core.model.alert import Importance
 from sentinel_core.model.reasons import NotifyReason, Suppression, SuppressionCode
 from sentinel_core.model.rule import Flapping, Meaning, Policy
+from sentinel_core.model.times import utc_near
 
 STATES_KEPT = 100  # of a series: what `of_last` may look at; flapping takes 21
 FLAPPING_STATES = 21
@@ -188,7 +189,7 @@ def _while_not(policy: Policy, now: _Now) -> _Verdict:
     if not now.is_raised(policy):
         return _Verdict(Action.QUIET, Status.PENDING, "pending", _pending(policy, now))
     if (until := _cooling(policy, now)) is not None:
-        reason = f"suppressed: cooldown until {_clock(until, seen.at)}"
+        reason = f"suppressed: cooldown until {utc_near(until, seen.at)}"
         return _Verdict(Action.QUIET, Status.PENDING, "cooldown", reason)
     if now.flapping:
         reason = f"opened: {_share(now)}"
@@ -282,7 +283,7 @@ def _while_recovering(policy: Policy, now: _Now) -> _Verdict:
         reason = f"continued: still {count} breaches in the last {policy.of_last}"
         return _Verdict(Action.CONTINUE, Status.FIRING, "still-counted", reason)
     if (until := _kept(policy, now)) is not None:
-        reason = f"kept firing until {_clock(until, now.seen.at)}"
+        reason = f"kept firing until {utc_near(until, now.seen.at)}"
         return _Verdict(Action.CONTINUE, Status.FIRING, "kept-firing", reason)
     reason = f"resolved: {now.seen.message}"
     return _Verdict(Action.RESOLVE, Status.OK, "recovered", reason, NotifyReason.RESOLVED)
@@ -407,7 +408,7 @@ def _suppressed(
     if len(lately) < most:
         return None
     until = lately[-most] + HOUR
-    sentence = f"rate limit: {most} in an hour, the next one from {_clock(until, at)}"
+    sentence = f"rate limit: {most} in an hour, the next one from {utc_near(until, at)}"
     return Suppression(SuppressionCode.RATE_LIMITED, sentence)
 
 
@@ -458,7 +459,7 @@ def expired(policy: Policy, previous: Series, at: datetime) -> Decision | None:
     confirmed = previous.breached_at or previous.last_at
     if at - confirmed < timedelta(seconds=policy.expire_seconds):
         return None
-    reason = f"resolved: expired, no breach since {_clock(confirmed, at)}"
+    reason = f"resolved: expired, no breach since {utc_near(confirmed, at)}"
     decision = _ended(previous, at, "expired", reason)
     heard = policy.notify_resolved and previous.told_at is not None
     return replace(decision, tell=NotifyReason.RESOLVED) if heard else decision
@@ -509,14 +510,6 @@ def released(
     )
     reason, lapsed = "told now: what muted it has ended", previous.acknowledged
     return Decision(Action.CONTINUE, series, "released", reason, previous.untold, reopen=lapsed)
-
-
-def _clock(moment: datetime, near: datetime) -> str:
-    """`14:05 UTC`, with the date when that is another day."""
-    form = "%H:%M" if moment.second == 0 else "%H:%M:%S"
-    if moment.date() != near.date():
-        form = f"%Y-%m-%d {form}"
-    return f"{moment.strftime(form)} UTC"
 
 
 # -- what arrives late ---------------------------------------------------------------------

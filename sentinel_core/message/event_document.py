@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from sentinel_core.message.content import Item, Links
 from sentinel_core.message.document import Cell, Document, Table
 from sentinel_core.message.event_view import View, runbook_link
-from sentinel_core.message.phrases import COLOURS, OVER, OVER_COLOUR, OVER_MARK, colour, mark, rank
-from sentinel_core.wording.text import counted, flat, moment
+from sentinel_core.message.phrases import OVER, OVER_COLOUR, OVER_MARK, colour, mark, rank
+from sentinel_core.wording.colours import COLOURS
+from sentinel_core.wording.text import counted, flat
+from sentinel_core.wording.times import moment
 
 GROUP_LINES = 20  # events shown one by one; of more, how many there are
 _BY_RANK = sorted(COLOURS, key=rank, reverse=True)

@@ -8,7 +8,9 @@ from sentinel_core.message.content import Links
 from sentinel_core.message.document import Cell, Document, Table
 from sentinel_core.message.event_view import plain
 from sentinel_core.message.phrases import OVER_COLOUR, OVER_MARK, colour, rank
-from sentinel_core.wording.text import counted, figure, flat, moment, span
+from sentinel_core.model.times import span
+from sentinel_core.wording.text import counted, figure, flat
+from sentinel_core.wording.times import moment
 
 STORM_MARK = "⛈️"
 _NUMBER = re.compile(r"[-+]?\d[\d,]*(\.\d+)? ?%?")

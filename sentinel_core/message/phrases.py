@@ -4,12 +4,12 @@ from datetime import datetime
 from typing import Any
 
 from sentinel_core.model.alert import Importance
+from sentinel_core.model.times import span
+from sentinel_core.wording.colours import COLOURS
 from sentinel_core.wording.labels import RESOLUTIONS, Row
-from sentinel_core.wording.text import flat, span
+from sentinel_core.wording.text import flat
 
 MARKS = {"critical": "🔴", "high": "🟠", "medium": "🟡", "low": "⚪"}
-COLOURS = {"critical": "#d1242f", "high": "#bc4c00", "medium": "#9a6700", "low": "#57606a"}
-"""As on the blotter: each of them is readable on white and under white letters."""
 OVER_MARK, OVER_COLOUR = "✅", "#1a7f37"
 TOLD_MARK, TOLD_COLOUR = "🔵", "#0969da"  # news about Sentinel itself: a test, a report
 OVER = frozenset({"resolved"})

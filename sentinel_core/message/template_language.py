@@ -19,8 +19,10 @@ from jinja2.runtime import Context, LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from sentinel_core.message.escaping import Escape
+from sentinel_core.model.times import span
 from sentinel_core.wording import text as words
 from sentinel_core.wording.sparkline import sparkline
+from sentinel_core.wording.times import moment
 
 DEPTH = 40  # of one thing inside another; each filter of a chain is one
 STEPS = 10_000  # turns of all loops together
@@ -148,7 +150,7 @@ def _printable(value: Any) -> Any:
     """Values as people read them: nothing for None, times in UTC."""
     if _defined(value) is None:
         return ""
-    return words.moment(value) if isinstance(value, datetime) else value
+    return moment(value) if isinstance(value, datetime) else value
 
 
 def _elements(value: Any, error: str) -> Iterable[Any]:
@@ -245,7 +247,7 @@ _OWN: dict[str, Callable[..., Any]] = {
     # Python takes very long for an integer and a large negative number of digits.
     "round": lambda value, digits=0: round(_number(value), max(min(int(digits), 15), -15)),
     "figure": lambda value: words.figure(_number(value)),
-    "span": lambda value: words.span(_number(value)),
+    "span": lambda value: span(_number(value)),
     "shorten": lambda value, limit=80: words.shorten(str(value), max(int(limit), 1)),
     "when": _when,
     "sparkline": lambda value: sparkline([_number(item) for item in _list(value)]),

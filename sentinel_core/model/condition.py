@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 
 from sentinel_core.model.cleaning import clean_text
+from sentinel_core.model.times import duration
 
 YEAR_SECONDS = 366 * 86_400
 Seconds = Annotated[FiniteFloat, Field(gt=0, le=YEAR_SECONDS)]
@@ -142,10 +143,10 @@ class Condition(BaseModel):
         elif self.aggregate is not Aggregate.LAST:
             what = f"{self.aggregate}({self.metric})"
         if self.aggregate is not Aggregate.LAST and self.over_seconds:
-            what += f" over {in_words(self.over_seconds)}"
+            what += f" over {duration(self.over_seconds)}"
         if self.baseline is not None:
             unit = "% change" if self.baseline.measure == "percent" else "standard deviations"
-            what += f", {unit} against {in_words(self.baseline.ago_seconds)} before,"
+            what += f", {unit} against {duration(self.baseline.ago_seconds)} before,"
         return what
 
     @cached_property
@@ -199,11 +200,3 @@ def each(conditions: Sequence[Condition | AnyOf | AllOf]) -> Iterator[Condition]
 def look_back_seconds(conditions: Sequence[Condition | AnyOf]) -> float:
     """How far into the recorded past these conditions look."""
     return max((condition.look_back_seconds for condition in each(conditions)), default=0.0)
-
-
-def in_words(seconds: float) -> str:
-    """`300` as `5 min`: the largest unit that comes out even."""
-    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
-        if seconds >= size and seconds % size == 0:
-            return f"{seconds / size:g} {unit}"
-    return f"{seconds:g} s"

@@ -8,6 +8,7 @@ from typing import Any
 from sentinel_core.message.content import Medium
 from sentinel_core.message.escaping import ESCAPES
 from sentinel_core.model.alert import Importance
+from sentinel_core.model.times import span
 from sentinel_core.report.figures import (
     Coverage,
     Figures,
@@ -19,7 +20,8 @@ from sentinel_core.report.figures import (
     success_rate,
 )
 from sentinel_core.wording.sparkline import sparkline
-from sentinel_core.wording.text import counted, span
+from sentinel_core.wording.text import counted
+from sentinel_core.wording.times import stamp
 
 LISTED = 10  # rules, channels and events in a table
 NO_RUN = "(no run)"
@@ -269,7 +271,7 @@ def _age(one: Waiting, figures: Figures) -> str:
 
 
 def _clock(at: datetime, figures: Figures) -> str:
-    return f"{at.astimezone(figures.window.zone):%Y-%m-%d %H:%M} {figures.window.timezone}"
+    return f"{stamp(at, figures.window.zone, seconds=False)} {figures.window.timezone}"
 
 
 # -- as Markdown ---------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from typing import Any
 from sentinel_core.decide.delivery import reconsidered
 from sentinel_core.model.reasons import Suppression, SuppressionCode
 from sentinel_core.model.routing import STEP, is_step
+from sentinel_core.wording.times import clock_near
 
 Row = Mapping[str, Any]
 
@@ -104,13 +105,7 @@ def escalation_words(steps: Sequence[Row], now: datetime, where: tzinfo = UTC) -
     number = steps[0]["reason"].removeprefix(STEP)
     due = steps[0]["next_attempt_at"]
     since = "at" if due > now else "due since"
-    return f"step {number} to {to} {since} {clock(due, now, where)}, unless acknowledged"
-
-
-def clock(at: datetime, now: datetime, where: tzinfo = UTC) -> str:
-    """`14:05:00`, with the day where it is not today."""
-    here, today = at.astimezone(where), now.astimezone(where).date()
-    return f"{here:%H:%M:%S}" if here.date() == today else f"{here:%Y-%m-%d %H:%M:%S}"
+    return f"step {number} to {to} {since} {clock_near(due, now, where)}, unless acknowledged"
 
 
 def _needless(event: Row, row: Row, now: datetime) -> str | None:
@@ -141,7 +136,7 @@ def _pending(event: Row, row: Row, behind: bool, now: datetime, where: tzinfo) -
         return State.STOPPED, needless
     if row.get("claimed_at") is not None or row["attempts"]:
         return _under_way(row, now, where)
-    due, at = row["next_attempt_at"] <= now, clock(row["next_attempt_at"], now, where)
+    due, at = row["next_attempt_at"] <= now, clock_near(row["next_attempt_at"], now, where)
     if is_step(row["reason"]):
         return _step(row, due, at)
     if behind:
@@ -150,9 +145,9 @@ def _pending(event: Row, row: Row, behind: bool, now: datetime, where: tzinfo) -
 
 
 def _under_way(row: Row, now: datetime, where: tzinfo) -> tuple[State, str]:
-    due, at = row["next_attempt_at"] <= now, clock(row["next_attempt_at"], now, where)
+    due, at = row["next_attempt_at"] <= now, clock_near(row["next_attempt_at"], now, where)
     if row.get("claimed_at") is not None:
-        began = clock(row["claimed_at"], now, where)
+        began = clock_near(row["claimed_at"], now, where)
         if not due:
             return State.SENDING, f"since {began}"
         return State.RETRYING, f"how the attempt at {began} ended is not known; it is sent again"

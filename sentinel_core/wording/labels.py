@@ -1,9 +1,11 @@
 """An event as people read it, on a page or in a terminal. Pure; whoever shows it escapes it."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import takewhile
 from typing import Any
+
+from sentinel_core.model.times import utc
 
 Row = Mapping[str, Any]
 
@@ -67,7 +69,6 @@ def _said(name: str, value: Any) -> str:
 def _moment(value: Any) -> str:
     """A time as the audit keeps it (ISO 8601), as people read it."""
     try:
-        at = datetime.fromisoformat(str(value)).astimezone(UTC)
+        return utc(datetime.fromisoformat(str(value)))
     except (ValueError, OverflowError):
         return str(value)
-    return f"{at:%Y-%m-%d %H:%M} UTC"

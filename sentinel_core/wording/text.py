@@ -2,14 +2,12 @@
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 from sentinel_core.model.cleaning import clean_text
 
 _THOUSANDS = 1e3
 _LARGE, _HUGE = 1e5, 1e15  # from here on no decimals; from here on no thousands either
-_MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
 _ADDRESS = re.compile(r"https?://[^\s<>|\"'`\\^{}()\[\]]{1,2000}", re.ASCII)
 
 
@@ -74,26 +72,6 @@ def value_against_threshold(metrics: Mapping[str, Any], metadata: Mapping[str, A
         return None
     unit = unit_of(metadata)
     return f"{with_unit(value, unit)} against threshold {with_unit(threshold, unit)}"
-
-
-def moment(at: datetime) -> str:
-    """A time in UTC, and said to be."""
-    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
-
-
-def span(seconds: float) -> str:
-    """`45 s`, `20 min`, `2 h 5 min`, `3 d 4 h`: the two largest parts."""
-    whole = round(seconds)
-    if whole < _MINUTE:
-        return f"{figure(round(seconds, 1)) if seconds < 10 else whole} s"  # noqa: PLR2004
-    units = ((_DAY, "d"), (_HOUR, "h"), (_MINUTE, "min"), (1, "s"))
-    first = next(n for n, (size, _) in enumerate(units) if whole >= size)
-    parts = []
-    for size, name in units[first : first + 2]:
-        count, whole = divmod(whole, size)
-        if count:
-            parts.append(f"{count} {name}")
-    return " ".join(parts)
 
 
 def counted(count: int, one: str, many: str | None = None) -> str:

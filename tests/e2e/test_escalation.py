@@ -134,7 +134,7 @@ def test_who_acknowledges_between_two_steps_stops_the_rest(
     acknowledge(firm.engine, [event["id"]], by="ana", now=clock.moment)
     pass_until(firm, clock, 90)
     assert firm.told() == ["team", "lead"]
-    why = "acknowledged by ana at 2026-11-02 09:07:00 UTC"
+    why = "acknowledged by ana at 2026-11-02 09:07 UTC"
     assert firm.record()[2:] == [("step-2", "suppressed", why), ("step-3", "suppressed", why)]
 
 

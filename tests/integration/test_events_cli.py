@@ -231,7 +231,7 @@ def test_each_event_is_said_to_be_acknowledged_or_why_not(
         "events", "acknowledge", str(theirs), str(mine), "98765", "--comment", "on it", code=1
     )
     assert said.splitlines() == [
-        f"event {theirs}: not acknowledged, bo did at 2026-11-03 09:00 UTC",
+        f"event {theirs}: already acknowledged by bo at 2026-11-03 09:00 UTC",
         f"event {mine}: acknowledged by ana",
         "event 98765: there is no such event",
     ]

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from sentinel_core.base.errors import SentinelError
@@ -14,6 +14,7 @@ from sentinel_core.model.alert import Importance
 from sentinel_core.notify.channel import medium_of
 from sentinel_core.prefect_io.client import channels, prefect_api, read_channel
 from sentinel_core.store.outbox.channels import ChannelState, states
+from sentinel_core.wording.times import stamp
 
 _MOST_NAMED = 3  # rules in the table; --json has all of them
 _ORDER = {importance.value: -importance.rank for importance in Importance}
@@ -118,7 +119,7 @@ def _print(rows: Sequence[dict[str, Any]]) -> None:
                 row["channel"],
                 row["block"],
                 row["medium"],
-                _short(row["last_sent_at"]),
+                _time(row["last_sent_at"]),
                 _number(row["sent"]),
                 _pending(row),
                 _number(row["failed"]),
@@ -135,12 +136,12 @@ def _print(rows: Sequence[dict[str, Any]]) -> None:
 def _troubles(row: dict[str, Any]) -> list[str]:
     told = []
     if row["storm_since"]:
-        told.append(f"a storm since {_short(row['storm_since'])}: one message stands for many")
+        told.append(f"a storm since {_time(row['storm_since'])}: one message stands for many")
     if row["block"] == _MISSING and row["used_by"]:
         told.append("Prefect has no such block: `sentinel channels setup`, or take it out of rules")
     if row["last_failed_at"]:
         told.append(
-            f"last failure {_short(row['last_failed_at'])}: {line(row['last_error'] or '', 400)}"
+            f"last failure {_time(row['last_failed_at'])}: {line(row['last_error'] or '', 400)}"
         )
         told.append(f"when it is mended: sentinel channels retry {line(row['channel'])}")
     elif row["last_error"]:
@@ -168,9 +169,9 @@ def _pending(row: dict[str, Any]) -> str:
     return f"{_number(row['pending'])}{steps}"
 
 
+def _time(at: datetime | None) -> str:
+    return stamp(at, seconds=False)
+
+
 def _number(count: int | None) -> str:
     return "" if count is None else f"{count:,}"
-
-
-def _short(at: datetime | None) -> str:
-    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M}" if at else ""

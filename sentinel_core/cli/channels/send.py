@@ -5,11 +5,12 @@ import time
 from datetime import UTC, datetime
 
 from sentinel_core.base.errors import ChannelError, UsageError
-from sentinel_core.cli.parse import author, event_store, moment_back, moment_now, said, when
+from sentinel_core.cli.parse import author, event_store, moment_back, moment_now, said
 from sentinel_core.cli.store import settings
 from sentinel_core.message import About, Content, Links, Medium, render
 from sentinel_core.model.cleaning import clean_text
 from sentinel_core.model.routing import Route
+from sentinel_core.model.times import utc
 from sentinel_core.notify.channel import Address, Delivery, Outcome, Signal, medium_of, send
 from sentinel_core.prefect_io.client import (
     channels,
@@ -38,7 +39,7 @@ def test(channel: str, to: str | None) -> int:
 def _accepted(address: Address, where: str) -> float:
     """Send; how long it took. Raises ChannelError when it was not accepted."""
     now = datetime.now(UTC)
-    facts = {"channel": address.channel, "sent by": author(None), "at": when(now)}
+    facts = {"channel": address.channel, "sent by": author(None), "at": utc(now)}
     own = settings()
     message = render(
         medium_of(address.channel),
@@ -79,7 +80,7 @@ def retry(channel: str, since: str) -> int:
     with event_store() as engine:
         ids = record.failed_since(engine, channel, begin)
         if not ids:
-            print(f"{channel} has failed to take nothing since {when(begin)}")
+            print(f"{channel} has failed to take nothing since {utc(begin)}")
             return 0
         owe_again(engine, channel, begin, now)
         deliver(engine, settings(), ids)

@@ -9,15 +9,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from sentinel_core.base.errors import UsageError
-from sentinel_core.cli.parse import (
-    author,
-    event_ids,
-    event_store,
-    moment_ahead,
-    moment_now,
-    said,
-    when,
-)
+from sentinel_core.cli.parse import author, event_ids, event_store, moment_ahead, moment_now, said
+from sentinel_core.model.times import utc
 from sentinel_core.store.record import acknowledge as acknowledging
 from sentinel_core.store.record import handle as handling
 from sentinel_core.store.record.acknowledge import Changed
@@ -34,11 +27,11 @@ def acknowledge(events: Sequence[str], *, comment: str, until: str | None, by: s
     end = moment_ahead(until, "--until", now) if until is not None else None
     with _store() as engine:
         result = acknowledging.acknowledge(engine, ids, by=who, comment=comment, until=end, now=now)
-    taken = {
-        item.id: f"not acknowledged, {item.by or 'somebody'} did at {when(item.at)}"
-        for item in result.handled
-    }
-    done = f"acknowledged by {who}" + (f" until {when(end)}" if end else "")
+    taken = {}
+    for item in result.handled:
+        at = f" at {utc(item.at)}" if item.at else ""
+        taken[item.id] = f"already acknowledged by {item.by or 'somebody'}{at}"
+    done = f"acknowledged by {who}" + (f" until {utc(end)}" if end else "")
     return _report(ids, result.done, done, taken)
 
 

@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from shutil import get_terminal_size
 from typing import Any
 
@@ -11,10 +11,11 @@ from rich.cells import cell_len, set_cell_size
 
 from sentinel_core.base.errors import UsageError
 from sentinel_core.base.settings import Settings
-from sentinel_core.cli.parse import event_store, moment_now, when
+from sentinel_core.cli.parse import event_store, moment_now
 from sentinel_core.cli.store import settings
 from sentinel_core.message import shorten, value_against_threshold
 from sentinel_core.model.cleaning import clean_text
+from sentinel_core.model.times import utc
 from sentinel_core.store.read import event_list, overview
 from sentinel_core.store.read.event_detail import EventDetail, event_detail
 from sentinel_core.store.read.event_list import Page
@@ -28,6 +29,8 @@ from sentinel_core.wording.labels import (
     status_of,
     status_words,
 )
+from sentinel_core.wording.text import counted
+from sentinel_core.wording.times import stamp
 
 Row = Mapping[str, Any]
 _MESSAGE = 200  # characters of a message in a list; `show` has all of it
@@ -87,7 +90,7 @@ def _print_list(page: Page) -> None:
         (
             (
                 row["id"],
-                f"{row['timestamp'].astimezone(UTC):%m-%d %H:%M}",
+                stamp(row["timestamp"], year=False, seconds=False),
                 row["importance"],
                 status_words(row),
                 shorten(row["rule_name"], 40),
@@ -145,9 +148,9 @@ def _whole(found: EventDetail, where: Settings, now: datetime) -> Iterator[str]:
 
 def _facts(found: EventDetail, where: Settings, now: datetime) -> Iterator[tuple[str, str]]:
     event = found.event
-    times = event["occurrences"]
-    yield "opened", when(event["timestamp"])
-    yield "last seen", f"{when(event['last_seen'])}, {times} occurrence{'s' * (times != 1)}"
+    times = counted(event["occurrences"], "occurrence")
+    yield "opened", utc(event["timestamp"])
+    yield "last seen", f"{utc(event['last_seen'])}, {times}"
     yield "resolved", _resolved(event)
     yield "muted", line(event["suppressed"] or "", 2_500)
     yield "acknowledged", _acknowledged(event)
@@ -173,16 +176,16 @@ def _facts(found: EventDetail, where: Settings, now: datetime) -> Iterator[tuple
 def _resolved(event: Row) -> str:
     if event["resolved_at"] is None:
         return "not yet"
-    at, how = when(event["resolved_at"]), event["resolution"]
+    at, how = utc(event["resolved_at"]), event["resolution"]
     return f"{at}, {RESOLUTIONS.get(how, line(how))}" if how else at
 
 
 def _acknowledged(event: Row) -> str:
     if not event["is_acknowledged"]:
         return "not yet"
-    words = f"{line(event['acknowledged_by'] or '')}, {when(event['acknowledged_at'])}"
-    until = when(event["acknowledged_until"])
-    return f"{words}, until {until}" if until else words
+    words = f"{line(event['acknowledged_by'] or '')}, {utc(event['acknowledged_at'])}"
+    until = event["acknowledged_until"]
+    return f"{words}, until {utc(until)}" if until else words
 
 
 def _section(title: str, rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
@@ -199,7 +202,7 @@ def _section(title: str, rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
 
 def _decided(found: EventDetail) -> list[tuple[str, ...]]:
     return [
-        (_short(row["at"]), row["decision"], line(row["decision_reason"], 400))
+        (stamp(row["at"], year=False), row["decision"], line(row["decision_reason"], 400))
         for row in [*found.evaluations, *leading_up(found.earlier)]
     ]
 
@@ -210,7 +213,13 @@ def _told(found: EventDetail, now: datetime) -> list[tuple[str, ...]]:
         why = found.event["suppressed"]
         return [(line(f"nobody: {why or 'the rule has no channel for this importance'}", 2_500),)]
     return [
-        (_short(one.at), line(one.to), line(one.why), one.state.value, line(one.words, 2_500))
+        (
+            stamp(one.at, year=False),
+            line(one.to),
+            line(one.why),
+            one.state.value,
+            line(one.words, 2_500),
+        )
         for one in told(found.event, found.notifications, now)
     ]
 
@@ -218,14 +227,10 @@ def _told(found: EventDetail, now: datetime) -> list[tuple[str, ...]]:
 def _done(found: EventDetail) -> list[tuple[str, ...]]:
     return [
         (
-            _short(row["at"]),
+            stamp(row["at"], year=False),
             line(row["actor"]),
             line(row["action"]),
             line(audit_words(row["detail"]), 2_500),
         )
         for row in found.audit
     ]
-
-
-def _short(at: datetime) -> str:
-    return f"{at.astimezone(UTC):%m-%d %H:%M:%S}"

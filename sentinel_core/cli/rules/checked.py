@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from sentinel_core.base.errors import RuleFileError
 from sentinel_core.rulefile.source import did_you_mean, read
+from sentinel_core.wording.text import counted
 
 if TYPE_CHECKING:
     from sentinel_core.rulefile.check import Declared, Report
@@ -17,8 +18,7 @@ def checked(file: Path, *, only: str | None = None, ask_prefect: bool = True) ->
     report = run_check(file, only=only, ask_prefect=ask_prefect)
     print_problems(report)
     if report.errors:
-        count = len(report.errors)
-        raise RuleFileError(f"{file} has {count} error{'s' * (count > 1)}: nothing was done")
+        raise RuleFileError(f"{file} has {counted(len(report.errors), 'error')}: nothing was done")
     return report
 
 
@@ -36,8 +36,8 @@ def summary(report: "Report") -> str:
     """`12 rules and 2 other deployments`."""
     rules = sum(item.is_rule for item in report.declared)
     others = len(report.declared) - rules
-    told = f"{rules} rule{'s' * (rules != 1)}"
-    return told if not others else f"{told} and {others} other deployment{'s' * (others != 1)}"
+    words = counted(rules, "rule")
+    return f"{words} and {counted(others, 'other deployment')}" if others else words
 
 
 def find_rule(name: str, file: Path) -> "Declared":

@@ -4,12 +4,13 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from sentinel_core.cli.parse import when
 from sentinel_core.decide.simulation import Message, SimulatedEvent
 from sentinel_core.model.cleaning import clean_text
 from sentinel_core.model.reasons import NotifyReason
+from sentinel_core.model.times import utc
 from sentinel_core.replay.replay import Comparison, Timeline, Told, Unlike
 from sentinel_core.replay.service import Result
+from sentinel_core.wording.text import counted
 
 MOST_LINES = 200  # of one timeline; `--json` has all of it
 _MESSAGE = 100  # characters of an event's reason in a line
@@ -31,16 +32,16 @@ def scope(result: Result) -> str:
     """`2,016 evaluations of 2,016 runs replayed, from … to …`."""
     line = result.deployed
     return (
-        f"{_count(line.evaluations, 'evaluation')} of {_count(line.runs, 'run')} replayed, "
-        f"{when(result.span.since)} to {when(result.span.until)}"
+        f"{counted(line.evaluations, 'evaluation')} of {counted(line.runs, 'run')} replayed, "
+        f"{utc(result.span.since)} to {utc(result.span.until)}"
     )
 
 
 def totals(line: Timeline) -> str:
     """`3 events, 5 notifications, 1 suppressed`."""
     parts = [
-        _count(len(line.events), "event"),
-        _count(sum(line.sent().values()), "notification"),
+        counted(len(line.events), "event"),
+        counted(sum(line.sent().values()), "notification"),
     ]
     if held := sum(line.suppressed().values()):
         parts.append(f"{held:,} suppressed")
@@ -53,13 +54,13 @@ def unlike(line: Timeline) -> list[str]:
         return []
     told = [
         "the record differs from what this version would decide: "
-        f"{line.unlike:,} of {_count(line.evaluations, 'evaluation')}"
+        f"{line.unlike:,} of {counted(line.evaluations, 'evaluation')}"
     ]
     return told + [f"  {_unlike(one)}" for one in line.examples[:3]]
 
 
 def _unlike(one: Unlike) -> str:
-    return f"{when(one.at)} {_subject(one.kind, one.ticker)}: {one.recorded} / now {one.decided}"
+    return f"{utc(one.at)} {_subject(one.kind, one.ticker)}: {one.recorded} / now {one.decided}"
 
 
 def difference(comparison: Comparison) -> list[str]:
@@ -98,15 +99,15 @@ def _changes(c: Comparison) -> Iterator[str]:
 
 
 def _event(event: SimulatedEvent) -> str:
-    end = f"to {when(event.resolved_at)}" if event.resolved_at else "still open"
+    end = f"to {utc(event.resolved_at)}" if event.resolved_at else "still open"
     subject = _subject(event.kind, event.ticker)
     reason = event.reason.removeprefix("opened: ")[:_MESSAGE]
-    return f"{when(event.opened_at)} {end}  {event.importance:8}  {subject}  {reason}"
+    return f"{utc(event.opened_at)} {end}  {event.importance:8}  {subject}  {reason}"
 
 
 def _told(message: Told) -> str:
     subject = _subject(message.kind, message.ticker)
-    return f"{when(message.at)} told {message.channel}: {message.reason} {subject}"
+    return f"{utc(message.at)} told {message.channel}: {message.reason} {subject}"
 
 
 def _timeline(line: Timeline) -> list[str]:
@@ -118,7 +119,7 @@ def _timeline(line: Timeline) -> list[str]:
         ends = message.reason == NotifyReason.RESOLVED.value  # told once it is over
         items.append((message.at, 3 if ends else 1, _message(message)))
     items.sort(key=lambda item: item[:2])
-    return _cut([f"  {when(at)}  {text}" for at, _, text in items])
+    return _cut([f"  {utc(at)}  {text}" for at, _, text in items])
 
 
 def _moments(event: SimulatedEvent, since: datetime) -> Iterator[tuple[datetime, int, str]]:
@@ -128,7 +129,7 @@ def _moments(event: SimulatedEvent, since: datetime) -> Iterator[tuple[datetime,
         told = f"{event.importance:8}  {subject}  {reason[:_MESSAGE]}"
         yield event.opened_at, 0, told
     else:
-        told = f"{event.importance:8}  {subject}  open since {when(event.opened_at)}"
+        told = f"{event.importance:8}  {subject}  open since {utc(event.opened_at)}"
         yield since, 0, told
     if event.resolved_at is not None:
         yield event.resolved_at, 2, f"{event.importance:8}  {subject}  resolved: {event.resolution}"
@@ -151,10 +152,6 @@ def _cut(told: Sequence[str]) -> list[str]:
         return list(told)
     rest = len(told) - MOST_LINES
     return [*told[:MOST_LINES], f"  … and {rest:,} lines more: --json has all"]
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}{'s' * (number != 1)}"
 
 
 # -- data -----------------------------------------------------------------------------------

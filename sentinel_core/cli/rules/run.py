@@ -9,6 +9,7 @@ from sentinel_core.base.errors import RuleFileError
 from sentinel_core.prefect_io.client import all_deployments, prefect_api
 from sentinel_core.prefect_io.facts import is_rule
 from sentinel_core.rulefile.source import read
+from sentinel_core.wording.text import counted
 
 SPREAD = timedelta(seconds=1)  # Prefect's own SQLite does not like many at once
 
@@ -33,5 +34,6 @@ def run(names: tuple[str, ...], *, every: bool, file: Path) -> int:
                 deployment.id, state=Scheduled(scheduled_time=at)
             )
             print(f"started {deployment.name}")
-    print(f"{len(chosen)} run(s) started, {SPREAD.total_seconds():g} s apart")
+    apart = f", {SPREAD.total_seconds():g} s apart" if len(chosen) > 1 else ""
+    print(f"{counted(len(chosen), 'run')} started{apart}")
     return 0

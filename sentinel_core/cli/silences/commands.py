@@ -2,19 +2,22 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from sentinel_core.base.errors import UsageError
 from sentinel_core.cli.events.show import line, print_json, print_table
-from sentinel_core.cli.parse import author, event_store, moment_now, number, silence_ids, when
+from sentinel_core.cli.parse import author, event_store, moment_now, number, silence_ids
 from sentinel_core.cli.silences.options import Wanted
 from sentinel_core.cli.silences.read_options import silence_of
 from sentinel_core.model.cleaning import clean_text
 from sentinel_core.model.silence import Silence, SilenceState
+from sentinel_core.model.times import utc
 from sentinel_core.store.read import silences as read_silences
 from sentinel_core.store.read.silences import Preview
 from sentinel_core.store.record import silences
+from sentinel_core.wording.text import counted
+from sentinel_core.wording.times import stamp
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -74,8 +77,8 @@ def list_silences(*, every: bool, as_json: bool) -> int:
                     silence.id,
                     _standing(silence, now),
                     line(silence.matchers.words(), 50),
-                    _short(silence.starts_at),
-                    _short(silence.ends_at),
+                    stamp(silence.starts_at, seconds=False),
+                    stamp(silence.ends_at, seconds=False),
                     silence.recurrence.words() if silence.recurrence else "",
                     line(silence.author, 20),
                     silence.comment,
@@ -103,15 +106,15 @@ def show(silence: str, *, as_json: bool) -> int:
         return 0
     print(f"silence {found.id}: {_standing(found, now)}")
     print(f"mutes    {line(found.matchers.words(), 1_000)}")
-    print(f"from     {when(found.starts_at)}")
-    print(f"until    {when(found.ends_at)}")
+    print(f"from     {utc(found.starts_at)}")
+    print(f"until    {utc(found.ends_at)}")
     if found.recurrence:
         print(f"window   {found.recurrence.words()}")
     print(f"by       {line(found.author)}")
     print(f"comment  {line(found.comment, 2_500)}")
     if ending:
         why = f": {line(ending.comment, 2_500)}" if ending.comment else ""
-        print(f"ended    by {line(ending.by)} at {when(ending.at)}{why}")
+        print(f"ended    by {line(ending.by)} at {utc(ending.at)}{why}")
     for text in _previewed(seen, found, now):
         print(text)
     return 0
@@ -154,15 +157,11 @@ def _standing(silence: Silence, now: datetime) -> str:
 
 
 def _span(silence: Silence) -> str:
-    return f"from {when(silence.starts_at)} until {when(silence.ends_at)}{_window(silence)}"
+    return f"from {utc(silence.starts_at)} until {utc(silence.ends_at)}{_window(silence)}"
 
 
 def _window(silence: Silence) -> str:
     return f", only {silence.recurrence.words()}" if silence.recurrence else ""
-
-
-def _short(at: datetime) -> str:
-    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M}"
 
 
 def _previewed(seen: Preview, silence: Silence, now: datetime) -> Iterator[str]:
@@ -172,28 +171,25 @@ def _previewed(seen: Preview, silence: Silence, now: datetime) -> Iterator[str]:
     else:
         names = ", ".join(line(name, 60) for name in seen.rules[:_NAMED])
         more = f" and {len(seen.rules) - _NAMED:,} more" if len(seen.rules) > _NAMED else ""
-        rules = _count(len(seen.rules), "rule")
-        yield f"  matches {_count(len(seen.series), 'series', 'series')} of {rules}: {names}{more}"
-    still = _count(seen.open_count, "open event")
+        rules = counted(len(seen.rules), "rule")
+        yield f"  matches {counted(len(seen.series), 'series', 'series')} of {rules}: {names}{more}"
+    still = counted(seen.open_count, "open event")
     if silence.active(now):
         yield f"  muted now: {still}"
     else:
         yield f"  muted now: nothing, its time is not now; it is about {still}"
     yield from _events(seen.open_events, seen.open_count)
-    yield f"  would have muted in the last 7 days: {_count(seen.past_count, 'event')}"
+    yield f"  would have muted in the last 7 days: {counted(seen.past_count, 'event')}"
     yield from _events(seen.past_events, seen.past_count)
 
 
 def _events(events: Sequence[dict[str, Any]], count: int) -> Iterator[str]:
     for event in events[:_NAMED]:
         subject = " ".join(line(part, 60) for part in (event["rule_name"], event["ticker"]) if part)
-        yield f"    {event['id']}  {_short(event['timestamp'])}  {event['importance']}  {subject}"
+        at = stamp(event["timestamp"], seconds=False)
+        yield f"    {event['id']}  {at}  {event['importance']}  {subject}"
     if count > _NAMED:
         yield f"    … and {count - _NAMED:,} more"
-
-
-def _count(number_of: int, one: str, many: str | None = None) -> str:
-    return f"{number_of:,} {one if number_of == 1 else many or one + 's'}"
 
 
 def _plain(silence: Silence, now: datetime) -> dict[str, Any]:

@@ -7,9 +7,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from sentinel_core.base.errors import UsageError
-from sentinel_core.cli.parse import length, moment, moment_ahead, said, when
+from sentinel_core.cli.parse import length, moment, moment_ahead, said
 from sentinel_core.cli.silences.options import Wanted
 from sentinel_core.model.silence import WEEKDAYS, Matchers, Recurrence, Silence
+from sentinel_core.model.times import utc
 
 _OPTION = {"start": "--between", "end": "--between", "weekdays": "--weekly", "author": "--by"}
 
@@ -60,7 +61,7 @@ def _span(wanted: Wanted, now: datetime, *, endless: bool) -> tuple[datetime, da
     ends_at = moment(wanted.until, "--until")
     if ends_at <= starts_at:
         raise UsageError(
-            f"--until {said(wanted.until)} is not after the start, which is {when(starts_at)}"
+            f"--until {said(wanted.until)} is not after the start, which is {utc(starts_at)}"
         )
     return starts_at, ends_at
 

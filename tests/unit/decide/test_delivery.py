@@ -50,10 +50,10 @@ def test_what_urges_people_is_for_events_that_nobody_has_taken_on(reason: str) -
     taken = reconsidered(owed(reason), TAKEN, None, NOW)
     assert taken == (
         SuppressionCode.ACKNOWLEDGED,
-        "acknowledged by ana at 2026-11-03 09:00:00 UTC",
+        "acknowledged by ana at 2026-11-03 09:00 UTC",
     )
     over = reconsidered(owed(reason), OVER, None, NOW)
-    assert over == (SuppressionCode.RESOLVED, "resolved at 2026-11-03 09:00:00 UTC")
+    assert over == (SuppressionCode.RESOLVED, "resolved at 2026-11-03 09:00 UTC")
 
 
 def test_an_acknowledgement_holds_until_its_time_is_up() -> None:

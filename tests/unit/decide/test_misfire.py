@@ -84,7 +84,7 @@ CASES: dict[str, tuple[Policy, tuple[Schedule, ...], float, str | None]] = {
         SKIP,
         DAILY,
         30.5,
-        "Not checked: the run started 1830 s late.",
+        "Not checked: the run started 30 min 30 s late.",
     ),
     "or evaluate it and say how late": (MARK, EVERY_FIVE, 600, None),
     "or take nothing for late": (

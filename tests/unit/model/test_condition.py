@@ -13,9 +13,9 @@ from sentinel_core.model.condition import (
     Conditions,
     Operator,
     each,
-    in_words,
     look_back_seconds,
 )
+from sentinel_core.model.times import duration
 
 CONDITIONS: TypeAdapter[Any] = TypeAdapter(Conditions)
 WINDOW = {"aggregate": "avg", "over_seconds": 300}
@@ -211,7 +211,7 @@ SUBJECTS: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("subject", SUBJECTS)
-def test_what_is_compared_in_words(subject: str) -> None:
+def test_what_is_compared_duration(subject: str) -> None:
     assert condition(metric="cpu", **SUBJECTS[subject]).subject == subject
 
 
@@ -244,4 +244,4 @@ def test_a_changed_copy_says_nothing_of_the_old_values() -> None:
 def test_a_stretch_of_time_in_the_largest_unit_that_comes_out_even(
     seconds: float, words: str
 ) -> None:
-    assert in_words(seconds) == words
+    assert duration(seconds) == words

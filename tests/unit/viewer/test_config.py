@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from streamlit import config
 
+from sentinel_core.wording.colours import COLOURS
 from tests.support.processes import ROOT
 from viewer import rows
 
@@ -69,7 +70,7 @@ def test_the_label_of_a_primary_button_can_be_read(theme: str) -> None:
     assert contrast(CONFIG["theme"][theme]["primaryColor"], "#ffffff") >= READABLE
 
 
-@pytest.mark.parametrize("colour", [*rows.BADGES.values(), *rows.STATE_TYPES.values()])
+@pytest.mark.parametrize("colour", [*COLOURS.values(), *rows.STATE_TYPES.values()])
 def test_white_text_on_a_table_badge_can_be_read(colour: str) -> None:
     assert contrast(colour, "#ffffff") >= READABLE
 

@@ -4,6 +4,8 @@ from datetime import UTC
 
 import pytest
 
+from sentinel_core.wording.text import counted
+from sentinel_core.wording.times import clock, stamp
 from tests.support.recorded import NOON
 from viewer import wording
 
@@ -36,16 +38,16 @@ def test_a_browser_in_an_unknown_zone_sees_utc(name: str | None) -> None:
 
 def test_times_are_shown_in_the_zone_of_whoever_looks() -> None:
     where = wording.zone("America/New_York")
-    assert wording.clock(NOON, where) == "07:00:00"
-    assert wording.moment(NOON, where) == "2026-11-20 07:00:00"
-    assert wording.moment(None, where) == ""
+    assert clock(NOON, where) == "07:00:00"
+    assert stamp(NOON, where) == "2026-11-20 07:00:00"
+    assert stamp(None, where) == ""
 
 
 def test_a_count_that_stopped_says_so() -> None:
     assert wording.number(10_000, 10_000) == "10,000"
     assert wording.number(10_001, 10_000) == "10,000+"
-    assert wording.plural(1, "event") == "1 event"
-    assert wording.plural(2_000, "event") == "2,000 events"
+    assert counted(1, "event") == "1 event"
+    assert counted(2_000, "event") == "2,000 events"
 
 
 @pytest.mark.parametrize(
@@ -57,4 +59,4 @@ def test_what_is_to_be_copied_stays_in_its_quotes(text: str, shown: str) -> None
 
 
 def test_a_time_in_a_table_is_not_broken_in_two() -> None:
-    assert wording.short_moment(NOON, UTC) == "11\u201120\u00a012:00:00"
+    assert wording.short_time(NOON, UTC) == "11\u201120\u00a012:00:00"

@@ -187,8 +187,8 @@ def test_whom_a_channel_tells_is_named_beside_it() -> None:
 @pytest.mark.parametrize(
     ("event", "why"),
     [
-        (TAKEN, "acknowledged by ann at 2026-11-20 12:00:00 UTC"),
-        ({**OPEN, "resolved_at": NOON}, "resolved at 2026-11-20 12:00:00 UTC"),
+        (TAKEN, "acknowledged by ann at 2026-11-20 12:00 UTC"),
+        ({**OPEN, "resolved_at": NOON}, "resolved at 2026-11-20 12:00 UTC"),
         ({**OPEN, "importance": "critical"}, "the event is critical by now"),
         ({**TAKEN, "acknowledged_until": NOON + 11 * MINUTE}, "acknowledged by ann"),
     ],

@@ -7,8 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sentinel_core.message import shorten, slack_escape, value_against_threshold
+from sentinel_core.model.times import span
 from sentinel_core.wording.sparkline import BARS, sparkline
-from sentinel_core.wording.text import fitting, flat, is_address, moment, span
+from sentinel_core.wording.text import fitting, flat, is_address
+from sentinel_core.wording.times import moment
 
 
 def test_slacks_control_characters_are_escaped() -> None:

@@ -1,0 +1,11 @@
+"""The colours of importances, the same on the blotter, in messages and in a terminal."""
+
+COLOURS = {"critical": "#d1242f", "high": "#bc4c00", "medium": "#9a6700", "low": "#57606a"}
+"""Readable on white, and under white text: a contrast of at least 4.5."""
+
+COLOUR_NAMES = {"critical": "red", "high": "orange", "medium": "yellow", "low": "gray"}
+"""The nearest names of Streamlit's badges."""
+
+BARS = {"critical": "#d1242f", "high": "#e16f24", "medium": "#d4a72c", "low": "#a3abb4"}
+BARS_ON_DARK = {"critical": "#f85149", "high": "#db6d28", "medium": "#bb8009", "low": "#656c76"}
+"""Areas without text on them: brighter, further apart."""

@@ -1,0 +1,29 @@
+"""Times as people read them, in a zone of their own. Pure."""
+
+from datetime import UTC, datetime, tzinfo
+
+
+def stamp(
+    at: datetime | None, zone: tzinfo = UTC, *, year: bool = True, seconds: bool = True
+) -> str:
+    """`2026-11-20 16:31:05`; without the year or the seconds where a column is narrow."""
+    if at is None:
+        return ""
+    form = ("%Y-%m-%d" if year else "%m-%d") + (" %H:%M:%S" if seconds else " %H:%M")
+    return at.astimezone(zone).strftime(form)
+
+
+def clock(at: datetime | None, zone: tzinfo = UTC) -> str:
+    """`16:31:05`"""
+    return stamp(at, zone, year=False)[6:]
+
+
+def clock_near(at: datetime, now: datetime, zone: tzinfo = UTC) -> str:
+    """`16:31:05`, with the day where it is not today."""
+    today = at.astimezone(zone).date() == now.astimezone(zone).date()
+    return clock(at, zone) if today else stamp(at, zone)
+
+
+def moment(at: datetime) -> str:
+    """`2026-11-20 16:31:05 UTC`"""
+    return f"{stamp(at)} UTC"
