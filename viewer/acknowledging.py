@@ -10,7 +10,7 @@ from sentinel_core.base.errors import SentinelError
 from sentinel_core.store.record.acknowledge import COMMENT_LIMIT
 from sentinel_core.wording.text import counted
 from viewer import data, rows
-from viewer.wording import plain
+from viewer.escape import plain
 
 _TOLD = "told"
 _TOLD_FOR = timedelta(minutes=1)

@@ -20,8 +20,8 @@ from sentinel_core.store.record import acknowledge as acknowledging
 from sentinel_core.store.record.acknowledge import Acknowledged
 from sentinel_core.store.state import rules
 from viewer import filters, rows, status
+from viewer.escape import zone
 from viewer.filters import Choice
-from viewer.wording import zone
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine

@@ -14,7 +14,7 @@ from sentinel_core.model.run import StateType
 from sentinel_core.store.read.filters import EventFilter, Sort, Status
 from sentinel_core.store.read.overview import Facets
 from sentinel_core.wording.times import stamp
-from viewer.wording import plain
+from viewer.escape import plain
 
 VIEWS = ("live", "all")
 QUICK = ("critical", "market", "system")

@@ -16,7 +16,7 @@ from sentinel_core.store.state import system_rule as own
 from sentinel_core.wording.colours import COLOURS
 from sentinel_core.wording.labels import status_of, status_words
 from sentinel_core.wording.text import counted
-from viewer.wording import plain
+from viewer.escape import plain
 
 Row = Mapping[str, Any]
 

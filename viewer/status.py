@@ -15,8 +15,8 @@ from sentinel_core.store.state import system_rule as own
 from sentinel_core.wording.colours import COLOUR_NAMES
 from sentinel_core.wording.text import counted
 from sentinel_core.wording.times import clock
+from viewer.escape import code, listed, number, plain, short_time
 from viewer.filters import IMPORTANCES, storm_address
-from viewer.wording import code, listed, number, plain, short_time
 
 RECONCILE_PATIENCE = timedelta(minutes=10)
 

@@ -33,7 +33,7 @@ from tests.support.prefect import clean_environment
 from tests.support.processes import BIN, answers, free_port, running, wait_for
 from tests.support.recorded import a_rule, a_run, calm, fire, observe
 
-ROW = 28  # pixels; viewer.board.ROW_HEIGHT
+ROW = 28  # pixels; viewer.blotter.ROW_HEIGHT
 HOSTILE = (
     "=HYPERLINK(1) <!channel> <script>window.hurt=1</script><img src=x onerror=window.hurt=1> "
     "**bold** [link](javascript:window.hurt=1) `code` :red[x] $x^2$ \x1b[31m\x00 "

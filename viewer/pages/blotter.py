@@ -2,9 +2,9 @@
 
 import streamlit as st
 
-from viewer import board, detail
+from viewer import blotter, event_page
 
 if "event" in st.query_params:
-    detail.draw(st.query_params["event"])
+    event_page.draw(st.query_params["event"])
 else:
-    board.draw()
+    blotter.draw()

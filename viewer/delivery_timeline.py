@@ -8,8 +8,8 @@ import streamlit as st
 from sentinel_core.store.read.event_detail import EventDetail
 from sentinel_core.wording.delivery_timeline import State, Told, escalation_words, next_step, told
 from viewer import data
+from viewer.escape import plain, short_time
 from viewer.filters import storm_address
-from viewer.wording import plain, short_time
 
 _COLOUR = {
     State.SENT: "green",

@@ -17,8 +17,8 @@ from sentinel_core.store.read.filters import COUNT_CAP
 from sentinel_core.wording.colours import COLOURS
 from sentinel_core.wording.times import clock
 from viewer import acknowledging, controls, data, figures, filters, rows, status
+from viewer.escape import number, plain
 from viewer.filters import Choice
-from viewer.wording import number, plain
 
 REFRESH_SECONDS = 5
 ROW_HEIGHT = 28

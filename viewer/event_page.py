@@ -20,8 +20,8 @@ from sentinel_core.wording.labels import (
     status_of,
 )
 from sentinel_core.wording.times import stamp
-from viewer import acknowledging, data, figures, messages, rows
-from viewer.wording import plain
+from viewer import acknowledging, data, delivery_timeline, figures, rows
+from viewer.escape import plain
 
 _LONG = 1_500  # characters of a message above which it scrolls in a box of its own
 _STATUS = {"open": "yellow", "acknowledged": "blue", "resolved": "green"}
@@ -53,7 +53,7 @@ def _draw(found: EventDetail) -> None:
     with left:
         _chart(found)
         _lifecycle(found)
-        messages.draw(found)
+        delivery_timeline.draw(found)
         _audit(found)
     with right:
         _facts(found)
@@ -120,7 +120,7 @@ def _facts(found: EventDetail) -> None:
         "Resolved": _resolved(event),
         "Muted": plain(event["suppressed"] or "", 2_000),
         "Acknowledged": _acknowledged(event),
-        "Escalates": messages.next_step_words(found),
+        "Escalates": delivery_timeline.next_step_words(found),
         "Assigned to": plain(event["assigned_to"] or ""),
         "Disposition": plain(event["disposition"] or ""),
         "Comment": plain(event["comment"] or "", 2_000),
