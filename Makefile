@@ -1,17 +1,30 @@
 # Two commands do everything: `make up` and `make test`. `make help` lists the rest.
+# A slow or busy machine: `make test JOBS=2 PATIENCE=3` (fewer tests at once, every deadline times 3).
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 BIN := .venv/bin
 UP ?=
+JOBS ?= 3
+PATIENCE ?= 1
+COVERING := tests/unit/decide tests/unit/model
+export SENTINEL_TEST_PATIENCE = $(PATIENCE)
 
-.PHONY: up test soak lint fmt bench mutation screenshots pins clean help
+.PHONY: up test check coverage soak lint fmt bench mutation screenshots pins clean help
 
 up: .venv/.runtime ## install, start Prefect server, worker and viewer, deploy the example rules (options: UP="--server-port 4300")
 	$(BIN)/sentinel up $(UP)
 
 test: .venv/.dev ## the whole suite: real server, worker, databases, browser
 	scripts/need-chromium
-	$(BIN)/pytest -m "not soak" -n 3 --dist loadfile $(ARGS)
+	$(BIN)/pytest -m "not soak" -n $(JOBS) --durations=20 $(ARGS)
+
+check: lint ## for the daily loop: style, types, contracts and what needs no server
+	$(BIN)/pytest -q -m "not soak and not servers" -n $(JOBS) tests/unit $(ARGS)
+
+coverage: .venv/.dev ## every branch of what decides must be taken by a test
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest -q -m "not servers" -p no:xdist $(COVERING)
+	$(BIN)/coverage report
 
 soak: .venv/.dev ## the tests that take minutes
 	scripts/need-chromium

@@ -14,8 +14,8 @@ import psutil
 import yaml
 
 from benchmarks._support import report
-from tests.support.deployed import Deployed, client_of
-from tests.support.prefect import PrefectServer, prefect_server, prefect_worker
+from tests.support.deployed import Deployed
+from tests.support.prefect import PrefectServer, client_of, prefect_server, prefect_worker
 
 POOL = {"work_pool": {"name": "bench"}}
 DEPLOYMENTS = {

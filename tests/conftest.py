@@ -1,21 +1,26 @@
-"""Fixtures every test may use. Servers are real and start once a session, when first asked for."""
+"""Fixtures every test may use. Servers are real; each runs once, for all processes of a run."""
 
 import os
 import signal
 import sys
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import hypothesis
 import pytest
-from sqlalchemy import Engine, create_engine, text
+from sqlalchemy import Engine
 
 from sentinel_core.base.settings import get_settings
 from sentinel_core.store.db.engine import open_engine
-from sentinel_core.store.db.schema import ensure_schema
-from tests.support.postgres import temporary_postgres
-from tests.support.prefect import PrefectServer, prefect_server
+from tests.support.patience import PATIENCE, patient
+from tests.support.prefect import PrefectServer
+from tests.support.processes import ROOT
+from tests.support.shared import Shared
+from tests.support.stores import copy_sqlite, postgres_database, postgres_template
+
+if TYPE_CHECKING:
+    from tests.support.spread import ByFile, Producer
 
 # The same examples each time: a suite that fails only now and then is not believed. With
 # HYPOTHESIS_PROFILE=search it looks for new ones.
@@ -23,18 +28,72 @@ hypothesis.settings.register_profile("suite", derandomize=True, deadline=None)
 hypothesis.settings.register_profile("search", deadline=None, print_blob=True)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
 
+# Programs that tests start are to import this checkout, whichever one is installed.
+os.environ["PYTHONPATH"] = str(ROOT)
+
+_SHARED = pytest.StashKey[Shared]()
+
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # So it is where a script runs the tests in the background; the programs that are started here
     # would inherit it, and Prefect's worker stops by sending itself that signal.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """The process that controls the run makes the folder in which all of them meet."""
+    given = getattr(config, "workerinput", {}).get("shared")
+    config.stash[_SHARED] = Shared(Path(given)) if given else Shared.new()
+    if not given and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, _end)  # what was started must not stay behind
+
+
+def _end(_sign: int, _frame: object) -> None:
+    raise SystemExit(143)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Each further process is told where that is."""
+    node.workerinput["shared"] = str(node.config.stash[_SHARED].folder)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """What was started for all ends with the process that controls the run."""
+    if not hasattr(config, "workerinput") and (shared := config.stash.get(_SHARED, None)):
+        shared.end()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: "Producer") -> "ByFile":
+    """Tests that share fixtures go to one process, and nothing long is left for the end."""
+    from tests.support.spread import ByFile
+
+    return ByFile(config, log)
+
+
+# tryfirst: before `-m` chooses among the marks.
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark what needs servers; give a slow machine longer for each test, too."""
+    for item in items:
+        kind = getattr(item, "callspec", None)
+        asked = {*getattr(item, "fixturenames", ())} & {"server", "postgres_url"}
+        if asked or (kind and "postgres" in kind.params.values()):
+            item.add_marker("servers")
+        if PATIENCE != 1:
+            marker = item.get_closest_marker("timeout")
+            seconds = marker.args[0] if marker else float(config.getini("timeout"))
+            item.add_marker(pytest.mark.timeout(patient(seconds)), append=False)
+
+
 @pytest.fixture(autouse=True)
-def _own_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """No test ever sees the event store of whoever runs it."""
-    monkeypatch.setenv("SENTINEL_DATABASE_URL", f"sqlite:///{tmp_path / 'sentinel.db'}")
+def _own_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """No test ever sees the event store of whoever runs it: its settings name this file."""
+    file = tmp_path / "sentinel.db"
+    monkeypatch.setenv("SENTINEL_DATABASE_URL", f"sqlite:///{file}")
     get_settings.cache_clear()
-    yield
+    yield file
     get_settings.cache_clear()
 
 
@@ -47,47 +106,48 @@ def _own_path() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[str]:
-    """The URL of a real PostgreSQL's maintenance database."""
-    with temporary_postgres() as (url, _dsn):
-        yield url
+def shared(pytestconfig: pytest.Config) -> Shared:
+    """What all processes of this run have in common."""
+    return pytestconfig.stash[_SHARED]
 
 
 @pytest.fixture
-def postgres_url(postgres: str) -> Iterator[str]:
-    """A new, empty PostgreSQL database."""
-    name = f"t{uuid.uuid4().hex}"
-    admin = create_engine(postgres, isolation_level="AUTOCOMMIT")
-    with admin.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
-    head, _, query = postgres.partition("?")
-    base = head.rsplit("/", 1)[0]
-    yield f"{base}/{name}" + (f"?{query}" if query else "")
-    with admin.connect() as connection:
-        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
-    admin.dispose()
+def postgres_url(shared: Shared, request: pytest.FixtureRequest) -> Iterator[str]:
+    """A new PostgreSQL database; empty, unless the test works with `engine`."""
+    template = postgres_template(shared) if "engine" in request.fixturenames else "template1"
+    with postgres_database(shared.postgres(), template) as url:
+        yield url
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """An empty database of each kind: a test that asks for it runs twice."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'contract.db'}"
-    url: str = request.getfixturevalue("postgres_url")
-    return url
+def database_url(request: pytest.FixtureRequest, tmp_path: Path, shared: Shared) -> str:
+    """A database of each kind, as `postgres_url`: a test that asks for it runs twice."""
+    if request.param == "postgres":
+        return str(request.getfixturevalue("postgres_url"))
+    file = tmp_path / "contract.db"
+    if "engine" in request.fixturenames:
+        copy_sqlite(shared, file)
+    return f"sqlite:///{file}"
 
 
 @pytest.fixture
 def engine(database_url: str) -> Iterator[Engine]:
     """An engine over an event store with its tables, of each kind."""
     engine = open_engine(database_url)
-    ensure_schema(engine)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def store(_own_store: Path, shared: Shared) -> Iterator[Engine]:
+    """The store that this process's settings name, where the kind of database does not matter."""
+    copy_sqlite(shared, _own_store)
+    engine = open_engine(f"sqlite:///{_own_store}")
     yield engine
     engine.dispose()
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrefectServer]:
-    """One real Prefect server for the whole session."""
-    with prefect_server(tmp_path_factory.mktemp("prefect")) as running:
-        yield running
+def server(shared: Shared) -> PrefectServer:
+    """One real Prefect server."""
+    return shared.prefect()

@@ -14,8 +14,8 @@ from playwright.sync_api import expect, sync_playwright
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterDeploymentId
 from sqlalchemy import Engine
 
-from tests.support.deployed import client_of, rows
-from tests.support.prefect import PrefectServer, clean_environment
+from tests.support.deployed import rows
+from tests.support.prefect import PrefectServer, clean_environment, client_of
 from tests.support.processes import BIN, ROOT, answers, free_port, wait_for
 from tests.support.slack import Slack, slack_endpoint
 from tests.support.up import rule_file, sentinel_up

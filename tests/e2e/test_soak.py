@@ -9,8 +9,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.support.deployed import client_of, rows
-from tests.support.prefect import PrefectServer, clean_environment
+from tests.support.deployed import rows
+from tests.support.prefect import PrefectServer, clean_environment, client_of
 from tests.support.processes import free_port, wait_for
 from tests.support.up import System, rule_file, sentinel_up
 

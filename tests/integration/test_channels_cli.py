@@ -24,12 +24,10 @@ from sentinel_core.cli import main
 from sentinel_core.cli.channels.used import plain_uses
 from sentinel_core.model.run import Rule
 from sentinel_core.notify.deliver import deliver
-from sentinel_core.store.db.engine import open_engine
-from sentinel_core.store.db.schema import ensure_schema
 from sentinel_core.store.outbox import claim as outbox
 from tests.support.command import Command
-from tests.support.deployed import client_of, deploy, rule_yaml
-from tests.support.prefect import PrefectServer
+from tests.support.deployed import deploy, rule_yaml
+from tests.support.prefect import PrefectServer, client_of
 from tests.support.recorded import a_rule, fire
 from tests.support.runs import rows
 from tests.support.slack import Slack, slack_endpoint
@@ -109,15 +107,6 @@ def sentinel(
 ) -> Sentinel:
     monkeypatch.setenv("COLUMNS", "200")
     return Sentinel(capsys)
-
-
-@pytest.fixture
-def store() -> Iterator[Engine]:
-    """The store that this process's settings name."""
-    engine = open_engine(get_settings().database_url)
-    ensure_schema(engine)
-    yield engine
-    engine.dispose()
 
 
 @pytest.fixture
@@ -400,7 +389,7 @@ def test_the_list_shows_what_uses_a_channel_and_how_it_has_gone(
     name = f"listed-{uuid.uuid4().hex[:6]}"
     escalation = [{"after_seconds": 600, "channels": [missing]}]
     notify = {"critical": [channel], "high": [{"channel": channel, "group_wait_seconds": 30}]}
-    deploy(server, tmp_path, rule_yaml(name, DISK, notify=notify, escalation=escalation))
+    deploy(client, rule_yaml(name, DISK, notify=notify, escalation=escalation))
     try:
         _, ids = owe(store, channel, 2)
         assert deliver(store, get_settings(), ids[:1]) == 2  # they leave together

@@ -22,8 +22,7 @@ from sentinel_core.report.publish import ARTIFACT_KEY, report
 from sentinel_core.store.db.engine import open_engine
 from sentinel_core.store.db.schema import ensure_schema
 from sentinel_core.store.record.acknowledge import acknowledge
-from tests.support.deployed import client_of
-from tests.support.prefect import PrefectServer
+from tests.support.prefect import PrefectServer, client_of
 from tests.support.runs import T0, a_rule, a_run, fired, rows, told
 from tests.support.slack import Slack, slack_endpoint
 

@@ -12,8 +12,6 @@ from sqlalchemy import Engine
 
 from sentinel_core.base.settings import Settings
 from sentinel_core.notify.deliver import deliver, deliver_due
-from sentinel_core.store.db.engine import open_engine
-from sentinel_core.store.db.schema import ensure_schema
 from sentinel_core.store.record.acknowledge import acknowledge, unacknowledge
 from tests.support.channels import talking_to
 from tests.support.endpoint import Endpoint, Request, http_endpoint
@@ -60,15 +58,6 @@ def endpoint() -> Iterator[Endpoint]:
 @pytest.fixture
 def channel(endpoint: Endpoint) -> str:
     return incoming_webhook(endpoint.url)
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Engine]:
-    """One event store, where the kind of database makes no difference."""
-    engine = open_engine(f"sqlite:///{tmp_path / 'delivery.db'}")
-    ensure_schema(engine)
-    yield engine
-    engine.dispose()
 
 
 def test_what_was_sent_is_on_record_and_never_sent_again(

@@ -1,7 +1,6 @@
 """`sentinel events` as people run it: the real command over real stores."""
 
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -9,10 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, text
 
-from sentinel_core.base.settings import get_settings
 from sentinel_core.model.silence import Matchers, Silence
-from sentinel_core.store.db.engine import open_engine
-from sentinel_core.store.db.schema import ensure_schema
 from sentinel_core.store.read.event_detail import event_detail
 from sentinel_core.store.record import silences
 from sentinel_core.store.record.acknowledge import acknowledge
@@ -320,15 +316,6 @@ def test_what_changes_nothing_says_so_and_is_no_success(engine: Engine, sentinel
 # -- what can't be -------------------------------------------------------------------------
 
 
-@pytest.fixture
-def own_store() -> Iterator[Engine]:
-    """The store that this process's settings name, where the kind of database does not matter."""
-    engine = open_engine(get_settings().database_url)
-    ensure_schema(engine)
-    yield engine
-    engine.dispose()
-
-
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
@@ -360,10 +347,10 @@ def own_store() -> Iterator[Engine]:
 def test_what_makes_no_sense_is_one_sentence_and_changes_nothing(
     arguments: tuple[str, ...],
     sentence: str,
-    own_store: Engine,
+    store: Engine,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    engine = own_store
+    engine = store
     key = opened(engine)
     assert key == 1
     before = event(engine, key)
@@ -390,17 +377,17 @@ def test_a_store_that_does_not_answer_is_named_without_its_password(tmp_path: Pa
     assert "secret" not in said
 
 
-def test_a_store_of_an_older_sentinel_names_the_command(own_store: Engine, tmp_path: Path) -> None:
-    sentinel = Command(own_store.url.render_as_string(), tmp_path)
-    with own_store.begin() as connection:
+def test_a_store_of_an_older_sentinel_names_the_command(store: Engine, tmp_path: Path) -> None:
+    sentinel = Command(store.url.render_as_string(), tmp_path)
+    with store.begin() as connection:
         connection.execute(text("UPDATE sentinel_version SET version_num = '0001'"))
     assert "run `sentinel db upgrade`" in sentinel.refused("events", "list")
 
 
 def test_hostile_text_reaches_the_terminal_as_text_and_never_as_a_line_of_ours(
-    own_store: Engine, tmp_path: Path
+    store: Engine, tmp_path: Path
 ) -> None:
-    engine, sentinel = own_store, Command(own_store.url.render_as_string(), tmp_path)
+    engine, sentinel = store, Command(store.url.render_as_string(), tmp_path)
     rule = a_rule("[red]rule[/red]")
     [key] = told(engine, rule, a_run(), [fired("[b]T[/b]", message=HOSTILE)]).opened
     sentinel(

@@ -19,8 +19,6 @@ from sentinel_core.model.routing import Routes
 from sentinel_core.notify.channel.attempt import Attempt, TooLateError
 from sentinel_core.notify.channel.http import request
 from sentinel_core.notify.deliver import deliver, deliver_all, deliver_due
-from sentinel_core.store.db.engine import open_engine
-from sentinel_core.store.db.schema import ensure_schema
 from sentinel_core.store.outbox.claim import owe_again
 from tests.support.channels import talking_to
 from tests.support.endpoint import Endpoint, http_endpoint
@@ -113,15 +111,6 @@ def test_a_webhook_that_recovers_has_told_everything(
     engine: Engine, endpoint: Endpoint, fault: Fault
 ) -> None:
     suffers_and_recovers(engine, endpoint, fault, incoming_webhook(endpoint.url))
-
-
-@pytest.fixture
-def store(tmp_path: Any) -> Iterator[Engine]:
-    """One event store, where the kind of database makes no difference."""
-    engine = open_engine(f"sqlite:///{tmp_path / 'faults.db'}")
-    ensure_schema(engine)
-    yield engine
-    engine.dispose()
 
 
 @pytest.mark.parametrize("fault", BOT, ids=str)

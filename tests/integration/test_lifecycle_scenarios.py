@@ -12,7 +12,7 @@ import httpx
 import pytest
 import yaml
 from prefect.client.orchestration import SyncPrefectClient
-from prefect.client.schemas.actions import DeploymentUpdate, WorkPoolCreate
+from prefect.client.schemas.actions import DeploymentUpdate
 from prefect.client.schemas.filters import (
     FlowRunFilter,
     FlowRunFilterDeploymentId,
@@ -21,7 +21,6 @@ from prefect.client.schemas.filters import (
 from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.client.schemas.sorting import FlowRunSort
-from prefect.exceptions import ObjectAlreadyExists
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect_slack.credentials import SlackWebhook
 from pydantic import SecretStr
@@ -38,8 +37,7 @@ from sentinel_core.store.record import silences
 from sentinel_core.store.record.acknowledge import acknowledge
 from sentinel_core.store.record.unmute import release
 from sentinel_core.store.state.rules import sync
-from tests.support.deployed import client_of
-from tests.support.prefect import PrefectServer
+from tests.support.prefect import PrefectServer, client_of, make_pool
 from tests.support.rules.lifecycle import gauge
 from tests.support.runs import rows
 from tests.support.scenes import Scene, running_here
@@ -149,11 +147,6 @@ def deployed(
     yield file
     for rule in yaml.safe_load(RULES)["deployments"]:
         client.delete_deployment(client.read_deployment_by_name(f"gauge/{rule['name']}").id)
-
-
-def make_pool(client: SyncPrefectClient, name: str, kind: str) -> None:
-    with contextlib.suppress(ObjectAlreadyExists):
-        client.create_work_pool(WorkPoolCreate(name=name, type=kind))
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ from prefect.client.schemas.objects import FlowRun
 from sqlalchemy import Engine
 
 from sentinel_core.store.db.schema import ensure_schema
-from tests.support.deployed import Deployed, client_of, deploy, rule_yaml
+from tests.support.deployed import Deployed, deploy, rule_yaml
 from tests.support.json_site import json_site
-from tests.support.prefect import PrefectServer, prefect_worker
+from tests.support.prefect import PrefectServer, client_of, prefect_worker
 from tests.support.runs import rows
 from tests.support.swarm import own_engine
 
@@ -35,14 +35,13 @@ class Lab:
 
 
 def deployments(url: str) -> list[dict[str, Any]]:
-    pool = {"work_pool": {"name": "metrics"}}
     stats = f"{url}/stats"
 
     def counter(path: str) -> dict[str, Any]:
         return {"kind": "http", "url": stats, "path": path}
 
     def rule(name: str, check: dict[str, Any], **settings: Any) -> dict[str, Any]:
-        return rule_yaml(name, FLOW, check, deployment=pool, **settings)
+        return rule_yaml(name, FLOW, check, pool="metrics", **settings)
 
     quotes = {"ticker": ["AAPL", "NVDA"], "threshold": 400, "source": "examples/quotes.csv"}
     return [
@@ -76,7 +75,7 @@ def deployments(url: str) -> list[dict[str, Any]]:
                 "threshold": 10,
             },
         ),
-        rule_yaml("quotes", "flows/market.py:price_surge", quotes, deployment=pool),
+        rule_yaml("quotes", "flows/market.py:price_surge", quotes, pool="metrics"),
     ]
 
 
@@ -97,7 +96,7 @@ def lab(server: PrefectServer, tmp_path_factory: pytest.TempPathFactory) -> Iter
     ):
         ensure_schema(engine)
         declared = deployments(site.url)
-        deploy(server, folder, *declared)
+        deploy(client, *declared)
         runs: dict[str, list[FlowRun]] = {item["name"]: [] for item in declared}
         for moment in moments:
             site.at("/stats", moment)

@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 import yaml
 from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterId
 from prefect.events import Event, EventTrigger
 from prefect.events.filters import EventFilter, EventOccurredFilter, EventResourceFilter
 from prefect.events.worker import EventsWorker
@@ -27,13 +28,11 @@ from sentinel_core.notify.prefect_events import (
     known_ids,
     send,
 )
-from sentinel_core.store.db.engine import open_engine
-from sentinel_core.store.db.schema import ensure_schema
 from sentinel_core.store.outbox import claim as outbox
 from sentinel_core.store.record.acknowledge import acknowledge
 from sentinel_core.store.record.handle import comment, resolve
-from tests.support.deployed import Deployed, client_of, deploy, rule_yaml
-from tests.support.prefect import PrefectServer, prefect_worker
+from tests.support.deployed import Deployed, deploy, rule_yaml
+from tests.support.prefect import PrefectServer, client_of, prefect_worker
 from tests.support.processes import ROOT, wait_for
 from tests.support.runs import T0, a_rule, a_run, fired, quiet, told
 
@@ -43,6 +42,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 
+POOL = "automations"
 SETTINGS = Settings()
 OFF = Settings(prefect_events=False)
 
@@ -53,14 +53,6 @@ def client(server: PrefectServer) -> Iterator[SyncPrefectClient]:
         yield talking
         EventsWorker.drain_all(timeout=10)
     gc.collect()
-
-
-@pytest.fixture
-def store() -> Iterator[Engine]:
-    engine = open_engine(get_settings().database_url)
-    ensure_schema(engine)
-    yield engine
-    engine.dispose()
 
 
 def new_rule() -> Rule:
@@ -273,7 +265,6 @@ def test_messages_that_failed_and_their_channel_are_told(
     assert event.payload["channel"] == "slack-incoming-webhook/x"
 
 
-@pytest.mark.timeout(180)
 def test_an_automation_of_the_documentation_runs_a_deployment_when_a_rule_fires(
     store: Engine, server: PrefectServer, tmp_path: Path
 ) -> None:
@@ -283,29 +274,29 @@ def test_an_automation_of_the_documentation_runs_a_deployment_when_a_rule_fires(
         "flows/system.py:disk_usage",
         {"path": "/", "threshold": 0.001},
         importance="critical",
+        pool=POOL,
     )
     # A deployment to be started, which no schedule starts.
     answer = {
         "name": f"answers-{uuid4().hex[:8]}",
         "entrypoint": "flows/daily_report.py:daily_report",
-        "work_pool": {"name": "sentinel"},
+        "work_pool": {"name": POOL},
         "parameters": {"hours": 1},
     }
-    deploy(server, tmp_path, rule, answer)
     with client_of(server) as client:
+        deploy(client, rule, answer)
         answers = client.read_deployment_by_name(f"daily-report/{answer['name']}")
         automation = documented(answers.id, rule["name"])
         file = tmp_path / "automation.yaml"
         file.write_text(yaml.safe_dump(automation))
         server.prefect("automation", "create", "--from-file", str(file))
         env = {"SENTINEL_DATABASE_URL": get_settings().database_url}
-        with prefect_worker(server, **env):
+        with prefect_worker(server, POOL, **env):
             deployed = Deployed.find(client, f"disk-usage/{rule['name']}")
             deployed.wait(deployed.start_as_is())
+            of_answers = DeploymentFilter(id=DeploymentFilterId(any_=[answers.id]))
             wait_for(
-                lambda: any(
-                    run.deployment_id == answers.id for run in client.read_flow_runs(limit=50)
-                ),
+                lambda: client.read_flow_runs(deployment_filter=of_answers),
                 seconds=60,
                 what="the automation to start its deployment",
             )

@@ -28,8 +28,7 @@ from sentinel_core.store.db.engine import open_engine
 from sentinel_core.store.db.schema import ensure_schema
 from sentinel_core.store.record.recording import record
 from sentinel_core.store.state.rules import sync
-from tests.support.deployed import client_of
-from tests.support.prefect import PrefectServer
+from tests.support.prefect import PrefectServer, client_of, make_pool
 from tests.support.processes import BIN, ROOT
 from tests.support.recorded import a_run
 
@@ -323,9 +322,9 @@ def test_a_store_that_is_away_is_said_to_be(desk: Desk, monkeypatch: pytest.Monk
 def client(server: PrefectServer) -> Iterator[SyncPrefectClient]:
     """This process as a user's shell: its environment names the server."""
     environment = dict(os.environ)
-    server.prefect("work-pool", "create", POOL, "--type", "process", check=False)
     os.environ.update(server.env)
     with client_of(server) as connected:
+        make_pool(connected, POOL)
         yield connected
     os.environ.clear()
     os.environ.update(environment)

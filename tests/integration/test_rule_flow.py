@@ -21,8 +21,8 @@ from sentinel_core.prefect_io.facts import (
     run_facts,
 )
 from sentinel_core.store.db.schema import ensure_schema
-from tests.support.deployed import Deployed, client_of, deploy, rule_yaml
-from tests.support.prefect import PrefectServer, prefect_worker
+from tests.support.deployed import Deployed, deploy, rule_yaml
+from tests.support.prefect import PrefectServer, client_of, prefect_worker
 from tests.support.runs import rows
 from tests.support.slack import Slack, slack_endpoint
 from tests.support.swarm import own_engine
@@ -72,7 +72,7 @@ def lab(server: PrefectServer, tmp_path_factory: pytest.TempPathFactory) -> Iter
         with temporary_settings({PREFECT_API_URL: server.api_url}):
             SlackWebhook(url=SecretStr(slack.url)).save("lab", overwrite=True, _sync=True)  # type: ignore[call-arg]
         with prefect_worker(server, "lab", limit=3, kind="sentinel", SENTINEL_DATABASE_URL=url):
-            deploy(server, folder, *deployments())
+            deploy(client, *deployments())
             rules = {name: Deployed.find(client, f"{flow}/{name}") for name, flow in names()}
             started = {name: rule.start() for name, rule in rules.items()}
             runs = {n: rules[n].wait(key, seconds=240) for n, key in started.items()}
@@ -93,7 +93,6 @@ def names() -> Iterator[tuple[str, str]]:
 
 
 def deployments() -> list[dict[str, Any]]:
-    pool = {"work_pool": {"name": "lab"}}
     told = {"high": ["slack-incoming-webhook/lab"]}
     quietly: dict[str, Any] = {"high": []}
     modes = [
@@ -102,18 +101,18 @@ def deployments() -> list[dict[str, Any]]:
             f"{LAB}:lab",
             {"mode": mode},
             notify=told if mode in ("fire", "quiet", "raise") else quietly,
-            deployment=pool,
+            pool="lab",
         )
         for mode in MODES
     ]
     quiet = (f"{LAB}:lab", {"mode": "quiet"})
     return [
         *modes,
-        *(rule_yaml(name, *quiet, **more, deployment=pool) for name, more in CONDITIONS.items()),
+        *(rule_yaml(name, *quiet, **more, pool="lab") for name, more in CONDITIONS.items()),
         # What Prefect's form can't see: the two fields contradict each other.
-        rule_yaml("contradiction", *quiet, policy={"breaches": 5, "of_last": 2}, deployment=pool),
-        rule_yaml("async", f"{LAB}:async_lab", deployment=pool),
-        rule_yaml("history", f"{LAB}:history_lab", deployment=pool),
+        rule_yaml("contradiction", *quiet, policy={"breaches": 5, "of_last": 2}, pool="lab"),
+        rule_yaml("async", f"{LAB}:async_lab", pool="lab"),
+        rule_yaml("history", f"{LAB}:history_lab", pool="lab"),
     ]
 
 

@@ -23,8 +23,7 @@ from pydantic import SecretStr
 from sentinel_core.base.settings import get_settings
 from sentinel_core.cli import main
 from sentinel_core.model.rule import RuleSettings
-from tests.support.deployed import client_of
-from tests.support.prefect import PrefectServer
+from tests.support.prefect import PrefectServer, client_of, make_pool
 
 DISK = "flows/system.py:disk_usage"
 POOL = "rules-cli"
@@ -112,9 +111,9 @@ class Project:
 def client(server: PrefectServer) -> Iterator[SyncPrefectClient]:
     """This process as a user's shell: its environment names the server."""
     path, environment = list(sys.path), dict(os.environ)
-    server.prefect("work-pool", "create", POOL, "--type", "process", check=False)
     os.environ.update(server.env)
     with client_of(server) as connected:
+        make_pool(connected, POOL)
         yield connected
     os.environ.clear()
     os.environ.update(environment)

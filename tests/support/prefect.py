@@ -3,11 +3,27 @@
 import contextlib
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.support.processes import BIN, ROOT, answers, free_port, running, wait_for
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.actions import WorkPoolCreate
+from prefect.exceptions import ObjectAlreadyExists
+from prefect.settings import PREFECT_API_URL, temporary_settings
+
+from tests.support.patience import patient
+from tests.support.processes import (
+    BIN,
+    ROOT,
+    answers,
+    cpu_seconds,
+    free_port,
+    running,
+    start,
+    stop,
+    wait_for,
+)
 
 
 @dataclass(frozen=True)
@@ -39,7 +55,7 @@ class PrefectServer:
             cwd=cwd,
             text=True,
             capture_output=True,
-            timeout=180,
+            timeout=patient(300),
             check=False,
         )
         if check and done.returncode:
@@ -62,6 +78,11 @@ def clean_environment(folder: Path) -> dict[str, str]:
     }
 
 
+def environment(folder: Path, url: str, **more: str) -> dict[str, str]:
+    """What a program needs to talk to the server at this address, which lives in `folder`."""
+    return {**clean_environment(folder), "PREFECT_API_URL": url, **more}
+
+
 @contextlib.contextmanager
 def prefect_server(
     folder: Path, port: int | None = None, grace_seconds: float = 15, **more: str
@@ -70,31 +91,74 @@ def prefect_server(
 
     With a short `grace_seconds` it does not get to see its connections closed when it is stopped.
     """
+    process, server = _start(folder, port, more)
+    try:
+        yield server
+    finally:
+        stop(process, grace_seconds)
+
+
+def start_prefect_server(folder: Path) -> PrefectServer:
+    """A server that outlives this process."""
+    process, server = _start(folder, None, {})
+    _STARTED.append(process)
+    return server
+
+
+_STARTED: list[subprocess.Popen[bytes]] = []  # else Python warns that they still run
+
+
+def _start(
+    folder: Path, port: int | None, more: Mapping[str, str]
+) -> tuple[subprocess.Popen[bytes], PrefectServer]:
     port = port or free_port()
     url = f"http://127.0.0.1:{port}/api"
-    env = {**clean_environment(folder), "PREFECT_API_URL": url, **more}
+    env = environment(folder, url, **more)
     command = (str(BIN / "python"), "-m", "sentinel_core.up.prefect_server", "server", "start")
     command += ("--host", "127.0.0.1", "--port", str(port))
-    log = folder / "server.log"
-    with running(*command, env=env, log=log, grace_seconds=grace_seconds) as process:
-        wait_for(lambda: answers(f"{url}/health"), seconds=90, what="the Prefect server")
-        yield PrefectServer(url, env, folder, process.pid)
+    process = start(*command, env=env, log=folder / "server.log")
+    try:
+        wait_for(
+            lambda: answers(f"{url}/health"),
+            what="the Prefect server",
+            progress=lambda: cpu_seconds(process.pid),
+        )
+    except BaseException:
+        stop(process)
+        raise
+    return process, PrefectServer(url, env, folder, process.pid)
 
 
 @contextlib.contextmanager
 def prefect_worker(
-    server: PrefectServer,
-    pool: str = "sentinel",
-    *,
-    limit: int = 2,
-    kind: str = "process",
-    **env: str,
+    server: PrefectServer, pool: str, *, limit: int = 2, kind: str = "process", **env: str
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A worker for `pool`, which is made of this kind if it does not exist."""
-    server.prefect("work-pool", "create", pool, "--type", kind, check=False)
+    with client_of(server) as client:
+        make_pool(client, pool, kind)
     command = (str(BIN / "prefect"), "worker", "start", "--pool", pool, "--limit", str(limit))
     extra = {"PREFECT_WORKER_QUERY_SECONDS": "1", **env}
-    with running(
-        *command, env={**server.env, **extra}, log=server.folder / "worker.log"
-    ) as process:
+    log = worker_log(server, pool)
+    with running(*command, env={**server.env, **extra}, log=log) as process:
         yield process
+
+
+def worker_log(server: PrefectServer, pool: str) -> Path:
+    """What the workers of this pool print."""
+    return server.folder / f"worker-{pool}.log"
+
+
+@contextlib.contextmanager
+def client_of(server: PrefectServer) -> Iterator[SyncPrefectClient]:
+    """A client of this server, in this process."""
+    with (
+        temporary_settings({PREFECT_API_URL: server.api_url}),
+        get_client(sync_client=True) as client,
+    ):
+        yield client
+
+
+def make_pool(client: SyncPrefectClient, name: str, kind: str = "process") -> None:
+    """A work pool, unless there is one of this name."""
+    with contextlib.suppress(ObjectAlreadyExists):
+        client.create_work_pool(WorkPoolCreate(name=name, type=kind))

@@ -12,10 +12,8 @@ from uuid import UUID
 
 import psutil
 from prefect.client.orchestration import SyncPrefectClient
-from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.client.schemas.filters import LogFilter, LogFilterFlowRunId
 from prefect.client.schemas.objects import ConcurrencyOptions, FlowRun, State
-from prefect.exceptions import ObjectAlreadyExists
 from prefect.flows import Flow
 from prefect.utilities.callables import parameter_schema
 from sqlalchemy import Engine
@@ -23,8 +21,8 @@ from sqlalchemy import Engine
 from sentinel_core.base.settings import Settings
 from sentinel_core.flow.hooks import connect
 from sentinel_core.flow.reconcile import Report, reconcile
-from tests.support.deployed import client_of, rows
-from tests.support.prefect import PrefectServer
+from tests.support.deployed import rows
+from tests.support.prefect import PrefectServer, client_of, make_pool
 from tests.support.processes import BIN, ROOT, running, wait_for
 from tests.support.rules import contract
 
@@ -285,8 +283,7 @@ def workplace(server: PrefectServer, folder: Path, kind: str, pool: str) -> Iter
     """A pool of this type and a new event store; no worker yet."""
     settings = Settings(database_url=f"sqlite:///{folder / 'sentinel.db'}", stuck_grace_seconds=0)
     with client_of(server) as client:
-        with contextlib.suppress(ObjectAlreadyExists):
-            client.create_work_pool(WorkPoolCreate(name=pool, type=kind))
+        make_pool(client, pool, kind)
         store = connect(settings)
         try:
             yield Workplace(kind, pool, server, client, store, settings, folder)

@@ -1,0 +1,11 @@
+"""How long the tests wait before they give something up."""
+
+import os
+
+PATIENCE = float(os.environ.get("SENTINEL_TEST_PATIENCE", "1"))
+"""A slow machine multiplies every deadline of the tests by this."""
+
+
+def patient(seconds: float) -> float:
+    """A deadline on this machine."""
+    return seconds * PATIENCE
