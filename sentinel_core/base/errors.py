@@ -2,52 +2,67 @@
 
 
 class SentinelError(Exception):
-    """Something Sentinel could not do. The message says what, and the next step."""
+    """Something failed. The message says what, and what to do next."""
 
 
 class OutputError(SentinelError):
-    """A trigger returned something that is not an alert output, so the check counts as failed."""
+    """A trigger returned something other than alert outputs. Return AlertOutput or a list of them.
+
+    The check counts as failed.
+    """
+
+
+class CheckFailedError(SentinelError):
+    """A rule's check raised an error, so nothing was measured. Fix what its message names."""
 
 
 class HistoryUnavailableError(SentinelError):
-    """A trigger asked for its own past and the event store could not be read."""
+    """The event store could not be read for a trigger's history. Check SENTINEL_DATABASE_URL."""
 
 
 class StoreUnavailableError(SentinelError):
-    """The event store could not be reached."""
+    """The event store did not answer. Start it, or correct SENTINEL_DATABASE_URL."""
 
 
 class SchemaBehindError(SentinelError):
     """The event store was written by an older Sentinel. Run `sentinel db upgrade`."""
 
 
+class PrefectUnreachableError(SentinelError):
+    """Prefect's API did not answer. Start it with `sentinel up`, or correct PREFECT_API_URL."""
+
+
 class RuleFileError(SentinelError):
-    """The rule file cannot be used as it stands."""
+    """The rule file can't be used. Fix the line that the message names."""
 
 
-class SetupError(SentinelError):
-    """`sentinel up` could not start something."""
+class RuleTestError(SentinelError):
+    """Rule tests could not be found or read. Correct the file, or the path it was given by."""
 
 
-class ReconcileError(SentinelError):
-    """Something could not be recorded. The rest was; the next reconcile tries again."""
-
-
-class ReplayError(SentinelError):
-    """There is nothing to replay, or not over that time."""
+class DeployError(SentinelError):
+    """Deploying failed. The message lists what was changed; fix the cause and deploy again."""
 
 
 class GateError(SentinelError):
-    """The gate of `sentinel rules deploy` is shut: nothing was deployed."""
+    """The gate of `sentinel rules deploy` refused; nothing was deployed. Fix the named rules."""
+
+
+class SetupError(SentinelError):
+    """`sentinel up` could not start something. Fix what the message names and start it again."""
+
+
+class ReconcileError(SentinelError):
+    """Some runs could not be recorded. The others were; the next reconcile tries again."""
+
+
+class ReplayError(SentinelError):
+    """No evaluations to replay. Choose another rule or a longer time."""
 
 
 class UsageError(SentinelError):
-    """A value on the command line is invalid."""
+    """A value on the command line is invalid. Correct the option that the message names."""
 
 
 class ChannelError(SentinelError):
-    """A channel can't be used, or did not accept a message."""
-
-
-class CheckFailedError(SentinelError):
-    """A rule's check raised an error, so nothing was measured."""
+    """A channel can't be used, or refused a message. Correct its block or the address."""

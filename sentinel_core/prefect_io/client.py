@@ -11,16 +11,12 @@ from prefect.client.schemas.responses import DeploymentResponse
 from prefect.exceptions import ObjectNotFound
 from prefect.settings import PREFECT_API_URL
 
-from sentinel_core.base.errors import SentinelError
+from sentinel_core.base.errors import PrefectUnreachableError
 
 PAGE = 200  # Prefect gives at most this many at once
 _HEALTH_SECONDS = 10
 # Blocks that hold no more than credentials: who is told stands in the route.
 _ADDRESSED = frozenset({"email-server-credentials", "slack-credentials"})
-
-
-class PrefectUnreachableError(SentinelError):
-    """Prefect's API can't be reached."""
 
 
 @contextmanager

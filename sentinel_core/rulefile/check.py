@@ -16,10 +16,10 @@ from prefect.flows import load_flow_from_entrypoint
 from prefect.utilities.callables import parameter_schema
 from prefect.utilities.importtools import load_script_as_module
 
-from sentinel_core.base.errors import RuleFileError
+from sentinel_core.base.errors import PrefectUnreachableError, RuleFileError
 from sentinel_core.model.cleaning import clean_text
 from sentinel_core.model.condition import OR_CONDITIONS
-from sentinel_core.prefect_io.client import PrefectUnreachableError, prefect_api, work_pool_exists
+from sentinel_core.prefect_io.client import prefect_api, work_pool_exists
 from sentinel_core.prefect_io.facts import trigger_of
 from sentinel_core.rulefile.check_channels import channels_of, check_channels, check_recipients
 from sentinel_core.rulefile.check_form import check_form

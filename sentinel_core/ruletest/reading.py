@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from sentinel_core.base.errors import RuleFileError, SentinelError
+from sentinel_core.base.errors import RuleFileError, RuleTestError
 from sentinel_core.rulefile.source import (
     Problem,
     RuleFile,
@@ -23,10 +23,6 @@ from sentinel_core.ruletest.form import RuleTest, RuleTestFile, known_keys
 from sentinel_core.ruletest.rules import shown
 
 SUFFIXES = (".yaml", ".yml")
-
-
-class RuleTestError(SentinelError):
-    """Rule tests could not be found or read."""
 
 
 @dataclass(slots=True)

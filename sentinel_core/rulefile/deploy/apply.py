@@ -24,7 +24,7 @@ from prefect.client.schemas.objects import DeploymentSchedule
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.exceptions import ObjectNotFound
 
-from sentinel_core.base.errors import SentinelError
+from sentinel_core.base.errors import DeployError, SentinelError
 from sentinel_core.rulefile.deploy.compare import make_plan
 from sentinel_core.rulefile.deploy.plan import Action, Deployed, Plan, Step
 from sentinel_core.rulefile.source import RuleFile, shorten
@@ -33,10 +33,6 @@ _DONE = re.compile(r"Deployment '(?P<name>.+)' successfully created with id")
 _PATIENCE_SECONDS = 600.0
 
 Say = Callable[[str], None]
-
-
-class DeployError(SentinelError):
-    """Deploying stopped halfway. The message says what was and was not changed."""
 
 
 def apply(client: SyncPrefectClient, file: RuleFile, todo: Plan, say: Say) -> None:
@@ -238,4 +234,4 @@ def _as_create(old: DeploymentSchedule) -> DeploymentScheduleCreate:
     )
 
 
-__all__ = ["DeployError", "apply", "make_plan", "prune"]
+__all__ = ["apply", "make_plan", "prune"]

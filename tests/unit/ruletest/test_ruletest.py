@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 import yaml
 
+from sentinel_core.base.errors import RuleTestError
 from sentinel_core.cli import main
 from sentinel_core.model.alert import Importance
 from sentinel_core.ruletest import run_all, run_tests
 from sentinel_core.ruletest.form import known_keys
-from sentinel_core.ruletest.reading import RuleTestError, find_files, read_tests
+from sentinel_core.ruletest.reading import find_files, read_tests
 from sentinel_core.ruletest.report import Report, timeline
 from sentinel_core.ruletest.values import (
     Mark,
