@@ -17,7 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 from sentinel_core.base.errors import CheckFailedError, RuleFileError, SentinelError
 from sentinel_core.cli.rules.checked import find_rule
 from sentinel_core.cli.store import exists, opened, settings
-from sentinel_core.flow.rule_flow import history_of
+from sentinel_core.flow.history import history_of
 from sentinel_core.model.alert import AlertOutput, as_outputs, describe, dump_outputs
 from sentinel_core.model.trigger import History, NoHistory, Trigger
 from sentinel_core.rulefile.check import Declared, last_line

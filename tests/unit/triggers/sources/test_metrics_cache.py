@@ -11,7 +11,7 @@ from sqlalchemy import Engine, create_engine, text
 
 from sentinel_core.base.errors import HistoryUnavailableError
 from sentinel_core.base.settings import get_settings
-from sentinel_core.flow.rule_flow import history_of
+from sentinel_core.flow.history import history_of
 from sentinel_core.model.alert import AlertOutput, as_outputs
 from sentinel_core.model.condition import Aggregate, Condition, Operator
 from sentinel_core.model.run import Rule

@@ -15,8 +15,8 @@ from pydantic import ValidationError
 
 from sentinel_core.base.errors import HistoryUnavailableError
 from sentinel_core.base.settings import get_settings
+from sentinel_core.flow.history import history_of
 from sentinel_core.flow.hooks import connect, record_facts
-from sentinel_core.flow.rule_flow import history_of
 from sentinel_core.model.rule import RuleSettings
 from sentinel_core.model.run import Rule, Run, StateType
 from sentinel_core.model.trigger import NoHistory, PastEvaluation

@@ -1,0 +1,51 @@
+"""A rule's own past, read from the event store when its trigger asks for it."""
+
+from uuid import UUID
+
+from prefect.context import FlowRunContext
+
+from sentinel_core.base.errors import HistoryUnavailableError
+from sentinel_core.model.trigger import History, NoHistory, PastEvaluation
+
+
+class _StoreHistory:
+    """The recorded evaluations of one deployment."""
+
+    def __init__(self, deployment_id: UUID) -> None:
+        self.deployment_id = deployment_id
+
+    def latest(self, limit: int, ticker: str | None = None) -> list[PastEvaluation]:
+        from sqlalchemy.exc import SQLAlchemyError
+
+        from sentinel_core.base.settings import get_settings
+        from sentinel_core.store.db.engine import open_engine
+        from sentinel_core.store.db.schema import ensure_schema
+        from sentinel_core.store.state.rules import latest_evaluations
+
+        try:
+            engine = open_engine(get_settings().database_url)
+            ensure_schema(engine)
+            rows = latest_evaluations(engine, self.deployment_id, limit, ticker)
+        except SQLAlchemyError as error:
+            raise HistoryUnavailableError(
+                f"the event store could not be read for this rule's past: {error}"
+            ) from error
+        return [
+            # When it was measured, not when it was due: after a backlog the two differ.
+            PastEvaluation(
+                row["measured_at"] or row["at"], row["ticker"], row["triggered"], row["metrics"]
+            )
+            for row in rows
+        ]
+
+
+def history_of(deployment_id: UUID | None) -> History:
+    """The recorded past of a deployment; an empty one for a run without a deployment."""
+    return NoHistory() if deployment_id is None else _StoreHistory(deployment_id)
+
+
+def history_of_this_run() -> History:
+    """The recorded past of the rule whose run this process is in."""
+    context = FlowRunContext.get()
+    run = context.flow_run if context else None
+    return history_of(run.deployment_id if run else None)

@@ -1,0 +1,42 @@
+"""What Sentinel's own flows do (flows/): deliver, reconcile, report. Each returns a sentence."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+
+from prefect.client.orchestration import get_client
+
+from sentinel_core.base.settings import get_settings
+from sentinel_core.flow.hooks import connect
+from sentinel_core.flow.reconcile import reconcile
+from sentinel_core.model.routing import Route, Routes
+from sentinel_core.notify.deliver import deliver_all
+from sentinel_core.notify.prefect_events import keep_up
+from sentinel_core.report.publish import publish, report
+
+
+def send_due(notify: Routes) -> str:
+    """Send notifications and Prefect events that are due; failing channels are sent to `notify`."""
+    settings = get_settings()
+    engine = connect(settings)
+    delivered = deliver_all(engine, settings, notify)
+    keep_up(engine, settings)
+    return delivered.sentence()
+
+
+def record_missed(settle_seconds: float, say: Callable[[str], None]) -> str:
+    """Record the runs that no hook recorded. Raises ReconcileError when some can't be."""
+    settings = get_settings()
+    settle = timedelta(seconds=settle_seconds)
+    with get_client(sync_client=True) as client:
+        done = reconcile(client, connect(settings), settings, say=say, settle=settle)
+    return done.sentence()
+
+
+def publish_report(
+    name: str, until: datetime, hours: int, timezone: str, notify: Sequence[Route]
+) -> str:
+    """Publish the report of the `hours` before `until`, once to each reader."""
+    settings = get_settings()
+    engine = connect(settings)
+    made = report(engine, name, until, timedelta(hours=hours), timezone)
+    return publish(engine, settings, made, notify)
