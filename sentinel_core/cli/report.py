@@ -30,7 +30,7 @@ def report(
 
     from sentinel_core.base.errors import SetupError
     from sentinel_core.cli import store
-    from sentinel_core.message.report_chart import chart as drawn
+    from sentinel_core.message.charts import report_chart
     from sentinel_core.report.publish import report as made
     from sentinel_core.store.db.schema import ensure_schema
 
@@ -44,7 +44,7 @@ def report(
         now = datetime.now(UTC)
         facts = made(engine, "report", now, timedelta(hours=hours), timezone).facts
     if chart is not None:
-        _write(chart, drawn(facts["bars"]))
+        _write(chart, report_chart(facts["bars"]))
     if json:
         print(dumps(facts, indent=2, ensure_ascii=False))
     else:

@@ -1,8 +1,8 @@
 """A document as an email: a subject, plain text, and HTML with the chart inside. Pure."""
 
+from sentinel_core.message.charts import series_chart
 from sentinel_core.message.content import Medium, Message
 from sentinel_core.message.document import Document
-from sentinel_core.message.series_chart import chart
 from sentinel_core.message.templating import Writer
 from sentinel_core.message.to_text import body
 
@@ -11,7 +11,7 @@ CHART = "chart"  # what the HTML shows as cid:chart
 
 def message(document: Document, writer: Writer) -> Message:
     """Both halves say the same; `images` has the PNG that the HTML shows as `cid:chart`."""
-    picture = document.chart or chart(document.history, document.threshold, document.unit)
+    picture = document.chart or series_chart(document.history, document.threshold, document.unit)
     writer.more = {
         "chart": f"cid:{CHART}" if picture else "",
         "chart_text": document.chart_text,

@@ -19,7 +19,7 @@ from sentinel_core.base.settings import Settings
 from sentinel_core.decide.delivery import MOST_ATTEMPTS, exhausted, pause
 from sentinel_core.decide.observe import Kind, Observation
 from sentinel_core.message import About, Content, Item, Links, render
-from sentinel_core.message.report_chart import with_chart
+from sentinel_core.message.charts import with_chart
 from sentinel_core.model.reasons import NotifyReason
 from sentinel_core.model.routing import ACKNOWLEDGED, Routes
 from sentinel_core.notify.channel import Address, Delivery, Outcome, Signal, medium_of, send

@@ -17,7 +17,7 @@ from sqlalchemy import Engine
 
 from sentinel_core.base.settings import get_settings
 from sentinel_core.message import About, Content, Links, Medium, render
-from sentinel_core.message.report_chart import with_chart
+from sentinel_core.message.charts import with_chart
 from sentinel_core.report.publish import ARTIFACT_KEY, report
 from sentinel_core.store.db.engine import open_engine
 from sentinel_core.store.db.schema import ensure_schema

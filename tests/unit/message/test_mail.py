@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from sentinel_core.message import About, Medium
-from sentinel_core.message.series_chart import HEIGHT, WIDTH, chart
+from sentinel_core.message.charts import SERIES_HEIGHT, WIDTH, series_chart
 from tests.support.runs import T0
 from tests.unit.message.given import BLOTTER, HISTORY, REPORT, item, told, told_of
 
@@ -47,7 +47,7 @@ def test_the_html_shows_the_chart_that_comes_along() -> None:
     assert message.html is not None
     assert 'src="cid:chart"' in message.html
     assert list(message.images) == ["chart"]
-    assert picture(message.images["chart"]).size == (2 * WIDTH, 2 * HEIGHT)
+    assert picture(message.images["chart"]).size == (2 * WIDTH, 2 * SERIES_HEIGHT)
 
 
 def test_an_event_without_history_has_no_chart() -> None:
@@ -58,7 +58,7 @@ def test_an_event_without_history_has_no_chart() -> None:
 
 
 def test_a_report_brings_its_own_chart() -> None:
-    drawn = chart(HISTORY)
+    drawn = series_chart(HISTORY)
     message = told_of(
         About.REPORT, {**REPORT, "chart": drawn, "chart_text": "by hour"}, Medium.EMAIL
     )
@@ -80,7 +80,7 @@ def test_both_halves_link_to_the_event() -> None:
 
 
 def test_the_line_is_under_the_threshold_until_it_crosses_it() -> None:
-    image = picture(chart(HISTORY, threshold=150.0))
+    image = picture(series_chart(HISTORY, threshold=150.0))
     plot = int(0.8 * image.width)
     [limit] = [rows_of(image, LIMIT, plot)]
     line = rows_of(image, LINE, plot)
@@ -89,17 +89,17 @@ def test_the_line_is_under_the_threshold_until_it_crosses_it() -> None:
 
 
 def test_a_chart_without_a_threshold_has_no_such_line() -> None:
-    assert not rows_of(picture(chart(HISTORY)), LIMIT, 2 * WIDTH)
+    assert not rows_of(picture(series_chart(HISTORY)), LIMIT, 2 * WIDTH)
 
 
 def test_a_threshold_far_off_is_still_inside_the_picture() -> None:
-    image = picture(chart(HISTORY, threshold=10_000.0))
+    image = picture(series_chart(HISTORY, threshold=10_000.0))
     assert rows_of(image, LIMIT, int(0.8 * image.width))
 
 
 @pytest.mark.parametrize("count", [0, 1])
 def test_too_few_values_are_no_chart(count: int) -> None:
-    assert chart(HISTORY[:count]) is None
+    assert series_chart(HISTORY[:count]) is None
 
 
 @settings(max_examples=25, deadline=None)
@@ -109,17 +109,17 @@ def test_too_few_values_are_no_chart(count: int) -> None:
 )
 def test_any_numbers_can_be_drawn(values: list[float], threshold: float | None) -> None:
     history = [(T0 + timedelta(minutes=n), value) for n, value in enumerate(values)]
-    drawn = chart(history, threshold, unit="%")
+    drawn = series_chart(history, threshold, unit="%")
     finite = [value for value in values if value - value == 0]
     assert (drawn is None) == (len(finite) < 2)
 
 
 def test_values_of_one_moment_can_be_drawn() -> None:
-    assert chart([(T0, 1.0), (T0, 2.0)]) is not None
+    assert series_chart([(T0, 1.0), (T0, 2.0)]) is not None
 
 
 def test_a_long_history_stays_small() -> None:
     history = [(T0 + timedelta(minutes=n), float(n * n % 97)) for n in range(20_000)]
-    drawn = chart(history)
+    drawn = series_chart(history)
     assert drawn is not None
     assert len(drawn) < 400_000

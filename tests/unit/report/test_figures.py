@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from sentinel_core.message.report_chart import chart, with_chart
+from sentinel_core.message.charts import report_chart, with_chart
 from sentinel_core.model.run import Schedule
 from sentinel_core.report.figures import (
     Coverage,
@@ -211,7 +211,7 @@ def test_an_empty_store_gives_a_report_that_says_so() -> None:
     assert figure(report, "Coverage") == "nothing was due"
     assert figure(report, "Not acknowledged") == "none"
     assert "Events per hour" not in dict(map(tuple, report["figures"]))
-    assert chart(report["bars"]) is None
+    assert report_chart(report["bars"]) is None
     assert "No event opened" in markdown(report)
 
 
