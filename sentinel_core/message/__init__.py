@@ -1,4 +1,4 @@
-"""Messages: what is told, in the words and the markup of each channel. Pure; sends nothing."""
+"""Messages: content rendered in each channel's words and markup. Pure; sends nothing."""
 
 from sentinel_core.message.check_templates import check_templates
 from sentinel_core.message.content import About, Content, Item, Links, Medium, Message

@@ -1,4 +1,4 @@
-"""Whether a rule's templates work, before anything has to be told with them. Pure."""
+"""Checks a rule's templates before they are needed. Pure."""
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
@@ -9,7 +9,7 @@ from uuid import UUID
 from sentinel_core.message.content import Content, Item, Links, Medium
 from sentinel_core.message.render import document
 from sentinel_core.message.template_language import Example
-from sentinel_core.message.templating import PARTS, explained, tells_of_several, values_of, write
+from sentinel_core.message.templating import PARTS, explained, is_for_groups, values_of, write
 
 _LINKS = Links("https://sentinel.example", "https://prefect.example")
 _AT = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
@@ -18,7 +18,7 @@ _TEXTS = ("rule_name", "ticker", "message", "category", "suggested_action", "run
 
 
 class _Metadata(dict[str, Any]):
-    """Nobody knows what a trigger will measure: every entry exists, as text."""
+    """Triggers measure what no check can know: every entry exists, as text."""
 
     def __missing__(self, key: str) -> Example:
         return Example("example")
@@ -30,9 +30,9 @@ class _Metrics(dict[str, float]):
 
 
 def check_templates(templates: Any) -> list[str]:
-    """Every mistake in a rule's `templates`, each as a sentence; none means that all of them work.
+    """Every mistake in a rule's `templates`, as sentences; an empty list if all of them work.
 
-    Each is tried on an example event, and on a group if it tells of several.
+    Each is tried on an example event, and on a group if it is made for groups.
     """
     if not isinstance(templates, Mapping):
         return ["templates: by medium, as in {slack: {title: …}}"]
@@ -62,7 +62,7 @@ def _medium(name: str, parts: Any) -> Iterator[str]:
 def _part(name: str, part: str, source: str) -> Iterator[str]:
     medium = Medium(name)
     try:
-        counts = (1, 2) if tells_of_several(medium, source) else (1,)
+        counts = (1, 2) if is_for_groups(medium, source) else (1,)
         for count in counts:
             said = write(medium, part, source, _values(count))
             if not said:
@@ -80,9 +80,9 @@ def _part(name: str, part: str, source: str) -> Iterator[str]:
 
 
 def _values(count: int, text: str | None = None) -> dict[str, Any]:
-    told = document(Content(items=(example(text),) * count), _LINKS)
-    values = {**values_of(told), "chart": "cid:chart", "chart_text": "example", "notes": []}
-    values["events"] = [_open(event) for event in told.events]
+    shown = document(Content(items=(example(text),) * count), _LINKS)
+    values = {**values_of(shown), "chart": "cid:chart", "chart_text": "example", "notes": []}
+    values["events"] = [_open(event) for event in shown.events]
     values["event"] = values["events"][0]
     return values
 
@@ -96,7 +96,7 @@ def _open(event: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def example(text: str | None = None) -> Item:
-    """An event as there are many; with `text` in all of its fields that hold text."""
+    """An ordinary event; with `text` in every field that holds text."""
     event: dict[str, Any] = {
         "id": 1,
         "rule_name": "aapl-price-surge",

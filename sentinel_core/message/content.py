@@ -1,4 +1,4 @@
-"""What a message tells of, before anybody thinks of how it will look. Pure data."""
+"""The content of a message, before it is rendered for a medium. Pure data."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ from typing import Any
 
 
 class Medium(StrEnum):
-    """The kinds of messages there are; each channel takes one of them."""
+    """The kinds of messages; each channel takes one of them."""
 
     SLACK = "slack"  # Block Kit, with mrkdwn inside
     EMAIL = "email"  # plain text and HTML
@@ -21,8 +21,8 @@ class Medium(StrEnum):
 class About(StrEnum):
     """What a message is about."""
 
-    EVENTS = "events"  # one event, or several that are told of together
-    STORM = "storm"  # too many to be told of one by one
+    EVENTS = "events"  # one event, or a group
+    STORM = "storm"  # too many events to send individually
     STORM_ENDED = "storm-ended"
     REPORT = "report"
     TEST = "test"
@@ -30,7 +30,7 @@ class About(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One event in a message: its columns by name, and why it is told.
+    """One event in a message: its columns by name, and the reason for the notification.
 
     `history` are the latest values of the series as (time, value), oldest first.
     """
@@ -45,7 +45,7 @@ class Content:
     """Everything a message may show. `facts` are a storm's counts or a report's figures.
 
     `templates` are the rule's own, by medium: {"slack": {"title": …, "body": …}}.
-    `at` is when it is told: with it, a message says for how long nobody has acknowledged.
+    `at` is when the message is made: it then says how long the event has gone unacknowledged.
     """
 
     about: About = About.EVENTS
@@ -76,8 +76,8 @@ class Message:
     """A message as it leaves. `subject` is one line and `body` is text, in the medium's own markup.
 
     `payload` is what the medium takes besides (Slack: {"text": …, "attachments": […]}; PagerDuty:
-    {"payload": {…}, "links": […], "client": …, "client_url": …}), `html` an email's other half,
-    `images` what it shows by cid.
+    {"payload": {…}, "links": […], "client": …, "client_url": …}), `html` an email's HTML part,
+    `images` its pictures by cid.
     """
 
     subject: str

@@ -1,13 +1,13 @@
 """A message before it has a markup: a title, sentences, evidence, tables, links. Pure.
 
-Whatever a message is about becomes a document, so that each medium has one way to show it.
+Every kind of content becomes a document, so that each medium has one way to show it.
 """
 
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from sentinel_core.message.event_view import View
-from sentinel_core.message.phrases import TOLD_COLOUR, TOLD_MARK
+from sentinel_core.message.phrases import INFO_COLOUR, INFO_MARK
 from sentinel_core.wording.text import flat
 
 
@@ -28,11 +28,11 @@ class Table:
     columns: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
     left_out: int = 0  # rows beyond those given
-    left_out_with: str = ""  # what they come to
+    left_out_with: str = ""  # said after their number
     listed: bool = False
 
     def more(self, shown: int | None = None) -> str:
-        """How many rows are not shown, if `shown` of those given are; nothing if all are."""
+        """How many rows are left out when `shown` of those given are shown; nothing if none are."""
         left_out = self.left_out + len(self.rows) - (len(self.rows) if shown is None else shown)
         return f"and {left_out:,} more{self.left_out_with}" if left_out else ""
 
@@ -42,9 +42,9 @@ class Document:
     """What a message says. `title` are its parts, the first one the strongest."""
 
     title: tuple[str, ...]
-    mark: str = TOLD_MARK
-    colour: str = TOLD_COLOUR
-    importance: str = ""  # the highest of what it tells of
+    mark: str = INFO_MARK
+    colour: str = INFO_COLOUR
+    importance: str = ""  # the highest of its events
     lead: str = ""
     quote: str | None = None
     against: str = ""

@@ -1,7 +1,7 @@
-"""Text from outside in the markup of each medium, as nothing but text. Pure.
+"""Escapes text from outside for the markup of each medium. Pure.
 
-Each medium has an `Escape`: `inline` for a value on a line of ours, `quoted` for a longer text
-that is shown as quoted, line by line. What comes out is `Ready`: escaping it again would show it.
+Each medium has an `Escape`: `inline` for a value on a line of the message, `quoted` for a longer
+text quoted line by line. The result is `Ready`, markup that is not escaped again.
 """
 
 import re
@@ -26,7 +26,7 @@ _ENTITY = re.compile(r"&(?=#?\w+;)")
 
 
 class Ready(str):
-    """Markup that was made here: shown as it stands."""
+    """Markup made by Sentinel, printed as it is."""
 
     __slots__ = ()
 
@@ -70,7 +70,7 @@ def _html(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Escape:
-    """How a medium is told that something is only text."""
+    """How text is escaped for one medium."""
 
     line: Callable[[str], str]
     before: str = "> "  # of each quoted line
@@ -85,7 +85,7 @@ class Escape:
         return self.inline(text, PRINT_LIMIT) if self.one_line else Ready(self.line(text))
 
     def inline(self, text: str, limit: int = 200) -> Ready:
-        """A value on one line of ours."""
+        """A value on one line of the message."""
         return Ready(self.line(flat(text, limit)))
 
     def quoted(self, text: str, limit: int | None = None) -> Ready:
@@ -99,7 +99,7 @@ class Escape:
 
     @property
     def nothing(self) -> str:
-        """What stands where a message has no text."""
+        """What a quotation shows of an empty text."""
         return f"{self.before}(no message)"
 
 
@@ -111,7 +111,7 @@ ESCAPES = {
     Medium.PAGERDUTY: Escape(_as_it_is, before="", between=" "),
     Medium.EMAIL: Escape(_as_it_is),
 }
-"""By medium; of an email this is the plain half."""
+"""By medium; for email, the plain text part."""
 
 HTML = Escape(_html, before="", between="<br>", one_line=False)
-"""The other half of an email."""
+"""The HTML part of an email."""

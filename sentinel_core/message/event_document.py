@@ -1,4 +1,4 @@
-"""One event, or several that are told together, as a document. Pure."""
+"""One event, or a group of events, as a document. Pure."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from sentinel_core.message.content import Item, Links
 from sentinel_core.message.document import Cell, Document, Table
 from sentinel_core.message.event_view import View, runbook_link
-from sentinel_core.message.phrases import OVER, OVER_COLOUR, OVER_MARK, colour, mark, rank
+from sentinel_core.message.phrases import RESOLVED_COLOUR, RESOLVED_MARK, colour, mark, rank
 from sentinel_core.wording.colours import COLOURS
 from sentinel_core.wording.text import counted, flat
 from sentinel_core.wording.times import moment
 
-GROUP_LINES = 20  # events shown one by one; of more, how many there are
+GROUP_LINES = 20  # events listed one by one; the rest are counted
 _BY_RANK = sorted(COLOURS, key=rank, reverse=True)
 
 
@@ -52,7 +52,7 @@ def _title(event: View) -> tuple[str, ...]:
 
 
 def _lead(event: View) -> str:
-    """What somebody wrote when acknowledging."""
+    """The comment of an acknowledgement."""
     if event["reason"] in {"acknowledged", "unacknowledged"} and event["comment"]:
         return f"Comment: {flat(event['comment'], 500)}"
     return ""
@@ -71,12 +71,12 @@ def _foot(event: View) -> tuple[str, ...]:
 def group(events: Sequence[View], links: Links) -> Document:
     """Several events: counts by importance, then one line each, the most important first."""
     ordered = sorted(events, key=lambda event: -rank(event["importance"]))
-    over = all(event["reason"] in OVER for event in events)
+    resolved = all(event["reason"] == "resolved" for event in events)
     worst = ordered[0]["importance"]
     return Document(
-        title=(counted(len(events), "event"), *_common(events), *_told(events)),
-        mark=OVER_MARK if over else mark(worst),
-        colour=OVER_COLOUR if over else colour(worst),
+        title=(counted(len(events), "event"), *_rules(events), *_shared_reason(events)),
+        mark=RESOLVED_MARK if resolved else mark(worst),
+        colour=RESOLVED_COLOUR if resolved else colour(worst),
         importance=worst,
         lead=_counts(events),
         tables=(
@@ -94,17 +94,16 @@ def group(events: Sequence[View], links: Links) -> Document:
     )
 
 
-def _common(events: Sequence[View]) -> list[str]:
-    """The rule if it is one, else how many there are."""
+def _rules(events: Sequence[View]) -> list[str]:
+    """The rule, or the number of rules."""
     rules = {event["rule"] for event in events}
     return [next(iter(rules))] if len(rules) == 1 else [f"{len(rules):,} rules"]
 
 
-def _told(events: Sequence[View]) -> list[str]:
-    """Why all of them are told, where that is the same for all."""
-    told = {event["reason"].partition("-")[0] for event in events}
-    words = {"resolved": "resolved", "acknowledged": "acknowledged"}
-    return [words[reason] for reason in told if len(told) == 1 and reason in words]
+def _shared_reason(events: Sequence[View]) -> list[str]:
+    """`resolved` or `acknowledged`, where that is the reason for every event."""
+    reasons = {event["reason"] for event in events}
+    return list(reasons) if len(reasons) == 1 and reasons < {"resolved", "acknowledged"} else []
 
 
 def _counts(events: Sequence[View]) -> str:

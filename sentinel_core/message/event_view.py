@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 from sentinel_core.message.content import Content, Item, Links
-from sentinel_core.message.phrases import OVER, OVER_COLOUR, OVER_MARK, colour, mark, news
+from sentinel_core.message.phrases import RESOLVED_COLOUR, RESOLVED_MARK, colour, mark, news
 from sentinel_core.model.cleaning import clean_text
 from sentinel_core.wording.labels import KINDS, status_words
 from sentinel_core.wording.sparkline import sparkline
@@ -26,19 +26,21 @@ from sentinel_core.wording.text import (
 TEXT_LIMIT = 10_000  # characters of one value; the blotter has the whole
 VALUE_LIMIT = 200  # characters of one piece of evidence on a line
 _DEPTH = 8
-_NOT_EVIDENCE = frozenset({"value", "threshold", "unit"})  # they stand in a sentence of their own
+_NOT_EVIDENCE = frozenset({"value", "threshold", "unit"})  # shown in a sentence of their own
 
 View = dict[str, Any]
 
 
 def plain(value: Any, depth: int = 0) -> Any:
     """A value as a plain one: text that is clean and bounded, finite numbers, times, lists."""
+    if isinstance(value, Enum):
+        value = value.value
     if value is None or isinstance(value, bool | datetime):
         return value
-    if isinstance(value, Enum):
-        return plain(value.value, depth)
-    if isinstance(value, int | float):
-        return _number(value)
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float) and math.isfinite(value):
+        return float(value)
     if isinstance(value, Mapping | list | tuple) and depth < _DEPTH:
         if isinstance(value, Mapping):
             return {
@@ -49,32 +51,28 @@ def plain(value: Any, depth: int = 0) -> Any:
     return shorten(clean_text(str.__str__(str(value))), TEXT_LIMIT)
 
 
-def _number(value: float) -> float | str:
-    if isinstance(value, int):
-        return int(value)
-    return float(value) if math.isfinite(value) else str(float(value))
-
-
 def view(item: Item, content: Content, links: Links) -> View:
     """Everything about one event, by the names that templates use."""
     event, reason = item.event, item.reason
     metrics, metadata = event.get("metrics") or {}, event.get("metadata") or {}
     importance = flat(str(plain(event.get("importance")) or "low"), 20)
-    over = reason in OVER
-    unit = unit_of(metadata)
+    resolved = reason == "resolved"
+    unit, run = unit_of(metadata), event.get("prefect_flow_run_id")
     known = {
         "id": event.get("id"),
         "rule": flat(str(event.get("rule_name") or "")) or "(no name)",
         "ticker": flat(str(event.get("ticker") or "")),
         "category": flat(str(event.get("category") or "")),
         "importance": importance,
-        "mark": OVER_MARK if over else mark(importance),
-        "colour": OVER_COLOUR if over else colour(importance),
+        "mark": RESOLVED_MARK if resolved else mark(importance),
+        "colour": RESOLVED_COLOUR if resolved else colour(importance),
         "kind": str(event.get("kind") or "alert"),
         "kind_words": KINDS.get(str(event.get("kind")), ""),
         "reason": reason,
         "news": news(event, reason, content.at),
-        "status": _status(event),
+        "status": status_words(
+            {"resolved_at": None, "is_acknowledged": False, **event, "suppressed": None}
+        ),
         "message": str(event.get("message") or ""),
         "value": metrics.get("value"),
         "threshold": metrics.get("threshold"),
@@ -93,32 +91,22 @@ def view(item: Item, content: Content, links: Links) -> View:
         "evidence": evidence(metrics, metadata),
         "trend": trend(item.history, unit),
         "url": links.event(int(event.get("id") or 0)),
-        "flow_run_url": _flow_run(event, links),
+        "flow_run_url": links.flow_run(quote(str(run), safe="")) if run else "",
     }
     return {name: plain(value) for name, value in known.items()}
 
 
-def _status(event: Mapping[str, Any]) -> str:
-    row = {"resolved_at": None, "is_acknowledged": False, **event, "suppressed": None}
-    return status_words(row)
-
-
-def _flow_run(event: Mapping[str, Any], links: Links) -> str:
-    run = event.get("prefect_flow_run_id")
-    return links.flow_run(quote(str(run), safe="")) if run else ""
-
-
 def evidence(metrics: Mapping[str, Any], metadata: Mapping[str, Any]) -> list[dict[str, str]]:
-    """What was measured besides value and threshold, as names and one line of text each."""
+    """Everything measured apart from value and threshold: a name and one line of text each."""
     both = {**metadata, **{name: value for name, value in metrics.items() if name not in metadata}}
     return [
-        {"name": flat(str(name), 80), "value": said(value)}
+        {"name": flat(str(name), 80), "value": one_line(value)}
         for name, value in both.items()
         if name not in _NOT_EVIDENCE and value not in (None, "", [], {})
     ]
 
 
-def said(value: Any) -> str:
+def one_line(value: Any) -> str:
     """A value of any shape on one line."""
     value = plain(value)
     if isinstance(value, float):
@@ -129,7 +117,7 @@ def said(value: Any) -> str:
 
 
 def trend(history: Sequence[tuple[datetime, float]], unit: str) -> View | None:
-    """The latest values as a line of bars with its ends; None where there are too few for one."""
+    """The latest values as a line of bars with its ends; None for fewer than two."""
     values = [value for _, value in history if math.isfinite(value)]
     if len(values) < 2:  # noqa: PLR2004 - one value has no trend
         return None

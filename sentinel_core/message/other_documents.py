@@ -1,4 +1,4 @@
-"""Storms, reports and trial messages as documents. Pure."""
+"""Storms, reports and test messages as documents. Pure."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -7,7 +7,7 @@ from typing import Any
 from sentinel_core.message.content import Links
 from sentinel_core.message.document import Cell, Document, Table
 from sentinel_core.message.event_view import plain
-from sentinel_core.message.phrases import OVER_COLOUR, OVER_MARK, colour, rank
+from sentinel_core.message.phrases import RESOLVED_COLOUR, RESOLVED_MARK, colour, rank
 from sentinel_core.model.times import span
 from sentinel_core.wording.text import counted, figure, flat
 from sentinel_core.wording.times import moment
@@ -20,14 +20,14 @@ _TABLES = (("by_rule", "Rule"), ("by_category", "Category"))
 
 
 def storm(facts: Mapping[str, Any], links: Links, *, ended: bool) -> Document:
-    """So many events that one message stands for all of them; or the summary when it is over."""
+    """A storm: one message for all of its events, or the summary when it has ended."""
     events = int(facts["events"])
     counts = {name: _pairs(facts.get(name)) for name in ("by_importance", "by_rule", "by_category")}
     worst = max((name for name, _ in counts["by_importance"]), key=rank, default="critical")
     return Document(
         title=("storm is over" if ended else "storm", *_size(events, facts)),
-        mark=OVER_MARK if ended else STORM_MARK,
-        colour=OVER_COLOUR if ended else colour(worst),
+        mark=RESOLVED_MARK if ended else STORM_MARK,
+        colour=RESOLVED_COLOUR if ended else colour(worst),
         importance=worst,
         lead=" ".join([_kinds(counts), _summary(facts) if ended else _warning(facts)]).strip(),
         tables=tuple(
@@ -65,20 +65,20 @@ def _warning(facts: Mapping[str, Any]) -> str:
     window = span(float(facts["window_seconds"]))
     return (
         f"More than {counted(int(facts['threshold']), 'event')} opened within {window}. "
-        "They are all in the blotter and are not told one by one; "
-        "a summary follows when the storm is over."
+        "They are all in the blotter and are not sent one by one; "
+        "a summary follows when the storm ends."
     )
 
 
 def _summary(facts: Mapping[str, Any]) -> str:
     began, ended = facts.get("started_at"), facts.get("ended_at")
     lasted = f" in {span((ended - began).total_seconds())}" if began and ended else ""
-    told = f"{counted(int(facts['events']), 'event')}{lasted}"
+    total = f"{counted(int(facts['events']), 'event')}{lasted}"
     if facts.get("resolved") is None:
-        return f"{told}. All of them are in the blotter."
+        return f"{total}. All of them are in the blotter."
     resolved = int(facts["resolved"])
     left = max(int(facts["events"]) - resolved, 0)
-    return f"{told}: {resolved:,} resolved by now, {left:,} not. All of them are in the blotter."
+    return f"{total}: {resolved:,} resolved by now, {left:,} not. All of them are in the blotter."
 
 
 def _pairs(given: Any) -> list[tuple[str, int]]:
@@ -105,7 +105,7 @@ def _counted(name: str, counts: Sequence[tuple[str, int]], events: int) -> Table
 
 
 def report(facts: Mapping[str, Any], links: Links) -> Document:
-    """Key figures and tables, as whoever computed them arranged them.
+    """Key figures and tables, in the given order.
 
     `facts`: title, sentence, figures [(name, value), …], sections [{title, columns, rows}, …] with
     cells that are text or numbers, chart (PNG) and what it shows (chart_text).
@@ -151,7 +151,7 @@ def _cell(value: Any) -> Cell:
 
 
 def test(facts: Mapping[str, Any], links: Links) -> Document:
-    """A trial: whoever reads it knows that the channel works."""
+    """A test message: whoever reads it knows that the channel works."""
     channel = flat(str(facts.get("channel") or ""))
     return Document(
         title=("test", channel) if channel else ("test",),

@@ -1,4 +1,4 @@
-"""What a message says of an event besides its own text: why it is told, how it looks. Pure."""
+"""The reason for a notification in words, and the mark and colour of an importance. Pure."""
 
 from datetime import datetime
 from typing import Any
@@ -10,9 +10,8 @@ from sentinel_core.wording.labels import RESOLUTIONS, Row
 from sentinel_core.wording.text import flat
 
 MARKS = {"critical": "🔴", "high": "🟠", "medium": "🟡", "low": "⚪"}
-OVER_MARK, OVER_COLOUR = "✅", "#1a7f37"
-TOLD_MARK, TOLD_COLOUR = "🔵", "#0969da"  # news about Sentinel itself: a test, a report
-OVER = frozenset({"resolved"})
+RESOLVED_MARK, RESOLVED_COLOUR = "✅", "#1a7f37"
+INFO_MARK, INFO_COLOUR = "🔵", "#0969da"  # a test message, a report
 _STEP = "step-"
 _NEWS = {
     "flapping": "flapping",
@@ -33,12 +32,12 @@ def colour(importance: str) -> str:
 
 
 def rank(importance: str) -> int:
-    """0 for low up to 3 for critical; what nobody knows counts as low."""
+    """0 for low up to 3 for critical; an unknown importance counts as low."""
     return Importance(importance).rank if importance in COLOURS else 0
 
 
 def news(event: Row, reason: str, at: datetime | None = None) -> str:
-    """Why an event is told (again): nothing for one that opens. `at` is when it is told."""
+    """The reason for a notification in words; nothing when an event opens. `at` is now."""
     if reason.startswith(_STEP):
         return f"step {flat(reason.removeprefix(_STEP), 20)}: {_unanswered(event, at)}"
     if reason.startswith("escalated"):
@@ -55,8 +54,8 @@ def news(event: Row, reason: str, at: datetime | None = None) -> str:
 
 def _unanswered(event: Row, at: datetime | None) -> str:
     seconds = _age(event, at)
-    told = f" for {span(seconds)}" if seconds else ""
-    return f"nobody has acknowledged{told}"
+    lasted = f" for {span(seconds)}" if seconds else ""
+    return f"nobody has acknowledged{lasted}"
 
 
 def _after(event: Row, at: datetime | None) -> str:
@@ -75,5 +74,5 @@ def _resolved(event: Row) -> str:
     how = RESOLUTIONS.get(str(event.get("resolution") or ""))
     ended, began = event.get("resolved_at"), event.get("first_seen") or event.get("timestamp")
     lasted = span((ended - began).total_seconds()) if ended and began and ended > began else ""
-    told = "resolved" + (f" after {lasted}" if lasted else "")
-    return f"{told} ({how})" if how and how != "recovered" else told
+    text = "resolved" + (f" after {lasted}" if lasted else "")
+    return f"{text} ({how})" if how and how != "recovered" else text

@@ -1,4 +1,4 @@
-"""Which template says what, and what becomes of one that fails: the message is never lost. Pure."""
+"""Fills the templates of a message; one that fails is replaced by the standard one. Pure."""
 
 import re
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ PARTS: dict[Medium, dict[str, int]] = {
     Medium.PAGERDUTY: {"summary": 1_024},
     Medium.SHORT: {"body": 240},
 }
-"""What can be said in words of one's own, and how many characters it may have."""
+"""The parts a rule can have its own template for, and how many characters each may have."""
 
 SOURCE_LIMIT = 20_000  # characters of one template
 ONE_LINE = frozenset({"title", "subject", "summary"})
@@ -33,7 +33,7 @@ _BLANK_LINES = re.compile(r"\n[ \t]*(\n[ \t]*)+")
 
 @cache
 def language(medium: Medium, *, html: bool) -> Language:
-    """The language of a medium's templates; the HTML half of an email has its own."""
+    """The language of a medium's templates; the HTML part of an email has its own."""
     return Language(HTML if html else ESCAPES[medium])
 
 
@@ -46,19 +46,19 @@ def _compiled(medium: Medium, source: str, *, html: bool) -> Template:
 
 @cache
 def standard(medium: Medium, part: str) -> str:
-    """The text of the template that is used where a rule has none of its own."""
+    """The source of the template used where a rule has none of its own."""
     folder = files("sentinel_core.message") / "templates" / medium.value
     return (folder / f"{part}.j2").read_text(encoding="utf-8")
 
 
-def tells_of_several(medium: Medium, source: str) -> bool:
-    """Whether a template is made for a group: it mentions `events` or `count`."""
+def is_for_groups(medium: Medium, source: str) -> bool:
+    """True if a template is made for groups: it mentions `events` or `count`."""
     parsed = language(medium, html=False).parse(source)
     return bool({"events", "count"} & meta.find_undeclared_variables(parsed))
 
 
 def write(medium: Medium, part: str, source: str, values: Mapping[str, Any]) -> str:
-    """What a template says, in a form that fits its part. Raises what the template raises."""
+    """The text a template makes, cut to the limit of its part. Raises what the template raises."""
     html, limit = part == "html", PARTS[medium][part]
     said = language(medium, html=html).run(_compiled(medium, source, html=html), values, limit)
     if html:
@@ -97,7 +97,7 @@ def _table(table: Table) -> dict[str, Any]:
         [{"text": cell.text, "url": cell.url, "is_number": cell.is_number} for cell in row]
         for row in table.rows
     ]
-    # A column of numbers stands to the right, its name as well.
+    # A column of numbers is right-aligned, and so is its name.
     numbers = [
         all(row[n]["is_number"] for row in rows if n < len(row)) for n in range(len(table.columns))
     ]
@@ -110,7 +110,7 @@ def _table(table: Table) -> dict[str, Any]:
 
 @dataclass(slots=True)
 class Writer:
-    """Writes the parts of one message; what a rule's own template did wrong is kept in `notes`."""
+    """Writes the parts of one message; `notes` says which templates of the rule failed, and why."""
 
     medium: Medium
     document: Document
@@ -119,23 +119,23 @@ class Writer:
     notes: list[str] = field(default_factory=list)
 
     def has(self, part: str) -> bool:
-        """Whether the rule says this part in words of its own, and for as many events."""
+        """True if the rule has its own template for this part and this number of events."""
         source = self.own.get(part)
         if not isinstance(source, str):
             return False
         if len(self.document.events) == 1:
             return True
         try:
-            return bool(self.document.events) and tells_of_several(self.medium, source)
+            return bool(self.document.events) and is_for_groups(self.medium, source)
         except (TemplateError, RecursionError):
-            return True  # it fails when it is written, and that is told
+            return True  # it fails when it is written, and a note says so
 
     def write(self, part: str) -> str:
-        """One part: the rule's own text if it has one that works, else the standard one."""
+        """One part: the rule's own text if its template works, else the standard text."""
         return self.written_by_rule(part) or self.standard(part)
 
     def written_by_rule(self, part: str) -> str | None:
-        """The rule's own text of a part; None when it has none, or none that works."""
+        """The rule's own text of a part; None if it has no template, or none that works."""
         if not self.has(part):
             return None
         try:
@@ -159,7 +159,7 @@ class Writer:
 
 
 def explained(error: Exception) -> str:
-    """What was wrong with a template, and in which line if that is known."""
+    """The mistake in a template, with its line if that is known."""
     line: int | None
     if isinstance(error, TemplateSyntaxError):
         text, line = flat(error.message or "no template", 300), error.lineno
@@ -169,10 +169,10 @@ def explained(error: Exception) -> str:
 
 
 def _line(error: Exception) -> int | None:
-    """The line of the template where an error came up: Jinja writes it into the traceback."""
-    found, step = None, error.__traceback__
+    """The line of the template that raised: Jinja puts it into the traceback."""
+    line, step = None, error.__traceback__
     while step is not None:
         if step.tb_frame.f_code.co_filename == "<template>":
-            found = step.tb_lineno
+            line = step.tb_lineno
         step = step.tb_next
-    return found
+    return line

@@ -9,7 +9,7 @@ WIDEST = 40  # characters of a column
 
 
 def grid(table: Table) -> str:
-    """The columns' names, a rule under them, and the rows; numbers stand to the right."""
+    """The columns' names, a line below them, and the rows; numbers are right-aligned."""
     rows = [[shorten(cell.text, WIDEST) for cell in row] for row in table.rows]
     names = [shorten(name, WIDEST) for name in table.columns]
     count = max([len(names), *(len(row) for row in rows)], default=0)

@@ -10,14 +10,14 @@ CHART = "chart"  # what the HTML shows as cid:chart
 
 
 def message(document: Document, writer: Writer) -> Message:
-    """Both halves say the same; `images` has the PNG that the HTML shows as `cid:chart`."""
+    """Text and HTML with the same content; `images` has the PNG the HTML shows as `cid:chart`."""
     picture = document.chart or series_chart(document.history, document.threshold, document.unit)
     writer.more = {
         "chart": f"cid:{CHART}" if picture else "",
         "chart_text": document.chart_text,
     }
     subject = writer.write("subject")
-    # What the rule's own templates did wrong stands in both halves: so both are tried first.
+    # Both parts list what failed in the rule's own templates, so both are tried first.
     own_text, own_html = writer.written_by_rule("text"), writer.written_by_rule("html")
     if own_text is None:
         text = body(document, Medium.EMAIL, writer.standard("text"), writer.notes)

@@ -17,7 +17,7 @@ _NOT_DETAILS = frozenset({"mark", "colour", "evidence", "trend", "kind_words", "
 
 
 def message(document: Document, writer: Writer, links: Links) -> Message:
-    """The payload is the event but for what only the sender knows.
+    """The payload is the event without what only the sender knows.
 
     {"payload": {…}, "links": […], "client": …, "client_url": …}: `links` and `client` stand beside
     the payload in Events API v2. The sender adds routing_key, event_action and dedup_key.
@@ -29,7 +29,7 @@ def message(document: Document, writer: Writer, links: Links) -> Message:
         "source": (event["ticker"] or event["rule"]) if event else "Sentinel",
         "severity": SEVERITIES.get(document.importance, "info"),
         "custom_details": _details(document, event, writer.notes),
-        **_known(event),
+        **_grouping(event),
     }
     return Message(
         subject=summary,
@@ -43,7 +43,7 @@ def message(document: Document, writer: Writer, links: Links) -> Message:
     )
 
 
-def _known(event: View | None) -> dict[str, str]:
+def _grouping(event: View | None) -> dict[str, str]:
     """What PagerDuty groups and filters by."""
     if event is None:
         return {}
@@ -60,7 +60,7 @@ def _details(document: Document, event: View | None, notes: list[str]) -> dict[s
     details: dict[str, Any] = {}
     if event and len(document.events) == 1:
         wanted = {name: value for name, value in event.items() if name not in _NOT_DETAILS}
-        # The evidence last: it is what may be too long.
+        # The evidence comes last, as it may be too long.
         for name in ("metrics", "metadata"):
             wanted[name] = wanted.pop(name)
         details = wanted
@@ -74,7 +74,7 @@ def _details(document: Document, event: View | None, notes: list[str]) -> dict[s
 
 
 def _bounded(values: dict[str, Any], room: int) -> dict[str, Any]:
-    """JSON of at most `room` bytes: long values cut, and those that no longer fit counted."""
+    """JSON of at most `room` bytes: long values are cut, and those that do not fit are counted."""
     kept: dict[str, Any] = {}
     left_out = 0
     for name, value in values.items():

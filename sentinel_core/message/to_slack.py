@@ -1,4 +1,4 @@
-"""A document as Slack shows it: a line of text, and blocks beside a bar of its colour. Pure."""
+"""A document for Slack: a line of text, and blocks beside a bar in its colour. Pure."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -12,7 +12,12 @@ from sentinel_core.message.to_text import STYLES, body, listed, trend
 from sentinel_core.message.truncate import truncate
 from sentinel_core.wording.text import fitting
 
-BLOCKS, SECTION, FIELDS, FIELD = 50, 3_000, 10, 2_000  # what Slack takes; it refuses the rest whole
+BLOCKS, SECTION, FIELDS, FIELD = (
+    50,
+    3_000,
+    10,
+    2_000,
+)  # Slack's limits
 _TABLES = 12  # of a report; beyond, the blocks run out
 _ESCAPE = ESCAPES[Medium.SLACK]
 
@@ -22,7 +27,7 @@ Block = dict[str, Any]
 def message(document: Document, writer: Writer) -> Message:
     """The payload is what Slack's API takes: `text` (also the notification) and `attachments`.
 
-    `body` says the same as running text, for ways into Slack that take nothing else.
+    `body` has the same content as text, for channels that accept no blocks.
     """
     title, said = writer.write("title"), writer.write("body")
     blocks = [block for block in _blocks(document, said, writer.notes) if block][:BLOCKS]
@@ -93,7 +98,7 @@ def _table(table: Table) -> Iterator[Block]:
 
 
 def _packed(lines: Sequence[str]) -> Iterator[str]:
-    """Lines joined to as few texts as Slack's limit on a section allows."""
+    """Lines joined into as few texts as Slack's limit of a section allows."""
     part = ""
     for line in lines:
         if part and len(part) + 1 + len(line) > SECTION - 250:

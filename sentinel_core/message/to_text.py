@@ -1,4 +1,4 @@
-"""A document as running text: Markdown, plain text, and Slack where only text is taken. Pure."""
+"""A document as text: Markdown, plain text, and Slack where blocks are not accepted. Pure."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ FACTS = 12
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """How a medium writes what is not a sentence, and how much of it in all."""
+    """A medium's markup for evidence, links and tables, and the limit of a whole message."""
 
     limit: int
     strong: Callable[[str], str]
@@ -68,15 +68,15 @@ STYLES = {
 }
 
 
-def body(document: Document, medium: Medium, said: str, notes: Sequence[str] = ()) -> str:
-    """`said`, then evidence, trend and tables as far as there is room, then links and time.
+def body(document: Document, medium: Medium, text: str, notes: Sequence[str] = ()) -> str:
+    """`text`, then evidence, trend and tables as far as there is room, then links and time.
 
-    What people need to go on (links, time, what failed) is never what is left out.
+    What people need to go on (links, time, what failed) is never left out.
     """
     style = STYLES[medium]
     last = _last(document, medium, notes)
-    room = style.limit - len(said) - sum(len(part) + len(style.gap) for part in last) - 60
-    kept = said
+    room = style.limit - len(text) - sum(len(part) + len(style.gap) for part in last) - 60
+    kept = text
     for gap, part, instead in _optional(document, medium):
         room -= len(gap) + len(part)
         if room < 0:
@@ -87,7 +87,7 @@ def body(document: Document, medium: Medium, said: str, notes: Sequence[str] = (
 
 
 def _optional(document: Document, medium: Medium) -> Iterator[tuple[str, str, str]]:
-    """What may be left out: how it joins on, itself, and what is said in its place."""
+    """What may be left out: the separator, the part, and what stands in for it."""
     style, escape = STYLES[medium], ESCAPES[medium]
     for n, (name, value) in enumerate(document.facts[:FACTS]):
         label = style.strong(escape.inline(name, 80) + ":")
@@ -100,7 +100,7 @@ def _optional(document: Document, medium: Medium) -> Iterator[tuple[str, str, st
 
 
 def trend(document: Document, medium: Medium) -> str:
-    """The bars and between what they move."""
+    """The bars, with the lowest and the highest value."""
     shown, escape = document.trend, ESCAPES[medium]
     if not shown:
         return ""
@@ -119,7 +119,7 @@ def _table(table: Table, medium: Medium) -> Iterator[tuple[str, str, str]]:
         return
     if heading:
         yield style.gap, heading, table.more(0)
-    # Two blanks at the end are Markdown's line break.
+    # Two spaces at the end are Markdown's line break.
     line_break = "  \n" if medium is Medium.MARKDOWN else "\n"
     for n, row in enumerate(table.rows):
         yield line_break if n else style.gap, listed(row, medium), table.more(n)
@@ -128,7 +128,7 @@ def _table(table: Table, medium: Medium) -> Iterator[tuple[str, str, str]]:
 
 
 def listed(row: Sequence[Cell], medium: Medium) -> str:
-    """A row as a line; the first cell stands where a bullet would."""
+    """A row as a line; the first cell takes the place of a bullet."""
     first, *rest = [_cell(cell, medium) for cell in row if cell.text]
     return f"{first} · {' · '.join(rest)}" if rest else first
 
