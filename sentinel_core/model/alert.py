@@ -1,8 +1,4 @@
-"""What a trigger hands back. Knows the standard library and pydantic, nothing else.
-
-Everything from outside is made harmless here, once: later stages (database, Slack, HTML)
-may rely on text without control characters, finite numbers, aware UTC times and JSON.
-"""
+"""What a trigger returns, validated and cleaned once for all later stages."""
 
 import math
 from collections import Counter
@@ -31,7 +27,7 @@ EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo
 
 
 class Importance(StrEnum):
-    """How much an alert matters."""
+    """How much an alert matters, lowest first."""
 
     LOW = "low"
     MEDIUM = "medium"
@@ -48,7 +44,7 @@ _RANKS = {importance: rank for rank, importance in enumerate(Importance)}
 
 
 def _text(clean: Callable[[str], str]) -> BeforeValidator:
-    """Cleaned before pydantic looks: it refuses lone surrogates, we replace them."""
+    """Cleans text before pydantic validates it: pydantic refuses lone surrogates."""
     return BeforeValidator(lambda value: clean(value) if isinstance(value, str) else value)
 
 
@@ -85,17 +81,17 @@ def _clean_metadata(value: Any) -> Any:
 
 def _plausible(time: datetime) -> datetime:
     if not EARLIEST <= time <= LATEST:
-        raise ValueError(f"{time.isoformat()} is no time at which something was measured")
+        raise ValueError(f"{time.isoformat()} is not a plausible time of a measurement")
     return time.astimezone(UTC)
 
 
 class AlertOutput(BaseModel):
-    """One measured series at one moment: the answer of a trigger.
+    """One measured series at one time, as a trigger returns it.
 
     `ticker` says what was measured (an instrument, a host, a table); "" where a rule has only one
-    subject. `importance` None means: the rule's own. `metrics` holds finite numbers, the ones that
-    conditions, charts and replay work on; `metadata` is the evidence, any JSON. `problem` says
-    that this one series could not be judged, while the others of the run were.
+    subject. `importance` None means the rule's own. `metrics` holds finite numbers, which
+    conditions, charts and replay use; `metadata` is the evidence, any JSON. `problem` says that
+    this series could not be measured while others of the run were.
 
     Raises pydantic's ValidationError for a naive timestamp, a metric that is not finite, or
     metadata that is too large or too deep. Overlong messages are cut, control characters replaced,
@@ -120,14 +116,16 @@ class AlertOutput(BaseModel):
     @model_validator(mode="after")
     def _one_or_the_other(self) -> Self:
         if self.triggered and self.problem is not None:
-            raise ValueError("what could not be judged can't have triggered: leave out one of them")
+            raise ValueError(
+                "a series with a `problem` can't have triggered: leave out one of them"
+            )
         return self
 
 
 def as_outputs(returned: object) -> list[AlertOutput]:
-    """What a trigger returned, as a list with one output per ticker.
+    """The outputs that a trigger returned, one for each ticker.
 
-    Raises OutputError for anything else: another type, or the same ticker twice.
+    Raises OutputError for another type, an invalid output or the same ticker twice.
     """
     outputs: list[AlertOutput] = []
     for output in returned if isinstance(returned, list | tuple) else [returned]:

@@ -1,4 +1,4 @@
-"""What a rule may demand of the numbers it measured. Pure data; evaluating is windows.py's work."""
+"""Conditions of a rule on what it measured. Pure data; decide/conditions.py evaluates them."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
@@ -12,16 +12,16 @@ from sentinel_core.model.times import duration
 
 YEAR_SECONDS = 366 * 86_400
 Seconds = Annotated[FiniteFloat, Field(gt=0, le=YEAR_SECONDS)]
-"""A stretch of time that a person would write down: more than nothing, at most a year."""
+"""A duration in seconds: more than 0, at most a year."""
 
 
 OR_CONDITIONS = "x-sentinel-or-conditions"
-"""Marks a trigger's field, in its JSON schema: without it, and without conditions, the rule never
-triggers."""
+"""Marks a field in a trigger's JSON schema that replaces conditions: a rule without it and without
+conditions never triggers."""
 
 
 class Operator(StrEnum):
-    """How a measured number is compared with a rule's."""
+    """How a measured number is compared with the condition's value."""
 
     GT = "gt"
     GTE = "gte"
@@ -32,7 +32,7 @@ class Operator(StrEnum):
 
     @property
     def sign(self) -> str:
-        """As it is written between two numbers."""
+        """The sign between two numbers: `≥` for gte."""
         return _SIGNS[self]
 
 
@@ -40,7 +40,7 @@ _SIGNS = dict(zip(Operator, (">", "≥", "<", "≤", "=", "≠"), strict=True))
 
 
 class Aggregate(StrEnum):
-    """What is made of the values of a window."""
+    """How the values of a window become one number."""
 
     LAST = "last"
     AVG = "avg"
@@ -67,7 +67,7 @@ class Baseline(BaseModel):
 
 
 class Condition(BaseModel):
-    """One demand on one metric: `avg(value) over 300 s ≥ 85, cleared below 80`."""
+    """A threshold for one metric: `avg(value) over 300 s ≥ 85, cleared below 80`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -123,20 +123,20 @@ class Condition(BaseModel):
 
     @property
     def look_back_seconds(self) -> float:
-        """How old a value may be and still count."""
+        """Age in seconds up to which a recorded value counts."""
         return (self.over_seconds or 0.0) + (self.baseline.ago_seconds if self.baseline else 0.0)
 
-    # What every evaluation asks for is worked out once.
+    # Every evaluation needs these: they are computed once.
 
     @cached_property
     def points(self) -> int:
-        """How many values it takes to say anything."""
+        """The number of values that a decision needs."""
         least = 2 if self.aggregate in (Aggregate.DELTA, Aggregate.RATE) else 1
         return max(least, self.minimum_points)
 
     @cached_property
     def subject(self) -> str:
-        """What is compared, in words: `avg(value) over 5 min`."""
+        """The left side of the comparison: `avg(value) over 5 min`."""
         what = self.metric
         if self.aggregate is Aggregate.PERCENTILE:
             what = f"p{self.percentile:g}({self.metric})"
@@ -151,7 +151,7 @@ class Condition(BaseModel):
 
     @cached_property
     def outcomes(self) -> Mapping[tuple[bool, bool], str]:
-        """How the comparison came out, in words, by (it holds, `clear` was the threshold)."""
+        """Sentences for a result, by (the comparison is true, `clear` was the threshold)."""
         found = {}
         for holds in (True, False):
             word = self.op.sign if holds else f"is not {self.op.sign}"
@@ -161,7 +161,7 @@ class Condition(BaseModel):
         return found
 
     def __copy__(self) -> Self:
-        """For `model_copy(update=…)`, which would otherwise keep what the old values came to."""
+        """Drops computed values: `model_copy(update=…)` would keep those of the old fields."""
         copied = super().__copy__()
         for name in ("points", "subject", "outcomes"):
             copied.__dict__.pop(name, None)
@@ -169,7 +169,7 @@ class Condition(BaseModel):
 
 
 class AllOf(BaseModel):
-    """Every one of these."""
+    """True when every one of these conditions is."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -177,7 +177,7 @@ class AllOf(BaseModel):
 
 
 class AnyOf(BaseModel):
-    """At least one of these."""
+    """True when at least one of these is."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -189,7 +189,7 @@ Conditions = Annotated[tuple[Condition | AnyOf, ...], Field(max_length=50)]
 
 
 def each(conditions: Sequence[Condition | AnyOf | AllOf]) -> Iterator[Condition]:
-    """Every single condition, however grouped."""
+    """Every single condition in these groups."""
     for item in conditions:
         if isinstance(item, Condition):
             yield item
@@ -198,5 +198,5 @@ def each(conditions: Sequence[Condition | AnyOf | AllOf]) -> Iterator[Condition]
 
 
 def look_back_seconds(conditions: Sequence[Condition | AnyOf]) -> float:
-    """How far into the recorded past these conditions look."""
+    """Seconds of recorded past that these conditions need; 0 for none."""
     return max((condition.look_back_seconds for condition in each(conditions)), default=0.0)

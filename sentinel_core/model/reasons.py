@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 
 class NotifyReason(StrEnum):
-    """Why people are told of an event."""
+    """Why people are notified of an event."""
 
     OPENED = "opened"
     ESCALATED = "escalated"

@@ -1,9 +1,10 @@
-"""Who hears of what, how it is gathered into messages, and who is asked next. Pure data."""
+"""Where notifications go: channels, groups, storms, escalation, suggestions. Pure data."""
 
 import json
 import re
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
+from itertools import chain
 from typing import Annotated, Any, Self
 
 from pydantic import (
@@ -27,7 +28,7 @@ BlockSlug = Annotated[
 """A Prefect notification block: `block-type-slug/block-name`."""
 
 _FOLLOWING = ("pager-duty-webhook/", "slack-credentials/")
-"""Channels in which a message is about something that goes on: an incident, a thread."""
+"""Channels that keep an event's messages together, in an incident or a thread."""
 
 _ADDRESSED = {
     "email-server-credentials/": "the email addresses",
@@ -36,30 +37,30 @@ _ADDRESSED = {
 
 
 STEP = "step-"
-"""How the reason of an escalation's step begins; its number follows."""
+"""The prefix of an escalation step's reason; the number of the step follows."""
 
 
 ACKNOWLEDGED, TAKEN_BACK = "acknowledged", "unacknowledged"
-"""The reasons of what is told about a person's acknowledgement."""
+"""The reasons of notifications about a person's acknowledgement."""
 
 
 def is_step(reason: str) -> bool:
-    """Is this a step of an escalation?"""
+    """True for the reason of an escalation step."""
     return reason.startswith(STEP)
 
 
 class GroupBy(StrEnum):
-    """What events have in common that are told of in one message."""
+    """What the events of one message have in common."""
 
     RULE = "rule"
     TICKER = "ticker"
     CATEGORY = "category"
     IMPORTANCE = "importance"
-    CHANNEL = "channel"  # whatever else: all that goes there
+    CHANNEL = "channel"  # nothing else: all events of the channel
 
 
 class StormLimit(BaseModel):
-    """From when on one message replaces many: more than `events` within `window_seconds`."""
+    """One message replaces many when more than `events` occur within `window_seconds`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -83,7 +84,7 @@ Recipients = Annotated[tuple[Recipient, ...], Field(max_length=50)]
 
 
 class Route(BaseModel):
-    """One channel and how it is told. Where only its slug is written, the defaults count."""
+    """One channel and its settings. A slug alone means the defaults."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -144,21 +145,21 @@ class Route(BaseModel):
 
     @property
     def recipient(self) -> str:
-        """`to` as the record keeps it."""
+        """`to` as stored: addresses joined by commas."""
         return ",".join(self.to)
 
     def each(self) -> "list[Route]":
-        """One route for each email address: a server that refuses one of them for now must not
-        make the others get the same again."""
-        return [self.model_copy(update={"to": (one,)}) for one in self.to] or [self]
+        """One route for each email address: a retry for an address that the server refused must
+        not send the message to the others again."""
+        return [self.model_copy(update={"to": (address,)}) for address in self.to] or [self]
 
     @property
     def follows(self) -> bool:
-        """Is a message here about something that goes on, an incident or a thread?"""
+        """True if this channel keeps an event's messages together, in an incident or a thread."""
         return self.channel.startswith(_FOLLOWING)
 
     def group_key(self, event: Mapping[str, Any]) -> str:
-        """What other events of the same group have as well; "" when each is told of alone."""
+        """The values that events of one group share, as JSON; "" for a message of its own."""
         if not self.group_by or self.channel.startswith("pager-duty-webhook/"):
             return ""
         columns = {"rule": "rule_id"}
@@ -176,7 +177,7 @@ _MOST = 50
 
 
 class Routes(BaseModel):
-    """Which Prefect notification blocks hear of which importance: a slug, or a slug and how."""
+    """The routes of each importance: Prefect notification blocks, with or without settings."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -189,7 +190,7 @@ class Routes(BaseModel):
         """The routes of one importance, each channel and recipient once, in the order written."""
         chosen: list[Route] = getattr(self, importance.value)
         first: dict[tuple[str, str], Route] = {}
-        for route in (one for several in chosen for one in several.each()):
+        for route in chain.from_iterable(chosen_route.each() for chosen_route in chosen):
             first.setdefault((route.channel, route.recipient), route)
         return list(first.values())
 
@@ -204,7 +205,7 @@ class Routes(BaseModel):
 
 
 class EscalationStep(BaseModel):
-    """Whom to tell when an event has not been acknowledged for so long."""
+    """Channels to notify of an event that has not been acknowledged for this long."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -219,7 +220,7 @@ Steps = Annotated[tuple[EscalationStep, ...], Field(max_length=20)]
 
 
 class Escalation(BaseModel):
-    """The steps of each importance; what is written as a plain list counts for all of them."""
+    """The steps of each importance; a plain list stands for all of them."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -234,8 +235,7 @@ class Escalation(BaseModel):
             after = [step.after_seconds for step in self.steps(importance)]
             if after != sorted(set(after)):
                 raise ValueError(
-                    "the steps are not in order: each comes later (after_seconds) than the one "
-                    "before"
+                    "the steps are not in order: `after_seconds` must grow from step to step"
                 )
         return self
 
@@ -261,7 +261,7 @@ _REPEATED_TWICE = re.compile(r"[+*}]\)(?:[+*]|\{\d*,)")
 
 
 class Suggestion(BaseModel):
-    """What to do next when a message looks like this."""
+    """What to do next about an event whose message matches a pattern."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -283,8 +283,8 @@ class Suggestion(BaseModel):
             raise ValueError(f"not a regular expression: {error}") from None
         if _REPEATED_TWICE.search(self.pattern):
             raise ValueError(
-                "a repetition inside of a repetition, as in (a+)+, may take for ever on a long "
-                "message: write it without"
+                "a repetition inside a repetition, as in (a+)+, may take forever on a long "
+                "message: write the pattern without it"
             )
         return self
 
@@ -302,12 +302,12 @@ Suggestions = Annotated[
     Field(max_length=100),
 ]
 
-_LOOKED_AT = 1_000  # characters of a message: a pattern must not take forever
+_SEARCHED = 1_000  # characters of a message: a pattern must not take forever
 
 
 def suggested_action(suggestions: tuple[Suggestion, ...], message: str) -> str | None:
-    """The action of the first pattern that is found in the message, whatever its case."""
-    for one in suggestions:
-        if re.search(one.pattern, message[:_LOOKED_AT], re.IGNORECASE):
-            return clean_text(one.action)
+    """The action of the first pattern found in the message (ignoring case), else None."""
+    for suggestion in suggestions:
+        if re.search(suggestion.pattern, message[:_SEARCHED], re.IGNORECASE):
+            return clean_text(suggestion.action)
     return None

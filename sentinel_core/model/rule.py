@@ -1,4 +1,4 @@
-"""What a rule may say besides what it measures. Pure data; knows no Prefect and no database."""
+"""A rule's settings besides what it measures. Pure data."""
 
 from enum import StrEnum
 from typing import Annotated, Self
@@ -12,19 +12,19 @@ from sentinel_core.model.routing import BlockSlug, Escalates, Escalation, Route,
 
 DEFAULT_DISPLAY_MINUTES = 1440
 DisplayMinutes = Annotated[int, Field(ge=1, le=525_600)]
-"""At most a year: what a database and a calendar can hold."""
+"""Minutes, at most a year."""
 
 
 class Meaning(StrEnum):
-    """What it means for a rule that something could not be judged."""
+    """What a check counts as that failed, had no data or left out a ticker."""
 
-    EVENT = "event"  # people should know: an event of its own
-    KEEP = "keep"  # no news: what fires goes on firing, what is ok stays ok
-    OK = "ok"  # as good as measured and not triggered
+    EVENT = "event"  # an event of its own
+    KEEP = "keep"  # no change: an open event stays open, what is ok stays ok
+    OK = "ok"  # the same as a check that did not trigger
 
 
 class Stale(StrEnum):
-    """What becomes of a run that starts long after it was due."""
+    """What happens to a run that starts long after it was due."""
 
     ONCE = "once"  # it is skipped when a later one is due as well
     SKIP = "skip"  # it is skipped
@@ -50,7 +50,7 @@ class Flapping(BaseModel):
 
 
 class Policy(BaseModel):
-    """When what a rule measures becomes an event, how long it stays one, and what is told of it.
+    """When breaches open an event, how long it stays open, and when people are notified.
 
     Times are counted from when runs were due: the same history gives the same decisions.
     """
@@ -156,7 +156,7 @@ class Policy(BaseModel):
 
 
 class Inhibition(BaseModel):
-    """While the rule that says this fires, nobody is told of those it names."""
+    """A rule, or several by pattern, that is muted while the rule with this setting fires."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -185,7 +185,7 @@ Templates = Annotated[
 
 
 class RuleSettings(BaseModel):
-    """A rule's own settings: its deployment's parameters but for `check`."""
+    """A rule's own settings: all parameters of its deployment except `check`."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
@@ -203,44 +203,44 @@ class RuleSettings(BaseModel):
 
     @property
     def effective_policy(self) -> Policy:
-        """The policy with what the routes ask for: a reminder or an end that one of them wants is
-        decided on, and each route takes what is for it."""
+        """The policy extended by the routes: the shortest reminder interval of all, and the end of
+        an event if any route wants it. Each route then gets only what its own settings say."""
         routes = list(self.notify.every())
         repeats = [r.repeat_seconds for r in routes if r.reminders and r.repeat_seconds is not None]
         changed: dict[str, object] = {}
         if repeats:
             changed["repeat_seconds"] = min([*repeats, self.policy.repeat_seconds or repeats[0]])
-        if any(self.wants_end(route) for route in self._told()):
+        if any(self.wants_end(route) for route in self._all_routes()):
             changed["notify_resolved"] = True
         return self.policy.model_copy(update=changed) if changed else self.policy
 
-    def _told(self) -> list[Route]:
-        """Every route by which people may hear of an event."""
+    def _all_routes(self) -> list[Route]:
+        """The routes of all importances and of all escalation steps."""
         steps = [step for importance in Importance for step in self.escalation.steps(importance)]
         return [*self.notify.every(), *(route for step in steps for route in step.channels)]
 
     def wants_end(self, route: Route) -> bool:
-        """Is this route told when an event is over?"""
+        """True if this route is notified of the end of an event."""
         if route.resolved is not None:
             return route.resolved
         return self.policy.notify_resolved or route.follows
 
     def repeat_of(self, route: Route) -> float | None:
-        """How often this route is reminded: as it says itself, or as the policy says."""
+        """Seconds between reminders: the route's own, else the policy's; None for no reminders."""
         return route.repeat_seconds or self.policy.repeat_seconds
 
     def wants_reminder(self, route: Route) -> bool:
-        """Is this route reminded of what nobody acknowledges?"""
+        """True if this route gets reminders of unacknowledged events."""
         return route.reminders and self.repeat_of(route) is not None
 
     @staticmethod
     def wants_acknowledgement(route: Route) -> bool:
-        """Is this route told who acknowledged an event?"""
+        """True if this route is notified when somebody acknowledges an event."""
         return route.follows if route.acknowledged is None else route.acknowledged
 
     @property
     def inhibitions(self) -> tuple[Inhibition, ...]:
-        """What `inhibits` says, each as the longer form."""
+        """`inhibits` with every entry in its long form."""
         return tuple(
             Inhibition(rule=item) if isinstance(item, str) else item for item in self.inhibits
         )

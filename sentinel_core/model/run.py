@@ -1,4 +1,4 @@
-"""A flow run as Sentinel sees it, whoever told of it (a hook or Prefect's API). Pure data."""
+"""A flow run and a rule, the same whether a hook or Prefect's API describes them. Pure data."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -43,10 +43,10 @@ class Run:
 
     @property
     def at(self) -> datetime:
-        """The moment this run speaks for: when it was due, or when it was run once more.
+        """The time its measurement counts for: when it was due; for a retry, when it ended.
 
-        The due time orders runs the way the schedule meant them, whatever order they end in. A run
-        that ended before it was due (cancelled while scheduled) speaks for its end: a future time
+        The due time keeps runs in the order of the schedule, whatever order they end in. A run
+        that ended before it was due (cancelled while scheduled) counts for its end: a future time
         would make everything until then look old.
         """
         return self.state_at if self.run_count > 1 else min(self.expected_start, self.state_at)
@@ -54,7 +54,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """One active schedule of a rule, as Prefect has it. One of the three is not None."""
+    """One active schedule of a rule: `cron`, `interval_seconds` or `rrule` is set."""
 
     cron: str | None = None
     interval_seconds: float | None = None

@@ -1,4 +1,4 @@
-"""Silences and inhibition: who may not be told of what, and why. Pure: no clock, no database."""
+"""Silences and inhibition: which events are muted, and why. Pure: no clock, no database."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ WEEKDAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun"
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What an event is about, as far as silences and inhibition ask."""
+    """What silences and inhibition match: the rule, ticker, category and so on of an event."""
 
     rule: str
     ticker: str
@@ -42,14 +42,15 @@ class Subject:
 
 
 def _like(text: str, pattern: str) -> bool:
-    """`*` and `?` only: a bracket stands for itself, as tickers have them."""
+    """Match `*` and `?` only; a bracket is a plain character, as tickers contain them."""
     return fnmatchcase(text, pattern.replace("[", "[[]"))
 
 
 class Matchers(BaseModel):
-    """Which events: all that is given must match. `*` and `?` stand for any text and any letter.
+    """Which events a silence mutes: every matcher that is set must match.
 
-    Raises ValueError when nothing is given: to mute everything, say `rule: "*"`.
+    `*` stands for any text, `?` for any character. Raises ValueError when no matcher is set: to
+    mute everything, write `rule: "*"`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -62,13 +63,13 @@ class Matchers(BaseModel):
     kind: Pattern | None = None
 
     @model_validator(mode="after")
-    def _say_something(self) -> Self:
+    def _has_matcher(self) -> Self:
         if not self.model_dump(exclude_defaults=True):
             raise ValueError('a silence needs a matcher; rule: "*" is everything')
         return self
 
     def matches(self, subject: Subject) -> bool:
-        """Do all of these match?"""
+        """True if every matcher that is set matches."""
         if self.importance and subject.importance not in self.importance:
             return False
         if self.tag is not None and not any(_like(tag, self.tag) for tag in subject.tags):
@@ -82,7 +83,7 @@ class Matchers(BaseModel):
         return all(pattern is None or _like(text, pattern) for pattern, text in patterns)
 
     def words(self) -> str:
-        """As people read it: `rule disk-*, importance low or medium`."""
+        """In words: `rule disk-*, importance low or medium`."""
         given = self.model_dump(exclude_defaults=True, exclude={"importance"})
         parts = [f"{name} {value}" for name, value in given.items()]
         if self.importance:
@@ -91,7 +92,7 @@ class Matchers(BaseModel):
 
 
 class Days(StrEnum):
-    """Which days of a calendar a recurring window is about."""
+    """The days of a calendar that a recurring window applies to."""
 
     ALL = "all"
     TRADING = "trading"  # no holiday, no Saturday, no Sunday
@@ -99,10 +100,10 @@ class Days(StrEnum):
 
 
 class Recurrence(BaseModel):
-    """A window that comes again: on these weekdays, from one time of day to another, in a zone.
+    """A recurring window: on these weekdays, from one time of day to another, in a time zone.
 
-    `end` not after `start` means: until the next day. `outside` turns it around: muted when the
-    window is not (`09:30`-`16:00` outside, trading days of NYSE: muted while the market is shut).
+    If `end` is not after `start`, the window ends on the next day. `outside` inverts it: muted
+    outside the window (`09:30`-`16:00`, trading days of NYSE: muted while the market is shut).
     `calendar` is an exchange or a country (NYSE, ECB, DE, US, …) as the `holidays` library has it.
     """
 
@@ -139,7 +140,7 @@ class Recurrence(BaseModel):
         return self
 
     def covers(self, at: datetime) -> bool:
-        """Is this moment (aware) one at which the window mutes?"""
+        """True if the window mutes at this (aware) time."""
         return self._inside(at.astimezone(ZoneInfo(self.timezone))) is not self.outside
 
     def _inside(self, local: datetime) -> bool:
@@ -161,7 +162,7 @@ class Recurrence(BaseModel):
         return not holiday and day.weekday() < WEEKDAYS.index("sat")
 
     def words(self) -> str:
-        """As people read it: `mon-fri 22:00-06:00 Europe/Berlin`."""
+        """In words: `mon, fri 22:00-06:00 Europe/Berlin`."""
         all_week = self.weekdays == WEEKDAYS
         parts = [] if all_week else [", ".join(self.weekdays)]
         if self.start != self.end:
@@ -185,7 +186,7 @@ class SilenceState(StrEnum):
 
 
 class Silence(BaseModel):
-    """A mute: for what, from when to when, who says so and why."""
+    """A mute: of which events, from when to when, by whom and why."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -210,26 +211,26 @@ class Silence(BaseModel):
         return SilenceState.UPCOMING if self.starts_at > at else SilenceState.ACTIVE
 
     def active(self, at: datetime) -> bool:
-        """Does it mute at this moment?"""
+        """True if it mutes at this time, its recurrence included."""
         inside = self.starts_at <= at < self.ends_at
         return inside and (self.recurrence is None or self.recurrence.covers(at))
 
     def sentence(self) -> str:
-        """Why nobody is told, in words."""
+        """The reason that the record gives for muting."""
         until = "" if self.recurrence else f" until {self.ends_at.astimezone(UTC):%F %R} UTC"
         return f"silenced by {self.author}{until}: {self.comment}"
 
 
 @dataclass(frozen=True, slots=True)
 class Inhibitor:
-    """A series that fires, of a rule that inhibits others."""
+    """A firing series of a rule that inhibits others."""
 
     rule: str
     ticker: str
     inhibits: Sequence[Inhibition]
 
     def mutes(self, subject: Subject) -> bool:
-        """Is nobody told of this subject while the series fires?"""
+        """True if this subject is muted while the series fires. A rule never mutes itself."""
         if subject.rule == self.rule:
             return False
         return any(
@@ -245,7 +246,7 @@ def muted(
     silences: Iterable[Silence],
     inhibitors: Iterable[Inhibitor] = (),
 ) -> Suppression | None:
-    """Why nobody is told of this just now; None when people are."""
+    """Why this subject is muted at this time; None if it is not."""
     for silence in silences:
         if silence.active(at) and silence.matchers.matches(subject):
             return Suppression(SuppressionCode.SILENCED, silence.sentence())

@@ -1,4 +1,4 @@
-"""The base class of everything that can be measured. Knows no Prefect and no database."""
+"""The base class of all triggers. Knows no Prefect and no database."""
 
 import asyncio
 import inspect
@@ -18,7 +18,7 @@ TIMEOUT_MARK = "x-sentinel-timeout-seconds"
 
 @dataclass(frozen=True, slots=True)
 class PastEvaluation:
-    """One recorded evaluation of this rule: when, what series, what was measured."""
+    """One recorded evaluation of this rule. `metrics` are finite numbers by name."""
 
     at: datetime
     ticker: str
@@ -27,7 +27,7 @@ class PastEvaluation:
 
 
 class History(Protocol):
-    """A rule's own past, read from the event store when asked for."""
+    """A rule's recorded evaluations, read from the event store on demand."""
 
     def latest(self, limit: int, ticker: str | None = None) -> Sequence[PastEvaluation]:
         """The newest evaluations, newest first, of one ticker or of all.
@@ -38,24 +38,24 @@ class History(Protocol):
 
 
 class NoHistory:
-    """The past of a rule that was never evaluated."""
+    """The history of a rule that was never evaluated."""
 
     def latest(self, limit: int, ticker: str | None = None) -> Sequence[PastEvaluation]:  # noqa: ARG002
-        """Nothing."""
+        """An empty list."""
         return []
 
 
 def _mark(schema: dict[str, Any], trigger: type["Trigger"]) -> None:
-    """What lets anyone who reads a deployment's parameter schema see that it is a rule."""
+    """Marks a deployment's parameter schema as that of a rule."""
     schema[MARK] = trigger.slug()
     schema[TIMEOUT_MARK] = trigger.longest_seconds()
 
 
 class Trigger(BaseModel):
-    """Something that can be measured. Fields are its parameters, the docstring its description.
+    """A check that rules can use. Its fields are parameters, its docstring is the description.
 
-    A subclass defines `check(self)` or, when it needs its own past, `check(self, history)`; sync
-    or async; returning an AlertOutput, or a list with one for each ticker. It raises when it could
+    A subclass defines `check(self)` or, to read its own past, `check(self, history)`, sync or
+    async. It returns an AlertOutput, or a list with one for each ticker, and raises when it could
     not measure: an error is never "not triggered".
     """
 
@@ -79,12 +79,12 @@ class Trigger(BaseModel):
 
     @classmethod
     def longest_seconds(cls) -> float:
-        """The longest a run may take, all attempts together, with half a minute for Prefect."""
+        """Seconds that a run may take with all its attempts, half a minute for Prefect included."""
         attempts = cls.retries + 1
         return cls.timeout_seconds * attempts + cls.retry_delay_seconds * cls.retries + 30
 
     def measure(self, history: History) -> object:
-        """Run `check`, whichever of its four forms it has, and give back what it returned."""
+        """Run `check` (sync or async, with or without history) and return its result unchecked."""
         check = cast("Any", self).check
         wants_history = "history" in inspect.signature(check).parameters
         result = check(history) if wants_history else check()

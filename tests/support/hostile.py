@@ -82,7 +82,10 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "1,001 metrics": ({"metrics": {f"m{n}": 0.0 for n in range(1_001)}}, "more than 1,000"),
     "a naive timestamp": ({"timestamp": pd.Timestamp("2026-11-02").to_pydatetime()}, "timezone"),
     "a timestamp that is missing": ({"timestamp": pd.NaT}, "timestamp"),
-    "the year 1": ({"timestamp": "0001-01-01T00:00:00+02:00"}, "no time at which something was"),
+    "the year 1": (
+        {"timestamp": "0001-01-01T00:00:00+02:00"},
+        "not a plausible time of a measurement",
+    ),
     "triggered as text": ({"triggered": "yes"}, "triggered: .*boolean"),
     "triggered unknown": ({"triggered": None}, "triggered: .*boolean"),
     "triggered missing, as pandas says it": ({"triggered": pd.NA}, "triggered: .*boolean"),

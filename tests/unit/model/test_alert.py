@@ -5,11 +5,8 @@ import math
 import re
 import unicodedata
 from datetime import UTC, datetime, timedelta, timezone
-from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from sentinel_core.base.errors import OutputError
@@ -21,21 +18,9 @@ from sentinel_core.model.alert import (
     dump_outputs,
     load_outputs,
 )
-from sentinel_core.model.cleaning import MESSAGE_LIMIT, clean_json, clean_text
+from sentinel_core.model.cleaning import MESSAGE_LIMIT
 from tests.support.hostile import HARMLESS, REFUSED, returned_by_triggers
 from tests.support.runs import fired, quiet
-
-anything = st.recursive(
-    st.one_of(
-        st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.binary(), st.datetimes()
-    ),
-    lambda inner: st.one_of(
-        st.lists(inner, max_size=4),
-        st.tuples(inner, inner),
-        st.dictionaries(st.one_of(st.text(), st.integers(), st.none()), inner, max_size=4),
-    ),
-    max_leaves=20,
-)
 
 
 @pytest.mark.parametrize("case", HARMLESS)
@@ -55,23 +40,6 @@ def test_what_cannot_be_made_harmless_is_refused_in_words(case: str) -> None:
     text = describe(caught.value)
     assert re.search(words, text), text
     text.encode()
-
-
-@given(st.text(alphabet=st.characters(exclude_categories=())))
-def test_clean_text_has_no_control_characters_and_is_clean_already(text: str) -> None:
-    cleaned = clean_text(text)
-    cleaned.encode()
-    assert {c for c in cleaned if unicodedata.category(c) in ("Cc", "Cs")} <= {"\t", "\n"}
-    assert clean_text(cleaned) == cleaned
-
-
-@given(anything)
-def test_any_metadata_becomes_json_that_every_parser_takes(value: Any) -> None:
-    cleaned = clean_json(value)
-    text = json.dumps(cleaned, allow_nan=False)
-    assert "\\u0000" not in text
-    assert json.loads(text) == cleaned
-    assert clean_json(cleaned) == cleaned
 
 
 def test_an_overlong_message_is_cut_and_says_so() -> None:
@@ -138,3 +106,15 @@ def test_what_was_slipped_into_an_output_later_is_looked_at_too() -> None:
 def test_only_what_was_dumped_can_be_loaded(data: object) -> None:
     with pytest.raises(OutputError):
         load_outputs(data)
+
+
+@pytest.mark.parametrize("metrics", [[1.5], 1.5, "value=1.5", None])
+def test_metrics_are_numbers_by_name_and_nothing_else(metrics: object) -> None:
+    with pytest.raises(ValidationError, match="metrics"):
+        AlertOutput.model_validate({"triggered": True, "metrics": metrics})
+
+
+def test_a_series_with_a_problem_was_not_measured_and_cannot_have_triggered() -> None:
+    assert AlertOutput(triggered=False, problem="no_data").problem == "no_data"
+    with pytest.raises(ValidationError, match="`problem` can't have triggered"):
+        AlertOutput(triggered=True, problem="error")

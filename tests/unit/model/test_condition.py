@@ -215,6 +215,16 @@ def test_what_is_compared_duration(subject: str) -> None:
     assert condition(metric="cpu", **SUBJECTS[subject]).subject == subject
 
 
+def test_a_result_in_words_names_the_threshold() -> None:
+    plain = condition(op="gte", value=85)
+    assert plain.outcomes == {(True, False): "≥ 85", (False, False): "is not ≥ 85"}
+    assert condition(op="gte", value=85, clear=80).outcomes == {
+        **plain.outcomes,
+        (True, True): "≥ 80 (clears there)",
+        (False, True): "is not ≥ 80 (clears there)",
+    }
+
+
 def test_a_changed_copy_says_nothing_of_the_old_values() -> None:
     before = condition(metric="cpu", **WINDOW, clear=1)
     assert (before.subject, before.points) == ("avg(cpu) over 5 min", 1)

@@ -16,6 +16,7 @@ from sentinel_core.model.routing import (
     Routes,
     StormLimit,
     Suggestion,
+    is_step,
     suggested_action,
 )
 from sentinel_core.model.rule import RuleSettings
@@ -160,11 +161,11 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "a pattern that may take for ever": (
         {"suggestions": {"(a+)+$": "Wait."}},
-        "a repetition inside of a repetition",
+        "a repetition inside a repetition",
     ),
     "and so with a number of times": (
         {"suggestions": {"(x*){2,}": "Wait."}},
-        "a repetition inside of a repetition",
+        "a repetition inside a repetition",
     ),
     "a pattern of nothing": ({"suggestions": {"": "Look."}}, "at least 1 character"),
     "a suggestion without an action": ({"suggestions": [{"pattern": "a"}]}, "Field required"),
@@ -337,3 +338,10 @@ def test_an_action_is_clean_text() -> None:
     action = suggested_action((suggestion,), "a")
     assert action is not None
     assert not {"\x00", "\x1b"} & set(action)
+
+
+@pytest.mark.parametrize(
+    ("reason", "step"), [("step-1", True), ("step-20", True), ("opened", False), ("", False)]
+)
+def test_the_reason_of_an_escalation_step_is_recognised(reason: str, step: bool) -> None:
+    assert is_step(reason) is step

@@ -196,3 +196,42 @@ def test_a_rules_conditions_come_as_they_are_written() -> None:
 def test_a_display_of_no_time_or_more_than_a_year_is_refused(minutes: int) -> None:
     with pytest.raises(ValidationError):
         RuleSettings(display_duration_minutes=minutes)
+
+
+# -- what each route is notified of --------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("route", "policy", "wanted"),
+    [
+        ({}, None, None),
+        ({}, 600, 600),
+        ({"repeat_seconds": 300}, None, 300),
+        ({"repeat_seconds": 300}, 600, 300),
+        ({"reminders": False}, 600, None),
+        ({"reminders": False, "repeat_seconds": 300}, None, None),
+    ],
+)
+def test_a_route_gets_reminders_at_its_own_pace_or_at_the_policys(
+    route: dict[str, Any], policy: float | None, wanted: float | None
+) -> None:
+    settings = RuleSettings(policy=Policy(repeat_seconds=policy))
+    found = Route(channel="slack-webhook/a", **route)
+    assert settings.wants_reminder(found) is (wanted is not None)
+    if wanted is not None:
+        assert settings.repeat_of(found) == wanted
+
+
+@pytest.mark.parametrize(
+    ("channel", "said", "wanted"),
+    [
+        ("slack-webhook/a", None, False),
+        ("slack-webhook/a", True, True),
+        ("pager-duty-webhook/a", None, True),
+        ("pager-duty-webhook/a", False, False),
+    ],
+)
+def test_incidents_hear_of_an_acknowledgement_unless_their_route_says_otherwise(
+    channel: str, said: bool | None, wanted: bool
+) -> None:
+    assert RuleSettings.wants_acknowledgement(Route(channel=channel, acknowledged=said)) is wanted

@@ -12,7 +12,15 @@ from pydantic import ValidationError
 from sentinel_core.model.alert import Importance
 from sentinel_core.model.reasons import Suppression, SuppressionCode
 from sentinel_core.model.rule import Inhibition
-from sentinel_core.model.silence import Inhibitor, Matchers, Recurrence, Silence, Subject, muted
+from sentinel_core.model.silence import (
+    Inhibitor,
+    Matchers,
+    Recurrence,
+    Silence,
+    SilenceState,
+    Subject,
+    muted,
+)
 from tests.support.runs import at
 
 AAPL = Subject("price-surge", "AAPL", "Market", Importance.HIGH, ("desk-a", "us"), "alert")
@@ -458,6 +466,15 @@ def test_why_nobody_is_told() -> None:
         SuppressionCode.INHIBITED,
         "inhibited: exchange-down fires",
     )
+
+
+def test_a_silence_is_upcoming_then_active_until_it_ends() -> None:
+    mute = silence()
+    start, end = mute.starts_at, mute.ends_at
+    instant = timedelta(microseconds=1)
+    assert mute.state(start - instant) is SilenceState.UPCOMING
+    assert mute.state(start) is mute.state(end - instant) is SilenceState.ACTIVE
+    assert mute.state(end) is SilenceState.EXPIRED
 
 
 def test_the_first_silence_that_mutes_is_the_reason() -> None:

@@ -577,7 +577,7 @@ def test_every_form_of_routes_escalation_suggestions_and_templates_is_understood
                     ]
                 }
             },
-            "escalation: the steps are not in order: each comes later",
+            "escalation: the steps are not in order: `after_seconds` must grow",
         ),
         ({"suggestions": {"(": "close it"}}, "suggestions: not a regular expression: missing )"),
         (
