@@ -163,13 +163,13 @@ def test_setup_makes_the_blocks_and_no_secret_is_anywhere_else(
     sentinel = Command(url, tmp_path, environment)
     try:
         sentinel("db", "upgrade")
-        done = sentinel.run("channels", "setup")
+        done = sentinel.spawn("channels", "setup")
         assert done.returncode == 0, done.stderr
         assert [f"{slug} made from" in done.stdout for slug in MADE] == [True] * len(MADE)
-        again = sentinel.run("channels", "setup", "--overwrite")
+        again = sentinel.spawn("channels", "setup", "--overwrite")
         assert [f"{slug} replaced from" in again.stdout for slug in MADE] == [True] * len(MADE)
-        listed = sentinel.run("channels", "list", "--json")
-        failed = sentinel.run("channels", "test", MADE[0])  # nobody is there
+        listed = sentinel.spawn("channels", "list", "--json")
+        failed = sentinel.spawn("channels", "test", MADE[0])  # nobody is there
         assert failed.returncode == 1
         block = SlackWebhook.load("alerts-critical", _sync=True)
         assert block.url.get_secret_value() == SETUP["SENTINEL_SLACK_CRITICAL_URL"]

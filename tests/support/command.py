@@ -1,21 +1,31 @@
-"""The `sentinel` command as a person's shell runs it: a process of its own over a real store."""
+"""The `sentinel` command as a person's shell runs it, over a real store."""
 
+import contextlib
+import io
 import json
+import os
 import subprocess
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from sentinel_core.base.settings import get_settings
 from sentinel_core.cli import main
+from tests.support.patience import patient
 from tests.support.prefect import clean_environment
 from tests.support.processes import BIN, ROOT
 
 
 @dataclass(frozen=True)
 class Command:
-    """`sentinel …` over the event store at `url`, run by the user `ana`."""
+    """`sentinel …` over the event store at `url`, run by the user `ana`.
+
+    It runs in this process, as the imports of a new one would take most of the time;
+    test_command.py shows that a process of its own answers the same.
+    """
 
     url: str
     folder: Path
@@ -44,24 +54,49 @@ class Command:
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run it, whatever comes of it."""
-        env = {**clean_environment(self.folder), "LOGNAME": "ana", "COLUMNS": "200"}
+        streams = [io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True) for _ in range(2)]
+        environment, path = dict(os.environ), sys.path.copy()
+        os.environ.clear()
+        os.environ.update(self.environment)
+        get_settings.cache_clear()
+        try:
+            with (
+                contextlib.chdir(ROOT),
+                contextlib.redirect_stdout(streams[0]),
+                contextlib.redirect_stderr(streams[1]),
+                pytest.raises(SystemExit) as exit_,
+            ):
+                main(list(arguments))
+        finally:
+            os.environ.clear()
+            os.environ.update(environment)
+            sys.path[:] = path
+            get_settings.cache_clear()
+        out, err = (stream.buffer.getvalue().decode() for stream in streams)  # type: ignore[attr-defined]
+        return subprocess.CompletedProcess(list(arguments), int(str(exit_.value.code)), out, err)
+
+    def spawn(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run it in a process of its own, whatever comes of it."""
         return subprocess.run(
             [str(BIN / "sentinel"), *arguments],
-            env={**env, "SENTINEL_DATABASE_URL": self.url, **self.env},
+            env=self.environment,
             cwd=ROOT,
             text=True,
             encoding="utf-8",
             capture_output=True,
-            timeout=120,
+            timeout=patient(300),
             check=False,
         )
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """What the command knows of its surroundings."""
+        env = {**clean_environment(self.folder), "LOGNAME": "ana", "COLUMNS": "200"}
+        return {**env, "SENTINEL_DATABASE_URL": self.url, **self.env}
+
 
 def refused_here(capture: pytest.CaptureFixture[str], *arguments: str) -> str:
-    """Like `Command.refused`, in this process over the test's own store.
-
-    For tables of what can't be: the imports of a new process would take most of the time.
-    """
+    """Like `Command.refused`, in the environment and over the store of the test itself."""
     capture.readouterr()
     with pytest.raises(SystemExit) as exit_:
         main(list(arguments))
