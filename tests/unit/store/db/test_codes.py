@@ -27,6 +27,7 @@ from sentinel_core.store.read.event_detail import event_detail
 from sentinel_core.store.read.event_list import page
 from sentinel_core.store.read.filters import EventFilter
 from sentinel_core.store.read.overview import overview
+from sentinel_core.store.read.silences import all_silences
 from sentinel_core.store.record import silences
 from sentinel_core.store.record.acknowledge import acknowledge
 from sentinel_core.store.record.handle import resolve
@@ -118,7 +119,7 @@ def read(engine: Engine) -> list[Any]:
         deliveries(engine, now=at(43)),
         [event_detail(engine, key) for key in keys],
         channels.states(engine),
-        silences.all_silences(engine, now=at(43)),
+        all_silences(engine, now=at(43)),
         past,
         inhibiting,
     ]
