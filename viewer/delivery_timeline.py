@@ -6,7 +6,13 @@ from datetime import tzinfo
 import streamlit as st
 
 from sentinel_core.store.read.event_detail import EventDetail
-from sentinel_core.wording.delivery_timeline import State, Told, escalation_words, next_step, told
+from sentinel_core.wording.delivery_timeline import (
+    Entry,
+    State,
+    escalation_words,
+    next_step,
+    timeline,
+)
 from viewer import data
 from viewer.escape import plain, short_time
 from viewer.filters import storm_address
@@ -36,11 +42,11 @@ def draw(found: EventDetail) -> None:
         st.caption(f"Nobody: {why or no_channel}.")
         return
     where = data.local_zone()
-    timeline = told(found.event, found.notifications, data.now(), where)
-    many = len(timeline) > _MANY_TOLD
+    entries = timeline(found.event, found.notifications, data.now(), where)
+    many = len(entries) > _MANY_TOLD
     with st.container(height=320 if many else "content", border=False):
-        st.markdown(_told_table(timeline[-_MOST_TOLD:], where))
-    if hidden := timeline[:-_MOST_TOLD]:
+        st.markdown(_told_table(entries[-_MOST_TOLD:], where))
+    if hidden := entries[:-_MOST_TOLD]:
         st.caption(f"And {len(hidden)} before: `sentinel events show` lists them all.")
     storms = sorted({row["storm_id"] for row in found.notifications if row["storm_id"] is not None})
     if storms:
@@ -48,13 +54,13 @@ def draw(found: EventDetail) -> None:
         st.markdown(f"Events of {links}")
 
 
-def _told_table(timeline: Sequence[Told], where: tzinfo) -> str:
+def _told_table(entries: Sequence[Entry], where: tzinfo) -> str:
     """A line each: two columns, so that it can be read on a phone as well."""
-    lines = [f"| {short_time(one.at, where)} | {_told_line(one)} |" for one in timeline]
+    lines = [f"| {short_time(one.at, where)} | {_told_line(one)} |" for one in entries]
     return "\n".join(["| | |", "|:--|:--|", *lines])
 
 
-def _told_line(one: Told) -> str:
+def _told_line(one: Entry) -> str:
     badge = f":{_COLOUR[one.state]}-badge[{one.state.value}]"
     words = f": {plain(one.words, 600)}" if one.words else ""
     return f"{badge} **{plain(one.why)}** · {plain(one.to)}{words}"

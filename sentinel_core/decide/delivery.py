@@ -7,8 +7,7 @@ from typing import Any
 from zlib import crc32
 
 from sentinel_core.model.alert import Importance
-from sentinel_core.model.reasons import NotifyReason, Suppression, SuppressionCode
-from sentinel_core.model.routing import is_step
+from sentinel_core.model.reasons import NotifyReason, Suppression, SuppressionCode, is_step
 from sentinel_core.model.times import utc
 
 MOST_ATTEMPTS = 30  # with the growing pauses between them, about a day
@@ -26,7 +25,7 @@ class Waiting:
     why: str
 
 
-def reconsidered(
+def still_needed(
     message: Mapping[str, Any], event: Mapping[str, Any], muted: Suppression | None, now: datetime
 ) -> Suppression | Waiting | None:
     """What has become of a message since it was owed; None: it is to be sent.
@@ -34,7 +33,7 @@ def reconsidered(
     Steps of an escalation and reminders are for events that nobody has taken on.
     """
     step = is_step(message["reason"])
-    if not step and message["reason"] != NotifyReason.REMINDER.value:
+    if not step and message["reason"] != NotifyReason.REMINDER:
         return None
     if event["resolved_at"] is not None:
         return Suppression(SuppressionCode.RESOLVED, f"resolved at {utc(event['resolved_at'])}")
@@ -62,7 +61,7 @@ def exhausted(error: str | None) -> Suppression:
     return Suppression(SuppressionCode.ATTEMPTS_EXHAUSTED, sentence)
 
 
-def pause(notification_id: int, attempt: int, asked_seconds: float | None = None) -> timedelta:
+def backoff(notification_id: int, attempt: int, asked_seconds: float | None = None) -> timedelta:
     """How long to wait after the `attempt`-th one has failed: doubling, up to an hour.
 
     Between half of it and all of it, another share for each message, so that what failed together

@@ -8,8 +8,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from sentinel_core.model.alert import Importance
-from sentinel_core.model.reasons import NotifyReason, Suppression
-from sentinel_core.model.routing import ACKNOWLEDGED, STEP, TAKEN_BACK, Route, is_step
+from sentinel_core.model.reasons import NotifyReason, Reason, Suppression, is_step
+from sentinel_core.model.routing import Route
 from sentinel_core.model.run import Rule
 
 Row = dict[str, Any]
@@ -121,7 +121,7 @@ class Fanout:
         if importance not in self._steps:
             self._steps[importance] = [
                 (
-                    f"{STEP}{number}",
+                    str(Reason(NotifyReason.STEP, step=number)),
                     timedelta(seconds=step.after_seconds),
                     [self._way(one) for route in step.channels for one in route.each()],
                 )
@@ -232,9 +232,9 @@ def _heard(row: Mapping[str, Any]) -> bool:
 
 
 def _wanted(route: Route, reason: str) -> bool:
-    if reason == NotifyReason.RESOLVED.value:
+    if reason == NotifyReason.RESOLVED:
         return route.follows if route.resolved is None else route.resolved
-    if reason in (ACKNOWLEDGED, TAKEN_BACK):
+    if reason in (NotifyReason.ACKNOWLEDGED, NotifyReason.UNACKNOWLEDGED):
         return route.follows if route.acknowledged is None else route.acknowledged
     return True  # who heard that it flaps hears that it does no longer
 

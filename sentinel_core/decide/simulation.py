@@ -30,7 +30,7 @@ from sentinel_core.decide.policy import (
 )
 from sentinel_core.model.alert import Importance
 from sentinel_core.model.reasons import NotifyReason, Suppression
-from sentinel_core.model.routing import ACKNOWLEDGED, TAKEN_BACK, Route
+from sentinel_core.model.routing import Route
 from sentinel_core.model.rule import RuleSettings
 from sentinel_core.model.silence import Inhibitor, Silence, Subject, muted
 
@@ -452,7 +452,7 @@ class Simulation:
             self.series[kind, ticker] = replace(known, acknowledged=True, acknowledged_until=until)
             event = self.events[known.event_id - 1]
             event.acknowledged_by = by
-            self._tell_who(event, at, ACKNOWLEDGED)
+            self._tell_who(event, at, NotifyReason.ACKNOWLEDGED.value)
         return True
 
     def unacknowledge(self, kind: Kind, ticker: str, at: datetime) -> bool:
@@ -464,7 +464,7 @@ class Simulation:
             self.series[kind, ticker] = replace(known, acknowledged=False, acknowledged_until=None)
             event = self.events[known.event_id - 1]
             event.acknowledged_by = None
-            self._tell_who(event, at, TAKEN_BACK)
+            self._tell_who(event, at, NotifyReason.UNACKNOWLEDGED.value)
         return True
 
     def resolve(self, kind: Kind, ticker: str, at: datetime, by: str) -> bool:

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from sentinel_core.model.alert import Importance
+from sentinel_core.model.reasons import NotifyReason, Reason
 from sentinel_core.model.times import span
 from sentinel_core.wording.colours import COLOURS
 from sentinel_core.wording.labels import RESOLUTIONS, Row
@@ -12,12 +13,12 @@ from sentinel_core.wording.text import flat
 MARKS = {"critical": "🔴", "high": "🟠", "medium": "🟡", "low": "⚪"}
 RESOLVED_MARK, RESOLVED_COLOUR = "✅", "#1a7f37"
 INFO_MARK, INFO_COLOUR = "🔵", "#0969da"  # a test message, a report
-_STEP = "step-"
 _NEWS = {
-    "flapping": "flapping",
-    "flapping-ended": "flapping has ended",
-    "acknowledgement-ended": "the acknowledgement has ended",
-    "unacknowledged": "no longer acknowledged",
+    NotifyReason.ESCALATED: "more important than before",
+    NotifyReason.FLAPPING: "flapping",
+    NotifyReason.FLAPPING_ENDED: "flapping has ended",
+    NotifyReason.ACKNOWLEDGEMENT_ENDED: "the acknowledgement has ended",
+    NotifyReason.UNACKNOWLEDGED: "no longer acknowledged",
 }
 
 
@@ -38,18 +39,18 @@ def rank(importance: str) -> int:
 
 def news(event: Row, reason: str, at: datetime | None = None) -> str:
     """The reason for a notification in words; nothing when an event opens. `at` is now."""
-    if reason.startswith(_STEP):
-        return f"step {flat(reason.removeprefix(_STEP), 20)}: {_unanswered(event, at)}"
-    if reason.startswith("escalated"):
-        return "more important than before"
-    if reason == "reminder":
-        return f"still not acknowledged{_after(event, at)}"
-    if reason == "resolved":
-        return _resolved(event)
-    if reason == "acknowledged":
-        by = flat(str(event.get("acknowledged_by") or ""), 100)
-        return f"acknowledged by {by}" if by else "acknowledged"
-    return _NEWS.get(reason, "")
+    kind, step, _ = Reason.parse(reason)
+    match kind:
+        case NotifyReason.STEP:
+            return f"step {step}: {_unanswered(event, at)}"
+        case NotifyReason.REMINDER:
+            return f"still not acknowledged{_after(event, at)}"
+        case NotifyReason.RESOLVED:
+            return _resolved(event)
+        case NotifyReason.ACKNOWLEDGED:
+            by = flat(str(event.get("acknowledged_by") or ""), 100)
+            return f"acknowledged by {by}" if by else "acknowledged"
+    return _NEWS.get(kind, "")
 
 
 def _unanswered(event: Row, at: datetime | None) -> str:

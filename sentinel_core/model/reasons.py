@@ -3,9 +3,11 @@
 from enum import StrEnum
 from typing import NamedTuple
 
+from sentinel_core.model.alert import Importance
+
 
 class NotifyReason(StrEnum):
-    """Why people are notified of an event."""
+    """Why people are notified: of an event, of a storm of events, of a report."""
 
     OPENED = "opened"
     ESCALATED = "escalated"
@@ -14,6 +16,46 @@ class NotifyReason(StrEnum):
     FLAPPING_ENDED = "flapping-ended"
     ACKNOWLEDGEMENT_ENDED = "acknowledgement-ended"
     RESOLVED = "resolved"
+    ACKNOWLEDGED = "acknowledged"
+    UNACKNOWLEDGED = "unacknowledged"
+    STEP = "step"  # of an escalation
+    STORM = "storm"
+    STORM_ENDED = "storm-ended"
+    REPORT = "report"
+    UNKNOWN = "unknown"  # written by another version of Sentinel
+
+
+STEPS_LIKE = f"{NotifyReason.STEP}-%"
+"""The reasons of all steps on record, as a pattern for SQL's LIKE."""
+
+
+class Reason(NamedTuple):
+    """The reason of a notification: `resolved`, `step-3`, `escalated-high` on record."""
+
+    kind: NotifyReason
+    step: int = 0
+    importance: Importance | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> "Reason":
+        """The reason that a notification's row keeps."""
+        kind, _, data = text.partition("-")
+        if kind == NotifyReason.STEP and data.isdecimal():
+            return cls(NotifyReason.STEP, step=int(data))
+        if kind == NotifyReason.ESCALATED:
+            known = data in Importance.__members__.values()
+            return cls(NotifyReason.ESCALATED, importance=Importance(data) if known else None)
+        known = text in NotifyReason.__members__.values()
+        return cls(NotifyReason(text) if known else NotifyReason.UNKNOWN)
+
+    def __str__(self) -> str:
+        data = self.importance or self.step
+        return f"{self.kind}-{data}" if data else self.kind.value
+
+
+def is_step(reason: str) -> bool:
+    """True for a step of an escalation."""
+    return Reason.parse(reason).kind is NotifyReason.STEP
 
 
 class SuppressionCode(StrEnum):

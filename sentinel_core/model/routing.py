@@ -36,19 +36,6 @@ _ADDRESSED = {
 }
 
 
-STEP = "step-"
-"""The prefix of an escalation step's reason; the number of the step follows."""
-
-
-ACKNOWLEDGED, TAKEN_BACK = "acknowledged", "unacknowledged"
-"""The reasons of notifications about a person's acknowledgement."""
-
-
-def is_step(reason: str) -> bool:
-    """True for the reason of an escalation step."""
-    return reason.startswith(STEP)
-
-
 class GroupBy(StrEnum):
     """What the events of one message have in common."""
 

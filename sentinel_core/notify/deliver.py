@@ -16,15 +16,15 @@ from sqlalchemy.exc import OperationalError
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
 from sentinel_core.base.settings import Settings
-from sentinel_core.decide.delivery import MOST_ATTEMPTS, exhausted, pause
+from sentinel_core.decide.delivery import MOST_ATTEMPTS, backoff, exhausted
 from sentinel_core.decide.observe import Kind, Observation
 from sentinel_core.message import About, Content, Item, Links, render
 from sentinel_core.message.charts import with_chart
 from sentinel_core.model.reasons import NotifyReason
-from sentinel_core.model.routing import ACKNOWLEDGED, Routes
+from sentinel_core.model.routing import Routes
 from sentinel_core.notify.channel import Address, Delivery, Outcome, Signal, medium_of, send
 from sentinel_core.store.outbox import claim as outbox
-from sentinel_core.store.outbox.storms import ENDED, end_storms
+from sentinel_core.store.outbox.storms import end_storms
 from sentinel_core.store.read import values as readings
 from sentinel_core.store.record.recording import record
 from sentinel_core.store.state import system_rule as own
@@ -171,7 +171,7 @@ class _Round:
         again, ids = None, set(owed.ids)
         known: Any = {"now": now, "unknown": delivery.unknown, "claimed_at": owed.claimed_at}
         if delivery.outcome is Outcome.RETRY:
-            again = now + pause(owed.id, owed.attempt, delivery.retry_after_seconds)
+            again = now + backoff(owed.id, owed.attempt, delivery.retry_after_seconds)
             tried = dict(zip(owed.ids, owed.attempts, strict=True))
             # What joined the others later has not had its share of attempts.
             spent = {key for key in ids if tried[key] >= MOST_ATTEMPTS}
@@ -205,7 +205,7 @@ def content_of(engine: Engine, owed: outbox.Owed) -> Content:
     if owed.about:
         about = About.REPORT
         if owed.about.startswith("storm:"):
-            about = About.STORM_ENDED if owed.reason == ENDED else About.STORM
+            about = About.STORM_ENDED if owed.reason == NotifyReason.STORM_ENDED else About.STORM
         return Content(about, facts=with_chart(owed.facts))
     alone = len(owed.events) == 1
     items = tuple(
@@ -229,13 +229,12 @@ def address_of(owed: outbox.Owed) -> Address:
 
 
 def _signal(owed: outbox.Owed) -> Signal:
-    if owed.reason in (NotifyReason.RESOLVED.value, ENDED):
+    if owed.reason in (NotifyReason.RESOLVED, NotifyReason.STORM_ENDED):
         return Signal.RESOLVE
-    if owed.reason == ACKNOWLEDGED:
+    if owed.reason == NotifyReason.ACKNOWLEDGED:
         return Signal.ACKNOWLEDGE
     over = (
-        owed.reason == NotifyReason.FLAPPING_ENDED.value
-        and owed.events[0][0]["resolved_at"] is not None
+        owed.reason == NotifyReason.FLAPPING_ENDED and owed.events[0][0]["resolved_at"] is not None
     )
     return Signal.RESOLVE if over else Signal.TRIGGER
 

@@ -20,6 +20,7 @@ from sqlalchemy import (
 from sentinel_core.decide.fanout import about_row
 from sentinel_core.decide.observe import Kind
 from sentinel_core.model.alert import Importance
+from sentinel_core.model.reasons import NotifyReason
 from sentinel_core.model.routing import Route
 from sentinel_core.model.run import Schedule, StateType
 from sentinel_core.report.figures import (
@@ -38,7 +39,7 @@ from sentinel_core.store.db.engine import reading, writing
 from sentinel_core.store.db.tables import EVALUATION, EVENT, NOTIFICATION, RULE
 from sentinel_core.store.outbox.enqueue import insert_messages
 
-REASON = "report"
+REASON = NotifyReason.REPORT.value
 LISTED = 10  # of the events that wait for somebody
 LATE = "late"  # the resolution of an event that was over before it was known
 

@@ -1,6 +1,6 @@
-"""Who was told of an event and what became of it, as people read it. Pure.
+"""The notifications about an event as a timeline for people. Pure.
 
-Whoever shows it escapes it: addresses and what a provider answered come from outside.
+Callers escape the words: addresses and the answers of providers come from outside.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,16 +9,15 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from enum import StrEnum
 from typing import Any
 
-from sentinel_core.decide.delivery import reconsidered
-from sentinel_core.model.reasons import Suppression, SuppressionCode
-from sentinel_core.model.routing import STEP, is_step
+from sentinel_core.decide.delivery import still_needed
+from sentinel_core.model.reasons import NotifyReason, Reason, Suppression, SuppressionCode, is_step
 from sentinel_core.wording.times import clock_near
 
 Row = Mapping[str, Any]
 
 
 class State(StrEnum):
-    """What has become of a message about an event."""
+    """The state of a notification."""
 
     SENT = "sent"
     SENDING = "sending"
@@ -33,8 +32,8 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """A message about an event: when it was, or will be, to whom, why, and what became of it.
+class Entry:
+    """One notification: when it was or will be sent, to whom, why, and its state.
 
     `words` say what `state` leaves open; they may be empty.
     """
@@ -47,81 +46,84 @@ class Told:
 
 
 _WHY = {
-    "flapping-ended": "flapping has ended",
-    "acknowledgement-ended": "the acknowledgement has ended",
-    "unacknowledged": "no longer acknowledged",
+    NotifyReason.FLAPPING_ENDED: "flapping has ended",
+    NotifyReason.ACKNOWLEDGEMENT_ENDED: "the acknowledgement has ended",
+    NotifyReason.UNACKNOWLEDGED: "no longer acknowledged",
 }
 
 
-def why_told(reason: str) -> str:
-    """Why people are told, in words."""
-    if is_step(reason):
-        return f"step {reason.removeprefix(STEP)} of the escalation"
-    if reason.startswith("escalated-"):
-        return f"more important: {reason.removeprefix('escalated-')}"
-    return _WHY.get(reason, reason)
+def reason_words(text: str) -> str:
+    """The reason of a notification in words."""
+    reason = Reason.parse(text)
+    if reason.kind is NotifyReason.STEP:
+        return f"step {reason.step} of the escalation"
+    if reason.kind is NotifyReason.ESCALATED and reason.importance:
+        return f"more important: {reason.importance}"
+    return _WHY.get(reason.kind, text)
 
 
 def recipients(row: Row) -> str:
-    """The channel, and whom it tells where that is not said by the channel itself."""
+    """The channel, with its recipients where the channel alone does not name them."""
     to = row.get("recipient") or ""
     return f"{row['channel']} → {', '.join(to.split(','))}" if to else str(row["channel"])
 
 
-def told(event: Row, messages: Sequence[Row], now: datetime, where: tzinfo = UTC) -> list[Told]:
-    """The messages about an event as a timeline; what is still to come stands last."""
-    before: set[tuple[str, str]] = set()
-    found = []
+def timeline(
+    event: Row, messages: Sequence[Row], now: datetime, where: tzinfo = UTC
+) -> list[Entry]:
+    """The notifications about an event by time; those still to come are last."""
+    pending_before: set[tuple[str, str]] = set()
+    entries = []
     for row in messages:
-        way = (row["channel"], row["recipient"])
+        target = (row["channel"], row["recipient"])
         pending = row["status"] == "pending"
-        state, words = _became(event, row, way in before, now, where)
+        state, words = _state(event, row, target in pending_before, now, where)
         if pending and not is_step(row["reason"]):
-            before.add(way)
+            pending_before.add(target)
         at = row["sent_at"] or row.get("settled_at")
         at = at or (row["next_attempt_at"] if pending else row["created_at"])
-        found.append(Told(at, recipients(row), why_told(row["reason"]), state, words))
-    return sorted(found, key=lambda one: one.at)
+        entries.append(Entry(at, recipients(row), reason_words(row["reason"]), state, words))
+    return sorted(entries, key=lambda entry: entry.at)
 
 
 def next_step(event: Row, messages: Sequence[Row], now: datetime) -> list[Row]:
-    """The messages of the escalation's next step: none once somebody has taken the event on."""
+    """The notifications of the escalation's next step; none once the event is acknowledged."""
     coming = [
         row
         for row in messages
         if row["status"] == "pending"
         and is_step(row["reason"])
-        and _needless(event, row, now) is None
+        and _dropped(event, row, now) is None
     ]
     first = min((row["next_attempt_at"] for row in coming), default=None)
     return [row for row in coming if row["next_attempt_at"] == first]
 
 
 def escalation_words(steps: Sequence[Row], now: datetime, where: tzinfo = UTC) -> str:
-    """When the next step goes to whom, and what stops it; nothing when there is none."""
+    """When the next step is sent to whom, and what stops it; nothing without one."""
     if not steps:
         return ""
     to = " and ".join(sorted({recipients(row) for row in steps}))
-    number = steps[0]["reason"].removeprefix(STEP)
+    number = Reason.parse(steps[0]["reason"]).step
     due = steps[0]["next_attempt_at"]
     since = "at" if due > now else "due since"
     return f"step {number} to {to} {since} {clock_near(due, now, where)}, unless acknowledged"
 
 
-def _needless(event: Row, row: Row, now: datetime) -> str | None:
-    """Why a message that is owed will not be sent, as things stand."""
-    verdict = reconsidered(row, event, None, max(now, row["next_attempt_at"]))
+def _dropped(event: Row, row: Row, now: datetime) -> str | None:
+    """Why a pending notification will not be sent, as the event is now."""
+    verdict = still_needed(row, event, None, max(now, row["next_attempt_at"]))
     return verdict.sentence if isinstance(verdict, Suppression) else None
 
 
-def _became(event: Row, row: Row, behind: bool, now: datetime, where: tzinfo) -> tuple[State, str]:
+def _state(event: Row, row: Row, behind: bool, now: datetime, where: tzinfo) -> tuple[State, str]:
     status, error = row["status"], row["last_error"] or ""
     if status == "sent":
         return State.SENT, _joined(*_besides(row))
     if status == "failed":
         exhausted = row["dropped_code"] == SuppressionCode.ATTEMPTS_EXHAUSTED
-        named = row["attempts"] == 1 or exhausted
-        tried = "" if named else f" after {row['attempts']} attempts"
+        counted = row["attempts"] == 1 or exhausted  # its sentence has the number of attempts
+        tried = "" if counted else f" after {row['attempts']} attempts"
         return State.FAILED, _joined(f"for good{tried}: {error}", *_besides(row))
     if status == "pending":
         return _pending(event, row, behind, now, where)
@@ -132,8 +134,8 @@ def _became(event: Row, row: Row, behind: bool, now: datetime, where: tzinfo) ->
 
 def _pending(event: Row, row: Row, behind: bool, now: datetime, where: tzinfo) -> tuple[State, str]:
     on_its_way = row.get("claimed_at") is not None and row["next_attempt_at"] > now
-    if not on_its_way and (needless := _needless(event, row, now)):
-        return State.STOPPED, needless
+    if not on_its_way and (dropped := _dropped(event, row, now)):
+        return State.STOPPED, dropped
     if row.get("claimed_at") is not None or row["attempts"]:
         return _under_way(row, now, where)
     due, at = row["next_attempt_at"] <= now, clock_near(row["next_attempt_at"], now, where)
@@ -161,13 +163,13 @@ def _under_way(row: Row, now: datetime, where: tzinfo) -> tuple[State, str]:
 def _step(row: Row, due: bool, at: str) -> tuple[State, str]:
     if due:
         return State.DUE, f"since {at}"
-    if row["last_error"]:  # looked at when it was due, and put off
+    if row["last_error"]:  # was due before, and postponed
         return State.WAITING, f"until {at}: {row['last_error']}"
     return State.ESCALATES, f"at {at} unless acknowledged"
 
 
 def _waits(row: Row, at: str) -> str:
-    """A message that was not tried yet and is not due."""
+    """A notification that was never attempted and is not due."""
     own = timedelta(seconds=row["route"].get("group_wait_seconds") or 0)
     grouped = row["last_error"] or row["next_attempt_at"] <= row["created_at"] + own
     return f"for its group until {at}" if grouped else f"until {at}, as its channel asks"
@@ -182,7 +184,7 @@ def _in_storm(row: Row) -> str:
 
 
 def _besides(row: Row) -> list[str]:
-    """What else is to be said of a message that was attempted."""
+    """Further words on a notification that was attempted."""
     together = row.get("together") or 0
     others = f"together with {together} other event{'s' * (together != 1)}"
     return [others if together else "", *_unknown(row)]

@@ -20,7 +20,7 @@ from sentinel_core.store.read import event_list, overview
 from sentinel_core.store.read.event_detail import EventDetail, event_detail
 from sentinel_core.store.read.event_list import Page
 from sentinel_core.store.read.filters import EventFilter
-from sentinel_core.wording.delivery_timeline import escalation_words, next_step, told
+from sentinel_core.wording.delivery_timeline import escalation_words, next_step, timeline
 from sentinel_core.wording.labels import (
     KINDS,
     RESOLUTIONS,
@@ -220,7 +220,7 @@ def _told(found: EventDetail, now: datetime) -> list[tuple[str, ...]]:
             one.state.value,
             line(one.words, 2_500),
         )
-        for one in told(found.event, found.notifications, now)
+        for one in timeline(found.event, found.notifications, now)
     ]
 
 

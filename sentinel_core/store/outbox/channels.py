@@ -6,15 +6,14 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Engine, and_, case, func, not_, select
 
-from sentinel_core.model.routing import STEP
 from sentinel_core.store.db.engine import reading
 from sentinel_core.store.db.tables import NOTIFICATION, STORM
-from sentinel_core.store.outbox.claim import FAILED, PENDING, SENT
+from sentinel_core.store.outbox.enqueue import FAILED, IS_STEP, PENDING, SENT
 from sentinel_core.store.state.audit import chunks
 
 _N = NOTIFICATION.c
 # An escalation's step is owed long before it is due; only one that was tried is a message waiting.
-_LATER = and_(_N.status == PENDING, _N.attempts == 0, _N.reason.like(f"{STEP}%"))
+_LATER = and_(_N.status == PENDING, _N.attempts == 0, IS_STEP)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Integer, cast, select, update
 
 from sentinel_core.decide.fanout import dropped_columns, route_of
-from sentinel_core.model.reasons import Suppression
-from sentinel_core.model.routing import is_step
+from sentinel_core.model.reasons import Suppression, is_step
 from sentinel_core.store.db.engine import reading, writing
 from sentinel_core.store.db.tables import NOTIFICATION, Row
 from sentinel_core.store.outbox.enqueue import (

@@ -9,8 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, bindparam, literal_column, select, update
 
 from sentinel_core.decide.fanout import AFTER, dropped_columns, notices
-from sentinel_core.model.reasons import Suppression, SuppressionCode
-from sentinel_core.model.routing import STEP
+from sentinel_core.model.reasons import STEPS_LIKE, Suppression, SuppressionCode
 from sentinel_core.store.db.bulk import MANY, newest_id, write_rows
 from sentinel_core.store.db.tables import NOTIFICATION, Row
 from sentinel_core.store.state.audit import chunks
@@ -25,7 +24,7 @@ _N = NOTIFICATION.c
 IS_PENDING: ColumnElement[bool] = _N.status == literal_column(f"'{PENDING}'")
 IS_FAILED: ColumnElement[bool] = _N.status == literal_column(f"'{FAILED}'")
 IS_ABOUT: ColumnElement[bool] = _N.about != literal_column("''")
-IS_STEP: ColumnElement[bool] = _N.reason.like(f"{STEP}%")
+IS_STEP: ColumnElement[bool] = _N.reason.like(STEPS_LIKE)
 
 
 def hold_messages(connection: Connection, *which: ColumnElement[bool]) -> None:

@@ -20,10 +20,16 @@ from sqlalchemy import (
     update,
 )
 
-from sentinel_core.decide.delivery import Waiting, reconsidered
+from sentinel_core.decide.delivery import Waiting, still_needed
 from sentinel_core.decide.fanout import dropped_columns, route_of
-from sentinel_core.model.reasons import NotifyReason, Suppression, SuppressionCode
-from sentinel_core.model.routing import STEP, Route, is_step
+from sentinel_core.model.reasons import (
+    STEPS_LIKE,
+    NotifyReason,
+    Suppression,
+    SuppressionCode,
+    is_step,
+)
+from sentinel_core.model.routing import Route
 from sentinel_core.store.db.tables import NOTIFICATION, Row
 from sentinel_core.store.outbox.enqueue import IS_PENDING, IS_STEP, SUPPRESSED
 from sentinel_core.store.outbox.storms import one_at_a_time
@@ -52,7 +58,7 @@ def _is_first() -> ColumnElement[bool]:
         # would compare each that is with each other one instead of asking for the event's.
         func.lower(e.status) == "pending",
     )
-    of_event = exists().where(e.event_id == _N.event_id, *before, e.reason.not_like(f"{STEP}%"))
+    of_event = exists().where(e.event_id == _N.event_id, *before, e.reason.not_like(STEPS_LIKE))
     some: ColumnElement[str] = literal_column("''")  # no parameter: as IS_PENDING
     of_other = exists().where(_N.about != some, e.about == _N.about, e.about != some, *before)
     return and_(not_(of_event), not_(of_other))
@@ -175,7 +181,7 @@ def _verdict(
     if not is_step(row["reason"]) and row["reason"] != NotifyReason.REMINDER:
         return None
     muted = why_muted(muting, event) if is_step(row["reason"]) else None
-    return reconsidered(row, event, muted, now) or _repeated(connection, row, now)
+    return still_needed(row, event, muted, now) or _repeated(connection, row, now)
 
 
 def _repeated(connection: Connection, row: Row, now: datetime) -> Suppression | None:

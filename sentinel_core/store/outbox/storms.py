@@ -25,18 +25,18 @@ from sqlalchemy import (
 
 from sentinel_core.decide.fanout import about_row, dropped_columns
 from sentinel_core.model.reasons import NotifyReason, Suppression, SuppressionCode
-from sentinel_core.model.routing import ACKNOWLEDGED, TAKEN_BACK, StormLimit
+from sentinel_core.model.routing import StormLimit
 from sentinel_core.store.db.engine import reading, writing
 from sentinel_core.store.db.tables import EVENT, NOTIFICATION, STORM, Row
 from sentinel_core.store.outbox.enqueue import IS_PENDING, IS_STEP, SUPPRESSED, insert_messages
 
-BEGAN, ENDED = "storm", "storm-ended"
+BEGAN, ENDED = NotifyReason.STORM.value, NotifyReason.STORM_ENDED.value
 _NEWS = (NotifyReason.OPENED.value, NotifyReason.FLAPPING.value)
 _FOLLOWING_UP = (
     NotifyReason.RESOLVED.value,
     NotifyReason.FLAPPING_ENDED.value,
-    ACKNOWLEDGED,
-    TAKEN_BACK,
+    NotifyReason.ACKNOWLEDGED.value,
+    NotifyReason.UNACKNOWLEDGED.value,
 )
 _LISTED = 10
 _AREA = 0x5E47  # of PostgreSQL's advisory locks: those that are about channels

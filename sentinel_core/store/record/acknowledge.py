@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, or_, select, update
 
 from sentinel_core.decide.delivery import acknowledged
-from sentinel_core.model.routing import ACKNOWLEDGED, TAKEN_BACK
+from sentinel_core.model.reasons import NotifyReason
 from sentinel_core.store.db.engine import answering, writing
 from sentinel_core.store.db.tables import AUDIT, EVENT, UNACKNOWLEDGED
 from sentinel_core.store.outbox.enqueue import drop_steps, owe_steps_again, tell_of
@@ -89,7 +89,7 @@ def acknowledge(
             rest.update(_handled(connection, set(some).difference(done)))
         drop_steps(connection, done, acknowledged(who, now), now, before=until)
         note(connection, who, "acknowledged", now, sorted(done), detail)
-        tell_of(connection, sorted(done), ACKNOWLEDGED, now)
+        tell_of(connection, sorted(done), NotifyReason.ACKNOWLEDGED.value, now)
     missing = tuple(key for key in wanted if key not in rest and key not in set(done))
     return Acknowledged(tuple(sorted(done)), tuple(rest[key] for key in sorted(rest)), missing)
 
@@ -115,7 +115,7 @@ def unacknowledge(
             done.extend(connection.scalars(taken.values(**NOBODY, **detail).returning(e.id)))
         owe_steps_again(connection, sorted(done), now)
         note(connection, who, "unacknowledged", now, sorted(done), detail)
-        tell_of(connection, sorted(done), TAKEN_BACK, now)
+        tell_of(connection, sorted(done), NotifyReason.UNACKNOWLEDGED.value, now)
         found = existing(connection, within)
     return changed(wanted, done, found)
 

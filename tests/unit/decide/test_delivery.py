@@ -14,8 +14,8 @@ from sentinel_core.decide.delivery import (
     MOST_ATTEMPTS,
     MUTE_PAUSE,
     Waiting,
-    pause,
-    reconsidered,
+    backoff,
+    still_needed,
 )
 from sentinel_core.model.reasons import Suppression, SuppressionCode
 from tests.support.runs import NOW
@@ -41,41 +41,41 @@ def owed(reason: str, **route: Any) -> dict[str, Any]:
 @pytest.mark.parametrize("event", [OPEN, TAKEN, OVER])
 @pytest.mark.parametrize("reason", ["opened", "escalated-high", "resolved", "acknowledged"])
 def test_news_is_told_whatever_has_happened_since(reason: str, event: dict[str, Any]) -> None:
-    assert reconsidered(owed(reason), event, SILENCED, NOW) is None
+    assert still_needed(owed(reason), event, SILENCED, NOW) is None
 
 
 @pytest.mark.parametrize("reason", ["step-1", "step-12", "reminder"])
 def test_what_urges_people_is_for_events_that_nobody_has_taken_on(reason: str) -> None:
-    assert reconsidered(owed(reason), OPEN, None, NOW) is None
-    taken = reconsidered(owed(reason), TAKEN, None, NOW)
+    assert still_needed(owed(reason), OPEN, None, NOW) is None
+    taken = still_needed(owed(reason), TAKEN, None, NOW)
     assert taken == (
         SuppressionCode.ACKNOWLEDGED,
         "acknowledged by ana at 2026-11-03 09:00 UTC",
     )
-    over = reconsidered(owed(reason), OVER, None, NOW)
+    over = still_needed(owed(reason), OVER, None, NOW)
     assert over == (SuppressionCode.RESOLVED, "resolved at 2026-11-03 09:00 UTC")
 
 
 def test_an_acknowledgement_holds_until_its_time_is_up() -> None:
     event = {**TAKEN, "acknowledged_until": NOW + AN_HOUR}
-    assert isinstance(reconsidered(owed("step-1"), event, None, NOW), Suppression)
-    assert reconsidered(owed("step-1"), event, None, NOW + AN_HOUR) is None
+    assert isinstance(still_needed(owed("step-1"), event, None, NOW), Suppression)
+    assert still_needed(owed("step-1"), event, None, NOW + AN_HOUR) is None
 
 
 def test_a_step_waits_while_somebody_mutes_the_event_and_a_reminder_does_not_ask() -> None:
-    assert reconsidered(owed("step-1"), OPEN, SILENCED, NOW) == Waiting(
+    assert still_needed(owed("step-1"), OPEN, SILENCED, NOW) == Waiting(
         NOW + MUTE_PAUSE, "silenced: release"
     )
-    assert reconsidered(owed("reminder"), OPEN, SILENCED, NOW) is None
+    assert still_needed(owed("reminder"), OPEN, SILENCED, NOW) is None
 
 
 def test_a_step_of_a_lesser_importance_gives_way_to_those_of_the_greater() -> None:
-    dropped = reconsidered(owed("step-2", importance="medium"), OPEN, None, NOW)
+    dropped = still_needed(owed("step-2", importance="medium"), OPEN, None, NOW)
     assert isinstance(dropped, Suppression)
     assert dropped.code is SuppressionCode.IMPORTANCE_RAISED
     assert "high by now" in dropped.sentence
-    assert reconsidered(owed("step-2", importance="high"), OPEN, None, NOW) is None
-    assert reconsidered(owed("step-2", importance="critical"), OPEN, None, NOW) is None
+    assert still_needed(owed("step-2", importance="high"), OPEN, None, NOW) is None
+    assert still_needed(owed("step-2", importance="critical"), OPEN, None, NOW) is None
 
 
 keys = st.integers(1, 2**62)
@@ -87,25 +87,25 @@ def test_a_pause_doubles_up_to_an_hour_and_each_message_has_its_own_share(
     key: int, attempt: int
 ) -> None:
     most = min(FIRST_PAUSE * 2 ** (attempt - 1), LONGEST_PAUSE)
-    assert most / 2 <= pause(key, attempt) <= most
-    assert pause(key, attempt) == pause(key, attempt)
+    assert most / 2 <= backoff(key, attempt) <= most
+    assert backoff(key, attempt) == backoff(key, attempt)
 
 
 @given(keys, attempts, st.floats(0, 1e9))
 def test_nobody_is_asked_again_before_the_time_that_was_asked_for(
     key: int, attempt: int, asked: float
 ) -> None:
-    waits = pause(key, attempt, asked)
+    waits = backoff(key, attempt, asked)
     assert waits >= min(timedelta(seconds=asked), LONGEST_ASKED)
     assert waits <= max(LONGEST_PAUSE, LONGEST_ASKED)
 
 
 def test_messages_that_failed_together_do_not_come_back_together() -> None:
-    waits = {pause(key, 6) for key in range(200)}
+    waits = {backoff(key, 6) for key in range(200)}
     assert len(waits) == 200
     assert max(waits) - min(waits) > FIRST_PAUSE
 
 
 def test_all_attempts_take_about_a_day() -> None:
-    total = sum((pause(7, n) for n in range(1, MOST_ATTEMPTS)), timedelta())
+    total = sum((backoff(7, n) for n in range(1, MOST_ATTEMPTS)), timedelta())
     assert timedelta(hours=12) < total < timedelta(hours=30)

@@ -10,8 +10,8 @@ from sentinel_core.wording.delivery_timeline import (
     State,
     escalation_words,
     next_step,
-    told,
-    why_told,
+    reason_words,
+    timeline,
 )
 from tests.support.recorded import NOON
 
@@ -151,7 +151,7 @@ HELD = {"status": "suppressed", "settled_at": NOON}
     ],
 )
 def test_each_fate_of_a_message_has_words(row: dict[str, Any], state: State, words: str) -> None:
-    [one] = told(OPEN, [row], NOON + SECOND)
+    [one] = timeline(OPEN, [row], NOON + SECOND)
     assert (one.state, one.words) == (state, words)
 
 
@@ -160,16 +160,16 @@ def test_what_is_still_to_come_stands_last_and_is_put_in_the_zone_of_whoever_loo
         step(1, NOON + 10 * MINUTE),
         a_message(status="sent", sent_at=NOON, settled_at=NOON, attempts=1),
     ]
-    timeline = told(OPEN, rows, NOON + SECOND, ZoneInfo("America/New_York"))
-    assert [one.why for one in timeline] == ["opened", "step 1 of the escalation"]
-    assert timeline[1].words == "at 07:10:00 unless acknowledged"
+    entries = timeline(OPEN, rows, NOON + SECOND, ZoneInfo("America/New_York"))
+    assert [one.why for one in entries] == ["opened", "step 1 of the escalation"]
+    assert entries[1].words == "at 07:10:00 unless acknowledged"
 
 
 def test_a_message_waits_for_the_one_before_it_in_its_own_channel_only() -> None:
     first = a_message(attempts=1, next_attempt_at=NOON + 5 * MINUTE, last_error="500")
     behind = a_message(reason="resolved")
     elsewhere = a_message(reason="resolved", channel="pager-duty-webhook/oncall")
-    found = told(OPEN, [first, behind, elsewhere], NOON + SECOND)
+    found = timeline(OPEN, [first, behind, elsewhere], NOON + SECOND)
     said = {(one.to, one.why): (one.state, one.words) for one in found}
     assert said["slack-incoming-webhook/ops", "resolved"] == (
         State.WAITING,
@@ -180,7 +180,7 @@ def test_a_message_waits_for_the_one_before_it_in_its_own_channel_only() -> None
 
 def test_whom_a_channel_tells_is_named_beside_it() -> None:
     row = a_message(channel="email-server-credentials/mail", recipient="a@b.c,d@e.f")
-    [one] = told(OPEN, [row], NOON)
+    [one] = timeline(OPEN, [row], NOON)
     assert one.to == "email-server-credentials/mail → a@b.c, d@e.f"
 
 
@@ -197,7 +197,7 @@ def test_a_step_nobody_needs_any_more_is_stopped_and_no_next_step(
     event: dict[str, Any], why: str
 ) -> None:
     row = step(1, NOON + 10 * MINUTE)
-    [one] = told(event, [row], NOON + SECOND)
+    [one] = timeline(event, [row], NOON + SECOND)
     assert one.state is State.STOPPED
     assert one.words.startswith(why)
     assert next_step(event, [row], NOON + SECOND) == []
@@ -206,7 +206,7 @@ def test_a_step_nobody_needs_any_more_is_stopped_and_no_next_step(
 def test_a_step_after_the_end_of_an_acknowledgement_is_still_to_come() -> None:
     event = {**TAKEN, "acknowledged_until": NOON + 9 * MINUTE}
     row = step(1, NOON + 10 * MINUTE)
-    [one] = told(event, [row], NOON + SECOND)
+    [one] = timeline(event, [row], NOON + SECOND)
     assert one.state is State.ESCALATES
     assert next_step(event, [row], NOON + SECOND) == [row]
 
@@ -237,12 +237,12 @@ def test_the_next_step_says_when_it_goes_to_whom() -> None:
     ],
 )
 def test_every_reason_has_words(reason: str, words: str) -> None:
-    assert why_told(reason) == words
+    assert reason_words(reason) == words
 
 
 def test_a_step_that_is_being_sent_is_not_said_to_be_stopped() -> None:
     row = step(1, NOON + MINUTE, attempts=1, claimed_at=NOON)
-    [one] = told(TAKEN, [row], NOON + SECOND)
+    [one] = timeline(TAKEN, [row], NOON + SECOND)
     assert (one.state, one.words) == (State.SENDING, "since 12:00:00")
-    [later] = told(TAKEN, [row], NOON + 2 * MINUTE)
+    [later] = timeline(TAKEN, [row], NOON + 2 * MINUTE)
     assert later.state is State.STOPPED
