@@ -15,7 +15,13 @@ from sentinel_core.decide.conditions import MetricMissingError, Samples, evaluat
 from sentinel_core.model.alert import AlertOutput, dump_outputs
 from sentinel_core.model.condition import look_back_seconds
 from sentinel_core.model.rule import RuleSettings
-from sentinel_core.prefect_io.facts import ARTIFACT_KEY, ARTIFACT_TYPE, CHECKED, MEASURED, TRIGGERED
+from sentinel_core.prefect_io.facts import (
+    ARTIFACT_KEY,
+    ARTIFACT_TYPE,
+    MEASURED,
+    TRIGGERED,
+    checked_state,
+)
 
 MOST_LOGGED = 20  # lines of each kind
 
@@ -33,14 +39,14 @@ def final_state(outputs: list[AlertOutput], rule: RuleSettings) -> State[Any]:
     if fired or problems or rule.conditions:
         _keep(outputs)
     if not fired:
-        checked = f"{CHECKED}{len(outputs)} series, "
+        checked = f"Checked {len(outputs)} series, "
         if problems:
             return Completed(
                 name=MEASURED, message=f"{checked}{len(problems)} not judged.", data=outputs
             )
         if rule.conditions:
             return Completed(name=MEASURED, message=f"{checked}see the blotter.", data=outputs)
-        return Completed(message=f"{checked}none triggered.", data=outputs)
+        return checked_state(f"{checked}none triggered.", outputs)
     first = fired[0].message[:200]
     more = f" (and {len(fired) - 1} more)" if len(fired) > 1 else ""
     return Completed(name=TRIGGERED, message=f"{first}{more}", data=outputs)

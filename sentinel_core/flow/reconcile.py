@@ -31,13 +31,13 @@ from sentinel_core.decide.observe import Kind, Observation
 from sentinel_core.flow.hooks import record_facts, unreadable_settings
 from sentinel_core.model import run as facts
 from sentinel_core.model.alert import AlertOutput
-from sentinel_core.model.run import Rule, Run
+from sentinel_core.model.run import Rule
 from sentinel_core.notify.deliver import deliver_due
 from sentinel_core.prefect_io.client import PAGE, all_deployments
 from sentinel_core.prefect_io.facts import (
-    CHECKED,
     MEASURED,
     TRIGGERED,
+    is_checked,
     is_rule,
     kept_outputs,
     rule_facts,
@@ -217,7 +217,7 @@ def _record_one(
     say: Say,
 ) -> None:
     run = run_facts(flow_run)
-    outputs = recovered_outputs(run, lambda: kept_outputs(client, flow_run))
+    outputs = recovered_outputs(client, flow_run)
     try:
         recorded = record_facts(engine, rule, run, outputs)
     except StoreUnavailableError:
@@ -236,20 +236,19 @@ def _record_one(
         say(f"{rule.name}: recorded run {run.name} ({run.state_name}), which had no record.")
 
 
-def recovered_outputs(
-    run: Run, kept: Callable[[], list[AlertOutput] | None]
-) -> list[AlertOutput] | None:
-    """The outputs of a completed run whose hook was lost; None when nobody can say.
+def recovered_outputs(client: SyncPrefectClient, flow_run: FlowRun) -> list[AlertOutput] | None:
+    """The outputs of a completed run whose hook was lost; None if they are unknown.
 
-    A triggered run kept its output, and so did one whose rule has conditions. Of a run that says
-    in its own words that it checked and found nothing, no more is known than that. A run somebody
-    merely set to Completed was not checked.
+    A triggered run kept its output, and so did one whose rule has conditions. Of a run whose check
+    found nothing that fact alone is known. A run that a person set to Completed was not checked,
+    whatever its message says.
     """
-    if run.state_type is not facts.StateType.COMPLETED:
+    state = flow_run.state
+    if state is None or not state.is_completed():
         return None
-    if run.state_name in (TRIGGERED, MEASURED):
-        return kept()
-    return [] if run.state_message.startswith(CHECKED) else None
+    if state.name in (TRIGGERED, MEASURED):
+        return kept_outputs(client, flow_run)
+    return [] if is_checked(state) else None
 
 
 def outlived(flow_run: FlowRun, timeout_seconds: float | None, now: datetime) -> float | None:

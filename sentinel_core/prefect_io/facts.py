@@ -10,9 +10,10 @@ from prefect.client.schemas.filters import (
     ArtifactFilterFlowRunId,
     ArtifactFilterKey,
 )
-from prefect.client.schemas.objects import FlowRun, State
+from prefect.client.schemas.objects import FlowRun, State, StateDetails
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule, RRuleSchedule
+from prefect.states import Completed
 from pydantic import ValidationError
 
 from sentinel_core.base.errors import OutputError
@@ -24,7 +25,7 @@ from sentinel_core.model.trigger import MARK, TIMEOUT_MARK
 
 TRIGGERED = "Triggered"  # the state name of a completed run in which something fired
 MEASURED = "Measured"  # of one whose conditions are asked when it is recorded
-CHECKED = "Checked "  # how the message of a completed run begins in which nothing did
+CHECKED_KEY = "sentinel/checked"  # in the state of a completed run in which nothing did
 ARTIFACT_KEY = "sentinel-output"
 ARTIFACT_TYPE = "table"
 
@@ -55,6 +56,21 @@ def _settled(state: StateType) -> StateType:
 
 def _utc(time: datetime) -> datetime:
     return datetime.fromtimestamp(time.timestamp(), UTC)
+
+
+def checked_state(message: str, data: Any = None) -> State[Any]:
+    """The end of a run that measured and in which nothing triggered.
+
+    Anybody can give a state any name and message by hand. Prefect keeps the details as they were
+    given, shows them nowhere and asks for this key only where a task has a cache, so only the flow
+    itself leaves it.
+    """
+    return Completed(message=message, data=data, state_details=StateDetails(cache_key=CHECKED_KEY))
+
+
+def is_checked(state: State[Any] | None) -> bool:
+    """True for the state that `checked_state` makes, also as Prefect's API returns it."""
+    return state is not None and state.state_details.cache_key == CHECKED_KEY
 
 
 def trigger_of(schema: dict[str, Any] | None) -> dict[str, Any] | None:

@@ -18,6 +18,7 @@ from sentinel_core.base.settings import Settings, get_settings
 from sentinel_core.flow.hooks import connect
 from sentinel_core.flow.reconcile import Report, reconcile
 from sentinel_core.prefect_io.client import PAGE
+from sentinel_core.prefect_io.facts import checked_state
 from sentinel_core.store.db.engine import writing
 from sentinel_core.store.state import rules
 from tests.support.deployed import Deployed, deploy, rows, rule_yaml
@@ -239,17 +240,38 @@ def test_a_run_cancelled_before_it_started_is_seen_as_not_checked(
     assert "changed my mind" in str(event["message"])
 
 
-def test_a_run_somebody_merely_set_to_completed_counts_as_not_checked(
-    client: SyncPrefectClient,
-    store: Engine,
-    settings: Settings,
+BY_HAND = (
+    Completed(message="looks fine to me"),
+    Completed(message="Checked by Ann, looks fine"),
+    Completed(message="Checked 1 series, none triggered."),
+    Completed(name="Triggered", message="Checked by Ann"),
+)
+
+
+@pytest.mark.parametrize("number", range(len(BY_HAND)))
+def test_a_run_set_to_completed_by_hand_counts_as_not_checked_whatever_it_says(
+    client: SyncPrefectClient, store: Engine, settings: Settings, number: int
 ) -> None:
-    rule = _rule(client, "declared-done")
+    rule = _rule(client, f"declared-done-{number}")
     run = client.create_flow_run_from_deployment(rule.id, state=_later())
-    client.set_flow_run_state(run.id, Completed(message="looks fine to me"), force=True)
+    client.set_flow_run_state(run.id, BY_HAND[number], force=True)
     _reconcile(client, store, settings)
-    [event] = _events(store, "declared-done")
+    [event] = _events(store, f"declared-done-{number}")
     assert event["kind"] == "failure"
+
+
+@pytest.mark.usefixtures("worker")
+def test_a_quiet_run_of_a_time_without_a_store_is_recorded_as_checked(
+    client: SyncPrefectClient, store: Engine, settings: Settings
+) -> None:
+    rule = _rule(client, "quiet-away", job_variables=STORE_AWAY)
+    run = rule.wait(rule.start(mode="ok"))
+    assert run.state_name == "Completed"
+    assert not _evaluations(store, "quiet-away")
+    _reconcile(client, store, settings)
+    [row] = stored(store, "evaluation", prefect_flow_run_id=run.id)
+    assert (row["kind"], row["triggered"], row["prefect_state"]) == ("alert", False, "COMPLETED")
+    assert _events(store, "quiet-away") == []
 
 
 def test_a_state_that_changes_after_the_end_wins_and_both_are_kept(
@@ -262,7 +284,7 @@ def test_a_state_that_changes_after_the_end_wins_and_both_are_kept(
     client.set_flow_run_state(run.id, Failed(message="first word"), force=True)
     _reconcile(client, store, settings)
     client.set_flow_run_state(
-        run.id, Completed(message="Checked 1 series, none triggered."), force=True
+        run.id, checked_state("Checked 1 series, none triggered."), force=True
     )
     _reconcile(client, store, settings)
     states = {row["prefect_state"] for row in _evaluations(store, "changes-its-end")}
@@ -322,7 +344,7 @@ def test_a_rule_whose_due_times_pass_without_a_run_is_named_silent_until_it_runs
     assert event["resolved_at"] is None
     run = client.create_flow_run_from_deployment(rule.id)
     client.set_flow_run_state(
-        run.id, Completed(message="Checked 1 series, none triggered."), force=True
+        run.id, checked_state("Checked 1 series, none triggered."), force=True
     )
     assert "goes-silent" not in _reconcile(client, store, settings).silent
     [event] = _events(store, "goes-silent")
