@@ -12,7 +12,7 @@ from sentinel_core.model.alert import Importance
 from sentinel_core.model.silence import Matchers, Silence, SilenceState, Subject
 from sentinel_core.store.db.engine import answering, reading
 from sentinel_core.store.db.tables import AUDIT, EVENT, RULE, SERIES, SILENCE, Row
-from sentinel_core.store.state.audit import SILENCE_EXPIRED, possible
+from sentinel_core.store.state.audit import SILENCE_EXPIRED, storable_ids
 from sentinel_core.store.state.mutes import readable
 
 PREVIEWED_EVENTS = 100  # events that a preview names; it counts the others
@@ -57,7 +57,7 @@ class Preview:
 
 def get(engine: Engine, silence_id: int) -> Silence | None:
     """The silence of this id; None if there is none. Raises StoreUnavailableError."""
-    if not possible([silence_id]):
+    if not storable_ids([silence_id]):
         return None
     found = _read(engine, SILENCE.c.id == silence_id)
     return found[0] if found else None

@@ -16,14 +16,14 @@ from sentinel_core.store.record.recording import NOBODY
 from sentinel_core.store.state.audit import (
     BY_LIMIT,
     COMMENT_LIMIT,
-    chosen,
+    add_entries,
     chunks,
     comment_of,
     existing,
-    hold,
-    note,
-    person,
-    possible,
+    lock_rules,
+    require_name,
+    sorted_ids,
+    storable_ids,
 )
 
 
@@ -70,25 +70,25 @@ def acknowledge(
     ValueError without a name (an acknowledgement nobody made helps nobody) and for a time that is
     over; StoreUnavailableError when nothing was written because the store did not answer.
     """
-    who, said = person(by, "acknowledges"), comment_of(comment)
+    who, said = require_name(by, "acknowledges"), comment_of(comment)
     if until is not None:
         _in_future(until, now)
-    wanted = chosen(ids)
-    within = possible(wanted)
+    wanted = sorted_ids(ids)
+    within = storable_ids(wanted)
     detail: dict[str, Any] = {"comment": said} if said else {}
     values = {"acknowledged_at": now, "acknowledged_by": who, "acknowledged_until": until}
     values |= {"is_acknowledged": True, **detail}
     if until is not None:
         detail["until"] = until.isoformat()
     with answering(engine), writing(engine) as connection:
-        hold(connection, within)
+        lock_rules(connection, within)
         done: list[int] = []
         rest: dict[int, Handled] = {}
         for some in chunks(within):
             done.extend(_acknowledge(connection, some, values, now))
             rest.update(_handled(connection, set(some).difference(done)))
         drop_steps(connection, done, acknowledged(who, now), now, before=until)
-        note(connection, who, "acknowledged", now, sorted(done), detail)
+        add_entries(connection, who, "acknowledged", now, sorted(done), detail)
         tell_of(connection, sorted(done), NotifyReason.ACKNOWLEDGED.value, now)
     missing = tuple(key for key in wanted if key not in rest and key not in set(done))
     return Acknowledged(tuple(sorted(done)), tuple(rest[key] for key in sorted(rest)), missing)
@@ -101,20 +101,20 @@ def unacknowledge(
 
     Raises ValueError without a name, StoreUnavailableError when nothing was written.
     """
-    who, said = person(by, "takes the acknowledgement back"), comment_of(comment)
-    wanted = chosen(ids)
-    within = possible(wanted)
+    who, said = require_name(by, "takes the acknowledgement back"), comment_of(comment)
+    wanted = sorted_ids(ids)
+    within = storable_ids(wanted)
     detail = {"comment": said} if said else {}
     e = EVENT.c
     with answering(engine), writing(engine) as connection:
-        hold(connection, within)
+        lock_rules(connection, within)
         done: list[int] = []
         for some in chunks(within):
             _in_order(connection, some)
             taken = update(EVENT).where(e.id.in_(some), e.is_acknowledged)
             done.extend(connection.scalars(taken.values(**NOBODY, **detail).returning(e.id)))
         owe_steps_again(connection, sorted(done), now)
-        note(connection, who, "unacknowledged", now, sorted(done), detail)
+        add_entries(connection, who, "unacknowledged", now, sorted(done), detail)
         tell_of(connection, sorted(done), NotifyReason.UNACKNOWLEDGED.value, now)
         found = existing(connection, within)
     return changed(wanted, done, found)

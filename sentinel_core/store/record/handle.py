@@ -30,14 +30,14 @@ from sentinel_core.store.db.tables import EVALUATION, EVENT, NOTIFICATION, SERIE
 from sentinel_core.store.outbox.enqueue import hold_messages, tell_of
 from sentinel_core.store.record.acknowledge import Changed, changed
 from sentinel_core.store.state.audit import (
-    chosen,
+    add_entries,
     chunks,
     comment_of,
     existing,
-    hold,
-    note,
-    person,
-    possible,
+    lock_rules,
+    require_name,
+    sorted_ids,
+    storable_ids,
 )
 from sentinel_core.store.state.rows import state_row
 from sentinel_core.store.state.snapshot import series_of
@@ -57,7 +57,7 @@ def comment(engine: Engine, ids: Sequence[int], *, by: str, comment: str, now: d
     Raises ValueError without a name or without words, StoreUnavailableError when nothing was
     written; so do the others.
     """
-    who, said = person(by, "comments"), comment_of(comment)
+    who, said = require_name(by, "comments"), comment_of(comment)
     if not said:
         raise ValueError("a comment without words says nothing")
     return _set(engine, ids, {}, said, _Entry(who, "commented", now))
@@ -73,8 +73,8 @@ def assign(
     now: datetime,
 ) -> Changed:
     """Somebody is to look after these events; None or "" for nobody in particular."""
-    who, said = person(by, "assigns"), comment_of(comment)
-    whom = person(to, "is to look after it") if to and to.strip() else None
+    who, said = require_name(by, "assigns"), comment_of(comment)
+    whom = require_name(to, "is to look after it") if to and to.strip() else None
     entry = _Entry(who, "assigned", now, {"to": whom}) if whom else _Entry(who, "unassigned", now)
     return _set(engine, ids, {"assigned_to": whom}, said, entry)
 
@@ -89,7 +89,7 @@ def disposition(
     now: datetime,
 ) -> Changed:
     """What these events turned out to be; None takes an earlier word back."""
-    who, said = person(by, "says so"), comment_of(comment)
+    who, said = require_name(by, "says so"), comment_of(comment)
     value = _disposition(disposition).value if disposition is not None else None
     entry = _Entry(who, "disposition", now, {"disposition": value})
     return _set(engine, ids, {"disposition": value}, said, entry)
@@ -117,12 +117,12 @@ def _set(
 ) -> Changed:
     """Write these columns of exactly these events. Where nothing would change and nothing is said,
     nothing is done."""
-    wanted = chosen(ids)
-    within = possible(wanted)
+    wanted = sorted_ids(ids)
+    within = storable_ids(wanted)
     comment = {"comment": said} if said else {}
     other = [EVENT.c[name].is_distinct_from(value) for name, value in values.items()]
     with answering(engine), writing(engine) as connection:
-        hold(connection, within)
+        lock_rules(connection, within)
         done: list[int] = []
         for some in chunks(within):
             named = update(EVENT).where(EVENT.c.id.in_(some))
@@ -131,7 +131,7 @@ def _set(
             changes = named.values(**values, **comment).returning(EVENT.c.id)
             done.extend(connection.scalars(changes))
         detail = {**entry.detail, **comment}
-        note(connection, entry.actor, entry.action, entry.at, sorted(done), detail)
+        add_entries(connection, entry.actor, entry.action, entry.at, sorted(done), detail)
         found = existing(connection, within)
     return changed(wanted, done, found)
 
@@ -149,12 +149,12 @@ def resolve(
     it: one that nobody acknowledged is acknowledged in the same name. Raises ValueError without
     a name, StoreUnavailableError when nothing was written.
     """
-    who, said = person(by, "resolves"), comment_of(comment)
-    wanted = chosen(ids)
-    within = possible(wanted)
+    who, said = require_name(by, "resolves"), comment_of(comment)
+    wanted = sorted_ids(ids)
+    within = storable_ids(wanted)
     detail = {"comment": said} if said else {}
     with answering(engine), writing(engine) as connection:
-        hold(connection, within)
+        lock_rules(connection, within)
         done: list[int] = []
         for some in chunks(within):
             for row in _open(connection, some):
@@ -164,7 +164,7 @@ def resolve(
         why = Suppression(SuppressionCode.RESOLVED, f"resolved by {who}")
         _hold_back(connection, done, why, now)
         tell_of(connection, sorted(done), NotifyReason.RESOLVED.value, now)
-        note(connection, who, "resolved", now, sorted(done), detail)
+        add_entries(connection, who, "resolved", now, sorted(done), detail)
         found = existing(connection, within)
     return changed(wanted, done, found)
 

@@ -11,12 +11,12 @@ from sentinel_core.store.db.tables import SILENCE
 from sentinel_core.store.record.acknowledge import Changed, changed
 from sentinel_core.store.state.audit import (
     SILENCE_EXPIRED,
-    chosen,
+    add_entries,
     chunks,
     comment_of,
-    note,
-    person,
-    possible,
+    require_name,
+    sorted_ids,
+    storable_ids,
 )
 
 _INSTANT = timedelta(microseconds=1)
@@ -28,7 +28,7 @@ def create(engine: Engine, silence: Silence, *, now: datetime) -> Silence:
     Raises ValueError without an author or a comment and for an end that has passed,
     StoreUnavailableError when nothing was written.
     """
-    author, comment = person(silence.author, "silences"), comment_of(silence.comment)
+    author, comment = require_name(silence.author, "silences"), comment_of(silence.comment)
     if not comment:
         raise ValueError("say why: whoever misses a message will ask")
     if silence.ends_at <= now:
@@ -53,7 +53,7 @@ def create(engine: Engine, silence: Silence, *, now: datetime) -> Silence:
         }
         if silence.recurrence:
             detail["window"] = silence.recurrence.words()
-        note(connection, author, "silence-created", now, (None,), detail)
+        add_entries(connection, author, "silence-created", now, (None,), detail)
     return silence.model_copy(update={"id": key, "author": author, "comment": comment})
 
 
@@ -65,13 +65,13 @@ def expire(
     A silence that has not begun will never mute. Raises ValueError without a name,
     StoreUnavailableError when nothing was written.
     """
-    who, reason = person(by, "ends the silence"), comment_of(comment)
-    wanted = chosen(ids, "silence")
+    who, reason = require_name(by, "ends the silence"), comment_of(comment)
+    wanted = sorted_ids(ids, "silence")
     c = SILENCE.c
     existing: set[int] = set()
     done: list[int] = []
     with answering(engine), writing(engine) as connection:
-        for some in chunks(possible(wanted)):
+        for some in chunks(storable_ids(wanted)):
             locked = select(c.id, c.starts_at, c.ends_at).where(c.id.in_(some)).order_by(c.id)
             for row in connection.execute(locked.with_for_update()).all():
                 existing.add(row.id)
@@ -84,5 +84,5 @@ def expire(
                 done.append(row.id)
                 detail = {"silence": row.id, "was_until": row.ends_at.isoformat()}
                 detail |= {"comment": reason} if reason else {}
-                note(connection, who, SILENCE_EXPIRED, now, (None,), detail)
+                add_entries(connection, who, SILENCE_EXPIRED, now, (None,), detail)
     return changed(wanted, done, existing)

@@ -1,4 +1,4 @@
-"""What people do by hand, on record: who they are, what exactly they name, and one entry each."""
+"""Acts of people: their names, the ids they give, the locks they need, their audit entries."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
@@ -15,8 +15,8 @@ CHUNK = 500
 SILENCE_EXPIRED = "silence-expired"  # the action of ending a silence by hand
 
 
-def person(name: str, does: str) -> str:
-    """A name in one line. Raises ValueError for an empty one: what nobody did helps nobody."""
+def require_name(name: str, does: str) -> str:
+    """The name in one line. Raises ValueError if it is empty: each act is signed."""
     who = clean_line(name)[:BY_LIMIT]
     if not who:
         raise ValueError(f"say who {does}: the name is part of the record")
@@ -24,34 +24,34 @@ def person(name: str, does: str) -> str:
 
 
 def comment_of(text: str) -> str:
-    """A comment as it is kept: clean, and cut where it has no end."""
+    """The comment as it is kept: clean and cut at its limit."""
     return clean_text(text).strip()[:COMMENT_LIMIT]
 
 
-def chosen(ids: Sequence[int], what: str = "event") -> list[int]:
-    """The ids, each once, smallest first. Raises ValueError for what can't be an id at all."""
+def sorted_ids(ids: Sequence[int], what: str = "event") -> list[int]:
+    """The ids, each once, smallest first. Raises ValueError for anything but whole numbers."""
     for key in ids:
         if isinstance(key, bool) or not isinstance(key, int):
             raise ValueError(f"{what} {str(key)[:40]!r}: an id is a whole number")  # noqa: TRY004
     return sorted(set(ids))
 
 
-def possible(ids: Sequence[int]) -> list[int]:
-    """Those of the ids that a database can hold; nothing has any of the others."""
+def storable_ids(ids: Sequence[int]) -> list[int]:
+    """Those of the ids that a database can store; no row has any of the others."""
     return [key for key in ids if 0 < key < 2**63]
 
 
 def chunks(ids: Sequence[int]) -> Iterator[Sequence[int]]:
-    """As many at a time as one statement takes."""
+    """The ids in parts, each small enough for one statement."""
     for start in range(0, len(ids), CHUNK):
         yield ids[start : start + CHUNK]
 
 
-def hold(connection: Connection, ids: Sequence[int]) -> None:
-    """Wait until nobody records a run of the rules of these events, and keep it so.
+def lock_rules(connection: Connection, ids: Sequence[int]) -> None:
+    """Lock the rules of these events: no run of theirs is recorded until the transaction ends.
 
-    A recording reads a series before it decides: what a person changes in between would be lost.
-    Locked in one order, so that two people who chose overlapping events never wait for each other.
+    A recording reads a series before it decides: a person's change in between would be lost. All
+    are locked in one order, so that two people with overlapping events never deadlock.
     """
     e, r = EVENT.c, RULE.c
     rules: set[int] = set()
@@ -71,7 +71,7 @@ def existing(connection: Connection, ids: Sequence[int]) -> set[int]:
     }
 
 
-def note(
+def add_entries(
     connection: Connection,
     actor: str,
     action: str,
@@ -79,7 +79,7 @@ def note(
     events: Sequence[int | None],
     detail: Mapping[str, Any],
 ) -> None:
-    """An entry for each of the events; `(None,)` for what concerns none."""
+    """Add one entry for each of the events; `(None,)` for an act that concerns none."""
     if events:
         entry = {"at": now, "actor": actor, "action": action, "detail": dict(detail)}
         connection.execute(insert(AUDIT), [{**entry, "event_id": key} for key in events])
