@@ -25,7 +25,7 @@ from sentinel_core.store.outbox import claim as outbox
 from sentinel_core.store.read import event_list
 from sentinel_core.store.read.event_detail import event_detail
 from sentinel_core.store.read.filters import EventFilter, Status
-from sentinel_core.store.record import handle as handling
+from sentinel_core.store.record import resolve as handling
 from sentinel_core.store.record import silences
 from sentinel_core.store.record.acknowledge import acknowledge
 from tests.support.delivered import EVERYONE, GONE, ONCALL, OPS, attempt, refuse, telling

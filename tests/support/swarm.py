@@ -18,7 +18,7 @@ from sentinel_core.store.db.engine import open_engine
 from sentinel_core.store.db.schema import ensure_schema
 from sentinel_core.store.outbox import claim as outbox
 from sentinel_core.store.record import acknowledge as acknowledging
-from sentinel_core.store.record import handle as handling
+from sentinel_core.store.record import resolve as handling
 from tests.support.posted import Posted, deliver_at
 from tests.support.runs import NOW, a_run, rows, told
 

@@ -12,7 +12,7 @@ from sentinel_core.base.errors import UsageError
 from sentinel_core.cli.parse import author, event_ids, event_store, moment_ahead, moment_now, said
 from sentinel_core.model.times import utc
 from sentinel_core.store.record import acknowledge as acknowledging
-from sentinel_core.store.record import handle as handling
+from sentinel_core.store.record import resolve as handling
 from sentinel_core.store.record.acknowledge import Changed
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from sentinel_core.replay.replay import Timeline, Variant, compare, replay, stat
 from sentinel_core.store.db.engine import reading, writing
 from sentinel_core.store.db.tables import EVALUATION, SILENCE, Silence
 from sentinel_core.store.record.acknowledge import acknowledge, unacknowledge
-from sentinel_core.store.record.handle import resolve
+from sentinel_core.store.record.resolve import resolve
 from sentinel_core.store.record.unmute import release
 from sentinel_core.store.state.rules import sync
 from tests.support.runs import a_rule, a_run, at, fired, quiet, rows, told

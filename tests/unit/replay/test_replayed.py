@@ -21,8 +21,8 @@ from sentinel_core.model.silence import Matchers, Silence
 from sentinel_core.store.db.engine import reading, writing
 from sentinel_core.store.db.tables import EVENT, NOTIFICATION, SILENCE
 from sentinel_core.store.record.acknowledge import acknowledge, unacknowledge
-from sentinel_core.store.record.handle import resolve
 from sentinel_core.store.record.recording import record
+from sentinel_core.store.record.resolve import resolve
 from sentinel_core.store.record.unmute import release
 from sentinel_core.store.state.snapshot import RuleSnapshot
 from tests.support.histories import (

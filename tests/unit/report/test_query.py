@@ -14,7 +14,7 @@ from sentinel_core.report.query import figures, owe_report
 from sentinel_core.report.tables import facts
 from sentinel_core.store.outbox import claim as outbox
 from sentinel_core.store.record.acknowledge import acknowledge, unacknowledge
-from sentinel_core.store.record.handle import resolve
+from sentinel_core.store.record.resolve import resolve
 from sentinel_core.store.state.rules import sync
 from tests.support.runs import NOW, T0, a_rule, a_run, at, fired, quiet, rows, told
 

@@ -30,7 +30,7 @@ from sentinel_core.store.read.overview import overview
 from sentinel_core.store.read.silences import all_silences
 from sentinel_core.store.record import silences
 from sentinel_core.store.record.acknowledge import acknowledge
-from sentinel_core.store.record.handle import resolve
+from sentinel_core.store.record.resolve import resolve
 from sentinel_core.store.state.mutes import inhibitors
 from sentinel_core.store.state.rules import set_checkpoint
 from tests.support.migrated import columns_of, everything, old_store

@@ -19,7 +19,7 @@ from sentinel_core.store.db.schema import (
     upgrade,
 )
 from sentinel_core.store.outbox import claim as outbox
-from sentinel_core.store.record import handle as handling
+from sentinel_core.store.record import resolve as handling
 from tests.support.migrated import VERSIONS, columns_of, old_store
 from tests.support.runs import NOW, a_rule, a_run, at, fired, quiet, rows, snapshot, told
 from tests.support.swarm import own_engine

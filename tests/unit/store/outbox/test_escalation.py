@@ -13,7 +13,7 @@ from sentinel_core.model.run import Rule
 from sentinel_core.model.silence import Matchers, Silence
 from sentinel_core.store.outbox import claim as outbox
 from sentinel_core.store.record import acknowledge as acknowledging
-from sentinel_core.store.record import handle as handling
+from sentinel_core.store.record import resolve as handling
 from sentinel_core.store.record import silences
 from sentinel_core.store.record.unmute import release
 from tests.support.posted import deliver_at

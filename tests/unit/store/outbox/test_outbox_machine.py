@@ -27,7 +27,7 @@ from sentinel_core.model.routing import is_step
 from sentinel_core.store.outbox import claim as outbox
 from sentinel_core.store.outbox.storms import end_storms
 from sentinel_core.store.record import acknowledge as acknowledging
-from sentinel_core.store.record import handle as handling
+from sentinel_core.store.record import resolve as handling
 from tests.support.runs import T0, a_rule, a_run, fired, quiet, rows, told
 
 _names = (f"machine-{n}" for n in itertools.count())

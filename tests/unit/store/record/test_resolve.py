@@ -14,7 +14,7 @@ from sentinel_core.store.db.engine import open_engine, reading
 from sentinel_core.store.db.tables import AUDIT
 from sentinel_core.store.outbox import claim as outbox
 from sentinel_core.store.read.event_detail import event_detail
-from sentinel_core.store.record import handle as handling
+from sentinel_core.store.record import resolve as handling
 from sentinel_core.store.record.acknowledge import Changed, acknowledge, unacknowledge
 from sentinel_core.store.state.audit import BY_LIMIT, COMMENT_LIMIT
 from tests.support.runs import NOW, a_rule, a_run, at, fired, quiet, rows, told
