@@ -25,9 +25,10 @@ from sentinel_core.store.outbox import claim as outbox
 from sentinel_core.store.read import event_list
 from sentinel_core.store.read.event_detail import event_detail
 from sentinel_core.store.read.filters import EventFilter, Status
-from sentinel_core.store.record import resolve as handling
 from sentinel_core.store.record import silences
 from sentinel_core.store.record.acknowledge import acknowledge
+from sentinel_core.store.record.annotate import assign, disposition
+from sentinel_core.store.record.resolve import resolve
 from tests.support.delivered import EVERYONE, GONE, ONCALL, OPS, attempt, refuse, telling
 from tests.support.prefect import clean_environment
 from tests.support.processes import BIN, answers, free_port, running, wait_for
@@ -351,9 +352,9 @@ def test_the_page_of_a_muted_event_says_why_nobody_was_told_and_what_became_of_i
     mute(blotter.engine, "disk", "moving logs <b>now</b>")
     key = fire(blotter.engine, rule, at, message="Disk is full")
     acknowledge(blotter.engine, [key], by="ana", until=now() + timedelta(hours=2), now=now())
-    handling.assign(blotter.engine, [key], by="ana", to="bo", now=now())
-    handling.disposition(blotter.engine, [key], by="bo", disposition="noise", now=now())
-    handling.resolve(blotter.engine, [key], by="bo", comment="disk replaced", now=now())
+    assign(blotter.engine, [key], by="ana", to="bo", now=now())
+    disposition(blotter.engine, [key], by="bo", disposition="noise", now=now())
+    resolve(blotter.engine, [key], by="bo", comment="disk replaced", now=now())
     with blotter.page(f"?event={key}") as page:
         facts = page.locator("table", has_text="Occurrences")
         for name, value in (

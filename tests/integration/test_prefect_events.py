@@ -30,7 +30,8 @@ from sentinel_core.notify.prefect_events import (
 )
 from sentinel_core.store.outbox import claim as outbox
 from sentinel_core.store.record.acknowledge import acknowledge
-from sentinel_core.store.record.resolve import comment, resolve
+from sentinel_core.store.record.annotate import comment
+from sentinel_core.store.record.resolve import resolve
 from tests.support.deployed import Deployed, deploy, rule_yaml
 from tests.support.prefect import PrefectServer, client_of, prefect_worker
 from tests.support.processes import ROOT, wait_for

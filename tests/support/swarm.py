@@ -17,8 +17,8 @@ from sentinel_core.model.run import Rule, Run
 from sentinel_core.store.db.engine import open_engine
 from sentinel_core.store.db.schema import ensure_schema
 from sentinel_core.store.outbox import claim as outbox
-from sentinel_core.store.record import acknowledge as acknowledging
-from sentinel_core.store.record import resolve as handling
+from sentinel_core.store.record.acknowledge import acknowledge, unacknowledge
+from sentinel_core.store.record.resolve import resolve
 from tests.support.posted import Posted, deliver_at
 from tests.support.runs import NOW, a_run, rows, told
 
@@ -119,10 +119,10 @@ def handle_everything(url: str, moments: Sequence[datetime], what: str) -> None:
         for now in moments:
             ids = [row["id"] for row in rows(engine, "alert_event", resolved_at=None)]
             if what == "resolve":
-                handling.resolve(engine, ids[::2], by="ben", now=now)
+                resolve(engine, ids[::2], by="ben", now=now)
             else:
-                acknowledging.acknowledge(engine, ids, by="ana", now=now)
-                acknowledging.unacknowledge(engine, ids[::3], by="ana", now=now)
+                acknowledge(engine, ids, by="ana", now=now)
+                unacknowledge(engine, ids[::3], by="ana", now=now)
 
 
 def killed_at_statement(number: int, url: str, rule: Rule, run: Run, outputs: object) -> bool:

@@ -12,7 +12,8 @@ from sentinel_core.base.errors import UsageError
 from sentinel_core.cli.parse import author, event_ids, event_store, moment_ahead, moment_now, said
 from sentinel_core.model.times import utc
 from sentinel_core.store.record import acknowledge as acknowledging
-from sentinel_core.store.record import resolve as handling
+from sentinel_core.store.record import annotate
+from sentinel_core.store.record import resolve as resolving
 from sentinel_core.store.record.acknowledge import Changed
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def resolve(events: Sequence[str], *, comment: str, by: str | None) -> int:
     return _change(
         events,
         by,
-        lambda engine, ids, who, now: handling.resolve(
+        lambda engine, ids, who, now: resolving.resolve(
             engine, ids, by=who, comment=comment, now=now
         ),
         "resolved",
@@ -66,7 +67,7 @@ def comment(events: Sequence[str], *, comment: str, by: str | None) -> int:
     return _change(
         events,
         by,
-        lambda engine, ids, who, now: handling.comment(
+        lambda engine, ids, who, now: annotate.comment(
             engine, ids, by=who, comment=comment, now=now
         ),
         "commented on",
@@ -85,7 +86,7 @@ def assign(
     return _change(
         events,
         by,
-        lambda engine, ids, who, now: handling.assign(
+        lambda engine, ids, who, now: annotate.assign(
             engine, ids, to=name or None, by=who, comment=comment, now=now
         ),
         whose,
@@ -96,7 +97,7 @@ def assign(
 def disposition(words: Sequence[str], *, comment: str, by: str | None) -> int:
     """Say what events were worth; the exit code. Raises UsageError for another last word."""
     *events, word = words or ("",)
-    known = [*handling.Disposition]
+    known = [*annotate.Disposition]
     if word != NONE and word not in known:
         raise UsageError(
             f"the last word says what the events were worth, {', '.join([*known, NONE])}: "
@@ -105,7 +106,7 @@ def disposition(words: Sequence[str], *, comment: str, by: str | None) -> int:
     return _change(
         events,
         by,
-        lambda engine, ids, who, now: handling.disposition(
+        lambda engine, ids, who, now: annotate.disposition(
             engine,
             ids,
             disposition=None if word == NONE else word,

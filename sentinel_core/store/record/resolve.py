@@ -1,12 +1,7 @@
-"""What people do with events besides acknowledging: end, comment, assign, say what became of them.
-
-Each touches exactly the events named, in one transaction, with an entry in the audit for each.
-"""
+"""Events resolved by hand: exactly those given, in one transaction, each with an audit entry."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import (
@@ -23,7 +18,7 @@ from sqlalchemy import (
 
 from sentinel_core.decide.fanout import dropped_columns
 from sentinel_core.decide.observe import Kind
-from sentinel_core.decide.policy import Series, Status, resolved_by_hand
+from sentinel_core.decide.policy import Status, resolved_by_hand
 from sentinel_core.model.reasons import NotifyReason, Suppression, SuppressionCode
 from sentinel_core.store.db.engine import answering, writing
 from sentinel_core.store.db.tables import EVALUATION, EVENT, NOTIFICATION, SERIES
@@ -43,111 +38,15 @@ from sentinel_core.store.state.rows import state_row
 from sentinel_core.store.state.snapshot import series_of
 
 
-class Disposition(StrEnum):
-    """What an event turned out to be."""
-
-    ACTIONABLE = "actionable"
-    NOISE = "noise"
-    DUPLICATE = "duplicate"
-
-
-def comment(engine: Engine, ids: Sequence[int], *, by: str, comment: str, now: datetime) -> Changed:
-    """Say something about these events. The event shows the latest, the audit has all of them.
-
-    Raises ValueError without a name or without words, StoreUnavailableError when nothing was
-    written; so do the others.
-    """
-    who, said = require_name(by, "comments"), comment_of(comment)
-    if not said:
-        raise ValueError("a comment without words says nothing")
-    return _set(engine, ids, {}, said, _Entry(who, "commented", now))
-
-
-def assign(
-    engine: Engine,
-    ids: Sequence[int],
-    *,
-    by: str,
-    to: str | None,
-    comment: str = "",
-    now: datetime,
-) -> Changed:
-    """Somebody is to look after these events; None or "" for nobody in particular."""
-    who, said = require_name(by, "assigns"), comment_of(comment)
-    whom = require_name(to, "is to look after it") if to and to.strip() else None
-    entry = _Entry(who, "assigned", now, {"to": whom}) if whom else _Entry(who, "unassigned", now)
-    return _set(engine, ids, {"assigned_to": whom}, said, entry)
-
-
-def disposition(
-    engine: Engine,
-    ids: Sequence[int],
-    *,
-    by: str,
-    disposition: Disposition | str | None,
-    comment: str = "",
-    now: datetime,
-) -> Changed:
-    """What these events turned out to be; None takes an earlier word back."""
-    who, said = require_name(by, "says so"), comment_of(comment)
-    value = _disposition(disposition).value if disposition is not None else None
-    entry = _Entry(who, "disposition", now, {"disposition": value})
-    return _set(engine, ids, {"disposition": value}, said, entry)
-
-
-def _disposition(what: str) -> Disposition:
-    try:
-        return Disposition(what)
-    except ValueError:
-        raise ValueError(f"an event is {', '.join(Disposition)}, not {str(what)[:40]!r}") from None
-
-
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    """What the audit will say."""
-
-    actor: str
-    action: str
-    at: datetime
-    detail: Mapping[str, Any] = field(default_factory=dict)
-
-
-def _set(
-    engine: Engine, ids: Sequence[int], values: Mapping[str, Any], said: str, entry: _Entry
-) -> Changed:
-    """Write these columns of exactly these events. Where nothing would change and nothing is said,
-    nothing is done."""
-    wanted = sorted_ids(ids)
-    within = storable_ids(wanted)
-    comment = {"comment": said} if said else {}
-    other = [EVENT.c[name].is_distinct_from(value) for name, value in values.items()]
-    with answering(engine), writing(engine) as connection:
-        lock_rules(connection, within)
-        done: list[int] = []
-        for some in chunks(within):
-            named = update(EVENT).where(EVENT.c.id.in_(some))
-            if not said:
-                named = named.where(*other)
-            changes = named.values(**values, **comment).returning(EVENT.c.id)
-            done.extend(connection.scalars(changes))
-        detail = {**entry.detail, **comment}
-        add_entries(connection, entry.actor, entry.action, entry.at, sorted(done), detail)
-        found = existing(connection, within)
-    return changed(wanted, done, found)
-
-
-# -- ending an event -----------------------------------------------------------------------
-
-
 def resolve(
     engine: Engine, ids: Sequence[int], *, by: str, comment: str = "", now: datetime
 ) -> Changed:
-    """End these events because a person says so. Their series begin anew: what still fires opens
-    another event at its next run, if the rule's cooldown lets it.
+    """Resolve these events. Their series begin anew: one that still fires opens another event at
+    its next run, unless the rule's cooldown prevents it.
 
-    Messages about them that are still owed are not sent any more. Whoever ends an event has seen
-    it: one that nobody acknowledged is acknowledged in the same name. Raises ValueError without
-    a name, StoreUnavailableError when nothing was written.
+    Pending notifications about them are not sent. Resolving acknowledges: an event that nobody
+    acknowledged is acknowledged in the same name. Raises ValueError without a name,
+    StoreUnavailableError when nothing was written.
     """
     who, said = require_name(by, "resolves"), comment_of(comment)
     wanted = sorted_ids(ids)
@@ -162,7 +61,7 @@ def resolve(
                 done.append(row["event"])
         _forget_gone(connection, done)
         why = Suppression(SuppressionCode.RESOLVED, f"resolved by {who}")
-        _hold_back(connection, done, why, now)
+        _drop_pending(connection, done, why, now)
         tell_of(connection, sorted(done), NotifyReason.RESOLVED.value, now)
         add_entries(connection, who, "resolved", now, sorted(done), detail)
         found = existing(connection, within)
@@ -170,7 +69,7 @@ def resolve(
 
 
 def _open(connection: Connection, ids: Sequence[int]) -> list[RowMapping]:
-    """The unresolved ones with their series; locked as whoever else locks several does."""
+    """The unresolved events with their series, locked in the order in which all lock events."""
     e = EVENT.c
     unresolved = select(e.id).where(e.id.in_(ids), e.resolved_at.is_(None))
     connection.execute(unresolved.order_by(e.id).with_for_update())
@@ -196,7 +95,8 @@ def _end(
     if row["id"] is not None:
         decision = resolved_by_hand(series_of(dict(row)), now, who)
         over, how = decision.series.ended_at or over, decision.code
-        _write_series(connection, row["id"], decision.series, now)
+        values = state_row(decision.series, now, None)
+        connection.execute(update(SERIES).where(SERIES.c.id == row["id"]).values(**values))
     seen = {"is_acknowledged": True, "acknowledged_at": now, "acknowledged_by": who}
     connection.execute(
         update(EVENT)
@@ -207,12 +107,9 @@ def _end(
     )
 
 
-def _write_series(connection: Connection, key: int, series: Series, now: datetime) -> None:
-    values = state_row(series, now, None)
-    connection.execute(update(SERIES).where(SERIES.c.id == key).values(**values))
-
-
-def _hold_back(connection: Connection, ids: Sequence[int], why: Suppression, now: datetime) -> None:
+def _drop_pending(
+    connection: Connection, ids: Sequence[int], why: Suppression, now: datetime
+) -> None:
     n = NOTIFICATION.c
     for some in chunks(sorted(ids)):
         waiting = (n.event_id.in_(some), n.status == "pending")
@@ -225,10 +122,10 @@ def _hold_back(connection: Connection, ids: Sequence[int], why: Suppression, now
 
 
 def _forget_gone(connection: Connection, ids: Sequence[int]) -> None:
-    """Series of tickers that their check no longer reports: known no longer, so missed no longer.
+    """Delete the series of tickers that their check no longer reports, so that nothing misses them.
 
-    Only where both are over, the alert and the "no data" about its absence: until a person has
-    ended the latter, it says that the ticker is gone.
+    Only once both the alert and the "no data" about its absence have ended: until a person has
+    resolved the latter, it says that the ticker is gone.
     """
     e = EVENT.c
     for some in chunks(sorted(ids)):

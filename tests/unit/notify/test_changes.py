@@ -13,8 +13,9 @@ from sentinel_core.notify import changes as steps
 from sentinel_core.notify.change import EventChange
 from sentinel_core.store.outbox import claim as outbox
 from sentinel_core.store.record.acknowledge import acknowledge, unacknowledge
+from sentinel_core.store.record.annotate import assign, comment
 from sentinel_core.store.record.recording import record
-from sentinel_core.store.record.resolve import assign, comment, resolve
+from sentinel_core.store.record.resolve import resolve
 from tests.support.runs import NOW, a_rule, a_run, at, fired, quiet, told
 
 RULE = a_rule(notify={"high": ["slack-incoming-webhook/x", "slack-incoming-webhook/y"]})

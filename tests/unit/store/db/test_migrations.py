@@ -19,7 +19,7 @@ from sentinel_core.store.db.schema import (
     upgrade,
 )
 from sentinel_core.store.outbox import claim as outbox
-from sentinel_core.store.record import resolve as handling
+from sentinel_core.store.record.resolve import resolve
 from tests.support.migrated import VERSIONS, columns_of, old_store
 from tests.support.runs import NOW, a_rule, a_run, at, fired, quiet, rows, snapshot, told
 from tests.support.swarm import own_engine
@@ -103,7 +103,7 @@ def test_a_message_owed_before_an_upgrade_is_still_owed(upgraded: Engine) -> Non
 
 def test_an_event_that_was_open_before_an_upgrade_is_handled_by_hand(upgraded: Engine) -> None:
     [before] = rows(upgraded, "alert_event", kind="alert", resolved_at=None)
-    handling.resolve(upgraded, [before["id"]], by="ana", now=NOW)
+    resolve(upgraded, [before["id"]], by="ana", now=NOW)
     assert len(told(upgraded, RULE, a_run(15), [fired("A")]).opened) == 1
 
 

@@ -12,9 +12,9 @@ from sqlalchemy import Engine
 from sentinel_core.model.run import Rule
 from sentinel_core.model.silence import Matchers, Silence
 from sentinel_core.store.outbox import claim as outbox
-from sentinel_core.store.record import acknowledge as acknowledging
-from sentinel_core.store.record import resolve as handling
 from sentinel_core.store.record import silences
+from sentinel_core.store.record.acknowledge import acknowledge, unacknowledge
+from sentinel_core.store.record.resolve import resolve
 from sentinel_core.store.record.unmute import release
 from tests.support.posted import deliver_at
 from tests.support.runs import a_rule, a_run, at, fired, quiet, rows, told
@@ -55,7 +55,7 @@ class Clock:
 
     def acknowledge(self, minute: float, until: float | None = None) -> None:
         end = None if until is None else at(until)
-        acknowledging.acknowledge(self.engine, self.event(), by="ana", until=end, now=at(minute))
+        acknowledge(self.engine, self.event(), by="ana", until=end, now=at(minute))
 
     def silence(self, start: float, end: float) -> None:
         quiet_time = Silence(
@@ -125,7 +125,7 @@ def test_taken_back_the_steps_left_come_as_long_after_that(engine: Engine) -> No
     clock.until(10)
     clock.acknowledge(10)
     clock.until(40)
-    acknowledging.unacknowledge(engine, clock.event(), by="ana", now=at(40))
+    unacknowledge(engine, clock.event(), by="ana", now=at(40))
     clock.until(120)
     steps = [step for step in clock.handed if "step" in step[1]]
     assert steps == [(5, "one step-1"), (55, "two step-2"), (70, "three step-3")]
@@ -167,7 +167,7 @@ def test_what_is_over_escalates_no_further(engine: Engine, by_hand: bool) -> Non
     clock.run(0, fired())
     clock.until(10)
     if by_hand:
-        handling.resolve(engine, clock.event(), by="ana", now=at(10))
+        resolve(engine, clock.event(), by="ana", now=at(10))
     else:
         clock.run(10, quiet())
     clock.until(60)

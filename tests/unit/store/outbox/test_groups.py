@@ -11,7 +11,7 @@ from sqlalchemy import Engine, update
 from sentinel_core.store.db.engine import writing
 from sentinel_core.store.db.tables import NOTIFICATION
 from sentinel_core.store.outbox import claim as outbox
-from sentinel_core.store.record import acknowledge as acknowledging
+from sentinel_core.store.record.acknowledge import acknowledge
 from tests.support.posted import deliver_at, posted
 from tests.support.runs import NOW, a_rule, a_run, fired, quiet, rows, told
 from tests.support.swarm import at_once, claim_all
@@ -216,7 +216,7 @@ def test_what_follows_up_goes_into_the_thread_where_it_was_told(engine: Engine) 
             engine, key, status="sent", error=None, now=NOW + n * MINUTE, reference=reference
         )
     ids = [row["id"] for row in rows(engine, "alert_event")]
-    acknowledging.acknowledge(engine, ids, by="ana", now=NOW + 2 * MINUTE)
+    acknowledge(engine, ids, by="ana", now=NOW + 2 * MINUTE)
     claimed = [
         outbox.claim(engine, key, NOW + 2 * MINUTE) for key in outbox.due(engine, NOW + 2 * MINUTE)
     ]

@@ -15,9 +15,9 @@ from sqlalchemy import Engine
 from sentinel_core.model.run import Rule
 from sentinel_core.model.silence import Matchers, Silence
 from sentinel_core.store.outbox import claim as outbox
-from sentinel_core.store.record import acknowledge as acknowledging
-from sentinel_core.store.record import resolve as handling
 from sentinel_core.store.record import silences
+from sentinel_core.store.record.acknowledge import acknowledge, unacknowledge
+from sentinel_core.store.record.resolve import resolve
 from tests.support.posted import deliver_at
 from tests.support.runs import a_rule, a_run, at, fired, quiet, rows, told
 
@@ -68,13 +68,13 @@ class Story:
 
     def _acknowledged(self, minutes: str) -> None:
         until = at(self.minute + float(minutes)) if minutes else None
-        acknowledging.acknowledge(self.engine, self._event(), by="ana", until=until, now=self.now)
+        acknowledge(self.engine, self._event(), by="ana", until=until, now=self.now)
 
     def _unacknowledged(self, _: str) -> None:
-        acknowledging.unacknowledge(self.engine, self._event(), by="ana", now=self.now)
+        unacknowledge(self.engine, self._event(), by="ana", now=self.now)
 
     def _resolved(self, _: str) -> None:
-        handling.resolve(self.engine, self._event(), by="ana", now=self.now)
+        resolve(self.engine, self._event(), by="ana", now=self.now)
 
     def _silenced(self, minutes: str) -> None:
         silence = Silence(

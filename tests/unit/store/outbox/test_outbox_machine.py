@@ -26,8 +26,8 @@ from sentinel_core.model.alert import Importance
 from sentinel_core.model.routing import is_step
 from sentinel_core.store.outbox import claim as outbox
 from sentinel_core.store.outbox.storms import end_storms
-from sentinel_core.store.record import acknowledge as acknowledging
-from sentinel_core.store.record import resolve as handling
+from sentinel_core.store.record.acknowledge import acknowledge, unacknowledge
+from sentinel_core.store.record.resolve import resolve
 from tests.support.runs import T0, a_rule, a_run, fired, quiet, rows, told
 
 _names = (f"machine-{n}" for n in itertools.count())
@@ -122,12 +122,12 @@ class Outbox(RuleBasedStateMachine):
             return
         ids = [events[which % len(events)]]
         if what == "resolve":
-            handling.resolve(self.engine, ids, by="ana", now=self.now)
+            resolve(self.engine, ids, by="ana", now=self.now)
         elif what == "unack":
-            acknowledging.unacknowledge(self.engine, ids, by="ana", now=self.now)
+            unacknowledge(self.engine, ids, by="ana", now=self.now)
         else:
             until = self.now + timedelta(minutes=5) if what == "ack for a time" else None
-            acknowledging.acknowledge(self.engine, ids, by="ana", until=until, now=self.now)
+            acknowledge(self.engine, ids, by="ana", until=until, now=self.now)
 
     @rule()
     def storms_end(self) -> None:

@@ -14,8 +14,9 @@ from sentinel_core.store.db.engine import open_engine, reading
 from sentinel_core.store.db.tables import AUDIT
 from sentinel_core.store.outbox import claim as outbox
 from sentinel_core.store.read.event_detail import event_detail
-from sentinel_core.store.record import resolve as handling
 from sentinel_core.store.record.acknowledge import Changed, acknowledge, unacknowledge
+from sentinel_core.store.record.annotate import Disposition, assign, comment, disposition
+from sentinel_core.store.record.resolve import resolve
 from sentinel_core.store.state.audit import BY_LIMIT, COMMENT_LIMIT
 from tests.support.runs import NOW, a_rule, a_run, at, fired, quiet, rows, told
 
@@ -25,19 +26,19 @@ Act = Callable[..., Changed]
 
 
 def a_comment(engine: Engine, ids: list[Any], **given: Any) -> Changed:
-    return handling.comment(engine, ids, **{"comment": "moving logs", **given})
+    return comment(engine, ids, **{"comment": "moving logs", **given})
 
 
 def an_assignment(engine: Engine, ids: list[Any], **given: Any) -> Changed:
-    return handling.assign(engine, ids, to="bo", **given)
+    return assign(engine, ids, to="bo", **given)
 
 
 def a_disposition(engine: Engine, ids: list[Any], **given: Any) -> Changed:
-    return handling.disposition(engine, ids, disposition="noise", **given)
+    return disposition(engine, ids, disposition="noise", **given)
 
 
 EVERY: dict[str, Act] = {
-    "resolve": handling.resolve,
+    "resolve": resolve,
     "comment": a_comment,
     "assign": an_assignment,
     "disposition": a_disposition,
@@ -160,7 +161,7 @@ def test_two_people_at_once_do_it_once(engine: Engine, name: str) -> None:
 
 def test_more_events_than_one_statement_takes_are_one_transaction(engine: Engine) -> None:
     keys = events(engine, *(f"T{n}" for n in range(1_200)))
-    assert len(handling.resolve(engine, keys, by="ana", now=NOW).done) == 1_200
+    assert len(resolve(engine, keys, by="ana", now=NOW).done) == 1_200
     assert rows(engine, "alert_event", resolved_at=None) == []
     assert len(audited(engine)) == 1_200
 
@@ -170,8 +171,8 @@ def test_more_events_than_one_statement_takes_are_one_transaction(engine: Engine
 
 def test_an_event_shows_its_latest_comment_and_the_audit_has_all_of_them(engine: Engine) -> None:
     [key] = events(engine, "A")
-    handling.comment(engine, [key], by="ana", comment="first", now=NOW)
-    handling.comment(engine, [key], by="bo", comment="second", now=NOW + HOUR)
+    comment(engine, [key], by="ana", comment="first", now=NOW)
+    comment(engine, [key], by="bo", comment="second", now=NOW + HOUR)
     acknowledge(engine, [key], by="cy", now=NOW + 2 * HOUR)
     whole = event_detail(engine, key)
     assert whole is not None
@@ -188,14 +189,14 @@ def test_an_event_shows_its_latest_comment_and_the_audit_has_all_of_them(engine:
 def test_a_comment_without_words_is_refused(engine: Engine, nothing: str) -> None:
     [key] = events(engine, "A")
     with pytest.raises(ValueError, match="says nothing"):
-        handling.comment(engine, [key], by="ana", comment=nothing, now=NOW)
+        comment(engine, [key], by="ana", comment=nothing, now=NOW)
 
 
 def test_an_event_is_assigned_and_given_back(engine: Engine) -> None:
     [key] = events(engine, "A")
-    handling.assign(engine, [key], by="ana", to="bo", now=NOW)
+    assign(engine, [key], by="ana", to="bo", now=NOW)
     assert one(engine, key)["assigned_to"] == "bo"
-    handling.assign(engine, [key], by="bo", to=" ", comment="on holiday", now=NOW)
+    assign(engine, [key], by="bo", to=" ", comment="on holiday", now=NOW)
     assert one(engine, key)["assigned_to"] is None
     assert audited(engine) == [
         ("ana", "assigned", key, {"to": "bo"}),
@@ -203,12 +204,12 @@ def test_an_event_is_assigned_and_given_back(engine: Engine) -> None:
     ]
 
 
-@pytest.mark.parametrize("what", list(handling.Disposition))
-def test_a_disposition_is_given_and_taken_back(engine: Engine, what: handling.Disposition) -> None:
+@pytest.mark.parametrize("what", list(Disposition))
+def test_a_disposition_is_given_and_taken_back(engine: Engine, what: Disposition) -> None:
     [key] = events(engine, "A")
-    handling.disposition(engine, [key], by="ana", disposition=what, now=NOW)
+    disposition(engine, [key], by="ana", disposition=what, now=NOW)
     assert one(engine, key)["disposition"] == what.value
-    handling.disposition(engine, [key], by="ana", disposition=None, now=NOW)
+    disposition(engine, [key], by="ana", disposition=None, now=NOW)
     assert one(engine, key)["disposition"] is None
     assert [detail for *_, detail in audited(engine)] == [
         {"disposition": what.value},
@@ -219,7 +220,7 @@ def test_a_disposition_is_given_and_taken_back(engine: Engine, what: handling.Di
 @pytest.mark.parametrize("wrong", ["", "Noise", "useless", "noise'--"])
 def test_another_word_for_a_disposition_is_refused(engine: Engine, wrong: str) -> None:
     with pytest.raises(ValueError, match="actionable, noise, duplicate, not"):
-        handling.disposition(engine, [1], by="ana", disposition=wrong, now=NOW)
+        disposition(engine, [1], by="ana", disposition=wrong, now=NOW)
 
 
 # -- acknowledging for a time --------------------------------------------------------------
@@ -270,7 +271,7 @@ def test_what_is_unacknowledged_asks_for_attention_again(engine: Engine) -> None
 
 def test_an_event_resolved_by_hand_says_who_and_its_series_begins_anew(engine: Engine) -> None:
     [key] = events(engine, "A")
-    handling.resolve(engine, [key], by="ana", comment="was a test", now=NOW)
+    resolve(engine, [key], by="ana", comment="was a test", now=NOW)
     row = one(engine, key)
     assert (row["resolved_at"], row["resolution"], row["comment"]) == (
         NOW,
@@ -289,14 +290,14 @@ def test_an_event_resolved_by_hand_says_who_and_its_series_begins_anew(engine: E
 def test_resolving_keeps_the_name_of_who_acknowledged(engine: Engine) -> None:
     [key] = events(engine, "A")
     acknowledge(engine, [key], by="bo", now=NOW)
-    handling.resolve(engine, [key], by="ana", now=NOW + HOUR)
+    resolve(engine, [key], by="ana", now=NOW + HOUR)
     assert one(engine, key)["acknowledged_by"] == "bo"
 
 
 def test_the_cooldown_counts_from_an_end_by_hand(engine: Engine) -> None:
     rule = a_rule(policy={"cooldown_seconds": 3600})
     [key] = told(engine, rule, a_run(0), [fired()]).opened
-    handling.resolve(engine, [key], by="ana", now=at(10))
+    resolve(engine, [key], by="ana", now=at(10))
     assert told(engine, rule, a_run(15), [fired()]).opened == []
     assert rows(engine, "evaluation")[-1]["decision_code"] == "cooldown"
     assert len(told(engine, rule, a_run(71), [fired()]).opened) == 1
@@ -307,7 +308,7 @@ def test_messages_still_owed_about_a_resolved_event_are_not_sent(engine: Engine)
     [sent] = [n["id"] for n in rows(engine, "notification", event_id=second)]
     outbox.claim(engine, sent, NOW)
     outbox.settle(engine, sent, status="sent", error=None, now=NOW)
-    handling.resolve(engine, [first, second], by="ana", now=NOW)
+    resolve(engine, [first, second], by="ana", now=NOW)
     found = [(n["event_id"], n["status"], n["last_error"]) for n in rows(engine, "notification")]
     assert found == [(first, "suppressed", "resolved by ana"), (second, "sent", None)]
     assert outbox.due(engine, NOW + HOUR) == []
@@ -322,7 +323,7 @@ def test_a_message_on_its_way_when_its_event_is_resolved_is_not_tried_again(
     [key] = events(engine, "A")
     [message] = [n["id"] for n in rows(engine, "notification")]
     outbox.claim(engine, message, NOW)
-    handling.resolve(engine, [key], by="ana", now=NOW)
+    resolve(engine, [key], by="ana", now=NOW)
     outbox.settle(engine, message, status=outcome, error=None, now=NOW, next_attempt_at=NOW)
     assert rows(engine, "notification")[0]["status"] == stands
     assert outbox.due(engine, NOW + HOUR) == []
@@ -332,13 +333,13 @@ def test_a_rule_that_still_fails_opens_a_new_failure_after_one_was_resolved(
     engine: Engine,
 ) -> None:
     [key] = told(engine, RULE, a_run(0, "FAILED")).opened
-    handling.resolve(engine, [key], by="ana", now=NOW)
+    resolve(engine, [key], by="ana", now=NOW)
     assert len(told(engine, RULE, a_run(5, "FAILED")).opened) == 1
 
 
 def test_an_end_by_hand_is_never_before_the_last_that_was_seen(engine: Engine) -> None:
     [key] = told(engine, RULE, a_run(10), [fired()]).opened
-    handling.resolve(engine, [key], by="ana", now=at(5))
+    resolve(engine, [key], by="ana", now=at(5))
     assert one(engine, key)["resolved_at"] == at(10)
 
 
@@ -358,7 +359,7 @@ def test_a_ticker_that_is_gone_for_good_is_not_missed_again_once_its_event_is_re
 ) -> None:
     told(engine, LISTED, a_run(0), [quiet("A"), quiet("B")])
     told(engine, LISTED, a_run(5), [quiet("A")])
-    handling.resolve(engine, [open_of(engine)["no_data B"]], by="ana", now=at(6))
+    resolve(engine, [open_of(engine)["no_data B"]], by="ana", now=at(6))
     told(engine, LISTED, a_run(10), [quiet("A")])
     assert open_of(engine) == {}
     told(engine, LISTED, a_run(15), [quiet("A"), fired("B")])
@@ -375,7 +376,7 @@ def test_a_ticker_that_fired_when_it_went_is_forgotten_when_both_events_are_reso
     told(engine, LISTED, a_run(5), [quiet("A")])
     keys = open_of(engine)
     for name in order:
-        handling.resolve(engine, [keys[name]], by="ana", now=at(6))
+        resolve(engine, [keys[name]], by="ana", now=at(6))
     told(engine, LISTED, a_run(10), [quiet("A")])
     assert open_of(engine) == {}
 
@@ -383,7 +384,7 @@ def test_a_ticker_that_fired_when_it_went_is_forgotten_when_both_events_are_reso
 def test_resolving_only_the_alert_of_a_missing_ticker_leaves_it_missing(engine: Engine) -> None:
     told(engine, LISTED, a_run(0), [quiet("A"), fired("B")])
     told(engine, LISTED, a_run(5), [quiet("A")])
-    handling.resolve(engine, [open_of(engine)["alert B"]], by="ana", now=at(6))
+    resolve(engine, [open_of(engine)["alert B"]], by="ana", now=at(6))
     told(engine, LISTED, a_run(10), [quiet("A")])
     assert list(open_of(engine)) == ["no_data B"]
 
@@ -392,7 +393,7 @@ def test_a_ticker_that_is_reported_without_a_value_is_not_forgotten(engine: Engi
     nothing = AlertOutput(triggered=False, ticker="B", problem="no_data", timestamp=at(0))
     told(engine, LISTED, a_run(0), [quiet("A"), quiet("B")])
     told(engine, LISTED, a_run(5), [quiet("A"), nothing])
-    handling.resolve(engine, [open_of(engine)["no_data B"]], by="ana", now=at(6))
+    resolve(engine, [open_of(engine)["no_data B"]], by="ana", now=at(6))
     assert [row["ticker"] for row in rows(engine, "alert_series", kind="alert")] == ["A", "B"]
     told(engine, LISTED, a_run(10), [quiet("A"), nothing])
     assert list(open_of(engine)) == ["no_data B"]

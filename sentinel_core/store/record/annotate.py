@@ -1,0 +1,119 @@
+"""What people say about events: a comment, who looks after them, what they turned out to be.
+
+Each touches exactly the events given, in one transaction, with an audit entry for each.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Engine, update
+
+from sentinel_core.store.db.engine import answering, writing
+from sentinel_core.store.db.tables import EVENT
+from sentinel_core.store.record.acknowledge import Changed, changed
+from sentinel_core.store.state.audit import (
+    add_entries,
+    chunks,
+    comment_of,
+    existing,
+    lock_rules,
+    require_name,
+    sorted_ids,
+    storable_ids,
+)
+
+
+class Disposition(StrEnum):
+    """What an event turned out to be, as people judge it."""
+
+    ACTIONABLE = "actionable"
+    NOISE = "noise"
+    DUPLICATE = "duplicate"
+
+
+def comment(engine: Engine, ids: Sequence[int], *, by: str, comment: str, now: datetime) -> Changed:
+    """Comment on these events. The event shows the newest comment, the audit has all of them.
+
+    Raises ValueError without a name or without words, StoreUnavailableError when nothing was
+    written; so do the others.
+    """
+    who, said = require_name(by, "comments"), comment_of(comment)
+    if not said:
+        raise ValueError("a comment without words says nothing")
+    return _set(engine, ids, {}, said, _Entry(who, "commented", now))
+
+
+def assign(
+    engine: Engine,
+    ids: Sequence[int],
+    *,
+    by: str,
+    to: str | None,
+    comment: str = "",
+    now: datetime,
+) -> Changed:
+    """Assign these events to a person; None or "" takes them back from everybody."""
+    who, said = require_name(by, "assigns"), comment_of(comment)
+    whom = require_name(to, "is to look after it") if to and to.strip() else None
+    entry = _Entry(who, "assigned", now, {"to": whom}) if whom else _Entry(who, "unassigned", now)
+    return _set(engine, ids, {"assigned_to": whom}, said, entry)
+
+
+def disposition(
+    engine: Engine,
+    ids: Sequence[int],
+    *,
+    by: str,
+    disposition: Disposition | str | None,
+    comment: str = "",
+    now: datetime,
+) -> Changed:
+    """Record what these events turned out to be; None clears it."""
+    who, said = require_name(by, "says so"), comment_of(comment)
+    value = _disposition(disposition).value if disposition is not None else None
+    entry = _Entry(who, "disposition", now, {"disposition": value})
+    return _set(engine, ids, {"disposition": value}, said, entry)
+
+
+def _disposition(what: str) -> Disposition:
+    try:
+        return Disposition(what)
+    except ValueError:
+        raise ValueError(f"an event is {', '.join(Disposition)}, not {str(what)[:40]!r}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """The audit entry of an act."""
+
+    actor: str
+    action: str
+    at: datetime
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+def _set(
+    engine: Engine, ids: Sequence[int], values: Mapping[str, Any], said: str, entry: _Entry
+) -> Changed:
+    """Write these columns of exactly these events. An event that has these values already is left
+    as it is, unless there is a comment."""
+    wanted = sorted_ids(ids)
+    within = storable_ids(wanted)
+    comment = {"comment": said} if said else {}
+    other = [EVENT.c[name].is_distinct_from(value) for name, value in values.items()]
+    with answering(engine), writing(engine) as connection:
+        lock_rules(connection, within)
+        done: list[int] = []
+        for some in chunks(within):
+            named = update(EVENT).where(EVENT.c.id.in_(some))
+            if not said:
+                named = named.where(*other)
+            changes = named.values(**values, **comment).returning(EVENT.c.id)
+            done.extend(connection.scalars(changes))
+        detail = {**entry.detail, **comment}
+        add_entries(connection, entry.actor, entry.action, entry.at, sorted(done), detail)
+        found = existing(connection, within)
+    return changed(wanted, done, found)
