@@ -23,7 +23,10 @@ from sentinel_core.message.charts import with_chart
 from sentinel_core.model.reasons import NotifyReason
 from sentinel_core.model.routing import Routes
 from sentinel_core.notify.channel import Address, Delivery, Outcome, Signal, medium_of, send
-from sentinel_core.store.outbox import claim as outbox
+from sentinel_core.store.outbox.claim import ClaimedMessage, claim, due, still_due
+from sentinel_core.store.outbox.enqueue import FAILED, PENDING, SENT
+from sentinel_core.store.outbox.failing import FailingChannel, failing_channels, sent_since
+from sentinel_core.store.outbox.settle import postpone_channel, settle
 from sentinel_core.store.outbox.storms import end_storms
 from sentinel_core.store.read import values as readings
 from sentinel_core.store.record.recording import record
@@ -59,8 +62,8 @@ def deliver_due(engine: Engine, settings: Settings) -> int:
     going = _Round(engine, settings)
     sent = 0
     while not going.is_over():
-        due = outbox.due(engine, datetime.now(UTC), without=going.hanging)
-        left = [key for key in due if key not in going.seen]
+        left = due(engine, datetime.now(UTC), without=going.hanging)
+        left = [key for key in left if key not in going.seen]
         if not left:
             break
         sent += going.send(left)
@@ -124,20 +127,18 @@ class _Round:
             self.seen.add(notification_id)
             now = datetime.now(UTC)
             lease = timedelta(seconds=self.settings.notify_lease_seconds)
-            owed = outbox.claim(
-                self.engine, notification_id, now, without=self.hanging, lease=lease
-            )
+            owed = claim(self.engine, notification_id, now, without=self.hanging, lease=lease)
             if owed is not None:
                 self.seen.update(owed.ids)
                 sent += self._tell(owed)
                 continue
             # A storm has taken in thousands: they are not asked for one by one.
             if in_vain % LOOK_AGAIN == 0 and len(left) > LOOK_AGAIN:
-                left = deque(outbox.still_due(self.engine, list(left), now))
+                left = deque(still_due(self.engine, list(left), now))
             in_vain += 1
         return sent
 
-    def _tell(self, owed: outbox.Owed) -> int:
+    def _tell(self, owed: ClaimedMessage) -> int:
         began = monotonic()
         delivery = self._attempt(owed)
         slow = monotonic() - began > self.settings.notify_timeout_seconds / 2
@@ -151,7 +152,7 @@ class _Round:
                 self._settle(owed, delivery)
         return len(owed.ids) if delivery.outcome is Outcome.SENT else 0
 
-    def _attempt(self, owed: outbox.Owed) -> Delivery:
+    def _attempt(self, owed: ClaimedMessage) -> Delivery:
         try:
             content = content_of(self.engine, owed)
             message = render(medium_of(owed.channel), content, self.links)
@@ -161,12 +162,12 @@ class _Round:
             return Delivery(Outcome.FAILED, f"the message could not be written: {error!r}"[:1_000])
         return send(address_of(owed), message, self.settings)
 
-    def _settle(self, owed: outbox.Owed, delivery: Delivery) -> None:
+    def _settle(self, owed: ClaimedMessage, delivery: Delivery) -> None:
         now = datetime.now(UTC)
         status = {
-            Outcome.SENT: outbox.SENT,
-            Outcome.RETRY: outbox.PENDING,
-            Outcome.FAILED: outbox.FAILED,
+            Outcome.SENT: SENT,
+            Outcome.RETRY: PENDING,
+            Outcome.FAILED: FAILED,
         }[delivery.outcome]
         again, ids = None, set(owed.ids)
         known: Any = {"now": now, "unknown": delivery.unknown, "claimed_at": owed.claimed_at}
@@ -177,10 +178,10 @@ class _Round:
             spent = {key for key in ids if tried[key] >= MOST_ATTEMPTS}
             if spent:
                 error = exhausted(delivery.error)
-                outbox.settle(self.engine, spent, status=outbox.FAILED, error=error, **known)
+                settle(self.engine, spent, status=FAILED, error=error, **known)
             ids -= spent
         if ids:
-            outbox.settle(
+            settle(
                 self.engine,
                 ids,
                 status=status,
@@ -190,17 +191,17 @@ class _Round:
                 **known,
             )
         if again is not None and delivery.retry_after_seconds:
-            outbox.hold_channel(self.engine, owed.channel, again)
+            postpone_channel(self.engine, owed.channel, again)
 
 
-def _what(owed: outbox.Owed) -> str:
+def _what(owed: ClaimedMessage) -> str:
     if owed.about:
         return owed.about
     first = f"event {owed.events[0][0]['id']}"
     return first if len(owed.events) == 1 else f"{first} and {len(owed.events) - 1} more"
 
 
-def content_of(engine: Engine, owed: outbox.Owed) -> Content:
+def content_of(engine: Engine, owed: ClaimedMessage) -> Content:
     """What a claimed message tells of."""
     if owed.about:
         about = About.REPORT
@@ -215,7 +216,7 @@ def content_of(engine: Engine, owed: outbox.Owed) -> Content:
     return Content(About.EVENTS, items, templates=owed.templates, at=datetime.now(UTC))
 
 
-def address_of(owed: outbox.Owed) -> Address:
+def address_of(owed: ClaimedMessage) -> Address:
     """Where a claimed message goes, and what it means there."""
     return Address(
         owed.channel,
@@ -228,7 +229,7 @@ def address_of(owed: outbox.Owed) -> Address:
     )
 
 
-def _signal(owed: outbox.Owed) -> Signal:
+def _signal(owed: ClaimedMessage) -> Signal:
     if owed.reason in (NotifyReason.RESOLVED, NotifyReason.STORM_ENDED):
         return Signal.RESOLVE
     if owed.reason == NotifyReason.ACKNOWLEDGED:
@@ -249,14 +250,14 @@ def name_failing(engine: Engine, notify: Routes, now: datetime) -> list[str]:
     """
     troubles = {
         failing.channel: failing
-        for failing in outbox.failing_channels(engine, now - TROUBLED_FOR)
+        for failing in failing_channels(engine, now - TROUBLED_FOR)
         if not failing.recovered
     }
     named = own.firing_channels(engine)
     mended = {
         channel
         for channel, at in named.items()
-        if channel not in troubles and outbox.sent_since(engine, channel, at)
+        if channel not in troubles and sent_since(engine, channel, at)
     }
     seen = list(_observations(troubles, named, mended, now))
     if seen:
@@ -266,7 +267,7 @@ def name_failing(engine: Engine, notify: Routes, now: datetime) -> list[str]:
 
 
 def _observations(
-    troubles: Mapping[str, outbox.FailingChannel],
+    troubles: Mapping[str, FailingChannel],
     named: Mapping[str, datetime],
     mended: Collection[str],
     now: datetime,

@@ -21,7 +21,7 @@ from sentinel_core.model.silence import Matchers, Silence
 from sentinel_core.notify.deliver import name_failing
 from sentinel_core.store.db.engine import open_engine
 from sentinel_core.store.db.schema import ensure_schema
-from sentinel_core.store.outbox import claim as outbox
+from sentinel_core.store.outbox.settle import retry_failed
 from sentinel_core.store.read import event_list
 from sentinel_core.store.read.event_detail import event_detail
 from sentinel_core.store.read.filters import EventFilter, Status
@@ -417,7 +417,7 @@ def test_a_channel_that_fails_is_seen_without_opening_anything_and_gone_once_tri
         assert [cell(page, row, 7) for row in (0, 1)] == ["open", "open, not delivered"]
         assert cell(page, 0, 10) == ""
         [own, lost] = shown_ids(page, 2)
-        outbox.owe_again(blotter.engine, EVERYONE, at, now())
+        retry_failed(blotter.engine, EVERYONE, at, now())
         expect(page.get_by_text("1 message not delivered")).to_be_hidden(timeout=20_000)
         eventually(lambda: cell(page, 1, 7) == "open", "the event to be owed again")
     with blotter.page(f"?event={own}") as page:

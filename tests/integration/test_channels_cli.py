@@ -24,7 +24,7 @@ from sentinel_core.cli import main
 from sentinel_core.cli.channels.used import plain_uses
 from sentinel_core.model.run import Rule
 from sentinel_core.notify.deliver import deliver
-from sentinel_core.store.outbox import claim as outbox
+from sentinel_core.store.outbox.claim import due
 from tests.support.command import Command
 from tests.support.deployed import deploy, rule_yaml
 from tests.support.prefect import PrefectServer, client_of
@@ -395,7 +395,7 @@ def test_the_list_shows_what_uses_a_channel_and_how_it_has_gone(
         assert deliver(store, get_settings(), ids[:1]) == 2  # they leave together
         slack.answer = 404
         fire(store, a_rule("later", notify={"high": [channel]}), ago(minutes=1))
-        deliver(store, get_settings(), outbox.due(store, datetime.now(UTC)))
+        deliver(store, get_settings(), due(store, datetime.now(UTC)))
         shown = {row["channel"]: row for row in json.loads(sentinel("list", "--json", code=1).out)}
         row = shown[channel]
         assert (row["block"], row["medium"]) == ("yes", "slack")
@@ -423,7 +423,7 @@ def test_an_open_storm_and_waiting_messages_are_shown(
     owed = [row["id"] for row in rows(store, "notification", channel=channel)]
     slack.answer = 500
     deliver(store, get_settings(), owed)
-    deliver(store, get_settings(), outbox.due(store, datetime.now(UTC)))
+    deliver(store, get_settings(), due(store, datetime.now(UTC)))
     [row] = [r for r in json.loads(sentinel("list", "--json").out) if r["channel"] == channel]
     assert (row["pending"], row["failed"]) == (1, 0)
     assert row["storm_since"] is not None

@@ -19,7 +19,7 @@ from sentinel_core.model.routing import Routes
 from sentinel_core.notify.channel.attempt import Attempt, TooLateError
 from sentinel_core.notify.channel.http import request
 from sentinel_core.notify.deliver import deliver, deliver_all, deliver_due
-from sentinel_core.store.outbox.claim import owe_again
+from sentinel_core.store.outbox.settle import retry_failed
 from tests.support.channels import talking_to
 from tests.support.endpoint import Endpoint, http_endpoint
 from tests.support.faulty import (
@@ -171,7 +171,7 @@ def mended(engine: Engine, settings: Settings, channel: str, words: str = "") ->
     assert "1 notification failed for good" in event["message"]
     assert words in event["message"]
     now = datetime.now(UTC)
-    assert owe_again(engine, channel, now - timedelta(hours=1), now) == 1
+    assert retry_failed(engine, channel, now - timedelta(hours=1), now) == 1
 
 
 def test_a_provider_that_asks_for_patience_gets_it_for_all_it_is_owed(
@@ -256,7 +256,7 @@ def test_that_a_channel_fails_is_told_through_another_and_so_is_its_recovery(
         assert len(endpoint.received) == 1, "what fails is not told of itself"
         endpoint.answer = 200
         now = datetime.now(UTC)
-        owe_again(engine, broken, now - timedelta(hours=1), now)
+        retry_failed(engine, broken, now - timedelta(hours=1), now)
         for _ in range(3):
             deliver_all(engine, Settings(), everywhere)
         assert arrivals(other.received) == {event["id"]: 2}
@@ -358,7 +358,7 @@ def test_whatever_befalls_the_attempts_each_message_is_taken_once(
     settings = Settings(notify_timeout_seconds=PATIENT)
     for _ in range(100):
         now = datetime.now(UTC)
-        owe_again(engine, channel, now - timedelta(hours=1), now)
+        retry_failed(engine, channel, now - timedelta(hours=1), now)
         make_due(engine)
         deliver_due(engine, settings)
         if all(row["status"] == "sent" for row in notifications(engine)):

@@ -28,7 +28,7 @@ from sentinel_core.notify.prefect_events import (
     known_ids,
     send,
 )
-from sentinel_core.store.outbox import claim as outbox
+from sentinel_core.store.outbox.settle import settle
 from sentinel_core.store.record.acknowledge import acknowledge
 from sentinel_core.store.record.annotate import comment
 from sentinel_core.store.record.resolve import resolve
@@ -258,7 +258,7 @@ def test_messages_that_failed_and_their_channel_are_told(
     rule = new_rule()
     catch_up(client, store, SETTINGS)
     [key] = told(store, rule, now_run(), [fired()], now=datetime.now(UTC)).notifications
-    outbox.settle(store, key, status="failed", error="404 no_team", now=datetime.now(UTC))
+    settle(store, key, status="failed", error="404 no_team", now=datetime.now(UTC))
     assert catch_up(client, store, SETTINGS) == 1
     [event] = arrived(client, rule, 1)
     assert event.event == "sentinel.event.notification-failed"

@@ -8,8 +8,9 @@ from sqlalchemy import Engine
 
 from sentinel_core.model.rule import RuleSettings
 from sentinel_core.model.run import Rule
-from sentinel_core.store.outbox import claim as outbox
-from sentinel_core.store.outbox.claim import Owed
+from sentinel_core.store.outbox.claim import ClaimedMessage, claim, due
+from sentinel_core.store.outbox.enqueue import FAILED, SENT
+from sentinel_core.store.outbox.settle import settle
 from tests.support.recorded import a_rule
 
 OPS, ONCALL, EVERYONE = (
@@ -37,18 +38,18 @@ def attempt(
     at: datetime,
     *,
     channel: str = OPS,
-    status: str = outbox.SENT,
+    status: str = SENT,
     error: str | None = None,
     again: timedelta | None = None,
     unknown: bool = False,
-) -> list[Owed]:
+) -> list[ClaimedMessage]:
     """Deliver what a channel is owed at this moment, with this outcome for all of it."""
     done = []
-    for key in outbox.due(engine, at):
+    for key in due(engine, at):
         owed = _claimed(engine, key, at, channel)
         if owed is not None:
             done.append(owed)
-            outbox.settle(
+            settle(
                 engine,
                 owed.ids,
                 status=status,
@@ -60,11 +61,13 @@ def attempt(
     return done
 
 
-def refuse(engine: Engine, at: datetime, *, channel: str = OPS, error: str = GONE) -> list[Owed]:
+def refuse(
+    engine: Engine, at: datetime, *, channel: str = OPS, error: str = GONE
+) -> list[ClaimedMessage]:
     """The same, failed for good."""
-    return attempt(engine, at, channel=channel, status=outbox.FAILED, error=error)
+    return attempt(engine, at, channel=channel, status=FAILED, error=error)
 
 
-def _claimed(engine: Engine, key: int, at: datetime, channel: str) -> Owed | None:
+def _claimed(engine: Engine, key: int, at: datetime, channel: str) -> ClaimedMessage | None:
     others = {OPS, ONCALL, EVERYONE} - {channel}
-    return outbox.claim(engine, key, at, without=others)
+    return claim(engine, key, at, without=others)

@@ -5,7 +5,9 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Engine
 
-from sentinel_core.store.outbox import claim as outbox
+from sentinel_core.store.outbox.claim import ClaimedMessage, claim, due
+from sentinel_core.store.outbox.enqueue import PENDING, SENT
+from sentinel_core.store.outbox.settle import settle
 from sentinel_core.store.outbox.storms import end_storms
 
 
@@ -19,7 +21,7 @@ class Posted:
     about: str = ""
 
 
-def posted(owed: outbox.Owed) -> Posted:
+def posted(owed: ClaimedMessage) -> Posted:
     """What a claimed message is, without when and how often."""
     events = tuple(event["id"] for event, _ in owed.events)
     name = owed.channel.partition("/")[2]
@@ -30,24 +32,24 @@ def deliver_at(
     engine: Engine,
     now: datetime,
     *,
-    status: str = outbox.SENT,
+    status: str = SENT,
     error: str | None = None,
     again: timedelta = timedelta(seconds=30),
 ) -> list[Posted]:
     """Claim all that is due at this moment; each message ends with this outcome."""
     found = []
-    for key in outbox.due(engine, now, limit=10_000):
-        owed = outbox.claim(engine, key, now)
+    for key in due(engine, now, limit=10_000):
+        owed = claim(engine, key, now)
         if owed is None:
             continue
         found.append(posted(owed))
-        outbox.settle(
+        settle(
             engine,
             owed.ids,
             status=status,
             error=error,
             now=now,
-            next_attempt_at=now + again if status == outbox.PENDING else None,
+            next_attempt_at=now + again if status == PENDING else None,
             claimed_at=owed.claimed_at,
         )
     return found

@@ -16,7 +16,7 @@ from sentinel_core.model.alert import AlertOutput, load_outputs
 from sentinel_core.model.run import Rule, Run
 from sentinel_core.store.db.engine import open_engine
 from sentinel_core.store.db.schema import ensure_schema
-from sentinel_core.store.outbox import claim as outbox
+from sentinel_core.store.outbox.claim import claim
 from sentinel_core.store.record.acknowledge import acknowledge, unacknowledge
 from sentinel_core.store.record.resolve import resolve
 from tests.support.posted import Posted, deliver_at
@@ -92,7 +92,7 @@ def tell(url: str, rule: Rule, run: Run, outputs: object) -> int:
 def claim_all(url: str, ids: Sequence[int], now: datetime) -> list[int]:
     """Claim every message that can be had; the notifications that came with them."""
     with own_engine(url) as engine:
-        claimed = (outbox.claim(engine, key, now) for key in ids)
+        claimed = (claim(engine, key, now) for key in ids)
         return [key for owed in claimed if owed is not None for key in owed.ids]
 
 

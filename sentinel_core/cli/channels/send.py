@@ -71,7 +71,8 @@ def retry(channel: str, since: str) -> int:
     """Owe again what a channel failed to take, and send it; 0 when nothing is left failed."""
     from sentinel_core.notify.deliver import deliver
     from sentinel_core.store.outbox import channels as record
-    from sentinel_core.store.outbox.claim import FAILED, PENDING, SENT, owe_again
+    from sentinel_core.store.outbox.enqueue import FAILED, PENDING, SENT
+    from sentinel_core.store.outbox.settle import retry_failed
 
     now = moment_now()
     begin = moment_back(since, "--since", now)
@@ -82,7 +83,7 @@ def retry(channel: str, since: str) -> int:
         if not ids:
             print(f"{channel} has failed to take nothing since {utc(begin)}")
             return 0
-        owe_again(engine, channel, begin, now)
+        retry_failed(engine, channel, begin, now)
         deliver(engine, settings(), ids)
         left = record.standing(engine, ids)
         error = record.states(engine)[channel].last_error

@@ -1,8 +1,8 @@
-"""Messages owed to channels: claimed before sending, settled after.
+"""Claiming pending notifications for sending.
 
-Several messages of one group are claimed together and leave as one. Whoever claims writes down the
-attempt first; whoever dies before the outcome is written leaves a claim that ends by itself, and a
-message whose arrival nobody knows.
+All that are due in one group are claimed together and leave as one message. A claim writes the
+attempt before anything is sent. A deliverer that dies before it writes the outcome leaves a claim
+that ends with its lease, and a message that may have arrived.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -12,24 +12,14 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Integer, cast, select, update
 
-from sentinel_core.decide.fanout import dropped_columns, route_of
-from sentinel_core.model.reasons import Suppression, is_step
+from sentinel_core.decide.fanout import route_of
+from sentinel_core.model.reasons import is_step
 from sentinel_core.store.db.engine import reading, writing
 from sentinel_core.store.db.tables import NOTIFICATION, Row
-from sentinel_core.store.outbox.enqueue import (
-    FAILED,
-    IS_ABOUT,
-    IS_FAILED,
-    IS_PENDING,
-    PENDING,
-    SENT,
-    SUPPRESSED,
-    hold_messages,
-)
-from sentinel_core.store.outbox.failing import FailingChannel, failing_channels, sent_since
+from sentinel_core.store.outbox.enqueue import IS_ABOUT
 from sentinel_core.store.outbox.group import (
-    companions,
-    leading,
+    group_members,
+    lock_leader,
     ready,
     still_wanted,
     threads_of,
@@ -45,13 +35,13 @@ _N = NOTIFICATION.c
 
 
 @dataclass(frozen=True, slots=True)
-class Owed:
-    """A claimed message: the notifications that leave with it, and the events they tell of.
+class ClaimedMessage:
+    """A claimed message: the notifications that it stands for, and their events.
 
     `events` are (columns by name, reason), in the order of `ids`; none for a storm or a report,
-    which `about` names and `facts` describes. `attempts` count each with this one, `thread` is the
-    provider's name of the first message about the same, `unknown` counts earlier attempts of which
-    nobody knows whether they arrived, and `claimed_at` is by what this claim is known.
+    which `about` names and `facts` describes. `attempts` are counted with this one, `thread` is the
+    provider's name of the first message in the same thread, `unknown` counts earlier attempts that
+    may have arrived, and `claimed_at` identifies the claim.
     """
 
     ids: tuple[int, ...]
@@ -71,19 +61,19 @@ class Owed:
 
     @property
     def id(self) -> int:
-        """The notification that leads the message."""
+        """The leading notification: its claim is the claim of all."""
         return self.ids[0]
 
     @property
     def attempt(self) -> int:
-        """The how manieth attempt of the one that leads this is."""
+        """Attempt number of the leading notification."""
         return self.attempts[0]
 
 
 def due(
     engine: Engine, now: datetime, *, without: Collection[str] = (), limit: int = 500
 ) -> list[int]:
-    """Ids of messages that may be attempted now, oldest first, but for some channels."""
+    """Ids of notifications that may be attempted now, oldest first, without some channels."""
     with reading(engine) as connection:
         statement = (
             select(_N.id)
@@ -95,7 +85,7 @@ def due(
 
 
 def still_due(engine: Engine, ids: Sequence[int], now: datetime) -> list[int]:
-    """Those of these messages that may be attempted now, in the order given."""
+    """Those of these notifications that may be attempted now, in the order given."""
     left: set[int] = set()
     with reading(engine) as connection:
         for some in chunks(ids):
@@ -110,16 +100,16 @@ def claim(
     *,
     without: Collection[str] = (),
     lease: timedelta = LEASE,
-) -> Owed | None:
-    """Take a message for sending, with all that leaves together with it.
+) -> ClaimedMessage | None:
+    """Claim a notification for sending, with all that leave in the same message.
 
-    None when somebody else has it, it is settled or not due, its channel is one of `without`, or
-    looked at now nobody is to be told (which is written down): it is acknowledged, its time has
-    not come, a storm tells of it. Where a storm begins with it, the storm's message is what is
-    taken. The attempt is on record before anything is sent.
+    None if another deliverer has it, if it is settled or not due, if its channel is one of
+    `without`, and if it is no longer needed or has to wait (which is written): its event is
+    acknowledged, its group was notified just now, a storm replaces it. Where it begins a storm,
+    the storm's message is claimed. The attempt is on record before anything is sent.
     """
     with writing(engine) as connection:
-        lead = leading(connection, notification_id, now, without)
+        lead = lock_leader(connection, notification_id, now, without)
         if lead is not None and not lead["about"]:
             lead = _unless_storm(connection, lead, now)
         if lead is None:
@@ -128,14 +118,14 @@ def claim(
             return _claimed(connection, [lead], {}, now, lease)
         if too_soon(connection, lead, route_of(lead), now):
             return None
-        together = [lead, *companions(connection, lead, now)]
+        together = [lead, *group_members(connection, lead, now)]
         events = events_by_id(connection, [row["event_id"] for row in together])
         chosen = still_wanted(connection, together, events, now)
         return _claimed(connection, chosen, events, now, lease) if chosen else None
 
 
 def _unless_storm(connection: Connection, lead: Row, now: datetime) -> Row | None:
-    """The message itself; in a storm that begins just now its message, later nothing."""
+    """The leading notification; the storm's own where one begins with it; None within a storm."""
     if lead["attempts"] or is_step(lead["reason"]):
         return lead
     storm = gathered(connection, lead, route_of(lead).storm, now)
@@ -153,7 +143,7 @@ def _claimed(
     events: Mapping[int, dict[str, Any]],
     now: datetime,
     lease: timedelta,
-) -> Owed:
+) -> ClaimedMessage:
     lead = rows[0]
     ids = tuple(row["id"] for row in rows)
     connection.execute(
@@ -161,7 +151,7 @@ def _claimed(
         .where(_N.id.in_(ids))
         .values(
             attempts=_N.attempts + 1,
-            # A claim that was never settled: whether that attempt arrived, nobody knows.
+            # A claim that was never settled: that attempt may have arrived.
             unknown=_N.unknown + cast(_N.claimed_at.is_not(None), Integer),
             claimed_at=now,
             next_attempt_at=now + lease,
@@ -182,7 +172,7 @@ def _claimed(
         facts = _facts(connection, lead)
         # Stores number their storms alike: two of them may page through the same service.
         began = f"/{facts['started_at'].isoformat()}" if lead["storm_id"] is not None else ""
-        return Owed(
+        return ClaimedMessage(
             **common,
             about=lead["about"],
             facts=facts,
@@ -190,7 +180,7 @@ def _claimed(
             incident=f"sentinel/{lead['about']}{began}",
         )
     first = events[lead["event_id"]]
-    return Owed(
+    return ClaimedMessage(
         **common,
         events=tuple((events[row["event_id"]], row["reason"]) for row in rows),
         thread=threads_of(connection, rows).get(lead["event_id"]),
@@ -216,101 +206,3 @@ def _thread_about(connection: Connection, lead: Row) -> str | None:
     )
     reference: str | None = connection.scalar(statement.order_by(_N.id).limit(1))
     return reference
-
-
-# -- settling --------------------------------------------------------------------------------
-
-
-def settle(
-    engine: Engine,
-    ids: int | Collection[int],
-    *,
-    status: str,
-    error: Suppression | str | None,
-    now: datetime,
-    next_attempt_at: datetime | None = None,
-    reference: str | None = None,
-    unknown: bool = False,
-    claimed_at: datetime | None = None,
-) -> None:
-    """Write the outcome of an attempt: sent, pending (tried again at `next_attempt_at`), failed.
-
-    A message that was sent stays sent, and one that nobody needs any more (its event was ended by
-    hand meanwhile) is not tried again. `unknown`: whether it arrived nobody can say. `claimed_at`
-    names the claim: when its lease was over and somebody else tries by now, only that it was sent
-    is still news.
-    """
-    keys = [ids] if isinstance(ids, int) else sorted(ids)
-    values: dict[str, Any] = {"status": status, "claimed_at": None, **_error_columns(error)}
-    if status != PENDING:
-        values["settled_at"] = now
-    if status == SENT:
-        values["sent_at"] = now
-    if reference is not None:
-        values["reference"] = reference
-    if next_attempt_at is not None:
-        values["next_attempt_at"] = next_attempt_at
-    if unknown:
-        values["unknown"] = _N.unknown + 1
-    which = [_N.id.in_(keys), _N.status != SENT if status == SENT else IS_PENDING]
-    if status != SENT and claimed_at is not None:
-        which.append(_N.claimed_at == claimed_at)
-    with writing(engine) as connection:
-        hold_messages(connection, *which)
-        connection.execute(update(NOTIFICATION).where(*which).values(**values))
-
-
-def _error_columns(error: Suppression | str | None) -> Row:
-    if isinstance(error, Suppression):
-        return dropped_columns(error)
-    return {"last_error": error, "dropped_code": None}
-
-
-def hold_channel(engine: Engine, channel: str, until: datetime) -> None:
-    """A channel asked for patience: nothing else is tried there before that."""
-    which = (
-        IS_PENDING,
-        _N.channel == channel,
-        _N.claimed_at.is_(None),
-        _N.next_attempt_at < until,
-    )
-    with writing(engine) as connection:
-        hold_messages(connection, *which)
-        connection.execute(update(NOTIFICATION).where(*which).values(next_attempt_at=until))
-
-
-def owe_again(engine: Engine, channel: str, since: datetime, now: datetime) -> int:
-    """Try once more what a channel failed to take since then; how many messages that are."""
-    which = (IS_FAILED, _N.channel == channel, _N.settled_at >= since)
-    again = {"status": PENDING, "attempts": 0, "next_attempt_at": now}
-    again |= {"settled_at": None, "dropped_code": None}
-    with writing(engine) as connection:
-        hold_messages(connection, *which)
-        return connection.execute(update(NOTIFICATION).where(*which).values(**again)).rowcount
-
-
-def of_events(engine: Engine, event_ids: Sequence[int]) -> list[dict[str, Any]]:
-    """All messages of some events, oldest first."""
-    with reading(engine) as connection:
-        statement = select(NOTIFICATION).where(_N.event_id.in_(event_ids)).order_by(_N.id)
-        return [dict(row) for row in connection.execute(statement).mappings()]
-
-
-__all__ = [
-    "FAILED",
-    "LEASE",
-    "PENDING",
-    "SENT",
-    "SUPPRESSED",
-    "FailingChannel",
-    "Owed",
-    "claim",
-    "due",
-    "failing_channels",
-    "hold_channel",
-    "of_events",
-    "owe_again",
-    "sent_since",
-    "settle",
-    "still_due",
-]

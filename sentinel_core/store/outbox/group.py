@@ -64,7 +64,7 @@ def _is_first() -> ColumnElement[bool]:
     return and_(not_(of_event), not_(of_other))
 
 
-def leading(
+def lock_leader(
     connection: Connection, notification_id: int, now: datetime, without: Collection[str]
 ) -> Row | None:
     """The message when it may be attempted now; nobody else gathers for its channel meanwhile."""
@@ -84,7 +84,7 @@ def _unheld(statement: Any) -> Any:
     return statement.with_for_update(skip_locked=True, of=NOTIFICATION)
 
 
-def companions(connection: Connection, lead: Row, now: datetime) -> list[Row]:
+def group_members(connection: Connection, lead: Row, now: datetime) -> list[Row]:
     """Others of the group for the same reason: those that are due, and those that only waited for
     company. What follows up on something goes where that was told."""
     if not lead["group_key"]:

@@ -20,7 +20,8 @@ from sqlalchemy import (
 
 from sentinel_core.store.db.engine import answering, reading
 from sentinel_core.store.db.tables import NOTIFICATION, STORM
-from sentinel_core.store.outbox import claim as outbox
+from sentinel_core.store.outbox.claim import due
+from sentinel_core.store.outbox.enqueue import FAILED, PENDING, SENT
 from sentinel_core.store.outbox.failing import FailingChannel, failing_channels
 from sentinel_core.store.outbox.storms import BEGAN
 from sentinel_core.store.read.filters import COUNT_CAP, in_storm
@@ -57,7 +58,7 @@ class Deliveries:
 def deliveries(engine: Engine, *, now: datetime, cap: int = COUNT_CAP) -> Deliveries:
     """The state of all deliveries. Raises StoreUnavailableError."""
     with answering(engine):
-        late = len(outbox.due(engine, now - _LATE, limit=cap + 1))
+        late = len(due(engine, now - _LATE, limit=cap + 1))
         failing = failing_channels(engine, now - _FAILED_WITHIN)
         with reading(engine) as connection:
             return Deliveries(tuple(failing), _open_storms(connection, cap), late)
@@ -83,7 +84,7 @@ def _open_storms(connection: Connection, cap: int) -> tuple[OpenStorm, ...]:
             row["recipient"],
             row["started_at"],
             events_of(row["id"]),
-            row["status"] or outbox.PENDING,
+            row["status"] or PENDING,
         )
         for row in connection.execute(opened).mappings().all()
     )
@@ -108,12 +109,12 @@ def undelivered(connection: Connection, event_ids: Sequence[int]) -> set[int]:
         later.c.event_id == n.event_id,
         later.c.channel == n.channel,
         later.c.recipient == n.recipient,
-        later.c.status == outbox.SENT,
+        later.c.status == SENT,
         later.c.id > n.id,
     )
     # Offered an index over the status, SQLite would read all that ever failed.
     status = func.coalesce(n.status, n.status)
-    failed = select(n.event_id).where(n.event_id.in_(event_ids), status == outbox.FAILED, ~reached)
+    failed = select(n.event_id).where(n.event_id.in_(event_ids), status == FAILED, ~reached)
     message, announces = storm_message(n.storm_id)
     in_failed_storm = (
         select(n.event_id)
@@ -121,7 +122,7 @@ def undelivered(connection: Connection, event_ids: Sequence[int]) -> set[int]:
         .where(
             n.event_id.in_(event_ids),
             n.storm_id.is_not(None),
-            message.c.status == outbox.FAILED,
+            message.c.status == FAILED,
             ~reached,
         )
     )

@@ -11,7 +11,7 @@ from sentinel_core.model.alert import Importance
 from sentinel_core.model.run import Rule, Run
 from sentinel_core.notify import changes as steps
 from sentinel_core.notify.change import EventChange
-from sentinel_core.store.outbox import claim as outbox
+from sentinel_core.store.outbox.settle import settle
 from sentinel_core.store.record.acknowledge import acknowledge, unacknowledge
 from sentinel_core.store.record.annotate import assign, comment
 from sentinel_core.store.record.recording import record
@@ -146,7 +146,7 @@ def test_what_people_do_is_a_step_each_time_with_who_did_it(engine: Engine) -> N
 
 def test_a_message_that_failed_for_good_is_a_step(engine: Engine) -> None:
     keys = told(engine, RULE, a_run(), [fired()], now=at(0)).notifications
-    outbox.settle(engine, keys[0], status="failed", error="404", now=at(1))
+    settle(engine, keys[0], status="failed", error="404", now=at(1))
     [failed] = [step for step in everything(engine) if step.name.endswith("failed")]
     assert (failed.at, failed.event["ticker"]) == (at(1), "AAPL")
     assert failed.detail == {

@@ -12,7 +12,8 @@ from sentinel_core.model.routing import Route
 from sentinel_core.report.figures import Figures, Outcome, State, Window, coverage
 from sentinel_core.report.query import figures, owe_report
 from sentinel_core.report.tables import facts
-from sentinel_core.store.outbox import claim as outbox
+from sentinel_core.store.outbox.claim import claim
+from sentinel_core.store.outbox.settle import settle
 from sentinel_core.store.record.acknowledge import acknowledge, unacknowledge
 from sentinel_core.store.record.resolve import resolve
 from sentinel_core.store.state.rules import sync
@@ -153,8 +154,8 @@ def test_messages_are_counted_by_channel_and_by_what_became_of_them(engine: Engi
     rule = a_rule(notify={"high": ["slack-incoming-webhook/x", "slack-incoming-webhook/y"]})
     keys = told(engine, rule, a_run(), [fired()], now=at(1)).notifications
     for key, status in zip(keys, ("sent", "failed"), strict=True):
-        outbox.claim(engine, key, at(1))
-        outbox.settle(engine, key, status=status, error=None, now=at(2), unknown=status == "failed")
+        claim(engine, key, at(1))
+        settle(engine, key, status=status, error=None, now=at(2), unknown=status == "failed")
     found = counted(engine)
     assert [(one.channel[-1], one.status, one.count, one.unknown) for one in found.told] == [
         ("x", "sent", 1, 0),
@@ -190,6 +191,6 @@ def test_a_report_is_claimed_with_its_facts(engine: Engine) -> None:
     happened(engine, RULE, (0, [fired()]))
     made = facts(counted(engine), "Daily report")
     [key] = owe_report(engine, "report:x", made, TO[:1], NOW)
-    owed = outbox.claim(engine, key, NOW)
+    owed = claim(engine, key, NOW)
     assert owed is not None
     assert owed.facts == made  # what is JSON comes back as it was

@@ -20,7 +20,8 @@ from sentinel_core.store.db.engine import reading, writing
 from sentinel_core.store.db.schema import SCHEMA_HEAD, ensure_schema, schema_revision, upgrade
 from sentinel_core.store.db.tables import NOTIFICATION
 from sentinel_core.store.outbox import channels
-from sentinel_core.store.outbox.claim import FAILED, settle
+from sentinel_core.store.outbox.enqueue import FAILED
+from sentinel_core.store.outbox.settle import settle
 from sentinel_core.store.outbox.storms import end_storms
 from sentinel_core.store.read.deliveries import deliveries
 from sentinel_core.store.read.event_detail import event_detail

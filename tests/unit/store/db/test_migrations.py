@@ -18,7 +18,7 @@ from sentinel_core.store.db.schema import (
     schema_revision,
     upgrade,
 )
-from sentinel_core.store.outbox import claim as outbox
+from sentinel_core.store.outbox.claim import claim, due
 from sentinel_core.store.record.resolve import resolve
 from tests.support.migrated import VERSIONS, columns_of, old_store
 from tests.support.runs import NOW, a_rule, a_run, at, fired, quiet, rows, snapshot, told
@@ -97,8 +97,8 @@ def test_an_event_that_was_open_before_an_upgrade_goes_on_and_ends(upgraded: Eng
 
 def test_a_message_owed_before_an_upgrade_is_still_owed(upgraded: Engine) -> None:
     owed = [row["id"] for row in rows(upgraded, "notification")]
-    assert outbox.due(upgraded, NOW) == owed
-    assert outbox.claim(upgraded, owed[0], NOW) is not None
+    assert due(upgraded, NOW) == owed
+    assert claim(upgraded, owed[0], NOW) is not None
 
 
 def test_an_event_that_was_open_before_an_upgrade_is_handled_by_hand(upgraded: Engine) -> None:

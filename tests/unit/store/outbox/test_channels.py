@@ -6,9 +6,11 @@ from sqlalchemy import Engine
 
 from sentinel_core.model.rule import RuleSettings
 from sentinel_core.model.run import Rule
-from sentinel_core.store.outbox import claim as outbox
 from sentinel_core.store.outbox import storms
 from sentinel_core.store.outbox.channels import ChannelState, failed_since, standing, states
+from sentinel_core.store.outbox.claim import claim
+from sentinel_core.store.outbox.enqueue import FAILED, PENDING, SENT
+from sentinel_core.store.outbox.settle import settle
 from tests.support.recorded import NOON, a_rule, fire
 from tests.support.runs import rows
 
@@ -27,11 +29,11 @@ def a_told_rule(name: str = "disk") -> Rule:
     return Rule(rule.deployment_id, name, name, settings)
 
 
-def settle(engine: Engine, key: int, status: str, seconds: float, error: str | None = None) -> None:
+def finish(engine: Engine, key: int, status: str, seconds: float, error: str | None = None) -> None:
     now = NOON + timedelta(seconds=seconds)
-    owed = outbox.claim(engine, key, now)
+    owed = claim(engine, key, now)
     assert owed is not None
-    outbox.settle(
+    settle(
         engine,
         owed.ids,
         status=status,
@@ -50,9 +52,9 @@ def test_what_was_sent_waits_and_failed_is_counted_by_channel(engine: Engine) ->
     for ticker in "abcd":
         fire(engine, rule, NOON, ticker=ticker)
     sent, failed, tried, _ = (row["id"] for row in rows(engine, "notification", channel=OPS))
-    settle(engine, sent, outbox.SENT, 10)
-    settle(engine, failed, outbox.FAILED, 20, "gone")
-    settle(engine, tried, outbox.PENDING, 30, "busy")
+    finish(engine, sent, SENT, 10)
+    finish(engine, failed, FAILED, 20, "gone")
+    finish(engine, tried, PENDING, 30, "busy")
     found = states(engine)
     assert found[OPS] == ChannelState(
         OPS,
@@ -75,7 +77,7 @@ def test_a_storm_is_known_until_it_ends(engine: Engine) -> None:
     for ticker in "abc":
         fire(engine, rule, NOON, ticker=ticker)
     first = rows(engine, "notification", channel=OPS)[0]["id"]
-    outbox.claim(engine, first, NOON + timedelta(seconds=9))
+    claim(engine, first, NOON + timedelta(seconds=9))
     assert states(engine)[OPS].storm_since == NOON + timedelta(seconds=9)
     later = NOON + timedelta(minutes=5)
     storms.end_storms(engine, later)

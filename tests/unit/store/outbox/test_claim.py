@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Engine
 
-from sentinel_core.store.outbox import claim as outbox
+from sentinel_core.store.outbox.claim import LEASE, claim, due
+from sentinel_core.store.outbox.settle import settle
 from tests.support.runs import NOW, a_rule, a_run, fired, rows, told
 from tests.support.swarm import at_once, claim_all
 
@@ -21,12 +22,12 @@ def owed(engine: Engine) -> int:
 
 
 def test_a_message_is_due_from_when_its_event_was_recorded(engine: Engine, owed: int) -> None:
-    assert outbox.due(engine, NOW - SECOND) == []
-    assert outbox.due(engine, NOW) == [owed]
+    assert due(engine, NOW - SECOND) == []
+    assert due(engine, NOW) == [owed]
 
 
 def test_what_is_claimed_names_the_channel_and_carries_the_event(engine: Engine, owed: int) -> None:
-    claimed = outbox.claim(engine, owed, NOW)
+    claimed = claim(engine, owed, NOW)
     assert claimed is not None
     assert (claimed.id, claimed.channel, claimed.reason, claimed.attempt) == (
         owed,
@@ -41,59 +42,59 @@ def test_what_is_claimed_names_the_channel_and_carries_the_event(engine: Engine,
 
 
 def test_the_attempt_is_on_record_before_anything_is_sent(engine: Engine, owed: int) -> None:
-    outbox.claim(engine, owed, NOW)
+    claim(engine, owed, NOW)
     [row] = rows(engine, "notification")
     assert (row["status"], row["attempts"]) == ("pending", 1)
 
 
 def test_a_claimed_message_is_nobody_elses_until_the_lease_ends(engine: Engine, owed: int) -> None:
-    assert outbox.claim(engine, owed, NOW) is not None
-    assert outbox.claim(engine, owed, NOW + SECOND) is None
-    assert outbox.due(engine, NOW + SECOND) == []
-    over = NOW + outbox.LEASE
-    assert outbox.due(engine, over) == [owed]
-    again = outbox.claim(engine, owed, over)
+    assert claim(engine, owed, NOW) is not None
+    assert claim(engine, owed, NOW + SECOND) is None
+    assert due(engine, NOW + SECOND) == []
+    over = NOW + LEASE
+    assert due(engine, over) == [owed]
+    again = claim(engine, owed, over)
     assert again is not None
     assert again.attempt == 2
 
 
 def test_a_sent_message_is_never_sent_again(engine: Engine, owed: int) -> None:
-    outbox.claim(engine, owed, NOW)
-    outbox.settle(engine, owed, status="sent", error=None, now=NOW + SECOND)
-    assert outbox.claim(engine, owed, NOW + timedelta(days=1)) is None
-    assert outbox.due(engine, NOW + timedelta(days=1)) == []
+    claim(engine, owed, NOW)
+    settle(engine, owed, status="sent", error=None, now=NOW + SECOND)
+    assert claim(engine, owed, NOW + timedelta(days=1)) is None
+    assert due(engine, NOW + timedelta(days=1)) == []
     [row] = rows(engine, "notification")
     assert (row["status"], row["sent_at"], row["last_error"]) == ("sent", NOW + SECOND, None)
 
 
 def test_a_success_on_record_is_not_undone_by_a_slower_deliverer(engine: Engine, owed: int) -> None:
-    outbox.claim(engine, owed, NOW)
-    outbox.settle(engine, owed, status="sent", error=None, now=NOW)
-    outbox.settle(engine, owed, status="pending", error="late", now=NOW, next_attempt_at=NOW)
+    claim(engine, owed, NOW)
+    settle(engine, owed, status="sent", error=None, now=NOW)
+    settle(engine, owed, status="pending", error="late", now=NOW, next_attempt_at=NOW)
     [row] = rows(engine, "notification")
     assert (row["status"], row["last_error"]) == ("sent", None)
 
 
 def test_a_failed_attempt_is_tried_again_when_it_is_due(engine: Engine, owed: int) -> None:
-    outbox.claim(engine, owed, NOW)
+    claim(engine, owed, NOW)
     later = NOW + timedelta(minutes=5)
-    outbox.settle(engine, owed, status="pending", error="500", now=NOW, next_attempt_at=later)
-    assert outbox.claim(engine, owed, later - SECOND) is None
-    again = outbox.claim(engine, owed, later)
+    settle(engine, owed, status="pending", error="500", now=NOW, next_attempt_at=later)
+    assert claim(engine, owed, later - SECOND) is None
+    again = claim(engine, owed, later)
     assert again is not None
     assert again.attempt == 2
 
 
 def test_a_message_given_up_stays_given_up_and_says_why(engine: Engine, owed: int) -> None:
-    outbox.claim(engine, owed, NOW)
-    outbox.settle(engine, owed, status="failed", error="no such block", now=NOW)
-    assert outbox.claim(engine, owed, NOW + timedelta(days=1)) is None
-    [row] = outbox.of_events(engine, [rows(engine, "alert_event")[0]["id"]])
+    claim(engine, owed, NOW)
+    settle(engine, owed, status="failed", error="no such block", now=NOW)
+    assert claim(engine, owed, NOW + timedelta(days=1)) is None
+    [row] = rows(engine, "notification", event_id=rows(engine, "alert_event")[0]["id"])
     assert (row["status"], row["last_error"]) == ("failed", "no such block")
 
 
 def test_a_message_nobody_knows_cannot_be_claimed(engine: Engine) -> None:
-    assert outbox.claim(engine, 4_711, NOW) is None
+    assert claim(engine, 4_711, NOW) is None
 
 
 def test_the_oldest_messages_are_due_first_and_no_more_than_asked_for(engine: Engine) -> None:
@@ -101,8 +102,8 @@ def test_the_oldest_messages_are_due_first_and_no_more_than_asked_for(engine: En
         told(engine, RULE, a_run(n), [fired(f"T{n}")], now=NOW + n * SECOND).notifications[0]
         for n in range(3)
     ]
-    assert outbox.due(engine, NOW + timedelta(hours=1)) == keys
-    assert outbox.due(engine, NOW + timedelta(hours=1), limit=2) == keys[:2]
+    assert due(engine, NOW + timedelta(hours=1)) == keys
+    assert due(engine, NOW + timedelta(hours=1), limit=2) == keys[:2]
 
 
 def test_four_deliverers_at_once_never_have_the_same_message(

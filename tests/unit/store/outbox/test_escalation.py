@@ -11,7 +11,8 @@ from sqlalchemy import Engine
 
 from sentinel_core.model.run import Rule
 from sentinel_core.model.silence import Matchers, Silence
-from sentinel_core.store.outbox import claim as outbox
+from sentinel_core.store.outbox.claim import claim, due
+from sentinel_core.store.outbox.settle import settle
 from sentinel_core.store.record import silences
 from sentinel_core.store.record.acknowledge import acknowledge, unacknowledge
 from sentinel_core.store.record.resolve import resolve
@@ -273,10 +274,10 @@ def test_a_step_that_is_on_its_way_when_somebody_acknowledges_is_on_record_as_se
     clock = a_clock(engine)
     clock.run(0, fired())
     clock.until(4)
-    [key] = outbox.due(engine, at(5))
-    owed = outbox.claim(engine, key, at(5))
+    [key] = due(engine, at(5))
+    owed = claim(engine, key, at(5))
     assert owed is not None
     clock.acknowledge(5)
-    outbox.settle(engine, owed.ids, status="sent", error=None, now=at(5))
+    settle(engine, owed.ids, status="sent", error=None, now=at(5))
     [step] = rows(engine, "notification", reason="step-1")
     assert (step["status"], step["sent_at"]) == ("sent", at(5))

@@ -10,7 +10,8 @@ from sqlalchemy import Engine, update
 
 from sentinel_core.store.db.engine import writing
 from sentinel_core.store.db.tables import NOTIFICATION
-from sentinel_core.store.outbox import claim as outbox
+from sentinel_core.store.outbox.claim import LEASE, claim, due
+from sentinel_core.store.outbox.settle import postpone_channel, retry_failed, settle
 from sentinel_core.store.record.acknowledge import acknowledge
 from tests.support.posted import deliver_at, posted
 from tests.support.runs import NOW, a_rule, a_run, fired, quiet, rows, told
@@ -135,11 +136,11 @@ def test_an_end_never_overtakes_its_beginning_that_is_being_retried(engine: Engi
 
 def test_a_channel_that_is_down_holds_up_no_other(engine: Engine) -> None:
     tell(engine, [A], HOOK, PAGE)
-    due = outbox.due(engine, NOW, without={HOOK})
-    assert len(due) == 1
-    held = [key for key in outbox.due(engine, NOW) if key not in due]
-    assert outbox.claim(engine, held[0], NOW, without={HOOK}) is None
-    owed = outbox.claim(engine, due[0], NOW, without={HOOK})
+    ready = due(engine, NOW, without={HOOK})
+    assert len(ready) == 1
+    held = [key for key in due(engine, NOW) if key not in ready]
+    assert claim(engine, held[0], NOW, without={HOOK}) is None
+    owed = claim(engine, ready[0], NOW, without={HOOK})
     assert owed is not None
     assert owed.channel == PAGE
 
@@ -147,13 +148,13 @@ def test_a_channel_that_is_down_holds_up_no_other(engine: Engine) -> None:
 def test_a_channel_that_asks_for_patience_gets_nothing_before(engine: Engine) -> None:
     route = a_route(group_by=[])
     first, *_ = tell(engine, [A, B], route, PAGE)
-    owed = outbox.claim(engine, first, NOW)
+    owed = claim(engine, first, NOW)
     assert owed is not None
-    outbox.hold_channel(engine, HOOK, NOW + 5 * MINUTE)
+    postpone_channel(engine, HOOK, NOW + 5 * MINUTE)
     [claimed] = [row for row in rows(engine, "notification") if row["id"] == first]
-    assert claimed["next_attempt_at"] == NOW + outbox.LEASE, "what is being sent is left alone"
+    assert claimed["next_attempt_at"] == NOW + LEASE, "what is being sent is left alone"
     assert {message.channel for message in deliver_at(engine, NOW + MINUTE)} == {"duty"}
-    outbox.settle(engine, first, status="sent", error=None, now=NOW)
+    settle(engine, first, status="sent", error=None, now=NOW)
     assert [message.channel for message in deliver_at(engine, NOW + 5 * MINUTE)] == ["ops"]
 
 
@@ -165,9 +166,9 @@ def test_what_a_channel_failed_to_take_is_tried_once_more_when_somebody_says_so(
     tell(engine, [B], HOOK, after=MINUTE)
     deliver_at(engine, NOW + MINUTE, status="failed", error="no such block")
     later = NOW + 10 * MINUTE
-    assert outbox.owe_again(engine, HOOK, NOW + SECOND, later) == 1
-    assert outbox.owe_again(engine, HOOK, NOW, later) == 1
-    assert outbox.owe_again(engine, HOOK, NOW, later) == 0, "only what failed"
+    assert retry_failed(engine, HOOK, NOW + SECOND, later) == 1
+    assert retry_failed(engine, HOOK, NOW, later) == 1
+    assert retry_failed(engine, HOOK, NOW, later) == 0, "only what failed"
     assert [(m.channel, len(m.events)) for m in deliver_at(engine, later)] == [("ops", 2)]
 
 
@@ -176,7 +177,7 @@ def test_a_claim_that_is_never_settled_counts_as_an_attempt_nobody_knows_of(
 ) -> None:
     [key] = tell(engine, [A], HOOK)
     for attempt in range(3):
-        owed = outbox.claim(engine, key, NOW + attempt * outbox.LEASE)
+        owed = claim(engine, key, NOW + attempt * LEASE)
         assert owed is not None
         assert (owed.attempt, owed.unknown) == (attempt + 1, attempt)
     [row] = rows(engine, "notification")
@@ -187,11 +188,11 @@ def test_an_outcome_that_comes_after_the_lease_does_not_undo_another_ones_claim(
     engine: Engine,
 ) -> None:
     [key] = tell(engine, [A], HOOK)
-    slow = outbox.claim(engine, key, NOW)
-    later = NOW + outbox.LEASE
-    other = outbox.claim(engine, key, later)
+    slow = claim(engine, key, NOW)
+    later = NOW + LEASE
+    other = claim(engine, key, later)
     assert slow is not None and other is not None
-    outbox.settle(
+    settle(
         engine,
         key,
         status="pending",
@@ -200,8 +201,8 @@ def test_an_outcome_that_comes_after_the_lease_does_not_undo_another_ones_claim(
         next_attempt_at=later,
         claimed_at=slow.claimed_at,
     )
-    assert outbox.claim(engine, key, later + SECOND) is None, "the other one is sending it"
-    outbox.settle(engine, key, status="sent", error=None, now=later, claimed_at=slow.claimed_at)
+    assert claim(engine, key, later + SECOND) is None, "the other one is sending it"
+    settle(engine, key, status="sent", error=None, now=later, claimed_at=slow.claimed_at)
     [row] = rows(engine, "notification")
     assert row["status"] == "sent", "that it arrived is news whoever says so"
 
@@ -210,16 +211,12 @@ def test_what_follows_up_goes_into_the_thread_where_it_was_told(engine: Engine) 
     to = a_route(CHAT, to="#alerts", group_by=["rule"])
     for n, (output, reference) in enumerate([(A, "1.1"), (B, "2.2")]):
         [key] = tell(engine, [output], to, after=n * MINUTE)
-        owed = outbox.claim(engine, key, NOW + n * MINUTE)
+        owed = claim(engine, key, NOW + n * MINUTE)
         assert owed is not None and owed.thread is None
-        outbox.settle(
-            engine, key, status="sent", error=None, now=NOW + n * MINUTE, reference=reference
-        )
+        settle(engine, key, status="sent", error=None, now=NOW + n * MINUTE, reference=reference)
     ids = [row["id"] for row in rows(engine, "alert_event")]
     acknowledge(engine, ids, by="ana", now=NOW + 2 * MINUTE)
-    claimed = [
-        outbox.claim(engine, key, NOW + 2 * MINUTE) for key in outbox.due(engine, NOW + 2 * MINUTE)
-    ]
+    claimed = [claim(engine, key, NOW + 2 * MINUTE) for key in due(engine, NOW + 2 * MINUTE)]
     found = [(owed.thread, posted(owed).events) for owed in claimed if owed is not None]
     assert found == [("1.1", (ids[0],)), ("2.2", (ids[1],))]
 
@@ -237,7 +234,7 @@ def test_a_message_whose_event_is_gone_is_dropped_and_says_so(engine: Engine) ->
     [key] = tell(engine, [A], HOOK)
     with writing(engine) as connection:
         connection.execute(update(NOTIFICATION).values(event_id=4_711))
-    assert outbox.claim(engine, key, NOW) is None
+    assert claim(engine, key, NOW) is None
     [row] = rows(engine, "notification")
     assert (row["status"], row["last_error"]) == (
         "suppressed",

@@ -14,7 +14,8 @@ from sqlalchemy import Engine
 
 from sentinel_core.model.run import Rule
 from sentinel_core.model.silence import Matchers, Silence
-from sentinel_core.store.outbox import claim as outbox
+from sentinel_core.store.outbox.claim import claim
+from sentinel_core.store.outbox.settle import settle
 from sentinel_core.store.record import silences
 from sentinel_core.store.record.acknowledge import acknowledge, unacknowledge
 from sentinel_core.store.record.resolve import resolve
@@ -277,8 +278,8 @@ def test_nobody_hears_of_the_end_where_the_beginning_never_arrived(engine: Engin
 def test_who_may_have_got_the_page_hears_of_its_end(engine: Engine) -> None:
     rule = a_rule(notify={"high": [PAGE]})
     [key] = told(engine, rule, a_run(0), [fired()], now=at(0)).notifications
-    owed = outbox.claim(engine, key, at(0))
+    owed = claim(engine, key, at(0))
     assert owed is not None
-    outbox.settle(engine, key, status="failed", error="timed out", now=at(0), unknown=True)
+    settle(engine, key, status="failed", error="timed out", now=at(0), unknown=True)
     told(engine, rule, a_run(1), [quiet()], now=at(1))
     assert [message.reason for message in deliver_at(engine, at(1))] == ["resolved"]

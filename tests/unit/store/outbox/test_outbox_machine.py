@@ -23,8 +23,9 @@ from hypothesis.stateful import (
 from sqlalchemy import Engine
 
 from sentinel_core.model.alert import Importance
-from sentinel_core.model.routing import is_step
-from sentinel_core.store.outbox import claim as outbox
+from sentinel_core.model.reasons import is_step
+from sentinel_core.store.outbox.claim import LEASE, ClaimedMessage, claim, due
+from sentinel_core.store.outbox.settle import settle
 from sentinel_core.store.outbox.storms import end_storms
 from sentinel_core.store.record.acknowledge import acknowledge, unacknowledge
 from sentinel_core.store.record.resolve import resolve
@@ -69,7 +70,7 @@ class Outbox(RuleBasedStateMachine):
         self.rule = the_rule(self.name)
         self.now: datetime = T0
         self.minute = 0.0
-        self.claims: list[outbox.Owed] = []
+        self.claims: list[ClaimedMessage] = []
         self.sent: set[int] = set()
         self.given_up: set[int] = set()
 
@@ -137,12 +138,12 @@ class Outbox(RuleBasedStateMachine):
 
     def _claim(self, key: int) -> None:
         before = {row["id"]: row for row in self.messages()}
-        owed = outbox.claim(self.engine, key, self.now)
+        owed = claim(self.engine, key, self.now)
         if owed is None:
             return
         ids = set(owed.ids)
         assert not ids & self.sent, "what was sent is never claimed again"
-        held = [set(c.ids) for c in self.claims if c.claimed_at + outbox.LEASE > self.now]
+        held = [set(c.ids) for c in self.claims if c.claimed_at + LEASE > self.now]
         assert not any(ids & others for others in held), "somebody else is sending it"
         for row in before.values():
             if row["id"] in ids and not is_step(row["reason"]):
@@ -162,10 +163,10 @@ class Outbox(RuleBasedStateMachine):
             if alike and other["id"] < row["id"] and not is_step(other["reason"]):
                 assert other["status"] != "pending" or other["id"] in ids, (other, row)
 
-    def _settle(self, owed: outbox.Owed, status: str) -> None:
+    def _settle(self, owed: ClaimedMessage, status: str) -> None:
         before = {row["id"]: row for row in self.messages()}
         again = self.now + timedelta(seconds=45) if status == "pending" else None
-        outbox.settle(
+        settle(
             self.engine,
             owed.ids,
             status=status,
@@ -226,7 +227,7 @@ class Outbox(RuleBasedStateMachine):
 
     def due(self) -> list[int]:
         mine = {row["id"] for row in self.messages()}
-        return [key for key in outbox.due(self.engine, self.now, limit=10_000) if key in mine]
+        return [key for key in due(self.engine, self.now, limit=10_000) if key in mine]
 
     def events(self, *, resolved: bool = False) -> list[int]:
         found = rows(self.engine, "alert_event", rule_name=self.name)

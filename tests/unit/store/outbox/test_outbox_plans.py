@@ -10,7 +10,9 @@ import pytest
 from sqlalchemy import Connection, Engine, event, text
 
 from sentinel_core.store.db.engine import writing
-from sentinel_core.store.outbox import claim as outbox
+from sentinel_core.store.outbox.claim import claim, due
+from sentinel_core.store.outbox.failing import failing_channels
+from sentinel_core.store.outbox.settle import postpone_channel, retry_failed, settle
 from sentinel_core.store.outbox.storms import end_storms
 from tests.support.runs import NOW, a_rule, a_run, fired, told
 
@@ -102,34 +104,34 @@ def reads_everything(plan: str) -> bool:
 
 
 def deliver_one(engine: Engine, now: datetime) -> None:
-    [key] = outbox.due(engine, now)
-    owed = outbox.claim(engine, key, now)
+    [key] = due(engine, now)
+    owed = claim(engine, key, now)
     assert owed is not None
-    outbox.settle(engine, owed.ids, status="sent", error=None, now=now, claimed_at=owed.claimed_at)
+    settle(engine, owed.ids, status="sent", error=None, now=now, claimed_at=owed.claimed_at)
 
 
 def deliver_a_storm(engine: Engine, now: datetime) -> None:
     outputs = [fired(f"T{n}") for n in range(20)]
     told(engine, RULE, a_run(1), outputs, now=now)
-    key = outbox.due(engine, now)[0]
-    owed = outbox.claim(engine, key, now)
+    key = due(engine, now)[0]
+    owed = claim(engine, key, now)
     assert owed is not None and owed.reason == "storm"
-    outbox.settle(engine, owed.ids, status="sent", error=None, now=now)
+    settle(engine, owed.ids, status="sent", error=None, now=now)
     assert end_storms(engine, now + timedelta(minutes=5)) == [1]
 
 
 def none_fails(engine: Engine, now: datetime) -> None:
-    assert outbox.failing_channels(engine, now - timedelta(days=7)) == []
+    assert failing_channels(engine, now - timedelta(days=7)) == []
 
 
 def nothing_again(engine: Engine, now: datetime) -> None:
-    assert outbox.owe_again(engine, HOOK, now - timedelta(days=7), now) == 0
+    assert retry_failed(engine, HOOK, now - timedelta(days=7), now) == 0
 
 
 ASKED: dict[str, Callable[[Engine, datetime], None]] = {
     "what is due, claimed and settled": deliver_one,
     "a storm that begins and ends": deliver_a_storm,
-    "patience": lambda engine, now: outbox.hold_channel(engine, HOOK, now + timedelta(hours=1)),
+    "patience": lambda engine, now: postpone_channel(engine, HOOK, now + timedelta(hours=1)),
     "which channels fail": none_fails,
     "what is tried again": nothing_again,
 }

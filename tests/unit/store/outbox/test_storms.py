@@ -9,7 +9,8 @@ from sqlalchemy import Engine
 
 from sentinel_core.model.reasons import NotifyReason
 from sentinel_core.model.silence import Matchers, Silence
-from sentinel_core.store.outbox import claim as outbox
+from sentinel_core.store.outbox.claim import claim, due
+from sentinel_core.store.outbox.settle import settle
 from sentinel_core.store.outbox.storms import end_storms
 from sentinel_core.store.record import silences
 from tests.support.posted import Posted, deliver_at, deliver_until
@@ -62,7 +63,7 @@ def test_a_thousand_events_in_a_minute_are_one_message_and_one_summary(engine: E
 def test_the_summary_counts_the_storms_events(engine: Engine) -> None:
     told(engine, rule_of(route(5)), a_run(), tickers(8), now=NOW)
     told(engine, rule_of(route(5), name="fall", category="Other"), a_run(), tickers(3), now=NOW)
-    [first] = [outbox.claim(engine, outbox.due(engine, NOW)[0], NOW)]
+    [first] = [claim(engine, due(engine, NOW)[0], NOW)]
     assert first is not None
     facts = first.facts
     assert (facts["events"], facts["tickers"], facts["resolved"], facts["threshold"]) == (
@@ -75,11 +76,11 @@ def test_the_summary_counts_the_storms_events(engine: Engine) -> None:
     assert facts["by_category"] == [["Market", 8], ["Other", 3]]
     assert facts["by_importance"] == [["high", 11]]
     assert (facts["started_at"], facts["ended_at"]) == (NOW, None)
-    outbox.settle(engine, first.ids, status="sent", error=None, now=NOW, reference="1.2")
+    settle(engine, first.ids, status="sent", error=None, now=NOW, reference="1.2")
     told(engine, rule_of(route(5)), a_run(5), [quiet(f"T{n}") for n in range(8)], now=NOW + MINUTE)
     assert end_storms(engine, NOW + 2 * MINUTE) == [1]
-    [key] = outbox.due(engine, NOW + 2 * MINUTE)
-    last = outbox.claim(engine, key, NOW + 2 * MINUTE)
+    [key] = due(engine, NOW + 2 * MINUTE)
+    last = claim(engine, key, NOW + 2 * MINUTE)
     assert last is not None
     assert (last.reason, last.facts["resolved"], last.thread) == ("storm-ended", 8, "1.2")
     assert last.incident == first.incident

@@ -9,7 +9,7 @@ from sqlalchemy import event as sqlalchemy_event
 
 from sentinel_core.model.alert import AlertOutput
 from sentinel_core.store.db.engine import writing
-from sentinel_core.store.outbox import claim as outbox
+from sentinel_core.store.outbox.settle import retry_failed
 from sentinel_core.store.outbox.storms import end_storms
 from sentinel_core.store.read import event_list
 from sentinel_core.store.read.deliveries import Deliveries, deliveries
@@ -82,7 +82,7 @@ def test_a_later_message_in_the_same_channel_and_a_retry_take_the_mark_away(
     other = fire(engine, telling("other"), NOON + 20 * MINUTE)
     refuse(engine, NOON + 21 * MINUTE)
     assert undelivered(engine)[other]
-    outbox.owe_again(engine, OPS, NOON + 20 * MINUTE, NOON + 22 * MINUTE)
+    retry_failed(engine, OPS, NOON + 20 * MINUTE, NOON + 22 * MINUTE)
     assert not undelivered(engine)[other]
 
 

@@ -12,7 +12,8 @@ from sentinel_core.base.errors import StoreUnavailableError
 from sentinel_core.model.alert import AlertOutput
 from sentinel_core.store.db.engine import open_engine, reading
 from sentinel_core.store.db.tables import AUDIT
-from sentinel_core.store.outbox import claim as outbox
+from sentinel_core.store.outbox.claim import claim, due
+from sentinel_core.store.outbox.settle import settle
 from sentinel_core.store.read.event_detail import event_detail
 from sentinel_core.store.record.acknowledge import Changed, acknowledge, unacknowledge
 from sentinel_core.store.record.annotate import Disposition, assign, comment, disposition
@@ -306,12 +307,12 @@ def test_the_cooldown_counts_from_an_end_by_hand(engine: Engine) -> None:
 def test_messages_still_owed_about_a_resolved_event_are_not_sent(engine: Engine) -> None:
     first, second = events(engine, "A", "B")
     [sent] = [n["id"] for n in rows(engine, "notification", event_id=second)]
-    outbox.claim(engine, sent, NOW)
-    outbox.settle(engine, sent, status="sent", error=None, now=NOW)
+    claim(engine, sent, NOW)
+    settle(engine, sent, status="sent", error=None, now=NOW)
     resolve(engine, [first, second], by="ana", now=NOW)
     found = [(n["event_id"], n["status"], n["last_error"]) for n in rows(engine, "notification")]
     assert found == [(first, "suppressed", "resolved by ana"), (second, "sent", None)]
-    assert outbox.due(engine, NOW + HOUR) == []
+    assert due(engine, NOW + HOUR) == []
 
 
 @pytest.mark.parametrize(
@@ -322,11 +323,11 @@ def test_a_message_on_its_way_when_its_event_is_resolved_is_not_tried_again(
 ) -> None:
     [key] = events(engine, "A")
     [message] = [n["id"] for n in rows(engine, "notification")]
-    outbox.claim(engine, message, NOW)
+    claim(engine, message, NOW)
     resolve(engine, [key], by="ana", now=NOW)
-    outbox.settle(engine, message, status=outcome, error=None, now=NOW, next_attempt_at=NOW)
+    settle(engine, message, status=outcome, error=None, now=NOW, next_attempt_at=NOW)
     assert rows(engine, "notification")[0]["status"] == stands
-    assert outbox.due(engine, NOW + HOUR) == []
+    assert due(engine, NOW + HOUR) == []
 
 
 def test_a_rule_that_still_fails_opens_a_new_failure_after_one_was_resolved(

@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 
 from sentinel_core.model.routing import Routes
 from sentinel_core.notify.deliver import name_failing
-from sentinel_core.store.outbox import claim as outbox
+from sentinel_core.store.outbox.settle import retry_failed
 from sentinel_core.store.state import system_rule as own
 from tests.support.posted import deliver_at
 from tests.support.runs import a_rule, a_run, fired, rows, told
@@ -88,7 +88,7 @@ def test_it_is_over_when_the_channel_takes_a_message_and_those_who_heard_hear_th
 def test_that_somebody_wants_it_tried_again_does_not_mean_that_it_works(engine: Engine) -> None:
     fail(engine, 0)
     name_failing(engine, HEARD_BY, at(1))
-    assert outbox.owe_again(engine, BROKEN, at(0), at(2)) == 1
+    assert retry_failed(engine, BROKEN, at(0), at(2)) == 1
     assert name_failing(engine, HEARD_BY, at(2)) == []
     [event] = own_events(engine)
     assert event["resolved_at"] is None

@@ -1,0 +1,81 @@
+"""The outcome of an attempt, and what a channel failed to take, tried again."""
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Engine, update
+
+from sentinel_core.decide.fanout import dropped_columns
+from sentinel_core.model.reasons import Suppression
+from sentinel_core.store.db.engine import writing
+from sentinel_core.store.db.tables import NOTIFICATION
+from sentinel_core.store.outbox.enqueue import IS_FAILED, IS_PENDING, PENDING, SENT, hold_messages
+
+_N = NOTIFICATION.c
+
+
+def settle(
+    engine: Engine,
+    ids: int | Collection[int],
+    *,
+    status: str,
+    error: Suppression | str | None,
+    now: datetime,
+    next_attempt_at: datetime | None = None,
+    reference: str | None = None,
+    unknown: bool = False,
+    claimed_at: datetime | None = None,
+) -> None:
+    """Write the outcome of an attempt: sent, pending (tried again at `next_attempt_at`), failed.
+
+    A notification that was sent stays sent, and one that was dropped meanwhile (its event was
+    resolved by hand) is not tried again. `unknown`: it may have arrived. `claimed_at` identifies
+    the claim: once its lease has ended and another deliverer has claimed the notification, the
+    only outcome still written is that it was sent.
+    """
+    keys = [ids] if isinstance(ids, int) else sorted(ids)
+    values: dict[str, Any] = {"status": status, "claimed_at": None}
+    if isinstance(error, Suppression):
+        values |= dropped_columns(error)
+    else:
+        values |= {"last_error": error, "dropped_code": None}
+    if status != PENDING:
+        values["settled_at"] = now
+    if status == SENT:
+        values["sent_at"] = now
+    if reference is not None:
+        values["reference"] = reference
+    if next_attempt_at is not None:
+        values["next_attempt_at"] = next_attempt_at
+    if unknown:
+        values["unknown"] = _N.unknown + 1
+    which = [_N.id.in_(keys), _N.status != SENT if status == SENT else IS_PENDING]
+    if status != SENT and claimed_at is not None:
+        which.append(_N.claimed_at == claimed_at)
+    with writing(engine) as connection:
+        hold_messages(connection, *which)
+        connection.execute(update(NOTIFICATION).where(*which).values(**values))
+
+
+def postpone_channel(engine: Engine, channel: str, until: datetime) -> None:
+    """Try nothing else in this channel before then, as its provider asked."""
+    which = (
+        IS_PENDING,
+        _N.channel == channel,
+        _N.claimed_at.is_(None),
+        _N.next_attempt_at < until,
+    )
+    with writing(engine) as connection:
+        hold_messages(connection, *which)
+        connection.execute(update(NOTIFICATION).where(*which).values(next_attempt_at=until))
+
+
+def retry_failed(engine: Engine, channel: str, since: datetime, now: datetime) -> int:
+    """Try again what this channel failed to take since then; the number of notifications."""
+    which = (IS_FAILED, _N.channel == channel, _N.settled_at >= since)
+    again = {"status": PENDING, "attempts": 0, "next_attempt_at": now}
+    again |= {"settled_at": None, "dropped_code": None}
+    with writing(engine) as connection:
+        hold_messages(connection, *which)
+        return connection.execute(update(NOTIFICATION).where(*which).values(**again)).rowcount
