@@ -11,14 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from sentinel_core.decide.observe import Kind
 from sentinel_core.decide.policy import HOUR, DecisionContext, Series, Status, policy_for, released
-from sentinel_core.decide.simulation import (
-    ACKNOWLEDGED,
-    TAKEN_BACK,
-    Message,
-    SimulatedEvent,
-    Simulation,
-    Step,
-)
+from sentinel_core.decide.simulation import Message, SimulatedEvent, Simulation, Step
 from sentinel_core.model.reasons import NotifyReason
 from sentinel_core.model.rule import Meaning
 from tests.support.histories import (
@@ -38,7 +31,10 @@ from tests.support.runs import at
 LATE = {"raise", "past"}
 IN_TIME = {"recovered", "flapping-ended"}
 ENDED = {NotifyReason.RESOLVED.value, NotifyReason.FLAPPING_ENDED.value}
-DEEDS = {ACKNOWLEDGED, TAKEN_BACK}  # told to whoever wants to know what people do
+DEEDS = {
+    NotifyReason.ACKNOWLEDGED,
+    NotifyReason.UNACKNOWLEDGED,
+}  # told to whoever wants to know what people do
 
 
 class RuleLife(RuleBasedStateMachine):

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from sentinel_core.flow.rule_flow import rule_flow
 from sentinel_core.model.alert import Importance
+from sentinel_core.model.reasons import is_step
 from sentinel_core.model.routing import (
     Escalation,
     EscalationStep,
@@ -16,7 +17,6 @@ from sentinel_core.model.routing import (
     Routes,
     StormLimit,
     Suggestion,
-    is_step,
     suggested_action,
 )
 from sentinel_core.model.rule import RuleSettings
