@@ -1,4 +1,4 @@
-"""Which events, in which order: filters as conditions the indexes can answer. Reads nothing."""
+"""Filters and orders of events, as SQL that the indexes support. Reads nothing."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,7 +14,7 @@ COUNT_CAP = 10_000  # counting stops above this number
 
 
 class Status(StrEnum):
-    """Where an event stands. Resolved wins: a resolved event may be acknowledged or not."""
+    """The status of an event. A resolved event is RESOLVED whether acknowledged or not."""
 
     OPEN = "open"
     ACKNOWLEDGED = "acknowledged"
@@ -22,7 +22,7 @@ class Status(StrEnum):
 
 
 class Sort(StrEnum):
-    """What a list of events can be sorted by."""
+    """The orders of a list of events."""
 
     TIME = "time"
     LAST_SEEN = "last seen"
@@ -46,28 +46,28 @@ _SORTED_BY: dict[Sort, ColumnElement[Any]] = {
 
 @dataclass(frozen=True, slots=True)
 class EventFilter:
-    """Which events. An empty set, text or time means: any. All conditions hold together."""
+    """Conditions on events, which must all hold. An empty set, text or None means any."""
 
     importance: frozenset[str] = frozenset()
     category: frozenset[str] = frozenset()
     kind: frozenset[str] = frozenset()
     status: frozenset[Status] = frozenset()
     state: frozenset[str] = frozenset()
-    """Prefect state types, `FAILED` and so on."""
+    """Types of Prefect states: `FAILED` and so on."""
     rules: frozenset[str] = frozenset()
     ticker: str = ""
     since: datetime | None = None
     until: datetime | None = None
     text: str = ""
-    """Anywhere in message, ticker or rule name; letter case does not matter."""
+    """Part of the message, the ticker or the rule's name; case is ignored."""
     storm: int | None = None
-    """Told of in the message of this storm."""
+    """The id of a storm whose message covers the event."""
     live: bool = False
-    """Only what still asks for attention: see `live_condition`."""
+    """Only events that still need attention: see `live_condition`."""
 
 
 def live_condition(now: datetime) -> ColumnElement[bool]:
-    """Critical and high stay until acknowledged, the others while they are due to be shown."""
+    """Unacknowledged events; below high importance only until their `display_until`."""
     return and_(
         UNACKNOWLEDGED,
         or_(
@@ -85,48 +85,48 @@ _STATUS: dict[Status, ColumnElement[bool]] = {
 
 
 def conditions(wanted: EventFilter, now: datetime) -> list[ColumnElement[bool]]:
-    """What all must hold."""
+    """The SQL conditions of a filter."""
     e = EVENT.c
-    found: list[ColumnElement[bool]] = []
-    for chosen, one_of in (
+    all_of: list[ColumnElement[bool]] = []
+    for chosen, column in (
         (wanted.importance, e.importance),
         (wanted.category, e.category),
         (wanted.kind, e.kind),
         (wanted.state, e.prefect_state),
     ):
         if chosen:
-            found.append(one_of.in_(sorted(chosen)))
+            all_of.append(column.in_(sorted(chosen)))
     if wanted.rules:
         named = select(RULE.c.id).where(RULE.c.name.in_(sorted(wanted.rules)))
-        found.append(e.rule_id.in_(named))
+        all_of.append(e.rule_id.in_(named))
     if wanted.status:
-        found.append(or_(false(), *(_STATUS[status] for status in sorted(wanted.status))))
+        all_of.append(or_(false(), *(_STATUS[status] for status in sorted(wanted.status))))
     if wanted.ticker:
-        found.append(e.ticker == wanted.ticker)
+        all_of.append(e.ticker == wanted.ticker)
     if wanted.since is not None:
-        found.append(e.timestamp >= wanted.since)
+        all_of.append(e.timestamp >= wanted.since)
     if wanted.until is not None:
-        found.append(e.timestamp < wanted.until)
+        all_of.append(e.timestamp < wanted.until)
     if wanted.storm is not None:
-        found.append(e.id.in_(in_storm(wanted.storm)))
+        all_of.append(e.id.in_(in_storm(wanted.storm)))
     if wanted.text:
         places = (e.message, e.ticker, e.rule_name)
-        found.append(or_(*(place.icontains(wanted.text, autoescape=True) for place in places)))
+        all_of.append(or_(*(place.icontains(wanted.text, autoescape=True) for place in places)))
     if wanted.live:
         if not wanted.importance:
-            found.append(e.importance.in_([item.value for item in Importance]))  # for the index
-        found.append(live_condition(now))
-    return found
+            all_of.append(e.importance.in_([item.value for item in Importance]))  # for the index
+        all_of.append(live_condition(now))
+    return all_of
 
 
 def in_storm(storm_id: int) -> Select[tuple[int]]:
-    """Ids of the events that a storm's message told of."""
+    """Ids of the events that a storm's message covers."""
     n = NOTIFICATION.c
     return select(n.event_id).where(n.storm_id == storm_id, n.event_id.is_not(None))
 
 
 def sorted_by(sort: Sort, wanted: EventFilter) -> ColumnElement[Any]:
-    """What a list is ordered by."""
+    """The SQL expression that a list is ordered by."""
     by = _SORTED_BY[sort]
     if wanted.live and sort is Sort.TIME:
         # Offered the time index for sorting, SQLite would walk everything ever acknowledged

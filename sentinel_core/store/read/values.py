@@ -14,9 +14,9 @@ SHOWN = 40
 
 
 def latest_values(engine: Engine, event: Mapping[str, Any]) -> list[tuple[datetime, float]]:
-    """(time, value) of an event's series up to its newest run, oldest first.
+    """(time, value) of an event's series up to its newest run, oldest first, at most SHOWN.
 
-    The value is the metric `value`, or the first of those the event has; none without metrics.
+    The value is the metric `value`, else the event's first metric by name; [] without metrics.
     """
     metrics = event["metrics"]
     if not metrics:

@@ -1,4 +1,4 @@
-"""Rule deployments as last seen, and how far reconcile has come."""
+"""Rules as Prefect last described them, their latest evaluations, and checkpoints of jobs."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
@@ -13,19 +13,20 @@ from sentinel_core.model.run import Rule
 from sentinel_core.store.db.engine import reading, writing
 from sentinel_core.store.db.tables import CHECKPOINT, EVALUATION, RULE
 
-RECONCILE = "reconcile"  # the checkpoint up to which every ended run has its record
+_DEFINES_CHECKING = ("schedules", "is_active", "parameters")
+RECONCILE = "reconcile"  # the checkpoint up to which every ended run is on record
 
 
 def insert_or(connection: Connection, table: Table) -> Any:
-    """An INSERT that knows ON CONFLICT, for either database."""
+    """The database's own INSERT, which supports ON CONFLICT."""
     module = sqlite if connection.dialect.name == "sqlite" else postgresql
     return module.insert(table)
 
 
 def touch(connection: Connection, rule: Rule, now: datetime) -> int:
-    """The row of this rule, made if need be, and locked until the transaction ends; its id.
+    """The id of this rule's row, created if missing and locked until the transaction ends.
 
-    What an existing row says of the rule's definition stays: `sync` is who changes that.
+    Only `sync` changes the definition in an existing row.
     """
     statement = insert_or(connection, RULE).values(**_definition(rule), **_birth(now))
     statement = statement.on_conflict_do_update(
@@ -35,21 +36,18 @@ def touch(connection: Connection, rule: Rule, now: datetime) -> int:
 
 
 def sync(engine: Engine, rules: Iterable[Rule], now: datetime) -> int:
-    """Write what Prefect says of the rules' definitions; returns how many were written.
+    """Write the rules' definitions as Prefect has them, and return the number of rules.
 
-    `changed_at` moves only when something that decides when or what is checked has changed.
+    `changed_at` is set only when the schedules, the parameters or `is_active` have changed.
     """
     written = 0
     with writing(engine) as connection:
         for rule in rules:
             values = _definition(rule)
-            previous = (
-                connection.execute(
-                    select(RULE).where(RULE.c.flow_name == rule.flow_name, RULE.c.name == rule.name)
-                )
-                .mappings()
-                .first()
+            stored = select(RULE).where(
+                RULE.c.flow_name == rule.flow_name, RULE.c.name == rule.name
             )
+            previous = connection.execute(stored).mappings().first()
             moved = previous is None or any(previous[k] != values[k] for k in _DEFINES_CHECKING)
             changed = {"changed_at": now} if moved else {}
             statement = insert_or(connection, RULE).values(
@@ -63,9 +61,6 @@ def sync(engine: Engine, rules: Iterable[Rule], now: datetime) -> int:
             )
             written += 1
     return written
-
-
-_DEFINES_CHECKING = ("schedules", "is_active", "parameters")
 
 
 def _definition(rule: Rule) -> dict[str, Any]:
@@ -96,7 +91,7 @@ def _birth(now: datetime) -> dict[str, Any]:
 
 
 def deactivate_missing(engine: Engine, present: Sequence[UUID]) -> list[str]:
-    """Mark rules whose deployment is gone as not active; returns their names."""
+    """Mark rules whose deployment is not present as inactive, and return their names."""
     with writing(engine) as connection:
         statement = (
             update(RULE)
@@ -108,13 +103,13 @@ def deactivate_missing(engine: Engine, present: Sequence[UUID]) -> list[str]:
 
 
 def all_rules(engine: Engine) -> list[RowMapping]:
-    """Every rule, by name."""
+    """All rules, ordered by name."""
     with reading(engine) as connection:
         return list(connection.execute(select(RULE).order_by(RULE.c.name)).mappings())
 
 
 def rule_of_deployment(engine: Engine, deployment_id: UUID) -> RowMapping | None:
-    """The rule of a deployment, if it was ever seen."""
+    """The row of a deployment's rule; None if it is not on record."""
     with reading(engine) as connection:
         statement = select(RULE).where(RULE.c.deployment_id == deployment_id)
         return connection.execute(statement).mappings().first()
@@ -123,9 +118,9 @@ def rule_of_deployment(engine: Engine, deployment_id: UUID) -> RowMapping | None
 def latest_evaluations(
     engine: Engine, deployment_id: UUID, limit: int, ticker: str | None = None
 ) -> list[RowMapping]:
-    """What a rule measured last, newest first, of one ticker or of all.
+    """A rule's latest measurements, newest first, of one ticker or of all.
 
-    Also what its conditions could not judge: what was measured then is no less true.
+    Evaluations that the conditions could not decide count too: they were measured.
     """
     measured = or_(EVALUATION.c.kind == "alert", EVALUATION.c.reported.is_not(None))
     statement = (
@@ -142,13 +137,13 @@ def latest_evaluations(
 
 
 def checkpoint(engine: Engine, name: str) -> datetime | None:
-    """How far the job `name` has come."""
+    """The time up to which the job `name` is done; None before its first run."""
     with reading(engine) as connection:
         return connection.scalar(select(CHECKPOINT.c.at).where(CHECKPOINT.c.name == name))
 
 
 def set_checkpoint(engine: Engine, name: str, at: datetime) -> None:
-    """Remember how far the job `name` has come; never backwards."""
+    """Set the time up to which the job `name` is done, unless it is already later."""
     with writing(engine) as connection:
         statement = insert_or(connection, CHECKPOINT).values(name=name, at=at)
         connection.execute(
