@@ -120,5 +120,5 @@ def wrong_channel(slug: str, block: BlockDocument | None) -> str | None:
             "from the rule"
         )
     if not can_tell(block):
-        return f"expected a block that can notify: {slug} is none, choose another"
+        return f"{slug} can't send notifications: choose another block"
     return None

@@ -25,12 +25,12 @@ from sentinel_core.rulefile.check_channels import channels_of, check_channels, c
 from sentinel_core.rulefile.check_form import check_form
 from sentinel_core.rulefile.check_parameters import (
     check_parameters,
-    dig,
     given_parameters,
     stdout_to_stderr,
 )
 from sentinel_core.rulefile.check_rule_templates import check_rule_templates
-from sentinel_core.rulefile.source import Entry, Problem, RuleFile, did_you_mean, read, shorten
+from sentinel_core.rulefile.phrases import did_you_mean, shorten
+from sentinel_core.rulefile.source import Entry, Problem, RuleFile, dig, read
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +43,13 @@ class Declared:
 
     @property
     def is_rule(self) -> bool:
-        """Was its flow made by `rule_flow`?"""
+        """True if its flow was made by `rule_flow`."""
         return trigger_of(self.schema) is not None
 
 
 @dataclass(slots=True)
 class Report:
-    """What a check found. `unchecked` says in sentences what could not be looked at."""
+    """The result of a check. `unchecked` says in sentences what could not be checked."""
 
     problems: list[Problem] = field(default_factory=list)
     unchecked: list[str] = field(default_factory=list)
@@ -177,13 +177,13 @@ def _check_has_schedule(file: RuleFile, entry: Entry) -> None:
         file.complain(
             entry,
             ("schedules",),
-            "missing: without a schedule this rule would never be checked; write one, or "
-            "`schedules: []` if that is meant",
+            "missing: without a schedule this rule would never be checked; add one, or write "
+            "`schedules: []` to run it only by hand",
         )
 
 
 def _check_can_trigger(file: RuleFile, entry: Entry, schema: dict[str, Any]) -> None:
-    """A number that nothing is compared with is measured for nothing, or for charts only."""
+    """Warn of a number that nothing is compared with: it is recorded, and never triggers."""
     properties = (trigger_of(schema) or {}).get("properties") or {}
     fields = [name for name, about in properties.items() if OR_CONDITIONS in about]
     if not fields:
@@ -201,7 +201,7 @@ def _check_can_trigger(file: RuleFile, entry: Entry, schema: dict[str, Any]) -> 
             file.complain(entry, (*where, "check"), message, warning=True)
 
 
-# -- what Prefect has ----------------------------------------------------------------------------
+# -- what exists in Prefect ------------------------------------------------------------------------
 
 
 def _check_against_prefect(file: RuleFile, report: Report) -> None:
@@ -231,7 +231,7 @@ def _pools(file: RuleFile) -> list[tuple[Entry, str]]:
 
 
 def _check_pools(client: SyncPrefectClient, file: RuleFile, pools: list[tuple[Entry, str]]) -> None:
-    """Each missing pool is told once, where it is first named."""
+    """Report each missing pool once, where it is first named."""
     for name, entry in {name: entry for entry, name in reversed(pools)}.items():
         if not work_pool_exists(client, name):
             message = (

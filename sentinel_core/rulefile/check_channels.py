@@ -1,4 +1,4 @@
-"""The channels a rule file names, wherever it does: are they there, and can they be told this?"""
+"""Do the channels that a rule file names exist, and can they be used in that way?"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,15 +9,16 @@ from prefect.client.schemas.objects import BlockDocument
 
 from sentinel_core.base.settings import get_settings
 from sentinel_core.prefect_io.client import needs_recipient, read_channel, wrong_channel
-from sentinel_core.rulefile.check_parameters import ROUTED, dig, given_parameters
-from sentinel_core.rulefile.source import Entry, RuleFile, Where, dotted
+from sentinel_core.rulefile.check_parameters import ROUTED, given_parameters
+from sentinel_core.rulefile.phrases import dotted
+from sentinel_core.rulefile.source import Entry, RuleFile, Where, dig
 
 _EMAIL = "email-server-credentials"
 
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """A channel where the file names it; `to` is whether that place names people as well."""
+    """A channel and where the file names it; `has_to`: recipients are named there as well."""
 
     where: Where
     slug: str
@@ -25,7 +26,7 @@ class Named:
 
 
 def channels_of(file: RuleFile, entry: Entry, *, is_rule: bool) -> list[Named]:
-    """Every channel a deployment names, but for those whose form is wrong: that has been told."""
+    """Every channel a deployment names, without those whose form was reported as wrong."""
     wrong = {problem.field for problem in file.problems if problem.deployment == entry.name}
     names = ROUTED if is_rule else ROUTED[:1]
     bases = dict.fromkeys([("parameters",), *(where for where, _ in given_parameters(entry))])
@@ -43,7 +44,7 @@ def channels_of(file: RuleFile, entry: Entry, *, is_rule: bool) -> list[Named]:
 
 
 def _named(where: Where, value: Any) -> Iterator[Named]:
-    """Channels at and below a value: texts in lists, and what is under the key `channel`."""
+    """Channels at and below a value: texts in lists, and values of the key `channel`."""
     if isinstance(value, list):
         for number, item in enumerate(value):
             if isinstance(item, str):
@@ -59,12 +60,12 @@ def _named(where: Where, value: Any) -> Iterator[Named]:
 
 
 def check_recipients(file: RuleFile, entry: Entry, *, is_rule: bool) -> None:
-    """Warn of people who are named where the block alone says who is told."""
+    """Warn of recipients that have no effect, as the block itself has them."""
     for named in channels_of(file, entry, is_rule=is_rule):
         if named.has_to and not needs_recipient(named.slug):
             kind = named.slug.partition("/")[0]
             message = (
-                f"has no effect: a {kind} block says itself where its messages go. `to` is for "
+                f"has no effect: a {kind} block has its own recipients. `to` is for "
                 "email-server-credentials and slack-credentials"
             )
             file.complain(entry, (*named.where[:-1], "to"), message, warning=True)
@@ -73,7 +74,7 @@ def check_recipients(file: RuleFile, entry: Entry, *, is_rule: bool) -> None:
 def check_channels(
     client: SyncPrefectClient, file: RuleFile, channels: Sequence[tuple[Entry, Named]]
 ) -> None:
-    """Each channel that can't be used is told once, where it is first named."""
+    """Report each channel that can't be used once, where it is first named."""
     first: dict[str, tuple[Entry, Where]] = {}
     for entry, named in channels:
         first.setdefault(named.slug, (entry, named.where))
@@ -86,11 +87,11 @@ def check_channels(
 
 
 def _no_sender(slug: str, block: BlockDocument) -> str:
-    """What an email server needs besides its block, as far as it can be seen from here."""
+    """What an email server needs besides its block; "" when nothing is missing."""
     kind = slug.partition("/")[0]
     if kind != _EMAIL or block.data.get("username") or get_settings().email_from:
         return ""
     return (
-        f"{slug} has no user name to write from: let SENTINEL_EMAIL_FROM of the worker say who "
-        "its emails come from"
+        f"{slug} has no user name to send from: set SENTINEL_EMAIL_FROM in the environment of "
+        "the worker"
     )

@@ -1,24 +1,15 @@
 """Is a rule file well formed: keys, types, names, schedules? Imports no flow, asks no server."""
 
 import re
-from collections.abc import Mapping, Sequence
-from datetime import timedelta
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
-from sentinel_core.model.calendar import time_zones
 from sentinel_core.model.cleaning import clean_text
-from sentinel_core.rulefile.source import (
-    DEFINITIONS,
-    PLACEHOLDER,
-    Entry,
-    RuleFile,
-    Where,
-    did_you_mean,
-    kind,
-    shown,
-)
+from sentinel_core.rulefile.check_schedules import check_schedules
+from sentinel_core.rulefile.phrases import kind, shown
+from sentinel_core.rulefile.placeholders import PLACEHOLDER
+from sentinel_core.rulefile.source import DEFINITIONS, Entry, RuleFile, Where
 
 _ODD = re.compile(r"[\x00-\x1f\x7f-\x9f\ufffd]")
 _BANNED = "/%&><"  # Prefect's, in names
@@ -36,7 +27,7 @@ def _top_keys() -> list[str]:
 
 
 def check_form(file: RuleFile) -> None:
-    """Note what is wrong about the file's form: keys, types, names, schedules."""
+    """Note what is wrong with the form of the file: keys, types, names, schedules."""
     _check_top(file)
     for entry in file.entries:
         _check_entry(file, entry)
@@ -44,7 +35,7 @@ def check_form(file: RuleFile) -> None:
 
 
 def _check_top(file: RuleFile) -> None:
-    _check_keys(file, None, (), file.data, _top_keys(), "key")
+    file.check_keys(None, (), file.data, _top_keys(), "key")
     deployments = file.data.get("deployments")
     if deployments is None or deployments == []:
         file.complain(None, ("deployments",), "expected a list of deployments, found none")
@@ -56,9 +47,8 @@ def _check_entry(file: RuleFile, entry: Entry) -> None:
     before = len(file.problems)
     config = entry.config
     _check_unset(file, entry, config, ())
-    _check_keys(
-        file, entry, (), config, list(_models().DeploymentConfig.model_fields), "deployment key"
-    )
+    known = list(_models().DeploymentConfig.model_fields)
+    file.check_keys(entry, (), config, known, "deployment key")
     _check_identity(file, entry)
     _check_name(file, entry)
     _check_entrypoint(file, entry)
@@ -70,7 +60,7 @@ def _check_entry(file: RuleFile, entry: Entry) -> None:
         _expect(file, entry, key, str, "text")
     _expect(file, entry, "parameters", dict, "a mapping of parameters")
     _check_tags(file, entry)
-    _check_schedules(file, entry)
+    check_schedules(file, entry)
     if len(file.problems) == before:
         _check_as_prefect_does(file, entry)
 
@@ -91,25 +81,12 @@ def _check_unset(file: RuleFile, entry: Entry, value: Any, path: Where) -> None:
 
 
 def _check_identity(file: RuleFile, entry: Entry) -> None:
-    """What a rule is called and where it is must be known here, to compare it with Prefect's."""
+    """Name and entrypoint must be known here: deployments are compared by them."""
     for key in ("name", "entrypoint"):
         for name in PLACEHOLDER.findall(str(entry.config.get(key))):
             if not name.startswith("$"):
                 message = f"expected text or {{{{ $VARIABLES }}}}, got {{{{ {name} }}}}"
                 file.complain(entry, (key,), message)
-
-
-def _check_keys(
-    file: RuleFile,
-    entry: Entry | None,
-    path: Where,
-    mapping: Mapping[Any, Any],
-    known: Sequence[str],
-    what: str,
-) -> None:
-    for key in mapping:
-        if key not in known:
-            file.complain(entry, (*path, str(key)), f"unknown {what}{did_you_mean(key, known)}")
 
 
 def _expect(file: RuleFile, entry: Entry, key: str, wanted: type, words: str) -> None:
@@ -153,7 +130,7 @@ def _check_work_pool(file: RuleFile, entry: Entry) -> None:
     example = "expected `work_pool: {name: sentinel}`"
     if isinstance(pool, dict):
         known = list(_models().WorkPoolConfig.model_fields)
-        _check_keys(file, entry, ("work_pool",), pool, known, "work pool key")
+        file.check_keys(entry, ("work_pool",), pool, known, "work pool key")
         if not (isinstance(pool.get("name"), str) and pool["name"]) and not _default_pool():
             file.complain(entry, ("work_pool", "name"), f"missing or not text: {example}")
         if not isinstance(pool.get("job_variables", {}), dict):
@@ -176,7 +153,7 @@ def _check_concurrency(file: RuleFile, entry: Entry) -> None:
     path: Where = ("concurrency_limit",)
     if isinstance(limit, dict):
         known = list(_models().ConcurrencyLimitSpec.model_fields)
-        _check_keys(file, entry, path, limit, known, "concurrency limit key")
+        file.check_keys(entry, path, limit, known, "concurrency limit key")
         strategy = limit.get("collision_strategy")
         if strategy not in ("ENQUEUE", "CANCEL_NEW"):
             message = f"expected ENQUEUE or CANCEL_NEW, got {shown(strategy)}"
@@ -207,10 +184,10 @@ def _check_tags(file: RuleFile, entry: Entry) -> None:
 
 
 def _check_as_prefect_does(file: RuleFile, entry: Entry) -> None:
-    """A net below the checks above: one form Prefect refuses makes it skip the whole file."""
+    """A last check by Prefect's own model: one error there makes it skip the whole file."""
     raw = entry.raw
     if raw.get("schedules") == entry.config.get("schedules"):
-        # Judged already; Prefect's model reads the whole time zone database for each schedule.
+        # Checked already; Prefect's model reads the whole time zone database for each schedule.
         raw = {key: value for key, value in raw.items() if key != "schedules"}
     try:
         _models().DeploymentConfig.model_validate(raw)
@@ -228,132 +205,5 @@ def _check_duplicates(file: RuleFile) -> None:
         earlier = first.setdefault(entry.name, entry)
         if earlier is not entry:
             line = file.line(("deployments", earlier.index, "name"))
-            message = f"expected a name of its own: line {line} has a deployment of this name"
+            message = f"expected a unique name: line {line} has a deployment of this name"
             file.complain(entry, ("name",), message)
-
-
-# -- schedules -----------------------------------------------------------------------------------
-
-
-def _check_schedules(file: RuleFile, entry: Entry) -> None:
-    config = entry.config
-    if config.get("schedule") and "schedules" in config:
-        file.complain(entry, ("schedule",), "expected `schedules` alone: both are written")
-    schedules = config.get("schedules")
-    if schedules is not None and not isinstance(schedules, list):
-        message = f"expected a list of schedules, got {shown(schedules)}"
-        return file.complain(entry, ("schedules",), message)
-    slugs: set[str] = set()
-    for number, schedule in enumerate(entry.schedules):
-        path: Where = ("schedules", number) if "schedules" in config else ("schedule",)
-        if not isinstance(schedule, dict):
-            file.complain(entry, path, f"expected a mapping with cron, got {shown(schedule)}")
-            continue
-        _check_schedule(file, entry, path, schedule)
-        slug = schedule.get("slug")
-        if isinstance(slug, str) and slug in slugs:
-            file.complain(entry, (*path, "slug"), f"expected a slug of its own, got {shown(slug)}")
-        slugs.add(str(slug))
-    return None
-
-
-def _check_schedule(file: RuleFile, entry: Entry, path: Where, schedule: dict[str, Any]) -> None:
-    known = list(_models().RawScheduleConfig.model_fields)
-    _check_keys(file, entry, path, schedule, known, "schedule key")
-    kinds = [key for key in ("cron", "interval", "rrule") if schedule.get(key) is not None]
-    if len(kinds) != 1:
-        got = " and ".join(kinds) or "none"
-        file.complain(entry, path, f"expected exactly one of cron, interval, rrule; got {got}")
-    timezone = schedule.get("timezone")
-    if timezone is not None and (wrong := wrong_timezone(timezone)):
-        file.complain(entry, (*path, "timezone"), wrong)
-        timezone = None
-    checks = {"cron": wrong_cron, "interval": _wrong_interval, "rrule": _wrong_rrule}
-    for key in kinds:
-        if wrong := checks[key](schedule[key]):
-            file.complain(entry, (*path, key), wrong)
-    for key in ("active", "day_or"):
-        if schedule.get(key) is not None and not isinstance(schedule[key], bool):
-            message = f"expected true or false, got {shown(schedule[key])}"
-            file.complain(entry, (*path, key), message)
-    for key in ("slug", "replaces"):
-        if schedule.get(key) is not None and not isinstance(schedule[key], str):
-            file.complain(entry, (*path, key), f"expected text, got {shown(schedule[key])}")
-    if (anchor := schedule.get("anchor_date")) is not None and (wrong := _wrong_date(anchor)):
-        file.complain(entry, (*path, "anchor_date"), wrong)
-    if not isinstance(schedule.get("parameters") or {}, dict):
-        message = f"expected a mapping of parameters, got {shown(schedule['parameters'])}"
-        file.complain(entry, (*path, "parameters"), message)
-
-
-def wrong_cron(cron: object) -> str | None:
-    """What is wrong with a cron expression; None when both schedulers that read it can.
-
-    Prefect makes the runs, Sentinel works out which runs are missing: both must understand it.
-    """
-    from datetime import UTC, datetime
-
-    from cronsim import CronSim, CronSimError
-    from prefect.client.schemas.schedules import CronSchedule
-
-    form = "expected five fields: minute hour day-of-month month day-of-week"
-    if not isinstance(cron, str) or len(cron.split()) != 5:  # noqa: PLR2004
-        return f"{form}; got {shown(cron)}"
-    try:
-        CronSchedule(cron=cron)
-        next(CronSim(cron, datetime.now(UTC)))
-    except ValidationError:
-        return f"{form}; Prefect can't read {shown(cron)}"
-    except CronSimError as error:
-        return f"{form}; {shown(cron)}: {str(error)[:1].lower()}{str(error)[1:]}"
-    except StopIteration:
-        return f"expected a time that exists: {shown(cron)} never comes"
-    return None
-
-
-def wrong_timezone(timezone: object) -> str | None:
-    """What is wrong with a time zone; None when it is one of the IANA database."""
-    zones = time_zones()
-    if isinstance(timezone, str) and timezone in zones:
-        return None
-    hint = did_you_mean(timezone, sorted(zones), cutoff=0.7)
-    return f"expected an IANA time zone like Europe/London, got {shown(timezone)}{hint}"
-
-
-def _wrong_interval(interval: object) -> str | None:
-    form = f"expected seconds above 0, or a duration like PT5M; got {shown(interval)}"
-    if isinstance(interval, bool):
-        return form
-    try:
-        return None if TypeAdapter(timedelta).validate_python(interval) > timedelta(0) else form
-    except ValidationError:
-        return form
-
-
-def _wrong_rrule(rrule: object) -> str | None:
-    import json
-
-    from prefect.client.schemas.schedules import RRuleSchedule
-
-    form = f"expected an iCalendar rule like FREQ=HOURLY;INTERVAL=6, got {shown(rrule)}"
-    if not isinstance(rrule, str):
-        return form
-    try:
-        fields = json.loads(rrule)
-    except ValueError:
-        fields = {"rrule": rrule}
-    try:
-        RRuleSchedule(**fields)
-    except (ValidationError, ValueError, TypeError) as error:
-        return f"{form}: {str(error).splitlines()[0]}"
-    return None
-
-
-def _wrong_date(value: object) -> str | None:
-    from datetime import datetime
-
-    try:
-        TypeAdapter(datetime).validate_python(value)
-    except ValidationError:
-        return f"expected a date and time like 2026-01-01T00:00:00Z, got {shown(value)}"
-    return None

@@ -1,4 +1,4 @@
-"""Are a deployment's parameters what its flow takes? Names the field, what was expected, and given.
+"""Do a deployment's parameters fit its flow? Each problem names the field and what it expects.
 
 Prefect's own `deploy` misses unknown and missing parameters, and never looks into a schedule's.
 """
@@ -16,7 +16,8 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from sentinel_core.model.cleaning import clean_text
-from sentinel_core.rulefile.source import Entry, RuleFile, Where, did_you_mean, shorten
+from sentinel_core.rulefile.phrases import did_you_mean, shorten
+from sentinel_core.rulefile.source import Entry, RuleFile, Where, dig
 
 ROUTED = ("notify", "escalation")
 """The parameters that name channels."""
@@ -41,7 +42,7 @@ def check_parameters(
 
 
 def given_parameters(entry: Entry) -> Iterator[tuple[Where, dict[str, Any]]]:
-    """The deployment's parameters, and what each schedule of its own makes of them."""
+    """The deployment's parameters, then those of each schedule, merged over them."""
     base = entry.config.get("parameters") or {}
     if not isinstance(base, dict):
         return
@@ -84,7 +85,7 @@ class _Parameters:
         self._check_as_the_server_does(given)
 
     def _is_mine(self, name: str) -> bool:
-        """What a schedule does not override was judged with the deployment's parameters."""
+        """True unless the value was checked already, as one of the deployment's parameters."""
         return name in self.own
 
     def _check_one(self, name: str, annotation: Any, value: Any) -> None:
@@ -97,7 +98,7 @@ class _Parameters:
 
     def _explain(self, path: Where, item: ErrorDetails, value: Any) -> None:
         if self.entry.is_open((*self.where, *path)):
-            return  # a placeholder only Prefect's API can fill: not ours to judge
+            return  # a placeholder that only Prefect's API can fill
         message = _message(item, path, self.schema, {path[0]: value})
         if item["type"] not in ("missing", "extra_forbidden"):
             given = dig({path[0]: value}, path)
@@ -109,14 +110,14 @@ class _Parameters:
     def _check_as_the_server_does(self, given: dict[str, Any]) -> None:
         """Prefect's server is stricter than pydantic in places: "90" is no number to it."""
         mine = {k: v for k, v in given.items() if self._is_mine(k) and k not in self.wrong}
-        for told_by_server in validate(mine, self.schema, ignore_required=True):
-            error = _nearest(told_by_server)
+        for refused in validate(mine, self.schema, ignore_required=True):
+            error = _nearest(refused)
             path = tuple(error.absolute_path)
             if not self.entry.is_open((*self.where, *path)):
-                told = self.entry.written((*self.where, *path), error.instance)
+                given_as = self.entry.written((*self.where, *path), error.instance)
                 expected = error.schema.get("type") if isinstance(error.schema, dict) else None
                 words = f"expected {expected}" if expected else shorten(error.message, 200)
-                self._say(path, f"{words}, got {told}")
+                self._say(path, f"{words}, got {given_as}")
 
     def _say(self, path: Where, message: str) -> None:
         self.wrong.add(path[0])
@@ -124,8 +125,7 @@ class _Parameters:
 
 
 def _nearest(error: Any) -> Any:
-    """Of a value that may be one of several things: what is wrong with it as the nearest of them,
-    which is the one that reaches furthest into it."""
+    """The most specific cause of an error: of several, the one deepest in the value."""
     while error.context:
         error = max(error.context, key=lambda inside: len(inside.absolute_path))
     return error
@@ -135,10 +135,10 @@ Located = tuple[Where, ErrorDetails]
 
 
 def as_written(errors: Sequence[Located], value: Any) -> list[Located]:
-    """Errors by where their author wrote them.
+    """Errors at the paths where their author wrote the values.
 
-    Of a value that may be one of several things, pydantic says what is wrong with it as each of
-    them, under names of its own: only what is wrong with it as the nearest of them is of use.
+    For a value of a union, pydantic reports the errors of every alternative under names of its
+    own: only those of the alternative that fits best are kept.
     """
     inside: dict[str | int, list[Located]] = {}
     options: dict[str | int, list[Located]] = {}
@@ -146,7 +146,7 @@ def as_written(errors: Sequence[Located], value: Any) -> list[Located]:
         missing = item["type"] == "missing" and not rest
         group = inside if missing or _has(value, first) else options
         group.setdefault(first, []).append((tuple(rest), item))
-    # A wrong item of a list isn't counted: "too short" is then said as well.
+    # pydantic does not count a wrong item of a list, and adds "too short".
     here = [one for one in errors if not one[0] and not (inside and one[1]["type"] == "too_short")]
     for first, found in inside.items():
         part = value[first] if _has(value, first) else None
@@ -163,8 +163,7 @@ def _has(value: Any, part: str | int) -> bool:
 
 
 def _how_far(errors: Sequence[Located]) -> tuple[bool, int]:
-    """How far a value is from being the thing of which these are the errors: not even its kind,
-    then in how many places."""
+    """How badly a value fits an alternative: the wrong kind, then the number of errors."""
     other = any(not path and item["type"] != "value_error" for path, item in errors)
     return other, len(errors)
 
@@ -181,18 +180,8 @@ def _hydrated(value: object) -> bool:
     return isinstance(value, dict) and "__prefect_kind" in value
 
 
-def dig(value: Any, path: Where) -> Any:
-    """The value at `path`; None when there is none."""
-    for part in path:
-        try:
-            value = value[part]
-        except (KeyError, IndexError, TypeError):
-            return None
-    return value
-
-
 def _message(item: ErrorDetails, path: Where, schema: dict[str, Any], given: Any) -> str:
-    """What was expected, in place of pydantic's words where those would puzzle."""
+    """What was expected; pydantic's own words where they are clear."""
     if item["type"] == "extra_forbidden":
         return f"unknown parameter{did_you_mean(path[-1], _siblings(path, schema, given))}"
     if item["type"] == "missing":
@@ -226,8 +215,7 @@ def _about(path: Where, schema: dict[str, Any], given: Any) -> str:
 
 
 def _properties(path: Where, schema: dict[str, Any], given: Any) -> dict[str, Any]:
-    """The properties of the model at `path`, as far as the schema names one there; of several that
-    there may be, of those that what is given there says it is."""
+    """The properties of the model at `path`; of several models, of those that fit what is given."""
     definitions = schema.get("definitions") or {}
     found: Any = schema
     for part in path:
@@ -247,7 +235,7 @@ def _properties(path: Where, schema: dict[str, Any], given: Any) -> dict[str, An
 
 
 def _is_of_kind(properties: dict[str, Any], given: Any) -> bool:
-    """Does what is given have the constants of this model, like its `kind`?"""
+    """True if what is given has the constants of this model, like its `kind`."""
     return all(
         about.get("const", written) == written
         for name, about in properties.items()

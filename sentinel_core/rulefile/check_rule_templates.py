@@ -4,15 +4,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from sentinel_core.message import check_templates
-from sentinel_core.rulefile.check_parameters import dig, given_parameters
-from sentinel_core.rulefile.source import (
-    TEMPLATES,
-    Entry,
-    RuleFile,
-    Where,
-    dotted,
-    taken_by_prefect,
-)
+from sentinel_core.rulefile.check_parameters import given_parameters
+from sentinel_core.rulefile.phrases import dotted
+from sentinel_core.rulefile.placeholders import TEMPLATES, taken_by_prefect
+from sentinel_core.rulefile.source import Entry, RuleFile, Where, dig
 
 
 def check_rule_templates(file: RuleFile, entry: Entry) -> None:
@@ -25,9 +20,9 @@ def check_rule_templates(file: RuleFile, entry: Entry) -> None:
 
 
 def _check(file: RuleFile, entry: Entry, where: Where, given: dict[str, Any]) -> None:
-    told = {problem.field for problem in file.problems if problem.deployment == entry.name}
-    if any(field.startswith(dotted(where)) for field in told):
-        return  # not even the form is right
+    reported = {problem.field for problem in file.problems if problem.deployment == entry.name}
+    if any(field.startswith(dotted(where)) for field in reported):
+        return  # its form is wrong already
     for path, text in _texts(given):
         if entry.is_open((*where, *path)):
             continue  # a block or a variable of Prefect's, which only its API can fill
@@ -47,7 +42,7 @@ def _texts(given: dict[str, Any]) -> Iterator[tuple[tuple[str, ...], Any]]:
 
 
 def _message(mistake: str, path: tuple[str, ...]) -> str:
-    """What is wrong, without its place: that is told already. An unknown medium has no parts."""
+    """The mistake without its place, which the problem names. An unknown medium has no parts."""
     for length in range(len(path), 0, -1):
         place = f"{TEMPLATES}.{'.'.join(path[:length])}: "
         if mistake.startswith(place):
@@ -56,13 +51,13 @@ def _message(mistake: str, path: tuple[str, ...]) -> str:
 
 
 def _check_braces(file: RuleFile, entry: Entry, where: Where) -> None:
-    """Sentinel's own deploy keeps a template (`keep_templates`); plain Prefect's does not."""
+    """`sentinel rules deploy` keeps templates (`keep_templates`); plain Prefect does not."""
     written = dig(file.data, ("deployments", entry.index, *where))
     taken = taken_by_prefect(written) if isinstance(written, str) else []
     if taken:
         name = taken[0].strip("{} ")
         message = (
-            f"plain `prefect deploy` would empty {taken[0]}, as one of its own placeholders: "
+            f"plain `prefect deploy` would replace {taken[0]} with nothing: "
             f"deploy with `sentinel rules deploy`, or write {{{{ ({name}) }}}}"
         )
         file.complain(entry, where, message, warning=True)

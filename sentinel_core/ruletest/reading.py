@@ -9,16 +9,8 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from sentinel_core.base.errors import RuleFileError, RuleTestError
-from sentinel_core.rulefile.source import (
-    Problem,
-    RuleFile,
-    Where,
-    did_you_mean,
-    dotted,
-    kind,
-    read,
-    shorten,
-)
+from sentinel_core.rulefile.phrases import did_you_mean, dotted, kind, shorten
+from sentinel_core.rulefile.source import Problem, RuleFile, Where, read
 from sentinel_core.ruletest.form import RuleTest, RuleTestFile, known_keys
 from sentinel_core.ruletest.rules import shown
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from sentinel_core.base.errors import RuleFileError
 from sentinel_core.model.rule import RuleSettings
-from sentinel_core.rulefile.source import did_you_mean
+from sentinel_core.rulefile.phrases import did_you_mean
 
 if TYPE_CHECKING:
     from sentinel_core.rulefile.check import Declared, Report

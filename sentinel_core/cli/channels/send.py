@@ -19,7 +19,7 @@ from sentinel_core.prefect_io.client import (
     read_channel,
     wrong_channel,
 )
-from sentinel_core.rulefile.source import did_you_mean
+from sentinel_core.rulefile.phrases import did_you_mean
 
 
 def test(channel: str, to: str | None) -> int:

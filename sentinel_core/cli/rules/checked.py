@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sentinel_core.base.errors import RuleFileError
-from sentinel_core.rulefile.source import did_you_mean, read
+from sentinel_core.rulefile.phrases import did_you_mean
+from sentinel_core.rulefile.source import read
 from sentinel_core.wording.text import counted
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from sentinel_core.model.alert import AlertOutput, as_outputs, describe, dump_ou
 from sentinel_core.model.trigger import History, NoHistory, Trigger
 from sentinel_core.rulefile.check import Declared, last_line
 from sentinel_core.rulefile.check_parameters import parameter_types
-from sentinel_core.rulefile.source import did_you_mean
+from sentinel_core.rulefile.phrases import did_you_mean
 
 
 def run(name: str, file: Path, overrides: Sequence[str], *, as_json: bool) -> int:

@@ -27,7 +27,8 @@ from prefect.exceptions import ObjectNotFound
 from sentinel_core.base.errors import DeployError, SentinelError
 from sentinel_core.rulefile.deploy.compare import make_plan
 from sentinel_core.rulefile.deploy.plan import Action, Deployed, Plan, Step
-from sentinel_core.rulefile.source import RuleFile, shorten
+from sentinel_core.rulefile.phrases import shorten
+from sentinel_core.rulefile.source import RuleFile
 
 _DONE = re.compile(r"Deployment '(?P<name>.+)' successfully created with id")
 _PATIENCE_SECONDS = 600.0

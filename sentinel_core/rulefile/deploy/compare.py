@@ -21,7 +21,8 @@ from sentinel_core.prefect_io.client import all_deployments
 from sentinel_core.prefect_io.facts import is_rule
 from sentinel_core.rulefile.check import Declared
 from sentinel_core.rulefile.deploy.plan import Deployed, Plan, Schedule, Wanted, plan
-from sentinel_core.rulefile.source import PLACEHOLDER, RuleFile
+from sentinel_core.rulefile.placeholders import PLACEHOLDER
+from sentinel_core.rulefile.source import RuleFile
 from sentinel_core.wording.schedules import cron_words, interval_words
 
 

@@ -12,8 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from sentinel_core.base.errors import RuleFileError
 from sentinel_core.cli import main
 from sentinel_core.rulefile.check import check
-from sentinel_core.rulefile.check_form import wrong_cron, wrong_timezone
 from sentinel_core.rulefile.check_parameters import as_written
+from sentinel_core.rulefile.check_schedules import wrong_cron, wrong_timezone
 from sentinel_core.rulefile.source import Problem, Where, read, work_pools
 from sentinel_core.wording.schedules import cron_words, interval_words
 
@@ -353,7 +353,7 @@ def test_a_plain_flow_needs_no_schedule_and_is_checked_by_prefect(
         ("deployments:\n\t- name: a\n", 2, "not YAML"),
         ("a: *nowhere\n", 1, "not YAML: found undefined alias"),
         ("a: &a [*a]\n", 1, "an anchor that contains itself"),
-        ("a: 2026-99-99\n", None, "not what its form says"),
+        ("a: 2026-99-99\n", None, "does not match its type"),
         ("? [a]\n: b\n", 1, "not YAML"),
         ("a: !!python/object/apply:os.system [ls]\n", 1, "not YAML: could not determine"),
         (b"\x89PNG\r\n\x1a\n\x00\x00", 1, "expected text in UTF-8, found the byte 0x89"),
@@ -618,7 +618,7 @@ def test_people_who_are_named_in_vain_are_a_warning(file: Path) -> None:
     ]
     assert told(file, rule_with(escalation=escalation)) == [
         "warning: parameters.escalation[0].channels[0].to: has no effect: a slack-webhook block "
-        "says itself where its messages go. `to` is for email-server-credentials and "
+        "has its own recipients. `to` is for email-server-credentials and "
         "slack-credentials"
     ]
 
@@ -630,8 +630,8 @@ def test_a_template_keeps_its_placeholders_although_prefect_has_the_same(file: P
     title = "{{ event.rule }}: {{event.ticker}} {{ event.value|round(1) }}"
     found = told(file, rule_with(templates={"slack": {"title": title}}))
     assert found == [
-        "warning: parameters.templates.slack.title: plain `prefect deploy` would empty "
-        "{{ event.rule }}, as one of its own placeholders: deploy with `sentinel rules deploy`, or "
+        "warning: parameters.templates.slack.title: plain `prefect deploy` would replace "
+        "{{ event.rule }} with nothing: deploy with `sentinel rules deploy`, or "
         "write {{ (event.rule) }}"
     ]
     [entry] = read(file).entries

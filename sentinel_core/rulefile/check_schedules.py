@@ -1,0 +1,134 @@
+"""Are a deployment's schedules well formed, and can both Prefect and Sentinel read them?"""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from cronsim import CronSim, CronSimError
+from pydantic import TypeAdapter, ValidationError
+
+from sentinel_core.model.calendar import time_zones
+from sentinel_core.rulefile.phrases import did_you_mean, shown
+from sentinel_core.rulefile.source import Entry, RuleFile, Where
+
+
+def check_schedules(file: RuleFile, entry: Entry) -> None:
+    """Note what is wrong with the schedules of a deployment."""
+    config = entry.config
+    if config.get("schedule") and "schedules" in config:
+        file.complain(
+            entry, ("schedule",), "expected only `schedules`, but `schedule` is given as well"
+        )
+    schedules = config.get("schedules")
+    if schedules is not None and not isinstance(schedules, list):
+        message = f"expected a list of schedules, got {shown(schedules)}"
+        return file.complain(entry, ("schedules",), message)
+    slugs: set[str] = set()
+    for number, schedule in enumerate(entry.schedules):
+        path: Where = ("schedules", number) if "schedules" in config else ("schedule",)
+        if not isinstance(schedule, dict):
+            file.complain(entry, path, f"expected a mapping with cron, got {shown(schedule)}")
+            continue
+        _check_schedule(file, entry, path, schedule)
+        slug = schedule.get("slug")
+        if isinstance(slug, str) and slug in slugs:
+            file.complain(entry, (*path, "slug"), f"expected a unique slug, got {shown(slug)}")
+        slugs.add(str(slug))
+    return None
+
+
+def _check_schedule(file: RuleFile, entry: Entry, path: Where, schedule: dict[str, Any]) -> None:
+    from prefect.cli.deploy._models import RawScheduleConfig
+
+    known = list(RawScheduleConfig.model_fields)
+    file.check_keys(entry, path, schedule, known, "schedule key")
+    kinds = [key for key in ("cron", "interval", "rrule") if schedule.get(key) is not None]
+    if len(kinds) != 1:
+        got = " and ".join(kinds) or "none"
+        file.complain(entry, path, f"expected exactly one of cron, interval, rrule; got {got}")
+    timezone = schedule.get("timezone")
+    if timezone is not None and (wrong := wrong_timezone(timezone)):
+        file.complain(entry, (*path, "timezone"), wrong)
+        timezone = None
+    checks = {"cron": wrong_cron, "interval": _wrong_interval, "rrule": _wrong_rrule}
+    for key in kinds:
+        if wrong := checks[key](schedule[key]):
+            file.complain(entry, (*path, key), wrong)
+    for key in ("active", "day_or"):
+        if schedule.get(key) is not None and not isinstance(schedule[key], bool):
+            message = f"expected true or false, got {shown(schedule[key])}"
+            file.complain(entry, (*path, key), message)
+    for key in ("slug", "replaces"):
+        if schedule.get(key) is not None and not isinstance(schedule[key], str):
+            file.complain(entry, (*path, key), f"expected text, got {shown(schedule[key])}")
+    if (anchor := schedule.get("anchor_date")) is not None and (wrong := _wrong_date(anchor)):
+        file.complain(entry, (*path, "anchor_date"), wrong)
+    if not isinstance(schedule.get("parameters") or {}, dict):
+        message = f"expected a mapping of parameters, got {shown(schedule['parameters'])}"
+        file.complain(entry, (*path, "parameters"), message)
+
+
+def wrong_cron(cron: object) -> str | None:
+    """What is wrong with a cron expression; None when Prefect and Sentinel both understand it.
+
+    Prefect creates the runs, Sentinel works out which of them are missing.
+    """
+    from prefect.client.schemas.schedules import CronSchedule
+
+    form = "expected five fields: minute hour day-of-month month day-of-week"
+    if not isinstance(cron, str) or len(cron.split()) != 5:  # noqa: PLR2004
+        return f"{form}; got {shown(cron)}"
+    try:
+        CronSchedule(cron=cron)
+        next(CronSim(cron, datetime.now(UTC)))
+    except ValidationError:
+        return f"{form}; Prefect can't read {shown(cron)}"
+    except CronSimError as error:
+        return f"{form}; {shown(cron)}: {str(error)[:1].lower()}{str(error)[1:]}"
+    except StopIteration:
+        return f"expected a time that exists: {shown(cron)} never occurs"
+    return None
+
+
+def wrong_timezone(timezone: object) -> str | None:
+    """What is wrong with a time zone; None when the IANA database has it."""
+    zones = time_zones()
+    if isinstance(timezone, str) and timezone in zones:
+        return None
+    hint = did_you_mean(timezone, sorted(zones), cutoff=0.7)
+    return f"expected an IANA time zone like Europe/London, got {shown(timezone)}{hint}"
+
+
+def _wrong_interval(interval: object) -> str | None:
+    form = f"expected seconds above 0, or a duration like PT5M; got {shown(interval)}"
+    if isinstance(interval, bool):
+        return form
+    try:
+        return None if TypeAdapter(timedelta).validate_python(interval) > timedelta(0) else form
+    except ValidationError:
+        return form
+
+
+def _wrong_rrule(rrule: object) -> str | None:
+    from prefect.client.schemas.schedules import RRuleSchedule
+
+    form = f"expected an iCalendar rule like FREQ=HOURLY;INTERVAL=6, got {shown(rrule)}"
+    if not isinstance(rrule, str):
+        return form
+    try:
+        fields = json.loads(rrule)
+    except ValueError:
+        fields = {"rrule": rrule}
+    try:
+        RRuleSchedule(**fields)
+    except (ValidationError, ValueError, TypeError) as error:
+        return f"{form}: {str(error).splitlines()[0]}"
+    return None
+
+
+def _wrong_date(value: object) -> str | None:
+    try:
+        TypeAdapter(datetime).validate_python(value)
+    except ValidationError:
+        return f"expected a date and time like 2026-01-01T00:00:00Z, got {shown(value)}"
+    return None
