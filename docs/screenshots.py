@@ -24,10 +24,9 @@ from prefect_slack import SlackWebhook
 from pydantic import SecretStr
 from sqlalchemy import TextClause, text
 
+from sentinel_core import AlertOutput, NoHistory
 from sentinel_core.base.settings import Settings
-from sentinel_core.model.alert import AlertOutput
 from sentinel_core.model.routing import Routes
-from sentinel_core.model.trigger import NoHistory
 from sentinel_core.notify.deliver import deliver_all
 from sentinel_core.store.db.engine import open_engine
 from sentinel_core.store.db.schema import ensure_schema

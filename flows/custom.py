@@ -1,6 +1,6 @@
 """Rules that bring their own query or script."""
 
-from sentinel_core.flow.rule_flow import rule_flow
+from sentinel_core import rule_flow
 from triggers.custom.script import Script
 from triggers.custom.sql_query import SqlQuery
 

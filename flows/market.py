@@ -1,6 +1,6 @@
 """Rules about quotes."""
 
-from sentinel_core.flow.rule_flow import rule_flow
+from sentinel_core import rule_flow
 from triggers.market.price_surge import PriceSurge
 from triggers.market.volume_spike import VolumeSpike
 

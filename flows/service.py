@@ -1,6 +1,6 @@
 """Rules about what other programs offer."""
 
-from sentinel_core.flow.rule_flow import rule_flow
+from sentinel_core import rule_flow
 from triggers.service.health_check import HealthCheck
 from triggers.service.prefect_deployment import PrefectDeployment
 

@@ -1,6 +1,6 @@
 """Rules about the machine a check runs on."""
 
-from sentinel_core.flow.rule_flow import rule_flow
+from sentinel_core import rule_flow
 from triggers.system.cpu_usage import CpuUsage
 from triggers.system.disk_usage import DiskUsage
 from triggers.system.memory_leak import MemoryLeak

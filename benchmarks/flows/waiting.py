@@ -3,9 +3,7 @@
 import time
 from pathlib import Path
 
-from sentinel_core.flow.rule_flow import rule_flow
-from sentinel_core.model.alert import AlertOutput
-from sentinel_core.model.trigger import Trigger
+from sentinel_core import AlertOutput, Trigger, rule_flow
 
 MOST_SECONDS = 300.0
 

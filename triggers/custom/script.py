@@ -9,9 +9,9 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from sentinel_core.base.errors import OutputError, SentinelError
-from sentinel_core.model.alert import AlertOutput, Importance, load_outputs
-from sentinel_core.model.trigger import Trigger
+from sentinel_core import AlertOutput, Importance, SentinelError, Trigger
+from sentinel_core.base.errors import OutputError
+from sentinel_core.model.alert import load_outputs
 from triggers.custom._process import Outcome, run
 
 STDOUT_LIMIT = 2 << 20  # bytes

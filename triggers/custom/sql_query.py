@@ -8,9 +8,10 @@ from typing import Any, ClassVar
 
 from pydantic import Field, ValidationError, field_validator
 
+from sentinel_core import AlertOutput, History, Importance, Trigger
 from sentinel_core.base.errors import HistoryUnavailableError
-from sentinel_core.model.alert import AlertOutput, Importance, describe
-from sentinel_core.model.trigger import History, PastEvaluation, Trigger
+from sentinel_core.model.alert import describe
+from sentinel_core.model.trigger import PastEvaluation
 from triggers.custom._text import as_json, as_text, placeholders, render
 from triggers.sources.database import read_rows
 from triggers.sources.errors import SourceError

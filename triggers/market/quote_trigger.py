@@ -7,8 +7,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from sentinel_core.model.alert import AlertOutput
-from sentinel_core.model.trigger import Trigger
+from sentinel_core import AlertOutput, Trigger
 from triggers.sources.errors import NoDataError, SourceError
 from triggers.sources.quotes import ALL, Columns, QuoteSeries, SqlSource, read_quotes
 

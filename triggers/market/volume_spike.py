@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from sentinel_core.model.alert import AlertOutput, Importance
+from sentinel_core import AlertOutput, Importance
 from triggers.market.quote_trigger import QuoteTrigger, Ticker, as_of, names, when
 from triggers.sources.errors import SourceError
 from triggers.sources.quotes import QuoteSeries

@@ -4,11 +4,10 @@ from typing import Annotated, ClassVar, Self
 
 from pydantic import AfterValidator, Field, FiniteFloat, model_validator
 
+from sentinel_core import AlertOutput, History, Importance, Trigger
 from sentinel_core.decide.conditions import compare
-from sentinel_core.model.alert import AlertOutput, Importance
 from sentinel_core.model.cleaning import clean_text
 from sentinel_core.model.condition import OR_CONDITIONS, Operator
-from sentinel_core.model.trigger import History, Trigger
 from triggers.sources.errors import SourceError
 from triggers.sources.metrics_cache import CacheHitRate
 from triggers.sources.metrics_http import HttpMetrics

@@ -6,9 +6,7 @@ from typing import Annotated, ClassVar, Literal, Self
 import httpx
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from sentinel_core.base.errors import SentinelError
-from sentinel_core.model.alert import AlertOutput, Importance
-from sentinel_core.model.trigger import Trigger
+from sentinel_core import AlertOutput, Importance, SentinelError, Trigger
 from triggers.sources.address import full_url, header_values, usable_url
 from triggers.sources.document import JsonField, json_difference
 from triggers.sources.request import BODY_LIMIT, Probe, ask

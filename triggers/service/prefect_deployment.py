@@ -12,10 +12,8 @@ from prefect.deployments import run_deployment
 from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 from pydantic import BaseModel, Field, field_validator
 
-from sentinel_core.base.errors import SentinelError
+from sentinel_core import AlertOutput, Importance, SentinelError, Trigger
 from sentinel_core.base.settings import get_settings
-from sentinel_core.model.alert import AlertOutput, Importance
-from sentinel_core.model.trigger import Trigger
 
 _LONGEST_WAIT_SECONDS = 3_000
 _POLL_SECONDS = 2.0

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import httpx
 
-from sentinel_core.base.errors import SentinelError
+from sentinel_core import SentinelError
 
 ENVIRONMENT = "env:"
 

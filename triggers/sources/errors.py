@@ -1,6 +1,6 @@
 """What a source raises when it cannot answer."""
 
-from sentinel_core.base.errors import SentinelError
+from sentinel_core import SentinelError
 
 
 class SourceError(SentinelError):

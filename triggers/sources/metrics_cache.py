@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from sentinel_core.model.trigger import History, PastEvaluation
+from sentinel_core import History
+from sentinel_core.model.trigger import PastEvaluation
 from triggers.sources.described import Described
 from triggers.sources.errors import SourceError
 from triggers.sources.metrics_http import HttpMetrics

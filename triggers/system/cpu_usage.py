@@ -7,8 +7,7 @@ from typing import Any, ClassVar
 import psutil
 from pydantic import BaseModel, Field
 
-from sentinel_core.model.alert import AlertOutput, Importance
-from sentinel_core.model.trigger import Trigger
+from sentinel_core import AlertOutput, Importance, Trigger
 from triggers.sources.processes import busiest, cpu_times
 
 

@@ -6,8 +6,7 @@ from typing import ClassVar
 import psutil
 from pydantic import BaseModel, Field
 
-from sentinel_core.model.alert import AlertOutput, Importance
-from sentinel_core.model.trigger import Trigger
+from sentinel_core import AlertOutput, Importance, Trigger
 
 
 class DiskSample(BaseModel):

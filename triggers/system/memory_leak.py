@@ -9,10 +9,10 @@ from typing import Any, ClassVar, Self
 import psutil
 from pydantic import BaseModel, Field, model_validator
 
+from sentinel_core import AlertOutput, History, Importance, Trigger
 from sentinel_core.base.errors import HistoryUnavailableError
-from sentinel_core.model.alert import AlertOutput, Importance
 from sentinel_core.model.cleaning import clean_line
-from sentinel_core.model.trigger import History, PastEvaluation, Trigger
+from sentinel_core.model.trigger import PastEvaluation
 from triggers.sources.errors import SourceError
 from triggers.sources.processes import MIB, matching
 

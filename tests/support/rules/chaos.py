@@ -6,9 +6,7 @@ import sys
 import time
 from typing import Literal
 
-from sentinel_core.flow.rule_flow import rule_flow
-from sentinel_core.model.alert import AlertOutput
-from sentinel_core.model.trigger import Trigger
+from sentinel_core import AlertOutput, Trigger, rule_flow
 
 
 class Chaos(Trigger):

@@ -21,10 +21,8 @@ from prefect.client.schemas.objects import FlowRun, State
 from prefect.flows import Flow
 from prefect.logging import get_run_logger
 
+from sentinel_core import AlertOutput, Trigger, rule_flow
 from sentinel_core.flow.hooks import record_run
-from sentinel_core.flow.rule_flow import rule_flow
-from sentinel_core.model.alert import AlertOutput
-from sentinel_core.model.trigger import Trigger
 
 Mode = Literal[
     "ok",

@@ -4,9 +4,7 @@ import asyncio
 import time
 from typing import Any, ClassVar, Literal, cast
 
-from sentinel_core.flow.rule_flow import rule_flow
-from sentinel_core.model.alert import AlertOutput, Importance
-from sentinel_core.model.trigger import History, Trigger
+from sentinel_core import AlertOutput, History, Importance, Trigger, rule_flow
 
 HOSTILE = "<!channel> <https://evil.example|Open in the blotter>\0\ud800"
 

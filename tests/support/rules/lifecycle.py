@@ -4,9 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from sentinel_core.flow.rule_flow import rule_flow
-from sentinel_core.model.alert import AlertOutput, Importance
-from sentinel_core.model.trigger import Trigger
+from sentinel_core import AlertOutput, Importance, Trigger, rule_flow
 
 
 class Gauge(Trigger):
