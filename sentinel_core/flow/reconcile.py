@@ -1,39 +1,30 @@
-"""What hooks missed, found by comparing Prefect's runs with our records.
+"""Records what hooks missed, found by comparing Prefect's runs with the event store.
 
 Hooks are the fast path and can be lost (a killed process, an import error, a store that was away);
-this is the guarantee. It reads Prefect, asks the same judge and policy, and writes the same rows.
+this is the guarantee. It reads Prefect and records as a hook would have done.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from prefect.client.orchestration import SyncPrefectClient
-from prefect.client.schemas.filters import (
-    FlowRunFilter,
-    FlowRunFilterDeploymentId,
-    FlowRunFilterEndTime,
-    FlowRunFilterState,
-    FlowRunFilterStateType,
-)
-from prefect.client.schemas.objects import FlowRun, StateType
-from prefect.client.schemas.sorting import FlowRunSort
-from prefect.states import Crashed
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterEndTime
+from prefect.client.schemas.objects import FlowRun
 from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 
 from sentinel_core.base.errors import ReconcileError, StoreUnavailableError
 from sentinel_core.base.settings import Settings
-from sentinel_core.decide.due import Standing, standing
-from sentinel_core.decide.observe import Kind, Observation
 from sentinel_core.flow.hooks import record_facts, unreadable_settings
+from sentinel_core.flow.silent import silence_observations
+from sentinel_core.flow.stuck import close_stuck
 from sentinel_core.model import run as facts
 from sentinel_core.model.alert import AlertOutput
 from sentinel_core.model.run import Rule
 from sentinel_core.notify.deliver import deliver_due
-from sentinel_core.prefect_io.client import PAGE, all_deployments
+from sentinel_core.prefect_io.client import all_deployments, in_states, runs_of, server_time
 from sentinel_core.prefect_io.facts import (
     MEASURED,
     TRIGGERED,
@@ -48,14 +39,12 @@ from sentinel_core.store.record.recording import record
 from sentinel_core.store.record.unmute import release
 from sentinel_core.store.state import rules
 from sentinel_core.store.state.rows import retries_of
-from sentinel_core.store.state.snapshot import firing_rules, recorded_runs
+from sentinel_core.store.state.snapshot import recorded_runs
 
-SETTLE = timedelta(seconds=30)  # a run that ended just now has its hook still at work
-OVERLAP = timedelta(minutes=5)  # what is committed late or seen late
+SETTLE = timedelta(seconds=30)  # the hook of a run that ended just now is still at work
+OVERLAP = timedelta(minutes=5)  # what is committed late
 SLICE = timedelta(hours=1)
-SKEW = timedelta(seconds=5)
 FIRST_LOOK = timedelta(days=1)  # how far back the very first reconcile goes
-FALLBACK_TIMEOUT_SECONDS = 3600.0
 
 Say = Callable[[str], None]
 
@@ -89,46 +78,122 @@ def reconcile(
     say: Say,
     settle: timedelta = SETTLE,
 ) -> Report:
-    """Record every terminal run of a rule that has no record, close stuck ones, name silent ones.
+    """Record every terminal run of a rule that has no record, close stuck runs, report silence.
 
     The checkpoint moves only after everything before it is recorded. Raises what Prefect's client
     or the store raise when they are away; the next reconcile starts where this one did.
     """
-    report = Report()
-    now = server_time(client)
-    known = read_rules(client)
-    report.rules = len(known)
-    for rule in known.values():
-        if (why := unreadable_settings(rule.parameters)) is not None:
-            say(f"{rule.name}: default settings count where its own can't be read: {why}")
-    rules.sync(engine, known.values(), now)
-    rules.deactivate_missing(engine, list(known))
-    _close_stuck(client, engine, settings, known, now, report, say)
-    until = now - settle
-    for window in _slices(_since(engine, until, say), until):
-        _record_missing(client, engine, known, window, report, say)
-        if not report.failed:
-            rules.set_checkpoint(engine, rules.RECONCILE, window[1])
-    _name_silent(engine, known, now, report, say)
-    release(engine, known, now)
-    report.sent += deliver_due(engine, settings)
-    if report.failed:
-        raise ReconcileError(
-            f"{len(report.failed)} could not be recorded and will be tried again: "
-            f"{'; '.join(report.failed[:5])}"
+    return Reconciliation(client, engine, settings, say).run(settle)
+
+
+class Reconciliation:
+    """One reconcile: what it works with, and the report of what it did."""
+
+    def __init__(
+        self, client: SyncPrefectClient, engine: Engine, settings: Settings, say: Say
+    ) -> None:
+        self.client = client
+        self.engine = engine
+        self.settings = settings
+        self.say = say
+        self.now = server_time(client)
+        self.rules = read_rules(client)
+        self.report = Report(rules=len(self.rules))
+
+    def run(self, settle: timedelta) -> Report:
+        """Do it all, in this order. Raises ReconcileError when something could not be recorded."""
+        self._sync_rules()
+        self._close_stuck()
+        until = self.now - settle
+        for window in _slices(self._since(until), until):
+            self._record_missing(window)
+            if not self.report.failed:
+                rules.set_checkpoint(self.engine, rules.RECONCILE, window[1])
+        self._record_silences()
+        release(self.engine, self.rules, self.now)
+        self.report.sent += deliver_due(self.engine, self.settings)
+        if failed := self.report.failed:
+            raise ReconcileError(
+                f"{len(failed)} could not be recorded and will be tried again: "
+                f"{'; '.join(failed[:5])}"
+            )
+        return self.report
+
+    def _sync_rules(self) -> None:
+        for rule in self.rules.values():
+            if (why := unreadable_settings(rule.parameters)) is not None:
+                self.say(f"{rule.name}: default settings replace those that can't be read: {why}")
+        rules.sync(self.engine, self.rules.values(), self.now)
+        rules.deactivate_missing(self.engine, list(self.rules))
+
+    def _close_stuck(self) -> None:
+        grace = self.settings.stuck_grace_seconds
+        for rule, flow_run, message in close_stuck(self.client, self.rules, self.now, grace):
+            self.say(f"{rule.name}: closed run {flow_run.name}. {message}")
+            self.report.closed += 1
+            self._record_run(rule, flow_run)
+
+    def _since(self, until: datetime) -> datetime:
+        done = rules.checkpoint(self.engine, rules.RECONCILE)
+        if done is not None:
+            return done - OVERLAP
+        since = until - FIRST_LOOK
+        self.say(
+            f"First reconcile of this store: checking runs that ended after {since:%F %R} UTC."
         )
-    return report
+        return since
 
+    def _record_missing(self, window: tuple[datetime, datetime]) -> None:
+        ended = FlowRunFilter(
+            state=in_states(facts.TERMINAL),
+            end_time=FlowRunFilterEndTime(after_=window[0], before_=window[1]),
+        )
+        missing: list[FlowRun] = []
+        for page in runs_of(self.client, list(self.rules), ended):
+            self.report.runs += len(page)
+            with reading(self.engine) as connection:
+                done = recorded_runs(connection, [run.id for run in page])
+            missing += [run for run in page if _needs_record(run, done.get(run.id, set()))]
+        # Oldest first: each is decided as it would have been had its hook been there.
+        for flow_run in sorted(missing, key=lambda run: run_facts(run).at):
+            assert flow_run.deployment_id is not None
+            self._record_run(self.rules[flow_run.deployment_id], flow_run)
 
-def server_time(client: SyncPrefectClient) -> datetime:
-    """Prefect's clock: its runs end by it, and that of this machine may differ by hours."""
-    here = datetime.now(UTC)
-    stamp = client.hello().headers.get("date")
-    if stamp is None:
-        return here
-    there = parsedate_to_datetime(stamp).astimezone(UTC)
-    # The header is of whole seconds and may be a few old: a smaller difference is none.
-    return there if abs(there - here) > SKEW else here
+    def _record_run(self, rule: Rule, flow_run: FlowRun) -> None:
+        run = run_facts(flow_run)
+        outputs = recovered_outputs(self.client, flow_run)
+        try:
+            recorded = record_facts(self.engine, rule, run, outputs)
+        except StoreUnavailableError:
+            raise
+        except Exception as error:
+            self.say(f"{rule.name}: run {run.name} could not be recorded as it is: {error!r}")
+            try:
+                recorded = record_facts(self.engine, rule, run, None)
+            except StoreUnavailableError:
+                raise
+            except Exception as again:  # one such run must not keep all the others unrecorded
+                self.report.failed.append(f"{rule.name}: run {run.name}: {again!r}")
+                return
+        if recorded.evaluations:
+            self.report.recorded += 1
+            self.say(
+                f"{rule.name}: recorded run {run.name} ({run.state_name}), which had no record."
+            )
+
+    def _record_silences(self) -> None:
+        """Open an event for each silent rule; resolve those of rules that were checked again."""
+        for rule, observations in silence_observations(self.engine, self.rules, self.now):
+            for observation in observations:
+                if observation.breached:
+                    self.report.silent.append(rule.name)
+                    self.say(observation.message)
+            try:
+                record(self.engine, rule, None, observations, now=self.now)
+            except OperationalError:
+                raise
+            except Exception as error:
+                self.report.failed.append(f"{rule.name}: silence: {error!r}")
 
 
 def _slices(since: datetime, until: datetime) -> Iterator[tuple[datetime, datetime]]:
@@ -148,92 +213,11 @@ def read_rules(client: SyncPrefectClient) -> dict[UUID, Rule]:
     }
 
 
-def _since(engine: Engine, until: datetime, say: Say) -> datetime:
-    done = rules.checkpoint(engine, rules.RECONCILE)
-    if done is None:
-        since = until - FIRST_LOOK
-        say(f"First reconcile of this store: looking at runs that ended after {since:%F %R} UTC.")
-        return since
-    return done - OVERLAP
-
-
-def _runs(
-    client: SyncPrefectClient, deployments: Sequence[UUID], run_filter: FlowRunFilter
-) -> Iterator[list[FlowRun]]:
-    """Pages of runs of these deployments, however many there are."""
-    for start in range(0, len(deployments), PAGE):
-        chosen = FlowRunFilterDeploymentId(any_=list(deployments[start : start + PAGE]))
-        wanted = run_filter.model_copy(update={"deployment_id": chosen})
-        offset = 0
-        while page := client.read_flow_runs(
-            flow_run_filter=wanted, sort=FlowRunSort.ID_DESC, limit=PAGE, offset=offset
-        ):
-            yield page
-            offset += len(page)
-
-
-def _states(*types: StateType) -> FlowRunFilterState:
-    return FlowRunFilterState(type=FlowRunFilterStateType(any_=list(types)))
-
-
-def _record_missing(
-    client: SyncPrefectClient,
-    engine: Engine,
-    known: dict[UUID, Rule],
-    window: tuple[datetime, datetime],
-    report: Report,
-    say: Say,
-) -> None:
-    ended = FlowRunFilter(
-        state=_states(*(StateType(kind.value) for kind in facts.TERMINAL)),
-        end_time=FlowRunFilterEndTime(after_=window[0], before_=window[1]),
-    )
-    missing: list[FlowRun] = []
-    for page in _runs(client, list(known), ended):
-        report.runs += len(page)
-        with reading(engine) as connection:
-            done = recorded_runs(connection, [run.id for run in page])
-        missing += [run for run in page if _needs_record(run, done.get(run.id, set()))]
-    # Oldest first: each is decided as it would have been had its hook been there.
-    for flow_run in sorted(missing, key=lambda run: run_facts(run).at):
-        assert flow_run.deployment_id is not None
-        rule = known[flow_run.deployment_id]
-        _record_one(client, engine, rule, flow_run, report, say)
-
-
 def _needs_record(run: FlowRun, recorded: set[tuple[str, int]]) -> bool:
     """No record of this state in this attempt (the last state wins; each attempt counts)."""
     if run.state is None:
         return False
     return (run.state.type.value, retries_of(run_facts(run))) not in recorded
-
-
-def _record_one(
-    client: SyncPrefectClient,
-    engine: Engine,
-    rule: Rule,
-    flow_run: FlowRun,
-    report: Report,
-    say: Say,
-) -> None:
-    run = run_facts(flow_run)
-    outputs = recovered_outputs(client, flow_run)
-    try:
-        recorded = record_facts(engine, rule, run, outputs)
-    except StoreUnavailableError:
-        raise
-    except Exception as error:
-        say(f"{rule.name}: run {run.name} could not be recorded as it is: {error!r}")
-        try:
-            recorded = record_facts(engine, rule, run, None)
-        except StoreUnavailableError:
-            raise
-        except Exception as again:  # one run that can't be recorded must not hide all the others
-            report.failed.append(f"{rule.name}: run {run.name}: {again!r}")
-            return
-    if recorded.evaluations:
-        report.recorded += 1
-        say(f"{rule.name}: recorded run {run.name} ({run.state_name}), which had no record.")
 
 
 def recovered_outputs(client: SyncPrefectClient, flow_run: FlowRun) -> list[AlertOutput] | None:
@@ -249,86 +233,3 @@ def recovered_outputs(client: SyncPrefectClient, flow_run: FlowRun) -> list[Aler
     if state.name in (TRIGGERED, MEASURED):
         return kept_outputs(client, flow_run)
     return [] if is_checked(state) else None
-
-
-def outlived(flow_run: FlowRun, timeout_seconds: float | None, now: datetime) -> float | None:
-    """By how many seconds a run has outlived its timeout in the state it is in; None if it has not.
-
-    RUNNING counts from its start, PENDING and CANCELLING from when they were entered.
-    """
-    if flow_run.state is None:
-        return None
-    running = flow_run.state.type is StateType.RUNNING
-    began = flow_run.start_time if running and flow_run.start_time else flow_run.state.timestamp
-    over = (now - began).total_seconds() - (timeout_seconds or FALLBACK_TIMEOUT_SECONDS)
-    return over if over > 0 else None
-
-
-def _close_stuck(
-    client: SyncPrefectClient,
-    engine: Engine,
-    settings: Settings,
-    known: dict[UUID, Rule],
-    now: datetime,
-    report: Report,
-    say: Say,
-) -> None:
-    """Crash runs nobody will ever end: they get a record, and their concurrency slot is free."""
-    stuck = FlowRunFilter(state=_states(StateType.RUNNING, StateType.PENDING, StateType.CANCELLING))
-    grace = settings.stuck_grace_seconds
-    for flow_run in [run for page in _runs(client, list(known), stuck) for run in page]:
-        assert flow_run.deployment_id is not None
-        rule = known[flow_run.deployment_id]
-        over = outlived(flow_run, (rule.timeout_seconds or FALLBACK_TIMEOUT_SECONDS) + grace, now)
-        if over is None:
-            continue
-        message = f"Outlived its timeout by {over + grace:.0f} s as {flow_run.state_name}."
-        client.set_flow_run_state(flow_run.id, Crashed(message=message), force=True)
-        say(f"{rule.name}: closed run {flow_run.name}. {message}")
-        report.closed += 1
-        _record_one(client, engine, rule, client.read_flow_run(flow_run.id), report, say)
-
-
-def _name_silent(
-    engine: Engine,
-    known: dict[UUID, Rule],
-    now: datetime,
-    report: Report,
-    say: Say,
-) -> None:
-    """Open an event for each active rule two of whose due times were missed; resolve the others."""
-    with reading(engine) as connection:
-        named = firing_rules(connection, Kind.SILENT)
-    for row in rules.all_rules(engine):
-        rule = known.get(row["deployment_id"])
-        if rule is None:
-            continue
-        since = max(filter(None, (row["last_evaluated_at"], row["changed_at"])))
-        stands = standing(rule.schedules, since, now)
-        if rule.active and stands.overdue:
-            report.silent.append(rule.name)
-            say(f"Rule {rule.name} is silent: {stands.sentence}.")
-        elif row["id"] not in named:
-            continue  # checked on time, and nothing to take back: no reason to write
-        try:
-            seen = list(_silences(rule, stands, now))
-            record(engine, rule, None, seen, now=now)
-        except OperationalError:
-            raise
-        except Exception as error:
-            report.failed.append(f"{rule.name}: silence: {error!r}")
-
-
-def _silences(rule: Rule, stands: Standing, now: datetime) -> Iterator[Observation]:
-    """A schedule nobody can read is a series of its own: a run that came does not end it."""
-    for ticker, so in (("", not stands.unreadable), ("schedule", stands.unreadable)):
-        overdue = rule.active and stands.overdue and so
-        yield Observation(
-            Kind.SILENT,
-            ticker,
-            now,
-            overdue,
-            rule.settings.importance,
-            f"Rule {rule.name} is silent: {stands.sentence}." if overdue else "Checked again.",
-            evaluated=False,
-        )

@@ -1,19 +1,29 @@
 """Prefect's API for the commands: reach it or say why not, and read all of something, in pages."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from uuid import UUID
 
 import httpx
 from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.client.schemas.objects import BlockDocument
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterDeploymentId,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+)
+from prefect.client.schemas.objects import BlockDocument, FlowRun, StateType
 from prefect.client.schemas.responses import DeploymentResponse
+from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import ObjectNotFound
 from prefect.settings import PREFECT_API_URL
 
 from sentinel_core.base.errors import PrefectUnreachableError
 
 PAGE = 200  # Prefect gives at most this many at once
+SKEW = timedelta(seconds=5)
 _HEALTH_SECONDS = 10
 # Blocks that hold no more than credentials: who is told stands in the route.
 _ADDRESSED = frozenset({"email-server-credentials", "slack-credentials"})
@@ -122,3 +132,34 @@ def wrong_channel(slug: str, block: BlockDocument | None) -> str | None:
     if not can_tell(block):
         return f"{slug} can't send notifications: choose another block"
     return None
+
+
+def runs_of(
+    client: SyncPrefectClient, deployments: Sequence[UUID], wanted: FlowRunFilter
+) -> Iterator[list[FlowRun]]:
+    """Pages of the runs of these deployments that the filter takes, however many there are."""
+    for start in range(0, len(deployments), PAGE):
+        chosen = FlowRunFilterDeploymentId(any_=list(deployments[start : start + PAGE]))
+        some = wanted.model_copy(update={"deployment_id": chosen})
+        offset = 0
+        while page := client.read_flow_runs(
+            flow_run_filter=some, sort=FlowRunSort.ID_DESC, limit=PAGE, offset=offset
+        ):
+            yield page
+            offset += len(page)
+
+
+def in_states(types: Iterable[str]) -> FlowRunFilterState:
+    """A filter for runs in one of these state types."""
+    return FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType(t) for t in types]))
+
+
+def server_time(client: SyncPrefectClient) -> datetime:
+    """Prefect's clock: its runs end by it, and that of this machine may differ by hours."""
+    here = datetime.now(UTC)
+    stamp = client.hello().headers.get("date")
+    if stamp is None:
+        return here
+    there = parsedate_to_datetime(stamp).astimezone(UTC)
+    # The header is of whole seconds and may be a few old: a smaller difference is none.
+    return there if abs(there - here) > SKEW else here
