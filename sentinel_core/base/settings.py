@@ -1,4 +1,4 @@
-"""Where things are: the `SENTINEL_*` environment variables. Rules live in prefect.yaml."""
+"""The `SENTINEL_*` environment variables. Rules are in prefect.yaml."""
 
 import getpass
 import os
@@ -18,7 +18,7 @@ def _default_database_url() -> str:
 
 
 def _default_prefect_ui_url() -> str:
-    """Prefect's own settings, as far as the environment tells them."""
+    """The UI's address by Prefect's own environment variables."""
     if url := os.environ.get("PREFECT_UI_URL"):
         return url
     api = os.environ.get("PREFECT_API_URL") or "http://127.0.0.1:4200/api"
@@ -28,7 +28,7 @@ def _default_prefect_ui_url() -> str:
 def _default_user() -> str:
     try:
         return getpass.getuser()
-    except (KeyError, OSError):  # a container whose user id has no name must still record
+    except (KeyError, OSError):  # a container's user may have no name
         return "unknown"
 
 
@@ -57,59 +57,63 @@ class Settings(BaseSettings):
         default_factory=_default_database_url,
         description="sqlite:///path or postgresql://user:password@host/database",
     )
-    viewer_url: str = Field("http://127.0.0.1:8501", description="the blotter, for links to events")
+    viewer_url: str = Field(
+        "http://127.0.0.1:8501", description="Address of the blotter, for links to events."
+    )
     prefect_ui_url: str = Field(
-        default_factory=_default_prefect_ui_url, description="Prefect's UI, for links to runs"
+        default_factory=_default_prefect_ui_url,
+        description="Address of Prefect's UI, for links to runs.",
     )
     record_timeout_seconds: float = Field(
-        10, gt=0, description="how long a hook tries to reach the event store before it gives up"
+        10, gt=0, description="How long a hook tries to reach the event store."
     )
     notify_timeout_seconds: float = Field(
         10,
         gt=0,
         le=60,  # well within the outbox's lease, or two deliverers would send the same message
-        description="how long one message may take before its outcome counts as unknown",
+        description="How long sending a message may take before its outcome counts as unknown.",
     )
     notify_lease_seconds: float = Field(
         120,
         gt=0,
-        description="a message is attempted again when its outcome is not known after so long",
+        description="Time after which a message with an unknown outcome is sent again.",
     )
     prefect_events: bool = Field(
-        True, description="tell Prefect of each step of an event, so that automations can react"
+        True, description="Emit each change of an event as a Prefect event, for automations."
     )
     stuck_grace_seconds: float = Field(
-        60, ge=0, description="how long past its timeout a run may stay before it is closed"
+        60, ge=0, description="How long past its timeout a run may stay before it is closed."
     )
     worker_spread_seconds: float = Field(
         5,
         ge=0,
         le=60,
-        description="a sentinel worker spreads rules that are due at once over so long",
+        description="Time over which a sentinel worker spreads runs that are due at once.",
     )
     worker_overrun_seconds: float = Field(
         15,
         ge=1,
-        description="how long past its timeout a run may hang in a sentinel worker's process "
-        "before it is killed",
+        description="How long past its timeout a run may hang in a sentinel worker's process "
+        "before it is killed.",
     )
     worker_stop_seconds: float = Field(
         15,
         ge=0,
-        description="how long a stopping sentinel worker waits for its runs before it hands "
-        "them back",
+        description="How long a stopping sentinel worker waits for its runs before it hands "
+        "them back.",
     )
     user: str = Field(
-        default_factory=_default_user, description="who acknowledges, unless the viewer knows"
+        default_factory=_default_user,
+        description="Name of the person who acknowledges, unless the viewer knows it.",
     )
     slack_api_url: str = Field(
-        "https://slack.com/api", description="Slack's Web API, which bot tokens are used with"
+        "https://slack.com/api", description="Address of Slack's Web API, for bot tokens."
     )
     pagerduty_url: str | None = Field(
-        None, description="where PagerDuty's events go, unless to the region of the block"
+        None, description="Address of PagerDuty's events API; empty: by the region of the block."
     )
     email_from: str | None = Field(
-        None, description="who emails come from, unless from the block's user name"
+        None, description="Sender of emails; empty: the block's user name."
     )
 
     @model_validator(mode="after")

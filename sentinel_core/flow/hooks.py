@@ -1,6 +1,6 @@
-"""What happens when a rule's run ends: state → judged → decided → stored → told.
+"""What happens when a rule's run ends: it is judged, decided, recorded, and people are notified.
 
-Hooks are the fast path. Prefect logs and forgets what they raise; reconcile is the guarantee.
+Hooks are the fast path. Prefect only logs what they raise; reconcile is the guarantee.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 
-from sentinel_core.base.errors import OutputError, StoreUnavailableError
+from sentinel_core.base.errors import StoreUnavailableError
 from sentinel_core.base.settings import Settings, get_settings
 from sentinel_core.decide.observe import judge
 from sentinel_core.model.alert import AlertOutput, as_outputs, describe
@@ -29,6 +29,7 @@ from sentinel_core.store.db.engine import open_engine
 from sentinel_core.store.db.schema import ensure_schema
 from sentinel_core.store.record.recording import Recorded, record
 from sentinel_core.store.state.rules import rule_of_deployment
+from sentinel_core.wording.text import counted
 
 logger = get_logger("sentinel")
 
@@ -40,7 +41,7 @@ def record_run(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> No
     """
     log = flow_run_logger(flow_run, flow)
     if flow_run.deployment_id is None:
-        log.info("Not recorded: this run belongs to no deployment, so it is nobody's rule.")
+        log.info("Not recorded: this run has no deployment, so it belongs to no rule.")
         return
     settings = get_settings()
     flow_run = _complete(flow_run, state)
@@ -48,14 +49,14 @@ def record_run(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> No
     engine = connect(settings)
     rule = _rule(engine, flow, flow_run)
     if (why := unreadable_settings(flow_run.parameters)) is not None:
-        log.warning("Recorded with default settings where its own can't be read: %s", why)
+        log.warning("Default settings replace those that can't be read: %s", why)
     recorded = record_facts(engine, rule, run, returned_outputs(state))
     log.info(_summary(recorded))
     deliver(engine, settings, recorded.notifications)
 
 
 def _complete(flow_run: FlowRun, state: State[Any]) -> FlowRun:
-    """After a crash or a cancellation the hook may run elsewhere, with half of the run's facts."""
+    """The run with its start time, which hooks of crashes and cancellations may lack."""
     if flow_run.start_time is not None or not (state.is_crashed() or state.is_cancelling()):
         return flow_run
     with get_client(sync_client=True) as client:
@@ -63,19 +64,17 @@ def _complete(flow_run: FlowRun, state: State[Any]) -> FlowRun:
 
 
 def returned_outputs(state: State[Any]) -> list[AlertOutput] | None:
-    """What the flow returned; None when the state has none or what it has can't be read."""
+    """The outputs that the flow returned; None when there are none or they can't be read."""
     if state.type.value != StateType.COMPLETED.value:
         return None
     try:
         return as_outputs(state.result(raise_on_failure=False))
-    except OutputError:
-        return None
     except Exception:
         return None
 
 
 def _rule(engine: Engine, flow: Flow[..., Any], flow_run: FlowRun) -> Rule:
-    """The rule, by its row when it has one (no API call), with this run's own parameters."""
+    """The rule with this run's parameters; its row in the store saves a call of Prefect's API."""
     assert flow_run.deployment_id is not None
     row = rule_of_deployment(engine, flow_run.deployment_id)
     if row is None:
@@ -93,9 +92,9 @@ def _rule(engine: Engine, flow: Flow[..., Any], flow_run: FlowRun) -> Rule:
 
 
 def unreadable_settings(parameters: Mapping[str, Any]) -> str | None:
-    """Which of a rule's settings do not validate, so that defaults stand in; None when all do.
+    """What is wrong with a rule's settings, so that defaults replace them; None when all are valid.
 
-    Prefect refuses what its form can see; that two fields contradict each other it can't.
+    Prefect validates each field by its schema, but not that fields fit together.
     """
     try:
         RuleSettings.model_validate({k: v for k, v in parameters.items() if v is not None})
@@ -105,7 +104,7 @@ def unreadable_settings(parameters: Mapping[str, Any]) -> str | None:
 
 
 def connect(settings: Settings) -> Engine:
-    """The event store, ready to write; waits a bounded time for one that is just restarting.
+    """The event store, ready to write; waits a bounded time for one that restarts.
 
     Raises StoreUnavailableError, and SchemaBehindError for a store of an older Sentinel.
     """
@@ -152,9 +151,9 @@ def _away(settings: Settings, error: OperationalError) -> StoreUnavailableError:
 def _summary(recorded: Recorded) -> str:
     if not recorded.evaluations:
         return "Already recorded."
-    parts = [f"Recorded {recorded.evaluations} evaluation(s)"]
+    parts = [f"Recorded {counted(recorded.evaluations, 'evaluation')}"]
     if recorded.opened:
-        parts.append(f"opened {len(recorded.opened)} event(s)")
+        parts.append(f"opened {counted(len(recorded.opened), 'event')}")
     if recorded.resolved:
         parts.append(f"resolved {len(recorded.resolved)}")
     return ", ".join(parts) + "."

@@ -1,4 +1,4 @@
-"""Prefect's API for the commands: reach it or say why not, and read all of something, in pages."""
+"""Prefect's API: a client that says why it can't be reached, and everything read in pages."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -18,14 +18,14 @@ from prefect.client.schemas.objects import BlockDocument, FlowRun, StateType
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import ObjectNotFound
-from prefect.settings import PREFECT_API_URL
+from prefect.settings import PREFECT_API_URL, get_current_settings
 
 from sentinel_core.base.errors import PrefectUnreachableError
 
 PAGE = 200  # Prefect gives at most this many at once
 SKEW = timedelta(seconds=5)
 _HEALTH_SECONDS = 10
-# Blocks that hold no more than credentials: who is told stands in the route.
+# Blocks with nothing but credentials: the route has the recipients.
 _ADDRESSED = frozenset({"email-server-credentials", "slack-credentials"})
 
 
@@ -78,8 +78,13 @@ def _flow_name(client: SyncPrefectClient, flow_id: UUID) -> str:
     return client.read_flow(flow_id).name
 
 
+def default_work_pool() -> str | None:
+    """The work pool of deployments that name none, by Prefect's settings."""
+    return get_current_settings().deployments.default_work_pool_name
+
+
 def work_pool_exists(client: SyncPrefectClient, name: str) -> bool:
-    """Does Prefect have a work pool of this name?"""
+    """True if Prefect has a work pool of this name."""
     try:
         client.read_work_pool(name)
     except ObjectNotFound:
@@ -88,7 +93,7 @@ def work_pool_exists(client: SyncPrefectClient, name: str) -> bool:
 
 
 def read_channel(client: SyncPrefectClient, slug: str) -> BlockDocument | None:
-    """The block `type/name`, without its secrets; None when there is none."""
+    """The block `type/name` without its secrets; None when it does not exist."""
     kind, _, name = slug.partition("/")
     try:
         return client.read_block_document_by_name(name, kind, include_secrets=False)
@@ -102,17 +107,17 @@ def channels(client: SyncPrefectClient) -> dict[str, BlockDocument]:
     while page := client.read_block_documents(offset=len(found), limit=PAGE, include_secrets=False):
         found.extend(page)
     named = {f"{_kind(block)}/{block.name}": block for block in found if block.name}
-    return {slug: named[slug] for slug in sorted(named) if can_tell(named[slug])}
+    return {slug: named[slug] for slug in sorted(named) if can_notify(named[slug])}
 
 
-def can_tell(block: BlockDocument) -> bool:
-    """Can messages be sent through a block?"""
+def can_notify(block: BlockDocument) -> bool:
+    """True if messages can be sent through a block."""
     capabilities = block.block_schema.capabilities if block.block_schema else []
     return "notify" in capabilities or _kind(block) in _ADDRESSED
 
 
 def needs_recipient(slug: str) -> bool:
-    """Does a channel have to be told whom to tell?"""
+    """True if a channel's route must name recipients."""
     return slug.partition("/")[0] in _ADDRESSED
 
 
@@ -121,7 +126,7 @@ def _kind(block: BlockDocument) -> str:
 
 
 def wrong_channel(slug: str, block: BlockDocument | None) -> str | None:
-    """What is wrong with a notification block; None when it exists and can notify."""
+    """What is wrong with a notification block; None when it can send notifications."""
     kind, _, name = slug.partition("/")
     if block is None:
         return (
@@ -129,7 +134,7 @@ def wrong_channel(slug: str, block: BlockDocument | None) -> str | None:
             f"{kind!r}. Create it (`sentinel channels setup`, docs/notifications.md), or remove it "
             "from the rule"
         )
-    if not can_tell(block):
+    if not can_notify(block):
         return f"{slug} can't send notifications: choose another block"
     return None
 

@@ -1,4 +1,4 @@
-"""Prefect's objects as Sentinel's facts. The only place that knows how Prefect spells them."""
+"""Prefect's objects as Sentinel's own: the only place that knows how Prefect spells them."""
 
 import json
 from datetime import UTC, datetime
@@ -74,7 +74,7 @@ def is_checked(state: State[Any] | None) -> bool:
 
 
 def trigger_of(schema: dict[str, Any] | None) -> dict[str, Any] | None:
-    """The marked definition in a deployment's parameter schema; None when it is no rule."""
+    """The trigger's definition in a deployment's parameter schema; None when it is not a rule."""
     for definition in ((schema or {}).get("definitions") or {}).values():
         if isinstance(definition, dict) and MARK in definition:
             return definition
@@ -82,12 +82,12 @@ def trigger_of(schema: dict[str, Any] | None) -> dict[str, Any] | None:
 
 
 def is_rule(deployment: DeploymentResponse) -> bool:
-    """Was this deployment made from a `rule_flow`?"""
+    """True if this deployment was made from a `rule_flow`."""
     return trigger_of(deployment.parameter_openapi_schema) is not None
 
 
 def rule_facts(deployment: DeploymentResponse, flow_name: str) -> Rule:
-    """A rule deployment. Settings its author left out are the flow's defaults."""
+    """The rule of a deployment; settings its author left out are the flow's defaults."""
     schema = deployment.parameter_openapi_schema or {}
     definition = trigger_of(schema) or {}
     schedules = [item for item in deployment.schedules if item.active]
@@ -126,7 +126,9 @@ def _schedule(item: CronSchedule | IntervalSchedule | RRuleSchedule | Any) -> Sc
 def _parameters(deployment: DeploymentResponse) -> dict[str, Any]:
     try:
         cleaned: dict[str, Any] = clean_json(deployment.parameters)
-    except ValueError as error:  # shown on the rules page only: no reason not to watch the rule
+    except (
+        ValueError
+    ) as error:  # only shown on the rules page: the rule must be watched nevertheless
         return {"unreadable": str(error)}
     return cleaned
 
@@ -158,7 +160,7 @@ def read_rule(client: SyncPrefectClient, deployment_id: Any) -> Rule:
 
 
 def kept_outputs(client: SyncPrefectClient, flow_run: FlowRun) -> list[AlertOutput] | None:
-    """What the run's artifact kept of its outputs; None when there is none or it can't be read."""
+    """The outputs in the run's artifact; None when there is none or it can't be read."""
     artifacts = client.read_artifacts(
         artifact_filter=ArtifactFilter(
             flow_run_id=ArtifactFilterFlowRunId(any_=[flow_run.id]),

@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from sentinel_core.model.cleaning import clean_text
+from sentinel_core.prefect_io.client import default_work_pool
 from sentinel_core.rulefile.check_schedules import check_schedules
 from sentinel_core.rulefile.phrases import kind, shown
 from sentinel_core.rulefile.placeholders import PLACEHOLDER
@@ -131,21 +132,15 @@ def _check_work_pool(file: RuleFile, entry: Entry) -> None:
     if isinstance(pool, dict):
         known = list(_models().WorkPoolConfig.model_fields)
         file.check_keys(entry, ("work_pool",), pool, known, "work pool key")
-        if not (isinstance(pool.get("name"), str) and pool["name"]) and not _default_pool():
+        if not (isinstance(pool.get("name"), str) and pool["name"]) and not default_work_pool():
             file.complain(entry, ("work_pool", "name"), f"missing or not text: {example}")
         if not isinstance(pool.get("job_variables", {}), dict):
             path = ("work_pool", "job_variables")
             file.complain(entry, path, f"expected a mapping, got {shown(pool['job_variables'])}")
     elif pool is not None:
         file.complain(entry, ("work_pool",), f"{example}, got {shown(pool)}")
-    elif not _default_pool():
+    elif not default_work_pool():
         file.complain(entry, ("work_pool",), f"missing: {example}")
-
-
-def _default_pool() -> str | None:
-    from prefect.settings import get_current_settings
-
-    return get_current_settings().deployments.default_work_pool_name
 
 
 def _check_concurrency(file: RuleFile, entry: Entry) -> None:

@@ -1,6 +1,6 @@
 """The `prefect` command with its server's SQLite made to stand many small writes at once.
 
-Two things of Prefect 3.8 on SQLite stop a busy server; both are mended here from outside, for the
+Two things of Prefect 3.8 on SQLite stop a busy server; both are fixed here from outside, for the
 server that `sentinel up` starts. A server on PostgreSQL needs neither.
 
 *Transactions that read before they write.* They begin DEFERRED; when another one has committed in
@@ -43,12 +43,12 @@ SETTINGS = {
     # Without a network its telemetry is an error at every start.
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
 }
-"""What the server is given unless its environment says otherwise."""
+"""The server's settings where its environment has none."""
 _locks: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
 
 
 def begin_immediate() -> None:
-    """From now on, every transaction that may write waits for its turn at its beginning."""
+    """Make every transaction that may write wait for its turn at its beginning."""
     from prefect.server.database.configurations import AioSqliteConfiguration
 
     begin = AioSqliteConfiguration.begin_transaction
@@ -69,8 +69,8 @@ def begin_immediate() -> None:
 async def _turn() -> AsyncGenerator[None, None]:
     """One writer of this event loop at a time, first come, first served.
 
-    Whoever has waited too long goes on without: a transaction inside another one's would wait for
-    ever here, and SQLite has the last word anyway.
+    One that has waited too long goes on without its turn: a transaction inside another would wait
+    for ever here, and SQLite locks in any case.
     """
     lock = _locks.setdefault(asyncio.get_running_loop(), asyncio.Lock())
     try:
@@ -86,7 +86,7 @@ async def _turn() -> AsyncGenerator[None, None]:
 
 
 def close_failed_cursors() -> None:
-    """From now on, a cursor whose statement fails is closed by its connection's thread."""
+    """Make a cursor whose statement fails be closed by its connection's thread."""
     setattr(Cursor, "_execute", _closing(Cursor._execute))  # noqa: B010
 
 
@@ -95,7 +95,7 @@ def _closing(execute: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return await execute(self, fn, *args, **kwargs)
         except BaseException:
-            # Nobody waits for this: the queue alone brings it to the right thread, in its turn.
+            # Not awaited: the queue brings it to the right thread in its turn.
             self._conn._tx.put_nowait((None, self._cursor.close))
             raise
 
@@ -103,7 +103,7 @@ def _closing(execute: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def main() -> None:
-    """Run the `prefect` command with this in place."""
+    """Run the `prefect` command with these changes."""
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
     from prefect.cli import app

@@ -1,4 +1,4 @@
-"""Programs that `sentinel up` starts: logs kept, problems shown, all stopped at the end.
+"""Programs that `sentinel up` starts: their logs, their problems, and their end.
 
 Knows processes; knows nothing of Prefect, rules or the store.
 """
@@ -72,11 +72,11 @@ class ManagedProcess:
 
     @property
     def exit_code(self) -> int | None:
-        """How it ended; None while it runs."""
+        """Its exit code; None while it runs."""
         return self._process.poll()
 
     def stop(self, seconds: float) -> None:
-        """Ask it to end, wait, insist; then end what it left behind in its group."""
+        """Terminate it, kill it after `seconds`; then kill what it left behind in its group."""
         for sign, patience in ((signal.SIGTERM, seconds), (signal.SIGKILL, 5.0)):
             if self._process.poll() is not None:
                 break

@@ -21,11 +21,12 @@ from rich.console import Console
 
 from sentinel_core.base.errors import SetupError
 from sentinel_core.base.settings import get_settings
+from sentinel_core.rulefile.source import work_pools
 from sentinel_core.up.process import ManagedProcess
 
 HOST = "127.0.0.1"
 HEALTH_SECONDS = 120.0
-# What Prefect's server says when its own SQLite was busy for a moment, before it tries again.
+# What Prefect's server logs before it tries again, when its SQLite was busy for a moment.
 _TRANSIENT = re.compile(
     r"Encountered error during state validation|database is locked"
     r"|Worker channel heartbeat persistence failed"
@@ -122,7 +123,7 @@ class Up:
             self._step("Prefect server", lambda: self._wait_healthy(url, child))
 
     def _environment(self, api_url: str) -> None:
-        """What every child needs to know: where things are."""
+        """Set the addresses that every program needs."""
         settings = get_settings()
         self.env["PREFECT_API_URL"] = api_url
         self.env["SENTINEL_DATABASE_URL"] = settings.database_url
@@ -166,12 +167,12 @@ class Up:
         return shown
 
     def _pools(self) -> str:
-        """Make the pools that are missing; what is there keeps its type."""
-        for name in _pools_named_in(self.options.file):
+        """Create the pools that are missing; existing ones keep their type."""
+        for name in work_pools(self.options.file):
             if (found := self._pool_type(name)) is None:
-                made = self._quiet("prefect", "work-pool", "create", name, "--type", "sentinel")
-                if made.returncode:
-                    raise SetupError(f"work pool {name!r} can't be made: {_last_line(made)}")
+                created = self._quiet("prefect", "work-pool", "create", name, "--type", "sentinel")
+                if created.returncode:
+                    raise SetupError(f"work pool {name!r} can't be created: {_last_line(created)}")
             self.pools[name] = found or "sentinel"
         return ", ".join(f"{name} (type {kind})" for name, kind in self.pools.items())
 
@@ -180,11 +181,11 @@ class Up:
         return None if found.returncode else str(json.loads(found.stdout)["type"])
 
     def _deploy(self) -> None:
-        # Without its gate: whoever tries a change out here is not deploying it to a team.
+        # Without its gate: a change is tried out here, not deployed to a team.
         command = [_program("sentinel"), "rules", "deploy", str(self.options.file)]
         command += ["--yes", "--no-gate"]
         self._say("rules", f"checking and deploying {self.options.file}")
-        # Its own lines are the progress: one for each rule.
+        # It prints a line for each rule.
         done = subprocess.run(command, env=self.env, check=False)  # noqa: S603
         if done.returncode:
             raise SetupError(f"the rules of {self.options.file} were not deployed (see above)")
@@ -194,14 +195,14 @@ class Up:
             command = [_program("prefect"), "worker", "start", "--pool", name]
             if limit := self._limit(kind):
                 command += ["--limit", str(limit)]
-            # It waits for its runs before it hands them back: give it the time.
+            # It waits for its runs before it hands them back: give it time.
             patience = get_settings().worker_stop_seconds + 20
             self._child(f"worker-{name}", command, patience=patience)
             most = limit or "its default of 16"
             self._say("worker", f"pool {name}, type {kind}, at most {most} runs at once")
 
     def _limit(self, kind: str) -> int | None:
-        """As asked; else a process for each run is for as many as there are cores."""
+        """The limit asked for; a pool of type process else gets one run per core."""
         if self.options.worker_limit is None and kind == "process":
             return max(2, os.cpu_count() or 2)
         return self.options.worker_limit
@@ -217,24 +218,24 @@ class Up:
         self._say("viewer", url)
 
     def _first_runs(self) -> str:
-        """One run of every active rule now: nobody waits for a cron minute to see it work."""
+        """One run of every active rule now, instead of at the next minute of its cron."""
         started = self._quiet("sentinel", "rules", "run", "--all", "--file", str(self.options.file))
         if started.returncode:
             raise SetupError(f"the first runs could not be started: {_last_line(started)}")
         return _last_line(started)
 
-    # -- saying and watching ---------------------------------------------------------------
+    # -- output and watching ---------------------------------------------------------------
 
     def _step(self, name: str, work: Callable[[], str]) -> None:
         with self.console.status(f"{name} …"):
-            said = work()
-        self._say(name, said)
+            result = work()
+        self._say(name, result)
 
     def _say(self, name: str, text: str) -> None:
         self.console.print(f"[green]✓[/] [bold]{name}[/] {text}", highlight=False, soft_wrap=True)
 
     def _problem(self, name: str, line: str) -> None:
-        """Show a problem once; its repetitions are in the log."""
+        """Print a problem once; repetitions are in the log."""
         what = (name, _CLOCK.sub("", line))
         if what in self.shown or _TRANSIENT.search(line):
             return
@@ -294,7 +295,7 @@ class Up:
 
 @contextmanager
 def _signals(stopping: threading.Event) -> Iterator[None]:
-    """SIGTERM and SIGINT ask for an orderly end, also while something is being started."""
+    """SIGTERM and SIGINT stop everything in order, also during the start."""
 
     def ask(_number: int, _frame: FrameType | None) -> None:
         if not stopping.is_set():
@@ -310,7 +311,7 @@ def _signals(stopping: threading.Event) -> Iterator[None]:
 
 
 def _program(name: str) -> str:
-    """A program of this environment, whatever PATH says."""
+    """A program of this Python environment, regardless of PATH."""
     return str(Path(sys.executable).parent / name)
 
 
@@ -333,12 +334,6 @@ def _healthy(api_url: str) -> bool:
         return answer.is_success and answer.json() is True
     except (httpx.HTTPError, httpx.InvalidURL, ValueError):
         return False
-
-
-def _pools_named_in(file: Path) -> list[str]:
-    from sentinel_core.rulefile.source import work_pools
-
-    return work_pools(file)
 
 
 def _last_line(done: subprocess.CompletedProcess[str]) -> str:

@@ -20,7 +20,7 @@ from sentinel_core.prefect_io.facts import is_rule, rule_facts, rule_settings
 from sentinel_core.worker.pool.pool import environment
 from sentinel_core.worker.pool.protocol import Job, ProcessSpec, ReusePolicy
 
-# What a rule's first run would import otherwise, in each process anew.
+# What the first run in each process would import otherwise.
 PRELOAD = (
     "sentinel_core.flow.hooks",
     "sentinel_core.flow.rule_flow",
@@ -33,7 +33,7 @@ PRELOAD = (
 
 
 class SentinelJobConfiguration(BaseJobConfiguration):
-    """What one run needs of its process."""
+    """The job configuration of one run."""
 
     working_dir: Path | None = None
     heartbeat_seconds: int | None = Field(default=None, ge=30)
@@ -128,15 +128,15 @@ class SentinelJobConfiguration(BaseJobConfiguration):
         return ProcessSpec(str(folder), environment(shared), tuple(self.preload), reuse)
 
     def _entrypoint(self) -> str | None:
-        found = self._deployment
-        return found.entrypoint if found is not None and checkout(found) is not None else None
+        deployment = self._deployment
+        return deployment.entrypoint if deployment and checkout(deployment) else None
 
 
 def out_of_date(run: FlowRun, deployment: DeploymentResponse, now: datetime) -> str | None:
-    """Why a rule's run is too late to mean anything; None when it is to run.
+    """Why a rule's run is out of date and skipped; None when it is to run.
 
-    The rule's flow asks the same. But where a rule may not run twice at once (CANCEL_NEW), runs
-    that are started only to be skipped would have the one cancelled that is to be evaluated.
+    The rule's flow checks this too. But where a rule may not run twice at once (CANCEL_NEW), runs
+    that start only to be skipped would cancel the one that is to be evaluated.
     """
     due = run.expected_start_time
     if due is None or not run.auto_scheduled or run.run_count or not is_rule(deployment):
@@ -178,15 +178,15 @@ class SentinelVariables(BaseVariables):
     )
     preload: list[str] = Field(
         default_factory=lambda: list(PRELOAD),
-        description="Modules that are imported once for all processes; they must start no thread.",
+        description="Modules imported once for all processes; they must not start threads.",
     )
     max_runs_per_process: int = Field(
         default=1000,
         ge=1,
-        description="A process serves so many runs, then a new one takes over; 1 for isolation.",
+        description="Runs after which a process is replaced; 1 for isolation.",
     )
     max_memory_mb: float = Field(
         default=512,
         gt=0,
-        description="A process that holds more after a run is replaced.",
+        description="A process that uses more memory after a run is replaced.",
     )

@@ -19,7 +19,8 @@ from sentinel_core.model.cleaning import clean_text
 from sentinel_core.prefect_io.client import all_deployments, prefect_api
 from sentinel_core.prefect_io.facts import is_rule, rule_facts
 from sentinel_core.rulefile.check import Report
-from sentinel_core.rulefile.deploy.apply import apply, make_plan, prune
+from sentinel_core.rulefile.deploy.apply import apply, prune
+from sentinel_core.rulefile.deploy.compare import make_plan
 from sentinel_core.rulefile.deploy.plan import Action, Deployed, Plan, Step
 
 

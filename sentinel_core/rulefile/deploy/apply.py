@@ -1,6 +1,6 @@
 """Deploying a rule file through `prefect deploy`, all of it or none of it.
 
-The plan (plan.py) says what changes; here it is carried out. Pauses made in Prefect's UI are
+Carries out the plan of plan.py. Pauses made in Prefect's UI are
 written into the copy of the file that Prefect is given, so that there is no moment in which a
 paused rule could run.
 """
@@ -25,7 +25,6 @@ from prefect.client.schemas.responses import DeploymentResponse
 from prefect.exceptions import ObjectNotFound
 
 from sentinel_core.base.errors import DeployError, SentinelError
-from sentinel_core.rulefile.deploy.compare import make_plan
 from sentinel_core.rulefile.deploy.plan import Action, Deployed, Plan, Step
 from sentinel_core.rulefile.phrases import shorten
 from sentinel_core.rulefile.source import RuleFile
@@ -37,26 +36,26 @@ Say = Callable[[str], None]
 
 
 def apply(client: SyncPrefectClient, file: RuleFile, todo: Plan, say: Say) -> None:
-    """Deploy what the plan says. Raises DeployError after putting back what was changed."""
+    """Deploy what the plan says. Raises DeployError after restoring what was changed."""
     steps = todo.to_deploy
     if not steps:
         return
-    before = _Snapshot.of(client, steps)
+    snapshot = _Snapshot.of(client, steps)
     try:
         for step in steps:
             for schedule_id in step.drop:
                 client.delete_deployment_schedule(_id(step), schedule_id)
         _run_prefect(_copy_for_prefect(file, steps), steps, say)
     except BaseException as error:
-        told = before.restore(client)
+        restored = snapshot.restore(client)
         reason = str(error) if isinstance(error, SentinelError) else f"{type(error).__name__}"
         if isinstance(error, KeyboardInterrupt):
             reason = "interrupted"
-        raise DeployError(f"{reason}\n{told}") from error
+        raise DeployError(f"{reason}\n{restored}") from error
 
 
 def prune(client: SyncPrefectClient, gone: Sequence[Deployed], say: Say) -> None:
-    """Delete deployments; one that is already gone is fine."""
+    """Delete deployments; one that no longer exists is fine."""
     for item in gone:
         try:
             client.delete_deployment(item.id)
@@ -72,7 +71,7 @@ def _id(step: Step) -> Any:
 
 
 def _copy_for_prefect(file: RuleFile, steps: Sequence[Step]) -> dict[str, Any]:
-    """The file as Prefect is given it: only what changes, with the pauses that are to be kept."""
+    """The file that Prefect is given: only what changes, with the pauses that are kept."""
     copy = {key: value for key, value in file.data.items() if key != "definitions"}
     entries = {entry.index: entry for entry in file.entries}
     copy["deployments"] = []
@@ -135,13 +134,13 @@ def _past(step: Step) -> str:
 
 
 def _why(lines: Sequence[str], missing: Sequence[Step]) -> str:
-    told = [line.strip("│╭╰─╮╯ ") for line in lines]
-    last = next((line for line in reversed(told) if line), "it said nothing")
+    texts = [line.strip("│╭╰─╮╯ ") for line in lines]
+    last = next((text for text in reversed(texts) if text), "it printed nothing")
     name = missing[0].name if missing else "?"
     return f"{name}: Prefect could not deploy it: {shorten(last, 400)}"
 
 
-# -- putting back --------------------------------------------------------------------------------
+# -- restoring -----------------------------------------------------------------------------------
 
 
 @dataclass(slots=True)
@@ -157,26 +156,26 @@ class _Snapshot:
         return cls(steps, found)
 
     def restore(self, client: SyncPrefectClient) -> str:
-        """Put everything back; says in sentences what was put back and what could not be."""
-        back: list[str] = []
-        stuck: list[str] = []
+        """Restore everything; sentences on what was restored and what could not be."""
+        restored: list[str] = []
+        failed: list[str] = []
         for step in self.steps:
             try:
                 if self._restore_one(client, step):
-                    back.append(step.name)
+                    restored.append(step.name)
             except Exception as error:
-                stuck.append(f"{step.name} ({shorten(str(error), 120)})")
-        told = []
-        if back:
-            told.append(f"put back as they were: {', '.join(back)}")
-        if stuck:
-            told.append(f"COULD NOT be put back, look at them in Prefect: {', '.join(stuck)}")
+                failed.append(f"{step.name} ({shorten(str(error), 120)})")
+        lines = []
+        if restored:
+            lines.append(f"put back as they were: {', '.join(restored)}")
+        if failed:
+            lines.append(f"COULD NOT be put back, look at them in Prefect: {', '.join(failed)}")
         else:
-            told.append("nothing of this file is deployed that was not before")
-        return "\n".join(told)
+            lines.append("nothing of this file is deployed that was not before")
+        return "\n".join(lines)
 
     def _restore_one(self, client: SyncPrefectClient, step: Step) -> bool:
-        """Put one back; False when it was never changed."""
+        """Restore one; False when it was not changed."""
         old = self.before.get(step.wanted.index)
         if old is None:
             return _remove_new(client, step)
@@ -233,6 +232,3 @@ def _as_create(old: DeploymentSchedule) -> DeploymentScheduleCreate:
         parameters=old.parameters,
         slug=old.slug,
     )
-
-
-__all__ = ["apply", "make_plan", "prune"]

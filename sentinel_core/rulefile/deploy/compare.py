@@ -1,4 +1,4 @@
-"""A rule file and Prefect's deployments in the same words, so that they can be compared.
+"""A rule file and Prefect's deployments in one form, so that they can be compared.
 
 The one place that knows what `prefect deploy` makes of each key of the file.
 """
@@ -17,7 +17,7 @@ from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule, RRu
 from prefect.utilities.templating import apply_values
 from pydantic import TypeAdapter
 
-from sentinel_core.prefect_io.client import all_deployments
+from sentinel_core.prefect_io.client import all_deployments, default_work_pool
 from sentinel_core.prefect_io.facts import is_rule
 from sentinel_core.rulefile.check import Declared
 from sentinel_core.rulefile.deploy.plan import Deployed, Plan, Schedule, Wanted, plan
@@ -64,7 +64,7 @@ def _wanted_fields(item: Declared, pull: list[Any]) -> dict[str, Any]:
         "tags": sorted(config.get("tags") or []),
         "parameters": config.get("parameters") or {},
         "entrypoint": config["entrypoint"],
-        "work_pool.name": pool.get("name") or _default_pool(),
+        "work_pool.name": pool.get("name") or default_work_pool(),
         "work_pool.work_queue_name": pool.get("work_queue_name") or "default",
         "work_pool.job_variables": pool.get("job_variables") or {},
         "concurrency_limit.limit": options.get("limit") if options else limit,
@@ -82,19 +82,13 @@ def _wanted_fields(item: Declared, pull: list[Any]) -> dict[str, Any]:
 
 
 def _digest(schema: dict[str, Any]) -> str:
-    """A short stand-in for the form of a flow's parameters: its fields would fill pages."""
+    """A digest of the form of a flow's parameters, whose fields would fill pages."""
     filled = {key: value for key, value in schema.items() if value}
     return hashlib.sha256(json.dumps(filled, sort_keys=True).encode()).hexdigest()[:8]
 
 
-def _default_pool() -> str | None:
-    from prefect.settings import get_current_settings
-
-    return get_current_settings().deployments.default_work_pool_name
-
-
 def _pull_steps(file: RuleFile, item: Declared) -> list[Any]:
-    """Where the worker will take the code from: as written, or this folder as Prefect does."""
+    """Where the worker gets the code: the steps of the file, or this folder as in Prefect."""
     raw = item.entry.raw.get("pull", file.data.get("pull"))
     if raw is not None:
         steps = [raw] if isinstance(raw, dict) and raw else list(raw)

@@ -18,7 +18,7 @@ class Schedule:
     """When a deployment runs, as far as two of them can be compared.
 
     `timing` is the kind and its values ("cron", "*/5 * * * *", "UTC", True); `active` None means
-    that the file leaves it open.
+    that the file does not say.
     """
 
     timing: tuple[Any, ...]
@@ -105,7 +105,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Everything a deploy would do. `gone` are ours and not in the file, `foreign` not ours."""
+    """Everything a deploy would do. `gone`: ours and no longer in the file; `foreign`: not ours."""
 
     steps: tuple[Step, ...]
     gone: tuple[Deployed, ...]
@@ -131,10 +131,10 @@ def plan(wanted: Sequence[Wanted], deployed: Sequence[Deployed]) -> Plan:
 
 
 def _is_ours(item: Deployed, wanted: Sequence[Wanted]) -> bool:
-    """Was it deployed from this project? Its code comes from where this file's code comes from.
+    """True if it was deployed from this project: its code comes from where this file's does.
 
-    Being a rule is not enough: another team's rules may live on the same server. A deployment that
-    is no rule must also come from one of the folders this file takes flows from.
+    Being a rule is not enough: another team's rules may be on the same server. A deployment that
+    is not a rule must also come from one of the folders this file takes flows from.
     """
     if not any(item.pull_steps == other.pull_steps for other in wanted):
         return False
@@ -168,7 +168,7 @@ def _step(wanted: Wanted, deployed: Deployed | None) -> Step:
 
 
 def _pair(wanted: Sequence[Schedule], deployed: Sequence[Schedule]) -> dict[int, Schedule]:
-    """Which deployed schedule each of the file's is: by slug, by timing, else by what is left."""
+    """The deployed schedule of each in the file: by slug, by timing, then whatever is left."""
     left = list(deployed)
     pairs: dict[int, Schedule] = {}
     for same in (_same_slug, _same_timing, lambda _new, _old: True):
