@@ -255,7 +255,7 @@ def test_a_test_message_arrives_and_nothing_is_recorded(
     sentinel: Sentinel, channel: str, slack: Slack, tmp_path: Path
 ) -> None:
     done = sentinel("test", channel)
-    assert f"{channel} took the test message in " in done.out
+    assert f"{channel} accepted the test message in " in done.out
     [text] = slack.texts()
     assert "TEST" in text
     assert channel in text
@@ -276,7 +276,7 @@ def test_a_channel_that_does_not_accept_is_an_error_that_says_why(
 ) -> None:
     slack.answer = answer
     sentence = sentinel.refused("test", channel)
-    assert sentence.startswith(f"{channel} did not take the test message: ")
+    assert sentence.startswith(f"{channel} did not accept the test message: ")
     assert expected in sentence
     assert slack.url not in sentence
     assert len(slack.received) == 1

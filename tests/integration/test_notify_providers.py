@@ -122,9 +122,9 @@ def test_a_thread_that_is_gone_does_not_keep_a_message_from_being_read(endpoint:
         (b'{"ok": false, "error": "channel_not_found"}', Outcome.FAILED, "channel_not_found"),
         (b'{"ok": false, "error": "invalid_auth"}', Outcome.FAILED, "invalid_auth"),
         (b'{"ok": false, "error": "ratelimited"}', Outcome.RETRY, "ratelimited"),
-        (b"<html>please log in</html>", Outcome.RETRY, "in no way Slack does"),
-        (b"[]", Outcome.RETRY, "in no way Slack does"),
-        (b"", Outcome.RETRY, "in no way Slack does"),
+        (b"<html>please log in</html>", Outcome.RETRY, "with an unexpected body"),
+        (b"[]", Outcome.RETRY, "with an unexpected body"),
+        (b"", Outcome.RETRY, "with an unexpected body"),
     ],
 )
 def test_slacks_200_is_believed_only_when_it_says_ok(

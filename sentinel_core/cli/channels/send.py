@@ -29,7 +29,7 @@ def test(channel: str, to: str | None) -> int:
     address = Address(channel, recipient, dedup_key=f"sentinel/test/{channel}")
     where = f"{channel} to {recipient}" if recipient else channel
     seconds = _accepted(address, where)
-    print(f"{where} took the test message in {seconds:.2f} s: look whether it is there")
+    print(f"{where} accepted the test message in {seconds:.2f} s; check that it arrived")
     if medium_of(channel) is Medium.PAGERDUTY:
         _accepted(Address(channel, dedup_key=address.dedup_key, signal=Signal.RESOLVE), where)
         print("the incident it opened is resolved")
@@ -51,7 +51,7 @@ def _accepted(address: Address, where: str) -> float:
     began = time.monotonic()
     delivery = send(address, message, own)
     if delivery.outcome is not Outcome.SENT:
-        raise ChannelError(f"{where} did not take the test message: {_why(delivery)}")
+        raise ChannelError(f"{where} did not accept the test message: {_why(delivery)}")
     if delivery.error:
         print(f"not everybody got it: {clean_text(delivery.error)}")
     return time.monotonic() - began

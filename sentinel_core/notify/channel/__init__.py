@@ -1,4 +1,4 @@
-"""Sends rendered messages through Prefect's blocks and says how each went."""
+"""Sends rendered messages through Prefect's blocks; each send returns its outcome."""
 
 from sentinel_core.notify.channel.medium import medium_of
 from sentinel_core.notify.channel.outcome import Address, Delivery, Outcome, Signal

@@ -18,14 +18,16 @@ _PICTURE = re.compile(r"<img\b[^>]*\bcid:[^>]*>", re.IGNORECASE)
 
 
 def send_by_notify(block: Any, message: Message, attempt: Attempt) -> Delivery:
-    """Call the block's own `notify`, told to raise where it would swallow a failure.
+    """Call the block's own `notify`, set to raise where it would hide a failure.
 
-    Its patience is its own (Apprise: four seconds to connect, four for the answer).
+    It has its own timeouts (Apprise: four seconds to connect, four for the answer).
     """
     client = getattr(block, "_apprise_client", None)
     if client is not None and not len(client):
-        # Apprise would send nothing and call it a failure without a reason.
-        return Delivery(Outcome.FAILED, "the block's URL is of no service Apprise knows")
+        # Apprise would send nothing and fail without a reason.
+        return Delivery(
+            Outcome.FAILED, "the block's URL belongs to no service that Apprise knows; correct it"
+        )
     _ = attempt.left
     attempt.begin()
     try:
@@ -37,8 +39,8 @@ def send_by_notify(block: Any, message: Message, attempt: Attempt) -> Delivery:
 
 def _notify(block: Any, message: Message) -> None:
     body = message.body
-    if block.get_block_type_slug() == _TAKES_HTML:  # and so it would read plain text as markup
-        # There is no way to send the pictures along that it shows.
+    if block.get_block_type_slug() == _TAKES_HTML:  # it would read plain text as markup
+        # Apprise can't attach the pictures it shows.
         shown = _PICTURE.sub("", message.html or "")
         body = shown or html.escape(body).replace("\n", "<br>\n")
     raising = getattr(block, "raise_on_failure", None)

@@ -1,4 +1,4 @@
-"""One try to send, with a deadline: nothing leaves after somebody has given up on it."""
+"""One attempt to send, with a deadline: nothing is sent after the caller has given up."""
 
 import contextlib
 import threading
@@ -7,19 +7,19 @@ from time import monotonic
 
 
 class TooLateError(Exception):
-    """There was no time left before anything was sent."""
+    """The time ran out before anything was sent."""
 
 
 class Attempt:
     """Shared by the thread that sends and the one that waits for it.
 
-    Either the sender begins first, then the outcome of a lost answer is unknown; or the waiting
-    one gives up first, then `begin` raises and nothing is sent, ever.
+    If the sender begins first, the outcome of a lost answer is unknown. If the waiting thread gives
+    up first, `begin` raises and nothing is ever sent.
     """
 
     def __init__(self, seconds: float) -> None:
         self._deadline = monotonic() + seconds
-        # Waiting for an answer ends a little early, so that what was waited for can still be told.
+        # Waiting for an answer ends a little early, so that its error can still be reported.
         self._margin = min(0.25, seconds / 10)
         self._lock = threading.Lock()
         self._begun = False
@@ -36,23 +36,23 @@ class Attempt:
 
     @property
     def begun(self) -> bool:
-        """Has anything left?"""
+        """True once anything may have been sent."""
         return self._begun
 
     def begin(self) -> None:
-        """Called just before the message leaves. Raises TooLateError when it must not any more."""
+        """Called just before the message is sent. Raises TooLateError if it is too late."""
         with self._lock:
             if self._over or monotonic() >= self._deadline:
                 raise TooLateError
             self._begun = True
 
     def at_the_end(self, close: Callable[[], object]) -> None:
-        """What ends a connection that somebody has given up on: it might never end by itself."""
+        """Set what closes the connection on giving up: it might never end by itself."""
         with self._lock:
             self._close = close
 
     def give_up(self) -> bool:
-        """Nothing more is to be sent; returns whether something may have been."""
+        """Send nothing more; returns True if something may have been sent."""
         with self._lock:
             self._over = True
             begun, close = self._begun, self._close

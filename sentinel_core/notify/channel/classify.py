@@ -1,6 +1,6 @@
-"""What a failure means: worth another try or not, when, and may it have arrived? Pure.
+"""Classifies failures: retry or not, when, and whether the message may have arrived. Pure.
 
-Texts are not shortened here: a secret cut in two is not found any more when it is to be hidden.
+Texts are not shortened here: redaction would miss a secret that was cut in two.
 """
 
 import re
@@ -25,7 +25,7 @@ _TRY_AGAIN = {
     HTTPStatus.TOO_EARLY,
     HTTPStatus.TOO_MANY_REQUESTS,
 }
-# Slack's words for its own troubles; with every other word it will say the same tomorrow.
+# Slack's codes for its own temporary errors; every other code is permanent.
 _SLACK_TRY_AGAIN = {
     "accesslimited",
     "fatal_error",
@@ -37,7 +37,10 @@ _SLACK_TRY_AGAIN = {
     "service_unavailable",
     "team_added_to_org",
 }
-_SLACK_PERHAPS_SENT = {"fatal_error", "internal_error"}  # Slack: some of it may have happened
+_SLACK_PERHAPS_SENT = {
+    "fatal_error",
+    "internal_error",
+}  # documented: part of the request may have succeeded
 
 _SECONDS = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?", re.ASCII)
 _APPRISE_STATUS = re.compile(r"\berror[=:]\s*([1-5][0-9]{2})\b")
@@ -53,13 +56,13 @@ _BEFORE_SENDING = (
     ConnectionRefusedError,
     socket.gaierror,
 )
-# The block says something no program can send, or of which no request can be made.
+# The block's values can't be sent, or no request can be made of them.
 _UNSENDABLE = (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.LocalProtocolError)
 _UNMAKEABLE = (ValueError, TypeError, KeyError)
 
 
 def is_temporary(status: int) -> bool:
-    """Does an HTTP status say: perhaps later?"""
+    """True if an HTTP status means that a later attempt may succeed."""
     return status in _TRY_AGAIN or not (
         HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.INTERNAL_SERVER_ERROR
     )
@@ -68,7 +71,7 @@ def is_temporary(status: int) -> bool:
 def by_status(
     who: str, status: int, headers: Mapping[str, str], text: str, now: datetime
 ) -> Delivery:
-    """A provider's answer that does not accept the message."""
+    """The outcome of a provider's answer that does not accept the message."""
     error = f"{who} answered {status}: {text.strip() or 'no reason given'}"
     if not is_temporary(status):
         return Delivery(Outcome.FAILED, error)
@@ -76,12 +79,12 @@ def by_status(
         Outcome.RETRY,
         error,
         retry_after_seconds=retry_after(headers.get("retry-after"), now),
-        unknown=status == HTTPStatus.GATEWAY_TIMEOUT,  # what stands behind it may have got it
+        unknown=status == HTTPStatus.GATEWAY_TIMEOUT,  # the server behind the gateway may have it
     )
 
 
 def by_slack_error(word: str) -> Delivery:
-    """Slack's Web API says 200 and, inside, that it did not work."""
+    """The outcome of an error code in the body of a 200 answer of Slack's Web API."""
     error = f"Slack answered: {word}"
     if word not in _SLACK_TRY_AGAIN:
         return Delivery(Outcome.FAILED, error)
@@ -103,16 +106,16 @@ def retry_after(value: str | None, now: datetime) -> float | None:
 
 
 def by_exception(error: BaseException, *, begun: bool, now: datetime) -> Delivery:
-    """What a client raised. `begun`: the message had begun to leave."""
+    """The outcome of an exception. `begun`: sending had already begun."""
     text = f"{type(error).__name__}: {str(error) or 'no reason given'}"
     chain = tuple(_chain(error))
     for link in chain:
         if (answer := _answer(link)) is not None:
             status, headers = answer
-            told = by_status("the provider", status, headers, str(error), now)
+            delivery = by_status("the provider", status, headers, str(error), now)
             # A client that calls a success an error has lost its answer on the way.
             if status >= HTTPStatus.MULTIPLE_CHOICES:
-                return told
+                return delivery
     if any(isinstance(link, _UNSENDABLE) for link in chain) or (
         # (A certificate that can't be verified is both; it may be renewed.)
         not begun and isinstance(error, _UNMAKEABLE) and not isinstance(error, OSError)
@@ -123,7 +126,7 @@ def by_exception(error: BaseException, *, begun: bool, now: datetime) -> Deliver
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """An error, what it hides and what caused that; clients wrap each other's."""
+    """An error and its causes; clients wrap each other's."""
     for _ in range(10):
         if error is None:
             return
@@ -145,7 +148,7 @@ def _answer(error: BaseException) -> tuple[int, Mapping[str, str]] | None:
 
 
 def by_smtp(stage: str, code: int, text: str) -> Delivery:
-    """A mail server's refusal at `stage`: 4xx is for now, 5xx for good."""
+    """The outcome of a mail server's refusal at `stage`: 4xx is temporary, 5xx permanent."""
     reason = text.strip() or "no reason given"
     error = f"the mail server refused the {stage}: {code} {reason}"
     permanent = code >= HTTPStatus.INTERNAL_SERVER_ERROR
@@ -153,7 +156,7 @@ def by_smtp(stage: str, code: int, text: str) -> Delivery:
 
 
 def by_smtp_recipients(refused: Mapping[str, tuple[int, str]]) -> Delivery:
-    """Nobody was accepted: for now, when at least one may be later."""
+    """The outcome when every recipient was refused: temporary if at least one refusal is."""
     who = f"recipient {refusals(refused)}"
     temporary = any(code < HTTPStatus.INTERNAL_SERVER_ERROR for code, _ in refused.values())
     return Delivery(
@@ -162,14 +165,14 @@ def by_smtp_recipients(refused: Mapping[str, tuple[int, str]]) -> Delivery:
 
 
 def refusals(refused: Mapping[str, tuple[int, str]]) -> str:
-    """Who was refused and why, in one line."""
+    """The refused recipients with their reasons, on one line."""
     return "; ".join(f"{who}: {code} {text.strip()}" for who, (code, text) in refused.items())
 
 
 def by_apprise_log(log: str) -> Delivery:
-    """What Apprise logged while it failed: that is all it tells of the answer.
+    """The outcome of a failure in Apprise, by its log, the only trace of the provider's answer.
 
-    It calls a refused connection and a lost answer the same, hence unknown.
+    Its words for a refused connection and a lost answer are the same, hence unknown.
     """
     text = log.strip() or "Apprise gave no reason"
     statuses = [int(status) for status in _APPRISE_STATUS.findall(log)]
@@ -185,11 +188,11 @@ def by_apprise_log(log: str) -> Delivery:
 
 
 def is_permanent_load_error(error: BaseException) -> bool:
-    """Is a block itself missing or wrong, rather than Prefect's API away?
+    """True if the block itself is missing or invalid; False if Prefect's API was unavailable.
 
-    Prefect says ValueError for: no such block. A saved value that the block refuses raises
-    pydantic's ValidationError or what its provider's client thinks fit. JSON that is none is what
-    a proxy says in the place of Prefect.
+    Prefect raises ValueError for a missing block. A saved value that the block refuses raises
+    pydantic's ValidationError or an error of the provider's client. Invalid JSON comes from a
+    proxy in front of Prefect.
     """
     if isinstance(error, JSONDecodeError | OSError):
         return False

@@ -22,23 +22,26 @@ def send_by_email(
 ) -> Delivery:
     """Send to `address.recipient`, which may be several with commas between.
 
-    Who is refused while others are accepted is told in `error`: the others have the message and
-    must not get it again.
+    If only some recipients are refused, the message counts as sent and `error` names them: the
+    others have it and must not get it again.
     """
     try:
         sender = mailbox(settings.email_from or block.username or "")
     except ValueError as error:
         return Delivery(
             Outcome.FAILED,
-            f"{address.channel} has nobody to write from ({error}): set SENTINEL_EMAIL_FROM",
+            f"{address.channel} has no valid sender ({error}): set SENTINEL_EMAIL_FROM",
         )
     try:
         recipients = recipients_of(address.recipient)
     except ValueError as error:
-        return Delivery(Outcome.FAILED, f"{address.channel} can't write to all: {error}")
+        return Delivery(
+            Outcome.FAILED,
+            f"{address.channel} has an invalid recipient in the route's `to`: {error}",
+        )
     if not recipients:
         return Delivery(
-            Outcome.FAILED, f"{address.channel} needs somebody to write to: give the route a `to`"
+            Outcome.FAILED, f"{address.channel} has no recipient: give the route a `to`"
         )
     mail = compose(sender, recipients, address, message, datetime.now(UTC))
     try:
@@ -46,21 +49,21 @@ def send_by_email(
             attempt.at_the_end(server.close)
             refused = _submit(server, mail, attempt)
     except smtplib.SMTPException as error:
-        if (told := _refusal(error)) is None:
+        if (delivery := _refusal(error)) is None:
             raise
-        return told
+        return delivery
     error_text = f"refused: {refusals(_texts(refused))}" if refused else None
     return Delivery(Outcome.SENT, error_text, reference=str(mail["Message-ID"]))
 
 
 def _refusal(error: smtplib.SMTPException) -> Delivery | None:
-    """What a mail server's own words mean; None where it said nothing."""
+    """The outcome of a mail server's refusal; None if it did not answer."""
     match error:
         case smtplib.SMTPRecipientsRefused():
             return by_smtp_recipients(_texts(error.recipients))
         case smtplib.SMTPNotSupportedError():
             return Delivery(
-                Outcome.FAILED, f"the mail server can't do what the block asks: {error}"
+                Outcome.FAILED, f"the mail server does not support a setting of the block: {error}"
             )
         case smtplib.SMTPResponseException():
             return by_smtp(_stage(error), error.smtp_code, _text(error.smtp_error))
@@ -68,7 +71,7 @@ def _refusal(error: smtplib.SMTPException) -> Delivery | None:
 
 
 def _connect(block: Any, attempt: Attempt) -> smtplib.SMTP:
-    """What the block's `get_server` does, but it waits for ever and leaves connections open."""
+    """As the block's `get_server`, which waits for ever and leaves connections open."""
     host = getattr(block.smtp_server, "value", block.smtp_server)
     kind = block.smtp_type
     port = block.smtp_port or kind.value
@@ -99,7 +102,7 @@ def _context(block: Any) -> ssl.SSLContext:
 def _submit(
     server: smtplib.SMTP, mail: EmailMessage, attempt: Attempt
 ) -> dict[str, tuple[int, bytes]]:
-    """One message to all; returns who was refused. Nothing has left until the last step."""
+    """Send one message to all; returns the refused. Nothing is sent before the last step."""
     data, sender = mail.as_bytes(), mail["From"].addresses[0].addr_spec
     recipients = [address.addr_spec for address in mail["To"].addresses]
     server.ehlo_or_helo_if_needed()

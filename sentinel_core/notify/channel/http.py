@@ -1,4 +1,4 @@
-"""One HTTP request in bounded time. Its status is known even when its body never ends."""
+"""One HTTP request in bounded time: the status is known even if the body never ends."""
 
 import time
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ _HEADERS = {"User-Agent": "Sentinel"}
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a provider answered; header names in lower case. `complete`: its body came to an end."""
+    """A provider's answer; header names in lower case. `complete`: the whole body was read."""
 
     status: int
     headers: Mapping[str, str]
@@ -27,7 +27,7 @@ class Answer:
 
     @property
     def ok(self) -> bool:
-        """Was it a 2xx?"""
+        """True for a 2xx status."""
         return HTTPStatus.OK <= self.status < HTTPStatus.MULTIPLE_CHOICES
 
 
@@ -41,18 +41,18 @@ def request(
     client: Mapping[str, Any] | None = None,
     **content: Any,
 ) -> Answer:
-    """Ask once. Raises httpx's errors, and TooLateError when nothing may leave any more.
+    """Make one request. Raises httpx's errors, and TooLateError when the time has run out.
 
-    `timeout` is a block's own patience, where that is shorter. A body may never end: that of a
-    success is read only where it is wanted, that of a refusal for a second. No redirect is
-    followed: it would take a secret to an address nobody has agreed to.
+    `timeout` is the block's own, where that is shorter. A body may never end: a success's is read
+    only if `reads_success`, a refusal's for one second. Redirects are not followed: they would
+    send a secret to an address nobody has agreed to.
     """
     until = time.monotonic() + min(timeout or attempt.left, attempt.left)
     # httpx logs the whole URL of a request, which for a webhook is its password.
     with quiet("httpx"), httpx.Client(**{"headers": _HEADERS, **(client or {})}) as session:
         attempt.at_the_end(session.close)
         left = until - time.monotonic()
-        if left <= 0:  # on a busy machine making the client takes that long; sockets refuse it
+        if left <= 0:  # creating the client can take that long; sockets refuse a negative timeout
             raise TooLateError
         asked = session.build_request(
             method,
@@ -74,7 +74,7 @@ def request(
 
 
 def _watch(attempt: Attempt) -> Any:
-    """Begins the attempt when the connection stands and the request is about to leave."""
+    """Begin the attempt once the connection stands, just before the request is sent."""
 
     def watch(event: str, info: Mapping[str, Any]) -> None:
         if not event.endswith("send_request_headers.started"):
@@ -86,7 +86,7 @@ def _watch(attempt: Attempt) -> Any:
 
 
 def _body(response: httpx.Response, until: float) -> tuple[str, bool]:
-    """As much of the body as comes in time."""
+    """As much of the body as arrives in time, and whether that is all of it."""
     taken, complete = bytearray(), False
     # Each read may take only what is left by now, not what was left when the request was made.
     response.request.extensions["timeout"]["read"] = max(0.01, until - time.monotonic())
@@ -98,5 +98,5 @@ def _body(response: httpx.Response, until: float) -> tuple[str, bool]:
         else:
             complete = True
     except (httpx.TransportError, httpx.DecodingError):
-        pass  # the status has been told already; that is what counts
+        pass  # the status is known already, and that is what counts
     return bytes(taken[:_BODY_LIMIT]).decode("utf-8", "replace"), complete

@@ -1,4 +1,4 @@
-"""Which kind of message a channel takes, by its block's type. Pure: loads nothing."""
+"""The medium of a channel, by its block's type. Pure: loads nothing."""
 
 from sentinel_core.message.content import Medium
 
@@ -17,10 +17,10 @@ _MEDIA = {
 
 
 def medium_of(channel: str) -> Medium:
-    """The medium of `block-type/block-name`; plain text where the type is none we know."""
+    """The medium of `block-type/block-name`; plain text for an unknown type."""
     return _MEDIA.get(block_type(channel), Medium.PLAIN)
 
 
 def block_type(channel: str) -> str:
-    """The slug of the block's type: what stands before the slash."""
+    """The slug of the block's type: the part before the slash."""
     return channel.partition("/")[0]

@@ -1,7 +1,7 @@
-"""An email as it leaves: text and HTML, images inside. Pure; email.py sends it.
+"""Composes an email: text and HTML, images inside. Pure; email.py sends it.
 
-Built by the standard library's EmailMessage, which refuses line ends in headers; they are taken
-out first, so that a hostile rule name costs no message.
+The standard library's EmailMessage refuses line ends in headers; they are removed first, so
+that a hostile rule name costs no message.
 """
 
 import hashlib
@@ -29,7 +29,7 @@ _IMAGES = {b"\x89PNG": "png", b"\xff\xd8\xff": "jpeg", b"GIF8": "gif"}
 
 
 def recipients_of(text: str) -> list[MailAddress]:
-    """The addresses in a list with commas, each once. Raises ValueError for one that is none."""
+    """The addresses of a comma-separated list, each once. Raises ValueError for an invalid one."""
     found = [mailbox(part) for part in text.split(",") if part.strip()]
     return list({address.addr_spec: address for address in found}.values())
 
@@ -51,7 +51,7 @@ def _parsed(spec: str) -> MailAddress | None:
         address.username.encode("ascii")  # others need an extension that few servers have
         return MailAddress(username=address.username, domain=domain)
     except (ValueError, IndexError, HeaderParseError):
-        # IndexError: what the standard library says of some that end too early.
+        # IndexError: raised by the standard library for some truncated addresses.
         return None
 
 
@@ -62,14 +62,14 @@ def compose(
     message: Message,
     now: datetime,
 ) -> EmailMessage:
-    """The whole email. Its Message-ID is the same each time the same message is tried."""
+    """The whole email. Its Message-ID stays the same when the same message is retried."""
     mail = EmailMessage(policy=_POLICY)
     mail["From"] = sender
     mail["To"] = tuple(recipients)
     mail["Subject"] = one_line(message.subject) or "(no subject)"
     mail["Date"] = format_datetime(now.astimezone(UTC))
     mail["Message-ID"] = message_id(sender.domain, address)
-    mail["Auto-Submitted"] = "auto-generated"  # so that nobody's absence note answers
+    mail["Auto-Submitted"] = "auto-generated"  # so that no out-of-office reply is sent
     if address.thread and _MESSAGE_ID.fullmatch(address.thread):
         mail["In-Reply-To"] = address.thread
         mail["References"] = address.thread
@@ -102,8 +102,8 @@ def one_line(text: str) -> str:
 
 
 def message_id(domain: str, address: Address) -> str:
-    """The same for the same key. Without one it is new each time: a mail program that takes one
-    reminder for the other shows only one."""
+    """The same for the same key, and new each time without one: mail programs show two messages
+    with one id only once."""
     named = "\0".join((address.channel, address.recipient, address.key or uuid.uuid4().hex))
     digest = hashlib.sha256(named.encode("utf-8", "surrogatepass")).hexdigest()[:40]
     return f"<{digest}@{domain}>"

@@ -16,9 +16,9 @@ class Outcome(StrEnum):
 class Delivery:
     """An outcome and, unless sent, the reason in a sentence.
 
-    A message that was sent has an `error` only when some of its recipients were refused.
-    `reference` is the provider's own name of the message, for its thread. `retry_after_seconds` is
-    how long the provider asks us to wait. `unknown`: whether it arrived nobody can say.
+    A sent message has an `error` only if some of its recipients were refused.
+    `reference` is the provider's id of the message, for its thread. `retry_after_seconds` is
+    how long the provider asks us to wait. `unknown`: the message may have arrived.
     """
 
     outcome: Outcome
@@ -29,7 +29,7 @@ class Delivery:
 
 
 class Signal(StrEnum):
-    """What a message means for an incident system; the others show it as words."""
+    """What a message does to an incident; other channels show it as words."""
 
     TRIGGER = "trigger"
     ACKNOWLEDGE = "acknowledge"
@@ -40,9 +40,9 @@ class Signal(StrEnum):
 class Address:
     """Where a message goes: a block's slug, and within it (email addresses, a Slack channel).
 
-    `thread` is the reference of the first message about the same thing, `dedup_key` names the
-    incident, `signal` says what becomes of it. `key` names this one message and stays the same
-    when it is tried again, so that an email that arrives twice can be recognised.
+    `thread` is the reference of the first message about the event, `dedup_key` identifies the
+    incident, `signal` says what to do with it. `key` identifies this message and stays the same
+    when it is retried, so that an email that arrives twice can be recognised.
     """
 
     channel: str

@@ -1,4 +1,4 @@
-"""PagerDuty's Events API v2. Prefect's block holds the key; by itself it can only trigger."""
+"""PagerDuty's Events API v2. Prefect's block holds the key, but can only trigger by itself."""
 
 import hashlib
 from datetime import UTC, datetime
@@ -25,7 +25,7 @@ def send_to_pagerduty(
     """Trigger, acknowledge or resolve the incident that `address.dedup_key` names."""
     if not address.dedup_key and address.signal is not Signal.TRIGGER:
         return Delivery(
-            Outcome.FAILED, f"nobody can {address.signal} a PagerDuty incident without its key"
+            Outcome.FAILED, f"a PagerDuty incident can't be {address.signal}d without its dedup_key"
         )
     url = settings.pagerduty_url or _URLS[block.region_name]
     answer = request(attempt, "POST", url, json=event(block, address, message))
@@ -35,7 +35,7 @@ def send_to_pagerduty(
 
 
 def event(block: Any, address: Address, message: Message) -> dict[str, Any]:
-    """The event as PagerDuty takes it: the message's own, and what only the block knows. Pure."""
+    """The event for PagerDuty: the message's payload with the block's own fields. Pure."""
     sent: dict[str, Any] = {
         "routing_key": block.integration_key.get_secret_value(),
         "event_action": address.signal.value,
@@ -43,7 +43,7 @@ def event(block: Any, address: Address, message: Message) -> dict[str, Any]:
     if address.dedup_key:
         sent["dedup_key"] = dedup_key(address)
     if address.signal is not Signal.TRIGGER:
-        return sent  # PagerDuty takes no more of these
+        return sent  # PagerDuty accepts no other fields here
     payload = {
         "summary": message.subject,
         "severity": "error",
@@ -56,7 +56,7 @@ def event(block: Any, address: Address, message: Message) -> dict[str, Any]:
 
 
 def dedup_key(address: Address) -> str:
-    """The incident's name: the whole one, or its digest where PagerDuty would cut it."""
+    """The incident's key, or its digest if PagerDuty would cut it."""
     if len(address.dedup_key) <= _KEY_LIMIT:
         return address.dedup_key
     return hashlib.sha256(address.dedup_key.encode("utf-8", "surrogatepass")).hexdigest()

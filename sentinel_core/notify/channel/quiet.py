@@ -1,4 +1,4 @@
-"""Keeps a library from logging what it must not, in this thread and for this moment only."""
+"""Silences a library's logger, in this thread and for a moment."""
 
 import contextlib
 import logging
@@ -18,7 +18,7 @@ _QUIET = _Quiet()
 
 @contextlib.contextmanager
 def quiet(name: str) -> Iterator[None]:
-    """Nothing this thread does is logged by the logger `name` meanwhile."""
+    """Drop what the logger `name` logs in this thread, within the context."""
     logging.getLogger(name).addFilter(_QUIET)  # added once, however often this is called
     before = getattr(_here, "names", ())
     _here.names = (*before, name)

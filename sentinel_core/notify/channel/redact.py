@@ -1,4 +1,4 @@
-"""Keeps what a block holds secret out of whatever is said about it. Pure."""
+"""Removes a block's secrets from texts about it. Pure."""
 
 import base64
 import re
@@ -11,10 +11,10 @@ from pydantic import BaseModel
 from sentinel_core.model.cleaning import clean_text
 
 LIMIT = 500
-_SHORTEST = 4  # shorter ones are no secrets, and without them no sentence would be left
+_SHORTEST = 4  # shorter values are no secrets, and would be replaced inside of words
 _LONG_SEGMENT = 8
 _HIDDEN = "***"
-# A webhook's URL is its password: of an address only the host is told.
+# A webhook's URL is its password: only the host of an address is shown.
 _ADDRESS = re.compile(r"(\w+://)(?:[^\s/@'\"]*@)?([^\s/?#@'\"]+)(?:[/?#][^\s'\"]*)?")
 # Plain text in Prefect's custom webhook, but the usual place for a token.
 _AS_GOOD_AS_SECRET = ("url", "headers", "cookies", "params")
@@ -78,7 +78,7 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
 
 
 def _forms(secret: str) -> Iterator[tuple[str, str]]:
-    """How a secret may be spelled in an error, each with what is shown instead."""
+    """The spellings of a secret in an error, each with its replacement."""
     host = ""
     if "://" in secret:
         host, parts = _address(secret)
@@ -89,7 +89,7 @@ def _forms(secret: str) -> Iterator[tuple[str, str]]:
 
 
 def _address(url: str) -> tuple[str, list[str]]:
-    """What may be told of a URL, and what not even without the rest of it."""
+    """The part of a URL that may be shown, and the parts that are secret by themselves."""
     try:
         split = urlsplit(url)
         host = f"{split.scheme}://{split.hostname or ''}/…"

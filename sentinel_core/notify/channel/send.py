@@ -1,6 +1,6 @@
-"""Sends one message through one Prefect block, in bounded time, and says how it went.
+"""Sends one message through one Prefect block in bounded time; returns the outcome.
 
-Never opens the event store: whoever calls writes down what this reports.
+Never opens the event store: the caller records the outcome.
 """
 
 import threading
@@ -51,7 +51,7 @@ def send(address: Address, message: Message, settings: Settings) -> Delivery:
 
 
 def _attempt(address: Address, message: Message, settings: Settings, attempt: Attempt) -> Delivery:
-    """Load the block and let it send; whatever goes wrong is told without its secrets."""
+    """Load the block and send; errors are reported without its secrets."""
     loaded = _load(address.channel)
     if isinstance(loaded, Delivery):
         return loaded
@@ -60,7 +60,8 @@ def _attempt(address: Address, message: Message, settings: Settings, attempt: At
         delivery = _send(loaded, address, message, settings, attempt)
     except TooLateError:
         return Delivery(
-            Outcome.RETRY, f"there was no time left for {address.channel}; nothing was sent"
+            Outcome.RETRY,
+            f"the time ran out before {address.channel} was called; nothing was sent",
         )
     except Exception as error:
         delivery = by_exception(error, begun=attempt.begun, now=datetime.now(UTC))
@@ -71,7 +72,7 @@ def _attempt(address: Address, message: Message, settings: Settings, attempt: At
 
 def _load(channel: str) -> Block | Delivery:
     try:
-        with quiet("apprise"):  # it logs the token it does not like
+        with quiet("apprise"):  # it logs the token it refuses
             return cast("Block", cast("Any", Block.load)(channel, _sync=True))
     except Exception as error:
         outcome = Outcome.FAILED if is_permanent_load_error(error) else Outcome.RETRY
@@ -81,13 +82,13 @@ def _load(channel: str) -> Block | Delivery:
 
 
 def _why_not_loaded(error: Exception) -> str:
-    """In Prefect's words, or in none: a block's own may quote the secret it does not like."""
+    """Prefect's own error only: a block's error may quote the secret it refuses."""
     for link in (error, error.__cause__):
         if isinstance(link, ValidationError):
             return describe(link)
     words = str(error)
     if isinstance(error, ValueError | TypeError | KeyError) and "block" not in words.lower():
-        return f"{type(error).__name__} from its saved values; save it anew"
+        return f"its saved values raise {type(error).__name__}; save the block again"
     return f"{type(error).__name__}: {words or 'no reason given'}"
 
 
@@ -102,7 +103,7 @@ def _send(
     return Delivery(Outcome.FAILED, f"block {address.channel!r} is not a notification block")
 
 
-# Block types whose own way of sending tells too little of how it went. The others `notify`.
+# Block types whose own way of sending says too little about the outcome. Others `notify`.
 _OWN = {
     "slack-incoming-webhook": slack.send_to_webhook,
     "slack-webhook": slack.send_to_built_in,

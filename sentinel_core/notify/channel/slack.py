@@ -16,7 +16,7 @@ from sentinel_core.notify.channel.outcome import Address, Delivery, Outcome
 _OK = 200
 _REFERENCE = re.compile(r"([A-Z0-9]+)/([0-9]+\.[0-9]+)")  # channel id / ts
 _NO_THREAD = {"thread_not_found", "cannot_reply_to_message"}
-# What Prefect's own Slack block is given: with it, one may write to that address oneself.
+# A Slack webhook in Prefect's own Slack block is posted to directly.
 _WEBHOOK = re.compile(r"https://hooks\.slack(?:-gov)?\.com/services/\S+", re.IGNORECASE)
 
 
@@ -25,8 +25,8 @@ def send_to_webhook(
 ) -> Delivery:
     """Post to an incoming webhook, which has one channel and no threads.
 
-    Not by the block's own client: that one knows the status only when the body has come to its
-    end, and a message that Slack has accepted would be sent again.
+    Not by the block's own client, which knows the status only at the end of the body: a message
+    that Slack has accepted would be sent again.
     """
     answer = request(attempt, "POST", block.url.get_secret_value(), json=_content(message))
     if answer.status == _OK:
@@ -53,7 +53,7 @@ def send_as_bot(
     if not address.recipient:
         return Delivery(
             Outcome.FAILED,
-            f"{address.channel} needs a Slack channel to write to: give the route a `to`",
+            f"{address.channel} has no Slack channel: give the route a `to`",
         )
     token = block.token.get_secret_value()
     first = _REFERENCE.fullmatch(address.thread or "")
@@ -79,22 +79,22 @@ def _post(
     if not answer.ok:
         return by_status("Slack", answer.status, answer.headers, answer.text, datetime.now(UTC))
     try:
-        said = json.loads(answer.text)
+        body = json.loads(answer.text)
     except ValueError:
-        said = None
-    if not isinstance(said, dict) or not isinstance(said.get("ok"), bool):
-        what = "in no way Slack does" if answer.complete else "half a sentence"
+        body = None
+    if not isinstance(body, dict) or not isinstance(body.get("ok"), bool):
+        what = "with an unexpected body" if answer.complete else "with an incomplete body"
         return Delivery(
             Outcome.RETRY, f"Slack answered {answer.status} {what}", unknown=not answer.complete
         )
-    if not said["ok"]:
-        return by_slack_error(str(said.get("error") or "no reason given"))
-    reference = f"{said.get('channel')}/{said.get('ts')}"
+    if not body["ok"]:
+        return by_slack_error(str(body.get("error") or "no reason given"))
+    reference = f"{body.get('channel')}/{body.get('ts')}"
     known = _REFERENCE.fullmatch(reference) is not None
     return Delivery(Outcome.SENT, reference=reference if known else None)
 
 
 def _content(message: Message) -> dict[str, Any]:
-    """What Slack's API takes; running text where the message has nothing better."""
+    """The request body for Slack's API; plain text if the message has no payload."""
     text = f"{message.subject}\n{message.body}".strip()
     return {"text": text, "unfurl_links": False, "unfurl_media": False, **message.payload}

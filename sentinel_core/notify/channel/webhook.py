@@ -16,10 +16,10 @@ from sentinel_core.notify.channel.outcome import Address, Delivery, Outcome
 def send_to_webhook(
     block: Any, _address: Address, message: Message, _settings: Settings, attempt: Attempt
 ) -> Delivery:
-    """The request the block would make, made here: it says no status and waits its own time."""
+    """Make the block's request here: the block reports no status and has its own timeout."""
     arguments = block._build_request_args(_inert(message.body), _inert(message.subject))
     method, url = arguments.pop("method"), arguments.pop("url")
-    patience = arguments.pop("timeout", None)
+    timeout = arguments.pop("timeout", None)
     client: dict[str, Any] = {
         "headers": {"User-Agent": "Prefect Notifications"},
         "cookies": arguments.pop("cookies", None),
@@ -30,12 +30,12 @@ def send_to_webhook(
         except ValueError as error:
             return Delivery(Outcome.FAILED, str(error))
         client["transport"] = SSRFProtectedHTTPTransport()
-    answer = request(attempt, method, url, timeout=patience, client=client, **arguments)
+    answer = request(attempt, method, url, timeout=timeout, client=client, **arguments)
     if answer.ok:
         return Delivery(Outcome.SENT)
     return by_status("the webhook", answer.status, answer.headers, answer.text, datetime.now(UTC))
 
 
 def _inert(text: str) -> str:
-    """Text of an event that is no placeholder: the block would put its secrets into one."""
+    """Text in which the block finds no placeholder: it would fill one with its secrets."""
     return text.replace("{{", "{\N{WORD JOINER}{")
