@@ -1,9 +1,9 @@
-"""Rule unit tests: YAML that says what a rule measures over time and what must come of it.
+"""Rule unit tests: YAML with a rule's measurements over time and the expected outcome.
 
 values.py reads the rows of values, form.py is the YAML's form, reading.py finds and reads the
 files, rules.py the rules they are about, run.py runs them with the lifecycle that decides live,
-compare.py says what differs, report.py puts it into words. harness.py and clock.py are what the
-pytest fixtures hand out. Heavy imports wait until they are used.
+compare.py finds the differences, report.py writes them. harness.py and clock.py are behind the
+pytest fixtures. Heavy imports wait until they are used.
 """
 
 from collections.abc import Sequence
@@ -11,23 +11,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from sentinel_core.ruletest.report import Report
+    from sentinel_core.ruletest.report import RuleTestReport
 
 FOLDER = Path("tests") / "rules"
 
 
-def run_all(rule_file: Path) -> "Report":
+def run_all(rule_file: Path) -> "RuleTestReport":
     """Run the tests next to a rule file (tests/rules/*.yaml), judged by that rule file.
 
-    A test file that names another rule file is left out. Never raises for what is wrong with the
-    tests or the rule file: that fails the tests it concerns.
+    A test file that names another rule file is left out. Never raises for mistakes in the tests or
+    the rule file: they fail the tests they concern.
     """
     return run_tests([rule_file.parent / FOLDER], rule_file=rule_file)
 
 
 def run_tests(
     places: Sequence[Path], *, rule_file: Path | None = None, only: str | None = None
-) -> "Report":
+) -> "RuleTestReport":
     """Run the tests of these files and folders.
 
     `rule_file` stands in for the default one of test files that name none; those that name another
@@ -35,12 +35,12 @@ def run_tests(
     RuleTestError for a place that does not exist.
     """
     from sentinel_core.ruletest.reading import find_files, read_tests
-    from sentinel_core.ruletest.report import Report
+    from sentinel_core.ruletest.report import RuleTestReport
     from sentinel_core.ruletest.rules import Rules
     from sentinel_core.ruletest.run import run_case
 
     rules = Rules()
-    report = Report(list(places), only)
+    report = RuleTestReport(list(places), only)
     for path in find_files(places):
         found = read_tests(path, rule_file)
         if found is None:

@@ -1,4 +1,4 @@
-"""A clock for tests: it stands still until somebody moves it."""
+"""A clock for tests: it stands still until a test moves it."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -13,15 +13,17 @@ class Clock:
 
     @property
     def now(self) -> datetime:
-        """The time it shows."""
+        """The current time."""
         return self._now
 
     def advance(
         self, seconds: float = 0, *, minutes: float = 0, hours: float = 0, days: float = 0
     ) -> datetime:
-        """Let time pass; the new time. Raises ValueError for a time that would be earlier."""
+        """Move the clock; returns the new time. Raises ValueError for a step backwards."""
         passed = timedelta(seconds=seconds, minutes=minutes, hours=hours, days=days)
         if passed < timedelta(0):
-            raise ValueError("time does not run backwards: start another test for an earlier time")
+            raise ValueError(
+                "the clock does not run backwards: start another test for an earlier time"
+            )
         self._now += passed
         return self._now

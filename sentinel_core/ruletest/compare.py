@@ -1,4 +1,4 @@
-"""What a test expected against what came: matched one to one, and what is left over named. Pure."""
+"""Compares expectations with what happened, one to one; lists what is left over. Pure."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ from sentinel_core.message import shorten
 from sentinel_core.ruletest.form import RuleTest
 from sentinel_core.ruletest.values import offset_words
 
-MOST_SHOWN = 20  # of what was not expected: a rule gone wild fills pages
+MOST_SHOWN = 20  # unexpected ones: a rule that misfires fills pages
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Where a part of the expectations (`events`, …) and what came differ, in lines."""
+    """How a part of the expectations (`events`, …) differs from what happened, in lines."""
 
     part: str
     lines: tuple[str, ...]
@@ -26,7 +26,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Actual:
-    """Something that came: when, and its fields as expectations name them."""
+    """Something that happened: when, and its fields as expectations name them."""
 
     at: datetime
     fields: dict[str, Any]
@@ -45,7 +45,7 @@ def differences(form: RuleTest, simulation: Simulation) -> Iterator[Difference]:
             continue
         lines = _Comparison(form, part, wanted, came).lines()
         if lines and part == "notifications":
-            lines += _unheard(simulation)
+            lines += _without_channel(simulation)
         if lines:
             yield Difference(part, tuple(lines))
 
@@ -58,10 +58,7 @@ def _event(event: SimulatedEvent) -> Actual:
 
 
 def _message(message: Message) -> Actual:
-    """Nobody hears of what is suppressed: a test that says nothing of it is content.
-
-    Neither does anybody hear of what has no channel: it is no notification at all.
-    """
+    """A suppressed notification, or one without a channel, need not be expected."""
     names = ("ticker", "kind", "importance", "reason", "channels", "suppressed")
     fields = {"at": message.at} | {name: getattr(message, name) for name in names}
     return Actual(message.at, fields, message.suppressed is None and bool(message.channels))
@@ -73,7 +70,7 @@ def _step(step: Step) -> Actual:
     return Actual(step.seen.at, seen | why, must_be_expected=False)
 
 
-def _unheard(simulation: Simulation) -> list[str]:
+def _without_channel(simulation: Simulation) -> list[str]:
     silent = {m.importance.value for m in simulation.messages if not m.channels}
     if not silent:
         return []
@@ -81,7 +78,7 @@ def _unheard(simulation: Simulation) -> list[str]:
 
 
 class _Comparison:
-    """One part: expectations find what they mean, each its own."""
+    """One part of the expectations, each matched with something of its own that happened."""
 
     def __init__(
         self, form: RuleTest, part: str, wanted: Sequence[BaseModel], came: list[Actual]
@@ -94,10 +91,10 @@ class _Comparison:
         self.at: dict[datetime, list[int]] = {}
         for number, one in enumerate(came):
             self.at.setdefault(one.at, []).append(number)
-        self.taken: dict[int, int] = {}  # what came -> who expected it
+        self.taken: dict[int, int] = {}  # index of what happened -> index of the expectation
 
     def lines(self) -> list[str]:
-        """What differs; none when nothing does."""
+        """The differences in words; empty if there are none."""
         missing = [n for n in range(len(self.wanted)) if not self._find(n, set())]
         lines = [line for number in missing for line in self._missing(number)]
         left = [
@@ -106,14 +103,14 @@ class _Comparison:
             if one.must_be_expected and n not in self.taken and not self.shared
         ]
         for one in left[:MOST_SHOWN]:
-            told = {name: v for name, v in one.fields.items() if v or name == "resolved_at"}
-            lines.append(f"+ came, not expected: {self._words(told)}")
+            fields = {name: v for name, v in one.fields.items() if v or name == "resolved_at"}
+            lines.append(f"+ not expected: {self._words(fields)}")
         if len(left) > MOST_SHOWN:
             lines.append(f"+ and {len(left) - MOST_SHOWN:,} more")
         return lines
 
     def _find(self, number: int, tried: set[int]) -> bool:
-        """Give an expectation what it means; whoever holds that may have to take another."""
+        """Match an expectation; the holder of its match may have to take another one."""
         for place in self.at.get(self._when(number), []):
             if place in tried or any(self._wrong(number, self.came[place])):
                 continue
@@ -133,11 +130,11 @@ class _Comparison:
         return self.form.at(moment)
 
     def _wrong(self, number: int, came: Actual) -> Iterator[str]:
-        """What of an expectation does not hold for this one, in words."""
+        """The fields of an expectation that differ here, in words."""
         wanted = self.wanted[number]
-        told_of = wanted.model_fields_set
+        given = wanted.model_fields_set
         for name in type(wanted).model_fields:
-            if name in told_of:
+            if name in given:
                 expected = getattr(wanted, name)
                 if isinstance(expected, timedelta):
                     expected = self.form.at(expected)
@@ -145,7 +142,7 @@ class _Comparison:
                 actual = came.fields.get("channels" if name == "channel" else name)
                 if not check(expected, actual):
                     yield f"{name} is {self._value(actual)}, not {self._value(expected)}"
-        if self.part == "notifications" and "suppressed" not in told_of:
+        if self.part == "notifications" and "suppressed" not in given:
             if (why := came.fields["suppressed"]) is not None:
                 yield f"it was suppressed ({why})"
             elif not came.fields["channels"]:
@@ -155,17 +152,17 @@ class _Comparison:
         wanted = self.wanted[number]
         given = {name: getattr(wanted, name) for name in type(wanted).model_fields}
         given = {name: value for name, value in given.items() if name in wanted.model_fields_set}
-        yield f"- expected, did not come: {self._words(given)}"
+        yield f"- expected, did not happen: {self._words(given)}"
         near = self._nearest(number)
         if near is not None:
             yield f"    nearest: {'; '.join(self._wrong(number, near))}"
 
     def _nearest(self, number: int) -> Actual | None:
-        """What came and holds most of an expectation, best one at the same moment."""
+        """What differs least from an expectation, preferably at the same time."""
         here = self.at.get(self._when(number)) or range(len(self.came))
         free = [self.came[place] for place in here if place not in self.taken][:200]
         if self.shared and self._when(number) not in self.at:
-            return None  # nothing was decided then: what was decided at other times is no help
+            return None  # no decision then, and those at other times are no help
         return min(free, key=lambda one: len(list(self._wrong(number, one))), default=None)
 
     # -- words -----------------------------------------------------------------------------
@@ -201,7 +198,7 @@ def _any_like(pattern: object, actual: Any) -> bool:
 
 
 def _all_of(expected: Any, actual: Any) -> bool:
-    """The order in which channels are written says nothing."""
+    """Channels compare in any order."""
     return sorted(expected or ()) == sorted(actual)
 
 

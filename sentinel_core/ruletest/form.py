@@ -1,4 +1,4 @@
-"""What a file of rule tests may say. Pure data; reading.py reads it, run.py runs it."""
+"""The form of a file of rule tests. Pure data; reading.py reads it, run.py runs it."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -23,7 +23,7 @@ from sentinel_core.model.silence import Matchers, Recurrence
 from sentinel_core.ruletest.clock import START
 from sentinel_core.ruletest.values import (
     Mark,
-    Outcome,
+    RunOutcome,
     after,
     flags,
     importances,
@@ -34,8 +34,8 @@ from sentinel_core.ruletest.values import (
 )
 
 MOST_VALUES = 500_000  # of one test: runs times rows
-Path = tuple[str | int, ...]
-Complaint = tuple[Path, str]
+KeyPath = tuple[str | int, ...]
+Mistake = tuple[KeyPath, str]
 
 
 def _one_line(text: str) -> str:
@@ -65,7 +65,7 @@ class _Form(BaseModel):
 
 
 class SeriesForm(BaseModel):
-    """What one ticker measures, run by run. Every other key is a metric with its values."""
+    """The measurements of one ticker, run by run. Every other key is a metric with its values."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
     __pydantic_extra__: dict[str, Numbers] = Field(init=False)
@@ -80,7 +80,7 @@ class SeriesForm(BaseModel):
         return self.__pydantic_extra__
 
     def rows(self) -> Iterator[tuple[str, list[Any]]]:
-        """Every row by its key, as long as it was written."""
+        """Every row that is given, by its key."""
         yield from self.metrics.items()
         for name in ("triggered", "importance", "message"):
             if (row := getattr(self, name)) is not None:
@@ -110,7 +110,7 @@ class SilenceForm(_Form):
 
 
 class FiringForm(_Form):
-    """Another rule of the rule file that fires meanwhile; what it inhibits, it says itself."""
+    """Another rule of the rule file that fires for a while; its settings say what it inhibits."""
 
     rule: Name
     ticker: Ticker = ""
@@ -119,7 +119,7 @@ class FiringForm(_Form):
 
 
 class ExpectedEvent(_Form):
-    """An event that opens at this moment. What isn't given isn't compared."""
+    """An event that opens at this time. Only given fields are compared."""
 
     opened_at: Moment
     resolved_at: Annotated[Moment | None, Field(description="null: still open at the end")] = None
@@ -133,7 +133,7 @@ class ExpectedEvent(_Form):
 
 
 class ExpectedNotification(_Form):
-    """A message to people: told, unless `suppressed` says why it was not."""
+    """A notification: sent, unless `suppressed` says why not."""
 
     at: Moment
     reason: Glob | None = None
@@ -146,7 +146,7 @@ class ExpectedNotification(_Form):
 
 
 class ExpectedReason(_Form):
-    """Why something was decided at this moment."""
+    """A decision at this time, with its reason."""
 
     at: Moment
     ticker: Ticker | None = None
@@ -157,14 +157,14 @@ class ExpectedReason(_Form):
 
 
 class RuleTest(_Form):
-    """One test: what is measured over time, what people do, and what must come of it."""
+    """One test: the measurements over time, people's actions, and the expected outcome."""
 
     name: Name
     rule: Name
     start: AwareDatetime = START
     every_seconds: Annotated[float, Field(gt=0, le=YEAR_SECONDS, allow_inf_nan=False)]
     series: dict[Ticker, SeriesForm] = {}
-    runs: Annotated[list[Outcome], PlainValidator(outcomes)] = [Outcome.OK]
+    runs: Annotated[list[RunOutcome], PlainValidator(outcomes)] = [RunOutcome.OK]
     actions: Annotated[list[ActionForm], Field(max_length=1000)] = []
     silences: Annotated[list[SilenceForm], Field(max_length=100)] = []
     firing: Annotated[list[FiringForm], Field(max_length=100)] = []
@@ -174,49 +174,49 @@ class RuleTest(_Form):
 
     @property
     def size(self) -> int:
-        """How many runs the test has."""
+        """The number of runs."""
         return max((len(row) for _, row in self.rows()), default=0)
 
-    def rows(self) -> Iterator[tuple[Path, list[Any]]]:
-        """Every row of values with the place where it is written."""
+    def rows(self) -> Iterator[tuple[KeyPath, list[Any]]]:
+        """Every row of values with its place in the YAML."""
         yield ("runs",), self.runs
         for ticker, series in self.series.items():
             for key, row in series.rows():
                 yield ("series", ticker, key), row
 
-    def complaints(self) -> Iterator[Complaint]:
-        """What is wrong although each part is well formed, and where."""
-        yield from self._about_rows()
-        yield from self._about_tickers()
-        yield from self._about_times()
-        yield from self._about_expectations()
+    def mistakes(self) -> Iterator[Mistake]:
+        """Mistakes that no single part shows, each with its place."""
+        yield from self._mistakes_in_rows()
+        yield from self._mistakes_in_tickers()
+        yield from self._mistakes_in_times()
+        yield from self._mistakes_in_expectations()
 
-    def _about_rows(self) -> Iterator[Complaint]:
+    def _mistakes_in_rows(self) -> Iterator[Mistake]:
         if not self.series and "runs" not in self.model_fields_set:
-            yield (), "nothing is measured: give `series`, or `runs` for runs that fail"
+            yield (), "no measurements: give `series`, or `runs` for runs that fail"
         size, rows = self.size, list(self.rows())
         for path, row in rows:
             if len(row) not in (1, size):
                 yield path, f"has {len(row):,} values, another row {size:,}: give as many, or one"
         if size * len(rows) > MOST_VALUES:
-            yield ("series",), f"stands for more than {MOST_VALUES:,} values: test less at once"
+            yield ("series",), f"has more than {MOST_VALUES:,} values: split the test"
 
-    def _about_tickers(self) -> Iterator[Complaint]:
+    def _mistakes_in_tickers(self) -> Iterator[Mistake]:
         for ticker, series in self.series.items():
             if not series.metrics and series.triggered is None:
-                yield ("series", ticker), "measures nothing: give a metric or `triggered`"
+                yield ("series", ticker), "has no values: give a metric or `triggered`"
             zeros = dict.fromkeys(series.metrics, 0.0)
             try:
                 output = AlertOutput(triggered=False, ticker=ticker, metrics=zeros)
             except ValidationError as error:
-                yield ("series", ticker), f"can't be an output: {describe(error)}"
+                yield ("series", ticker), f"is not a valid output: {describe(error)}"
                 continue
             if output.ticker != ticker:
                 yield ("series", ticker), f"expected a ticker as it is stored: {output.ticker!r}"
             for name in series.metrics.keys() - output.metrics.keys():
                 yield ("series", ticker, name), "expected a name without control characters"
 
-    def _about_times(self) -> Iterator[Complaint]:
+    def _mistakes_in_times(self) -> Iterator[Mistake]:
         if not EARLIEST <= self.start <= datetime(2900, 1, 1, tzinfo=UTC):
             yield ("start",), "expected a time between 1970 and 2900"
             return
@@ -225,10 +225,10 @@ class RuleTest(_Form):
         for path, time in self._moments():
             if after(self.start, time) < self.start:
                 yield path, f"is before the start of the test ({self.start.isoformat()})"
-        yield from self._about_spans()
+        yield from self._mistakes_in_spans()
 
-    def _moments(self) -> Iterator[tuple[Path, timedelta | datetime]]:
-        """Every moment that is written, with its place."""
+    def _moments(self) -> Iterator[tuple[KeyPath, timedelta | datetime]]:
+        """Every given time with its place."""
         for part in ("actions", "silences", "firing", "events", "notifications", "reasons"):
             for number, one in enumerate(getattr(self, part) or []):
                 for name, info in type(one).model_fields.items():
@@ -236,7 +236,7 @@ class RuleTest(_Form):
                     if isinstance(value, timedelta | datetime):
                         yield (part, number, info.alias or name), value
 
-    def _about_spans(self) -> Iterator[Complaint]:
+    def _mistakes_in_spans(self) -> Iterator[Mistake]:
         for part in ("silences", "firing"):
             for number, one in enumerate(getattr(self, part)):
                 if one.end is not None and self.at(one.end) <= self.at(one.start):
@@ -249,20 +249,20 @@ class RuleTest(_Form):
             elif self.at(action.until) <= self.at(action.at):
                 yield ("actions", number, "until"), "is not after `at`"
 
-    def _about_expectations(self) -> Iterator[Complaint]:
+    def _mistakes_in_expectations(self) -> Iterator[Mistake]:
         if self.events is None and self.notifications is None and self.reasons is None:
-            yield (), "expects nothing: give `events` (`[]`: there is none), notifications, reasons"
+            yield (), "expects nothing: give `events` (`[]` for none), `notifications` or `reasons`"
         if self.reasons == []:
-            yield ("reasons",), "an empty list checks nothing here: leave it out"
+            yield ("reasons",), "an empty list checks nothing: leave it out"
         for number, one in enumerate(self.reasons or []):
             if one.code is None and one.reason is None and one.action is None:
                 yield ("reasons", number), "compares nothing: give a code, a reason or an action"
-        for number, told in enumerate(self.notifications or []):
-            if told.channel is not None and told.channels is not None:
+        for number, message in enumerate(self.notifications or []):
+            if message.channel is not None and message.channels is not None:
                 yield ("notifications", number), "expected `channel` or `channels`, not both"
 
     def at(self, time: timedelta | datetime) -> datetime:
-        """The moment that is meant."""
+        """The absolute time."""
         return after(self.start, time)
 
 
@@ -274,8 +274,8 @@ class RuleTestFile(_Form):
     tests: Annotated[list[Any], Field(min_length=1, max_length=1000)]
 
 
-def known_keys(path: Path) -> list[str]:
-    """The keys that may stand in the mapping at this place of a test; none for a free one."""
+def known_keys(path: KeyPath) -> list[str]:
+    """The keys allowed in the mapping at this place of a test; none if it takes any key."""
     model = _MODELS.get(tuple(part for part in path if isinstance(part, str)))
     fields = model.model_fields if model is not None else {}
     return [info.alias or name for name, info in fields.items()]

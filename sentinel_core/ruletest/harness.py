@@ -1,4 +1,4 @@
-"""A rule in a test: its runs are judged, decided and recorded as live, on a clock that is told."""
+"""A rule in a Python test: its runs are decided and recorded as live, on the test's clock."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -45,7 +45,7 @@ class StoredHistory:
 
 
 class RuleHarness:
-    """A rule with a store and a clock of its own: run it, move the clock, look at what came."""
+    """A rule with its own store and clock: run it, move the clock, look at the results."""
 
     def __init__(self, engine: Engine, clock: Clock, rule: Rule, trigger: Trigger) -> None:
         self.engine = engine
@@ -71,7 +71,7 @@ class RuleHarness:
         )
 
     def _now(self, output: AlertOutput, written: AlertOutput) -> AlertOutput:
-        """What says nothing of its time was measured now, by this clock."""
+        """The output with this clock's time, unless its author set one."""
         if "timestamp" in written.model_fields_set:
             return output
         return output.model_copy(update={"timestamp": self.clock.now})
@@ -110,7 +110,7 @@ class RuleHarness:
             self.engine, event_ids or open_ones, by=by, until=until, now=self.clock.now
         )
 
-    # -- what came of it -------------------------------------------------------------------
+    # -- results -------------------------------------------------------------------
 
     @property
     def events(self) -> list[Row]:
@@ -124,8 +124,8 @@ class RuleHarness:
 
     @property
     def messages(self) -> list[Row]:
-        """What is owed to channels, suppressed or not, with ticker, kind and importance of its
-        event; oldest first."""
+        """Notifications, suppressed or not, with ticker, kind and importance of their event;
+        oldest first."""
         e = EVENT.c
         statement = (
             select(NOTIFICATION, e.ticker, e.kind, e.importance)
@@ -148,8 +148,8 @@ class RuleHarness:
             return [dict(row) for row in connection.execute(statement).mappings()]
 
 
-def facts_of(trigger: Trigger, name: str | None, settings: Row) -> Rule:
-    """A rule made of a trigger alone; what `settings` leaves out are the trigger's defaults."""
+def rule_of_trigger(trigger: Trigger, name: str | None, settings: Row) -> Rule:
+    """A rule made of a trigger alone; the trigger's defaults fill what `settings` leaves out."""
     defaults = {"importance": trigger.default_importance, "category": trigger.default_category}
     slug = trigger.slug()
     return Rule(
@@ -161,8 +161,8 @@ def facts_of(trigger: Trigger, name: str | None, settings: Row) -> Rule:
     )
 
 
-def declared_facts(rule: FoundRule, settings: Row) -> tuple[Rule, Trigger]:
-    """A rule of the rule file with its trigger; `settings` stand in for its own."""
+def declared_rule(rule: FoundRule, settings: Row) -> tuple[Rule, Trigger]:
+    """A rule of the rule file with its trigger; `settings` replace its own."""
     from sentinel_core.rulefile.check_parameters import parameter_types
 
     entry, flow = rule.declared.entry, rule.declared.flow
@@ -183,7 +183,7 @@ def declared_facts(rule: FoundRule, settings: Row) -> tuple[Rule, Trigger]:
 
 
 def _known(settings: Row) -> Row:
-    """RuleSettings takes a deployment's parameters, unknown ones too; a test has no such excuse."""
+    """RuleSettings ignores unknown parameters of a deployment; in a test they are an error."""
     unknown = sorted(settings.keys() - RuleSettings.model_fields.keys())
     if unknown:
         known = ", ".join(RuleSettings.model_fields)

@@ -25,11 +25,11 @@ _RULES = pytest.StashKey["Rules"]()
 
 
 class RuleTestFailedError(AssertionError):
-    """A rule test's expectations do not hold. The text says where."""
+    """A rule test's expectations do not hold; the message lists the differences."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Whether to collect YAML is the project's choice: other people's is none of ours."""
+    """Collecting YAML is the project's choice: other YAML must not be taken for rule tests."""
     parser.addini(
         OPTION,
         f"collect YAML files in folders named `{FOLDER}` as Sentinel's rule tests",
@@ -67,9 +67,9 @@ def sentinel_rule(
 ) -> Callable[..., "RuleHarness"]:
     """`sentinel_rule(trigger_or_name, …)`: a rule with that clock and that store.
 
-    A trigger is a rule of its own, with these settings (`importance="high"`, `policy={…}`, …). A
-    name is that of a rule in the prefect.yaml of pytest's root folder, or in `file`; settings that
-    are given take the place of the rule's own.
+    A trigger makes a rule of its own, with these settings (`importance="high"`, `policy={…}`, …). A
+    name is that of a rule in the prefect.yaml of pytest's root folder, or in `file`; given settings
+    replace the rule's own.
     """
 
     def make(
@@ -79,13 +79,13 @@ def sentinel_rule(
         file: Path | str = "prefect.yaml",
         **settings: Any,
     ) -> "RuleHarness":
-        from sentinel_core.ruletest.harness import RuleHarness, declared_facts, facts_of
+        from sentinel_core.ruletest.harness import RuleHarness, declared_rule, rule_of_trigger
 
         if isinstance(rule, str):
             found = _rules(request.config).find(request.config.rootpath / file, rule)
-            facts, trigger = declared_facts(found, settings)
+            facts, trigger = declared_rule(found, settings)
         else:
-            facts, trigger = facts_of(rule, name, settings), rule
+            facts, trigger = rule_of_trigger(rule, name, settings), rule
         return RuleHarness(sentinel_store, sentinel_clock, facts, trigger)
 
     return make
@@ -102,19 +102,19 @@ def _rules(config: pytest.Config) -> "Rules":
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
-    """YAML in a folder named `rules`, where the project has said so."""
+    """YAML in a folder named `rules`, if the project's configuration says so."""
     if file_path.suffix not in (".yaml", ".yml") or not parent.config.getini(OPTION):
         return None
     root = parent.config.rootpath
     below = file_path.relative_to(root) if file_path.is_relative_to(root) else file_path
-    return RuleTestFile.from_parent(parent, path=file_path) if FOLDER in below.parts[:-1] else None
+    return RuleTestYaml.from_parent(parent, path=file_path) if FOLDER in below.parts[:-1] else None
 
 
-class RuleTestFile(pytest.File):
+class RuleTestYaml(pytest.File):
     """A file of rule tests."""
 
     def collect(self) -> Iterator["RuleTestItem"]:
-        """Its tests. What is wrong with the file is an error of collecting it."""
+        """Its tests. Problems of the file are collection errors."""
         from sentinel_core.ruletest.reading import read_tests
 
         found = read_tests(self.path)
@@ -142,12 +142,12 @@ class RuleTestItem(pytest.Item):
             raise RuleTestFailedError(failure(result))
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
-        """The failure alone: our own traceback helps nobody who writes rules."""
+        """The failure alone: a traceback of Sentinel helps nobody who writes rules."""
         if isinstance(excinfo.value, RuleTestFailedError):
             return str(excinfo.value)
         return super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
-        """Where it is written."""
+        """Its place in the file."""
         line = self.case.line()
         return self.path, line - 1 if line else None, self.name

@@ -1,4 +1,4 @@
-"""Finding files of rule tests and reading them, each mistake with its line."""
+"""Finds and reads files of rule tests; each mistake has its line."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ SUFFIXES = (".yaml", ".yml")
 
 @dataclass(slots=True)
 class Case:
-    """One test of a file: its form, or what is wrong with it."""
+    """One test of a file: its form, or its problems."""
 
     file: RuleFile
     rule_file: Path
@@ -37,14 +37,14 @@ class Case:
         """The line of something in this test."""
         return self.file.line(("tests", self.index, *path))
 
-    def complain(self, path: Where, message: str) -> None:
-        """Note what is wrong at a place of this test."""
+    def add_problem(self, path: Where, message: str) -> None:
+        """Add a problem at a place of this test."""
         self.problems.append(
             Problem(str(self.file.path), self.line(path), self.name, dotted(path), message)
         )
 
     def is_about(self, text: str | None) -> bool:
-        """Is this text in the name of the test or of its rule?"""
+        """True if this text is in the name of the test or of its rule."""
         rule = self.form.rule if self.form else ""
         return text is None or text.lower() in f"{self.name}\n{rule}".lower()
 
@@ -92,23 +92,23 @@ def read_tests(path: Path, rule_file: Path | None = None) -> CaseFile | None:
         earlier = names.setdefault(case.name, case)
         if earlier is not case:
             line = earlier.line(("name",))
-            case.complain(("name",), f"expected a name of its own: line {line} has this one")
+            case.add_problem(("name",), f"expected a unique name: line {line} has the same")
         found.cases.append(case)
     return found
 
 
 def _unreadable(path: Path, error: RuleFileError) -> Problem:
-    # The reader is the rule file's, and so are its words for what a file must have.
-    told = str(error).replace("the key `deployments`", "the key `tests`")
-    place, _, message = told.partition(": ")
+    # The reader of rule files names the key that a rule file must have.
+    text = str(error).replace("the key `deployments`", "the key `tests`")
+    place, _, message = text.partition(": ")
     line = place.removeprefix(f"{path}:") if place.startswith(f"{path}:") else ""
     if line.isdigit():
         return Problem(str(path), int(line), None, "", message)
-    return Problem(str(path), None, None, "", told.removeprefix(f"{path}: "))
+    return Problem(str(path), None, None, "", text.removeprefix(f"{path}: "))
 
 
 def _top(found: CaseFile, file: RuleFile) -> RuleTestFile | None:
-    """The keys of the file; None, with the reasons noted, when they can't be used."""
+    """The keys of the file; None if they are invalid, with the problems added."""
     found.problems += file.problems  # keys that are written twice
     try:
         top = RuleTestFile.model_validate(file.data)
@@ -125,7 +125,7 @@ def _top(found: CaseFile, file: RuleFile) -> RuleTestFile | None:
 
 
 def _rule_file(path: Path, top: RuleTestFile, given: Path | None) -> Path | None:
-    """Which rule file the tests are about; None when it is not the given one."""
+    """The rule file of the tests; None if it is not the given one."""
     named = (path.parent / top.rule_file).resolve()
     if given is None:
         return named
@@ -138,16 +138,16 @@ def _case(file: RuleFile, rule_file: Path, index: int, item: Any) -> Case:
     case = Case(file, rule_file, index, name if isinstance(name, str) else f"test #{index + 1}")
     case.name = " ".join(shorten(case.name, 200).split()) or f"test #{index + 1}"
     if not isinstance(item, dict):
-        case.complain((), f"expected a mapping with name and rule, got {kind(item)}")
+        case.add_problem((), f"expected a mapping with name and rule, got {kind(item)}")
         return case
     try:
         form = RuleTest.model_validate(item)
     except ValidationError as error:
         for path, message in _explained(error):
-            case.complain(path, message)
+            case.add_problem(path, message)
         return case
-    for path, message in form.complaints():
-        case.complain(path, message)
+    for path, message in form.mistakes():
+        case.add_problem(path, message)
     case.form = form
     return case
 
@@ -162,12 +162,12 @@ def _explained(error: ValidationError) -> Iterator[tuple[Where, str]]:
 
 
 def _without_branches(path: Where) -> Where:
-    """Pydantic names the branch of a union as well; nobody wrote that."""
+    """The path without the branches of unions, which pydantic adds."""
     return tuple(p for p in path if not (isinstance(p, str) and p.startswith("function-")))
 
 
 def _message(item: ErrorDetails, known: Sequence[str]) -> str:
-    """What was expected, in place of pydantic's words where those would puzzle."""
+    """The message of an error, reworded where pydantic's would puzzle."""
     if item["type"] == "extra_forbidden":
         return f"unknown key{did_you_mean(item['loc'][-1], known)}"
     if item["type"] == "missing":

@@ -1,4 +1,4 @@
-"""What rule tests found, as people and as programs read it. Pure."""
+"""The results of rule tests, as text and as JSON. Pure."""
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
@@ -8,7 +8,7 @@ from typing import Any
 from sentinel_core.decide.simulation import Step
 from sentinel_core.message import shorten
 from sentinel_core.rulefile.source import Problem
-from sentinel_core.ruletest.run import Result
+from sentinel_core.ruletest.run import TestResult
 from sentinel_core.ruletest.values import offset_words
 
 MOST_ROWS = 200  # of a timeline
@@ -16,12 +16,12 @@ _WIDEST = 24
 
 
 @dataclass(slots=True)
-class Report:
-    """All tests that were run. `problems` are those of files, not of single tests."""
+class RuleTestReport:
+    """The results of all tests. `problems` are those of files, not of single tests."""
 
     places: list[Path]
     only: str | None = None
-    results: list[Result] = field(default_factory=list)
+    results: list[TestResult] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
 
     @property
@@ -32,22 +32,22 @@ class Report:
 
     @property
     def passed(self) -> int:
-        """How many tests came as expected."""
+        """The number of tests that passed."""
         return sum(result.ok for result in self.results)
 
     def text(self) -> str:
-        """Every test on a line, what differs below it, and the sum at the end."""
+        """Every test on a line, its differences below it, and a summary at the end."""
         lines = [f"error: {problem}" for problem in self.problems]
         file = ""
         for result in self.results:
             if str(result.case.file.path) != file:
                 file = str(result.case.file.path)
                 lines.append(file)
-            lines += _told(result)
+            lines += _lines(result)
         return "\n".join([*lines, self.summary()])
 
     def summary(self) -> str:
-        """`3 rule tests passed, 1 failed`, or that there are none, and where none are."""
+        """`3 rule tests passed, 1 failed`, or where no tests were found."""
         count, failed = self.passed, len(self.failed)
         if not count and not failed:
             places = ", ".join(str(place) for place in self.places)
@@ -66,8 +66,8 @@ class Report:
         }
 
 
-def failure(result: Result) -> str:
-    """Why a test failed: what is wrong with it, or what differs, and the timeline."""
+def failure(result: TestResult) -> str:
+    """Why a test failed: its problems, or its differences and the timeline."""
     lines = [f"error: {problem}" for problem in result.case.problems]
     for difference in result.differences:
         lines.append(f"{difference.part}:")
@@ -77,7 +77,7 @@ def failure(result: Result) -> str:
     return "\n".join(lines)
 
 
-def _told(result: Result) -> Iterator[str]:
+def _lines(result: TestResult) -> Iterator[str]:
     form = result.case.form
     rule = f"{form.rule}: " if form else ""
     yield f"  {'ok    ' if result.ok else 'FAILED'}  {rule}{result.case.name}"
@@ -85,7 +85,7 @@ def _told(result: Result) -> Iterator[str]:
         yield from (f"          {line}".rstrip() for line in failure(result).split("\n"))
 
 
-def _as_json(result: Result) -> dict[str, Any]:
+def _as_json(result: TestResult) -> dict[str, Any]:
     case = result.case
     return {
         "file": str(case.file.path),
@@ -105,8 +105,8 @@ _COLUMNS = ("time", "ticker", "value", "action", "reason")
 Row = tuple[str, str, str, str, str]
 
 
-def timeline(result: Result) -> list[Row]:
-    """Every decision of a test and every deed of people, in order; at most MOST_ROWS."""
+def timeline(result: TestResult) -> list[Row]:
+    """Every decision and every action of people, in order; at most MOST_ROWS."""
     if result.simulation is None or result.case.form is None:
         return []
     start = result.case.form.start
@@ -115,8 +115,8 @@ def timeline(result: Result) -> list[Row]:
         for step in result.simulation.steps
     ]
     rows += [
-        (deed.at, 1, (offset_words(deed.at - start), deed.ticker, "", "person", deed.words))
-        for deed in result.deeds
+        (done.at, 1, (offset_words(done.at - start), done.ticker, "", "person", done.words))
+        for done in result.person_actions
     ]
     rows.sort(key=lambda row: row[:2])  # people act after the run of the same moment
     shown = [row for _, _, row in rows[:MOST_ROWS]]
@@ -136,7 +136,7 @@ def _row(step: Step, time: str) -> Row:
     elif seen.reported and not value:
         value = "triggered"
     reason = step.reason
-    if seen.said is not None and seen.message not in reason:  # what the conditions found
+    if seen.said is not None and seen.message not in reason:  # the conditions' values
         reason = f"{reason} · {seen.message}"
     return time, seen.ticker, value, step.action, reason
 

@@ -1,4 +1,4 @@
-"""The rules that tests are about, found and typed as `sentinel rules check` does it."""
+"""Finds the rules under test, checked as `sentinel rules check` does."""
 
 import contextlib
 import os
@@ -32,7 +32,7 @@ class Rules:
         self._found: dict[tuple[Path, str], FoundRule] = {}
 
     def find(self, file: Path, name: str) -> FoundRule:
-        """A rule without errors. Raises RuleFileError, with all that is wrong about it."""
+        """A rule without errors. Raises RuleFileError with all of its problems."""
         key = (file.resolve(), name)
         if key not in self._found:
             self._found[key] = self._find(*key)
@@ -47,7 +47,7 @@ class Rules:
         if report.file is not None and name not in names:
             raise RuleFileError(f"{shown(file)} has no rule {name!r}{did_you_mean(name, names)}")
         if wrong:
-            raise RuleFileError(f"the rule file does not check: {'; '.join(wrong)}")
+            raise RuleFileError(f"the rule file has errors: {'; '.join(wrong)}")
         declared = next((one for one in report.declared if one.entry.name == name), None)
         if declared is None or not declared.is_rule:
             raise RuleFileError(f"{name} is a plain flow, not a rule: it opens no events")
@@ -55,7 +55,7 @@ class Rules:
             if declared.entry.has_open(("parameters", setting)):
                 raise RuleFileError(
                     f"parameters.{setting} of {name} has a placeholder that only Prefect can fill: "
-                    "write it out to test the rule"
+                    "write the value to test the rule"
                 )
         config = declared.entry.config
         settings = rule_settings(config.get("parameters") or {}, declared.schema)
@@ -74,7 +74,7 @@ class Rules:
 
 
 def shown(path: Path) -> str:
-    """A path as people find it: from the folder they are in, if it is below."""
+    """A path relative to the current folder, where possible."""
     try:
         return str(path.resolve().relative_to(Path.cwd()))
     except ValueError:

@@ -17,20 +17,20 @@ from sentinel_core.ruletest.compare import Difference, differences
 from sentinel_core.ruletest.form import ActionForm, RuleTest, SeriesForm
 from sentinel_core.ruletest.reading import Case
 from sentinel_core.ruletest.rules import FoundRule, Rules
-from sentinel_core.ruletest.values import Mark, Outcome, item, offset_words
+from sentinel_core.ruletest.values import Mark, RunOutcome, item, offset_words
 
 _STATES = {
-    Outcome.OK: (StateType.COMPLETED, "Completed"),
-    Outcome.FAILED: (StateType.FAILED, "Failed"),
-    Outcome.CRASHED: (StateType.CRASHED, "Crashed"),
-    Outcome.CANCELLED: (StateType.CANCELLED, "Cancelled"),
-    Outcome.SKIPPED: (StateType.COMPLETED, SKIPPED),
+    RunOutcome.OK: (StateType.COMPLETED, "Completed"),
+    RunOutcome.FAILED: (StateType.FAILED, "Failed"),
+    RunOutcome.CRASHED: (StateType.CRASHED, "Crashed"),
+    RunOutcome.CANCELLED: (StateType.CANCELLED, "Cancelled"),
+    RunOutcome.SKIPPED: (StateType.COMPLETED, SKIPPED),
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Deed:
-    """What a person did in a test, for its timeline."""
+class PersonAction:
+    """A person's action in a test, for its timeline."""
 
     at: datetime
     ticker: str
@@ -38,47 +38,47 @@ class Deed:
 
 
 @dataclass(slots=True)
-class Result:
-    """What came of a test. `simulation` is None for one that could not run."""
+class TestResult:
+    """The result of a test. `simulation` is None if it could not run."""
 
     case: Case
     simulation: Simulation | None = None
     differences: list[Difference] = field(default_factory=list)
-    deeds: list[Deed] = field(default_factory=list)
+    person_actions: list[PersonAction] = field(default_factory=list)
 
     @property
     def ok(self) -> bool:
-        """Did all come as expected?"""
+        """True if the test ran and nothing differs."""
         return self.simulation is not None and not self.differences
 
 
-def run_case(case: Case, rules: Rules) -> Result:
-    """Run one test. Whatever is wrong with it or its rule is noted in its case."""
+def run_case(case: Case, rules: Rules) -> TestResult:
+    """Run one test. Problems with it or its rule are added to its case."""
     if case.problems or case.form is None:
-        return Result(case)
+        return TestResult(case)
     try:
         rule = rules.find(case.rule_file, case.form.rule)
         simulation = _simulation(case, case.form, rule, rules)
     except RuleFileError as error:
-        case.complain(("rule",), str(error))
-        return Result(case)
+        case.add_problem(("rule",), str(error))
+        return TestResult(case)
     for path, message in _misfits(case.form, rule.settings):
-        case.complain(path, message)
+        case.add_problem(path, message)
     if case.problems or simulation is None:
-        return Result(case)
-    result = Result(case, simulation)
+        return TestResult(case)
+    result = TestResult(case, simulation)
     _live(case.form, rule.settings, simulation, result)
     result.differences += differences(case.form, simulation)
     return result
 
 
 def _misfits(form: RuleTest, settings: RuleSettings) -> Iterator[tuple[Where, str]]:
-    """Where a test does not fit its rule: is it the trigger that decides, or conditions?"""
+    """Where a test does not fit its rule, as its trigger decides or its conditions do."""
     for ticker, series in form.series.items():
         if settings.conditions and series.triggered is not None:
             yield (
                 ("series", ticker, "triggered"),
-                f"{form.rule} has conditions, which decide: leave this out",
+                f"{form.rule} has conditions, which decide instead: leave this out",
             )
         elif not settings.conditions and series.triggered is None:
             yield (
@@ -94,7 +94,7 @@ def _simulation(case: Case, form: RuleTest, rule: FoundRule, rules: Rules) -> Si
         try:
             other = rules.find(case.rule_file, firing.rule)
         except RuleFileError as error:
-            case.complain(("firing", number, "rule"), str(error))
+            case.add_problem(("firing", number, "rule"), str(error))
             return None
         inhibitor = Inhibitor(firing.rule, firing.ticker, other.settings.inhibitions)
         end = form.at(firing.end) if firing.end is not None else None
@@ -130,21 +130,23 @@ def _silences(form: RuleTest) -> list[Silence]:
 # -- time passes ---------------------------------------------------------------------------
 
 
-def _live(form: RuleTest, settings: RuleSettings, simulation: Simulation, result: Result) -> None:
+def _live(
+    form: RuleTest, settings: RuleSettings, simulation: Simulation, result: TestResult
+) -> None:
     waiting = sorted(form.actions, key=lambda action: form.at(action.at))
     for number in range(form.size):
         due = form.start + timedelta(seconds=form.every_seconds * number)
         while waiting and form.at(waiting[0].at) < due:
             _act(form, waiting.pop(0), simulation, result)
         outcome = item(form.runs, number)
-        if outcome is not Outcome.NONE:
-            outputs = _outputs(form, number, due) if outcome is Outcome.OK else None
+        if outcome is not RunOutcome.NONE:
+            outputs = _outputs(form, number, due) if outcome is RunOutcome.OK else None
             simulation.run(judge(_run(number, due, outcome), settings, outputs))
     for action in waiting:
         _act(form, action, simulation, result)
 
 
-def _run(number: int, due: datetime, outcome: Outcome) -> Run:
+def _run(number: int, due: datetime, outcome: RunOutcome) -> Run:
     state_type, state_name = _STATES[outcome]
     return Run(
         id=UUID(int=number),
@@ -182,7 +184,7 @@ def _output(ticker: str, series: SeriesForm, number: int, due: datetime) -> Aler
     )
 
 
-def _act(form: RuleTest, action: ActionForm, simulation: Simulation, result: Result) -> None:
+def _act(form: RuleTest, action: ActionForm, simulation: Simulation, result: TestResult) -> None:
     at = form.at(action.at)
     if action.action == "acknowledge":
         until = form.at(action.until) if action.until is not None else None
@@ -191,7 +193,7 @@ def _act(form: RuleTest, action: ActionForm, simulation: Simulation, result: Res
         done = simulation.unacknowledge(action.kind, action.ticker, at)
     else:
         done = simulation.resolve(action.kind, action.ticker, at, action.by)
-    result.deeds.append(Deed(at, action.ticker, f"{action.action} by {action.by}"))
+    result.person_actions.append(PersonAction(at, action.ticker, f"{action.action} by {action.by}"))
     if not done:
         on = f" of {action.ticker!r}" if action.ticker else ""
         words = f"{offset_words(at - form.start)}: nothing to {action.action}"

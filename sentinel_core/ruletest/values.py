@@ -17,16 +17,16 @@ T = TypeVar("T")
 
 
 class Mark(StrEnum):
-    """What stands in a row in place of a value."""
+    """A sign in a row in place of a value."""
 
     ABSENT = "_"  # the ticker is not among the outputs of this run
-    MISSING = "-"  # the ticker is, without this metric
-    ERROR = "!"  # it could not be judged
+    MISSING = "-"  # the ticker is among them, without this metric
+    ERROR = "!"  # it could not be evaluated
     NO_DATA = "?"  # no value was found for it
 
 
-class Outcome(StrEnum):
-    """How a whole run ended."""
+class RunOutcome(StrEnum):
+    """The outcome of a run."""
 
     OK = "ok"
     FAILED = "failed"
@@ -39,7 +39,7 @@ class Outcome(StrEnum):
 _NUMBER = r"(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,3})?"
 _RAMP = re.compile(rf"([+-]?{_NUMBER})([+-]{_NUMBER})?")
 _REPEATED = re.compile(r"(.*?)(?:x(\d+))?", re.DOTALL)
-_LONGEST = 12  # digits that a number of repeats may have before it isn't even read
+_LONGEST = 12  # digits of a number of repeats; longer ones are too many anyway
 
 
 def _text(row: object) -> str:
@@ -52,7 +52,7 @@ def _text(row: object) -> str:
 
 
 def repeated(row: object) -> Iterator[tuple[str, int]]:
-    """Each word of a row and how often it stands there. Raises ValueError above MOST_RUNS."""
+    """Each word of a row and how often it is repeated. Raises ValueError above MOST_RUNS."""
     words = re.sub(r"\s+(?=x\d+(?:\s|$))", "", _text(row)).split()
     if not words:
         raise ValueError("expected at least one value, found none")
@@ -109,9 +109,9 @@ def importances(row: object) -> list[Importance | None]:
     return _words(row, {**words, "_": None}, "low, medium, high, critical or _")
 
 
-def outcomes(row: object) -> list[Outcome]:
-    """A row of `runs`: how each ended."""
-    words = {one.value: one for one in Outcome}
+def outcomes(row: object) -> list[RunOutcome]:
+    """A row of `runs`: the outcome of each."""
+    words = {one.value: one for one in RunOutcome}
     return _words(row, words, "ok, failed, crashed, cancelled, skipped or _")
 
 
@@ -155,7 +155,7 @@ def moment(value: object) -> timedelta | datetime:
     if isinstance(value, str):
         return _read(value.strip(), form)
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError(form)  # noqa: TRY004 (pydantic turns no other into a complaint)
+        raise ValueError(form)  # noqa: TRY004 (pydantic turns no other into a message)
     if value < 0:
         raise ValueError(f"{_cut(str(value))} is before the start of the test")
     if not value <= _MOST_OFFSET.total_seconds():
@@ -177,7 +177,7 @@ def _read(text: str, form: str) -> timedelta | datetime:
 
 
 def timedelta_of(seconds: float) -> timedelta:
-    """As a number of seconds would be taken."""
+    """The offset of a number of seconds."""
     found = moment(seconds)
     assert isinstance(found, timedelta)
     return found
@@ -189,11 +189,11 @@ def _zoned(time: datetime) -> datetime:
     try:
         return time.astimezone(UTC)
     except OverflowError as error:
-        raise ValueError(f"{time.isoformat()} is no time that exists in UTC") from error
+        raise ValueError(f"{time.isoformat()} does not exist in UTC") from error
 
 
 def after(start: datetime, time: timedelta | datetime) -> datetime:
-    """The moment that is meant, for a test that starts at `start`."""
+    """The absolute time, in a test that starts at `start`."""
     return time if isinstance(time, datetime) else start + time
 
 

@@ -77,7 +77,7 @@ def test_rule_tests_are_items_that_pass_and_fail(pytester: pytest.Pytester, proj
             "tests/rules/disk.yaml::two in a row PASSED*",
             "tests/rules/disk.yaml::one is enough FAILED*",
             "events:",
-            "  - expected, did not come: opened_at 0",
+            "  - expected, did not happen: opened_at 0",
             "timeline:",
             "  0 * quiet * pending: 1 of 2 breaches",
         ]

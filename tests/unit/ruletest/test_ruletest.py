@@ -17,10 +17,10 @@ from sentinel_core.model.alert import Importance
 from sentinel_core.ruletest import run_all, run_tests
 from sentinel_core.ruletest.form import known_keys
 from sentinel_core.ruletest.reading import find_files, read_tests
-from sentinel_core.ruletest.report import Report, timeline
+from sentinel_core.ruletest.report import RuleTestReport, timeline
 from sentinel_core.ruletest.values import (
     Mark,
-    Outcome,
+    RunOutcome,
     flags,
     importances,
     moment,
@@ -109,14 +109,14 @@ def tests(project: Path) -> Iterator[Path]:
         file.unlink()
 
 
-Ran = Callable[..., Report]
+Ran = Callable[..., RuleTestReport]
 
 
 @pytest.fixture
 def ran(tests: Path, project: Path) -> Ran:
     """Writes a file with one test (TEST with changes), or with several, and runs it."""
 
-    def run(*several: Any, **changes: Any) -> Report:
+    def run(*several: Any, **changes: Any) -> RuleTestReport:
         items = list(several) or [{**TEST, **changes}]
         (tests / "a.yaml").write_text(yaml.safe_dump({"tests": items}))
         return run_all(project / "prefect.yaml")
@@ -124,13 +124,13 @@ def ran(tests: Path, project: Path) -> Ran:
     return run
 
 
-def told(report: Report) -> list[str]:
+def told(report: RuleTestReport) -> list[str]:
     """All differences, in lines, with the part they are of."""
     found = (d for result in report.results for d in result.differences)
     return [f"{difference.part}: {line}" for difference in found for line in difference.lines]
 
 
-def wrong(report: Report) -> list[str]:
+def wrong(report: RuleTestReport) -> list[str]:
     """All mistakes, as `field: message`."""
     own = [problem for result in report.results for problem in result.case.problems]
     return [f"{problem.field}: {problem.message}" for problem in [*report.problems, *own]]
@@ -187,7 +187,7 @@ def test_a_row_that_is_no_row_of_numbers_is_named(row: Any, message: str) -> Non
 def test_other_rows_are_words_and_marks() -> None:
     assert flags("0 1x2 _ ! ?") == [False, True, True, Mark.ABSENT, Mark.ERROR, Mark.NO_DATA]
     assert importances("high _ low") == [Importance.HIGH, None, Importance.LOW]
-    assert outcomes("ok failed _") == [Outcome.OK, Outcome.FAILED, Outcome.NONE]
+    assert outcomes("ok failed _") == [RunOutcome.OK, RunOutcome.FAILED, RunOutcome.NONE]
     for read, row in ((flags, "-"), (flags, "2"), (importances, "urgent"), (outcomes, "fine")):
         with pytest.raises(ValueError, match="expected"):
             read(row)
@@ -244,9 +244,9 @@ def test_a_test_whose_expectations_hold_passes(ran: Ran) -> None:
 
 def test_an_empty_expectation_is_checked(ran: Ran) -> None:
     report = ran(events=[], notifications=[])
-    assert [line.partition(",")[0] for line in told(report)] == [
-        "events: + came",
-        "notifications: + came",
+    assert [line.partition(": opened_at")[0].partition(": at")[0] for line in told(report)] == [
+        "events: + not expected",
+        "notifications: + not expected",
     ]
     assert "opened_at 5m" in told(report)[0]
     assert "reason opened" in told(report)[1]
@@ -262,11 +262,11 @@ def test_what_is_not_mentioned_is_not_checked(ran: Ran) -> None:
         (
             {"opened_at": "5m", "importance": "low"},
             [
-                "- expected, did not come: opened_at 5m, importance low",
+                "- expected, did not happen: opened_at 5m, importance low",
                 "importance is high, not low",
             ],
         ),
-        ({"opened_at": "10m"}, ["opened_at is 5m, not 10m", "+ came, not expected: opened_at 5m"]),
+        ({"opened_at": "10m"}, ["opened_at is 5m, not 10m", "+ not expected: opened_at 5m"]),
         ({"opened_at": "5m", "resolved_at": None}, ["resolved_at is 15m, not none"]),
         ({"opened_at": "5m", "ticker": "db-2"}, ["ticker is db-1, not db-2"]),
         ({"opened_at": "5m", "message": "Disk*"}, ["message is Triggered., not Disk*"]),
@@ -532,9 +532,9 @@ def test_one_decision_may_be_looked_at_twice(ran: Ran) -> None:
     assert told(ran(reasons=twice)) == []
     missing = told(ran(reasons=[{"at": "5m", "code": "pending"}, {"at": "7m", "code": "ok"}]))
     assert missing == [
-        "reasons: - expected, did not come: at 5m, code pending",
+        "reasons: - expected, did not happen: at 5m, code pending",
         "reasons:     nearest: code is started, not pending",
-        "reasons: - expected, did not come: at 7m, code ok",
+        "reasons: - expected, did not happen: at 7m, code ok",
     ]
 
 
@@ -542,7 +542,7 @@ def test_people_act_after_the_run_of_the_same_moment(ran: Ran) -> None:
     resolve = {"at": "5m", "action": "resolve", "ticker": "db-1"}
     report = ran(actions=[resolve], events=[{"opened_at": "5m", "resolved_at": "5m"}])
     assert told(report) == [
-        "events: + came, not expected: opened_at 10m, ticker db-1, kind alert, resolved_at 15m, "
+        "events: + not expected: opened_at 10m, ticker db-1, kind alert, resolved_at 15m, "
         "importance high, message Triggered., occurrences 1, resolution recovered"
     ]
     assert [row[3] for row in timeline(report.results[0]) if row[0] == "5m"] == ["open", "person"]
@@ -568,7 +568,7 @@ def test_people_act_after_the_run_of_the_same_moment(ran: Ran) -> None:
         ),
         (
             {"events": [], "series": {f"t{n}": {"triggered": "0x9000"} for n in range(60)}},
-            "stands for more than 500,000 values",
+            "has more than 500,000 values",
         ),
         ({"events": [], "firing": [{"rule": "host-up"}]}, "firing[0].rule: "),
         ({"events": [], "every_seconds": 0}, "every_seconds: expected greater than 0"),
@@ -582,12 +582,12 @@ def test_people_act_after_the_run_of_the_same_moment(ran: Ran) -> None:
         ({"events": [], "series": {"a": {"value": "1x1000000000"}}}, "at most 10,000 runs"),
         ({"events": [], "series": {"a": {"value": "1 2 3", "triggered": "0 1"}}}, "has 2 values"),
         ({"events": [], "series": {"a": {"value": "1 2"}}}, "missing `triggered`: plain has no"),
-        ({"events": [], "series": {"a": {}}}, "series.a: measures nothing"),
+        ({"events": [], "series": {"a": {}}}, "series.a: has no values"),
         ({"events": [], "series": {"a  b": {"triggered": 0}}}, "as it is stored: 'a b'"),
         ({"events": [], "series": {"x" * 201: {"triggered": 0}}}, "at most 200 characters"),
         ({"events": [], "series": {False: {"triggered": 0}}}, "put it in quotes"),
         ({"events": [], "series": ["a"]}, "series: expected a mapping, got a list"),
-        ({"events": [], "series": {}}, "nothing is measured"),
+        ({"events": [], "series": {}}, "no measurements"),
         ({"events": [], "rule": "window"}, "triggered: window has conditions, which decide"),
         ({}, "expects nothing"),
         ({"reasons": []}, "reasons: an empty list checks nothing"),
@@ -645,7 +645,7 @@ def test_two_tests_of_a_file_have_two_names(ran: Ran) -> None:
     good = {**TEST, "reasons": [{"at": 0, "code": "ok"}]}
     report = ran(good, good)
     assert len(report.failed) == 1
-    assert "name: expected a name of its own: line " in report.text()
+    assert "name: expected a unique name: line " in report.text()
 
 
 @pytest.mark.parametrize(
@@ -698,7 +698,7 @@ def test_a_rule_file_that_can_not_be_read_fails_its_tests(tests: Path) -> None:
     )
     report = run_tests([tests])
     assert len(report.failed) == 2
-    assert "the rule file does not check: no.yaml" in report.text()
+    assert "the rule file has errors: no.yaml" in report.text()
     assert "there is no folder" in report.text()
 
 
