@@ -6,6 +6,10 @@ BIN := .venv/bin
 UP ?=
 JOBS ?= 3
 PATIENCE ?= 1
+# Unit tests that start many processes or search for long: they wait for `make test`.
+LONG := $(addprefix tests/unit/,worker/pool/test_pool.py ruletest/test_pytest_plugin.py \
+	up/test_prefect_server.py store/outbox/test_outbox_machine.py store/record/test_invariants.py \
+	decide/test_lifecycle_machine.py replay/test_history.py)
 COVERING := tests/unit/decide tests/unit/model
 export SENTINEL_TEST_PATIENCE = $(PATIENCE)
 
@@ -19,11 +23,11 @@ test: .venv/.dev ## the whole suite: real server, worker, databases, browser
 	$(BIN)/pytest -m "not soak" -n $(JOBS) --durations=20 $(ARGS)
 
 check: lint ## for the daily loop: style, types, contracts and what needs no server
-	$(BIN)/pytest -q -m "not soak and not servers" -n $(JOBS) tests/unit $(ARGS)
+	$(BIN)/pytest -q -m "not soak and not servers" -n $(JOBS) $(LONG:%=--ignore=%) tests/unit $(ARGS)
 
 coverage: .venv/.dev ## every branch of what decides must be taken by a test
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -q -m "not servers" -p no:xdist $(COVERING)
+	$(BIN)/coverage run -m pytest -q -m "not soak and not servers" -p no:xdist $(COVERING)
 	$(BIN)/coverage report
 
 soak: .venv/.dev ## the tests that take minutes

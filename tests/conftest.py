@@ -5,11 +5,12 @@ import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import hypothesis
 import pytest
 from sqlalchemy import Engine
+from xdist.remote import Producer
 
 from sentinel_core.base.settings import get_settings
 from sentinel_core.store.db.engine import open_engine
@@ -17,10 +18,8 @@ from tests.support.patience import PATIENCE, patient
 from tests.support.prefect import PrefectServer
 from tests.support.processes import ROOT
 from tests.support.shared import Shared
+from tests.support.spread import Spread, first
 from tests.support.stores import copy_sqlite, postgres_database, postgres_template
-
-if TYPE_CHECKING:
-    from tests.support.spread import ByFile, Producer
 
 # The same examples each time: a suite that fails only now and then is not believed. With
 # HYPOTHESIS_PROFILE=search it looks for new ones.
@@ -65,17 +64,16 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: "Producer") -> "ByFile":
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Spread:
     """Tests that share fixtures go to one process, and nothing long is left for the end."""
-    from tests.support.spread import ByFile
-
-    return ByFile(config, log)
+    return Spread(config, log)
 
 
 # tryfirst: before `-m` chooses among the marks.
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark what needs servers; give a slow machine longer for each test, too."""
+    items.sort(key=first, reverse=True)
     for item in items:
         kind = getattr(item, "callspec", None)
         asked = {*getattr(item, "fixturenames", ())} & {"server", "postgres_url"}

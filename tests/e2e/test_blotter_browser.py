@@ -1,7 +1,6 @@
 """The blotter in a real browser, over a real store: what is selected is what is acknowledged."""
 
 import csv
-import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,15 +11,13 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 from sqlalchemy import Engine
 
 from sentinel_core.model.alert import AlertOutput
 from sentinel_core.model.routing import Routes
 from sentinel_core.model.silence import Matchers, Silence
 from sentinel_core.notify.deliver import name_failing
-from sentinel_core.store.db.engine import open_engine
-from sentinel_core.store.db.schema import ensure_schema
 from sentinel_core.store.outbox.settle import retry_failed
 from sentinel_core.store.read import event_list
 from sentinel_core.store.read.event_detail import event_detail
@@ -29,9 +26,11 @@ from sentinel_core.store.record import silences
 from sentinel_core.store.record.acknowledge import acknowledge
 from sentinel_core.store.record.annotate import assign, disposition
 from sentinel_core.store.record.resolve import resolve
+from tests.support.blotter import chromium, viewer
 from tests.support.delivered import EVERYONE, GONE, ONCALL, OPS, attempt, refuse, telling
+from tests.support.patience import patient
 from tests.support.prefect import clean_environment
-from tests.support.processes import BIN, answers, free_port, running, wait_for
+from tests.support.processes import wait_for
 from tests.support.recorded import a_rule, a_run, calm, fire, observe
 
 ROW = 28  # pixels; viewer.blotter.ROW_HEIGHT
@@ -52,10 +51,10 @@ class Blotter:
     @contextmanager
     def page(self, path: str = "", **context: Any) -> Iterator[Page]:
         opened = self.browser.new_context(
-            viewport={"width": 1600, "height": 900}, timezone_id="Europe/London", **context
+            viewport={"width": 1600, "height": 900}, timezone_id="Asia/Kolkata", **context
         )
         page = opened.new_page()
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(patient(60_000))
         page.goto(f"{self.url}/{path}")
         settled(page)
         yield page
@@ -73,27 +72,18 @@ def now() -> datetime:
 
 
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=os.environ.get("CHROMIUM", "/usr/bin/chromium"), args=["--no-sandbox"]
-        )
+def browser() -> Iterator[Browser]:
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture
-def blotter(tmp_path: Path, chromium: Browser) -> Iterator[Blotter]:
-    url = f"sqlite:///{tmp_path / 'events.db'}"
-    engine = open_engine(url)
-    ensure_schema(engine)
-    port = free_port()
-    command = (str(BIN / "streamlit"), "run", "viewer/app.py", "--server.port", str(port))
+def blotter(tmp_path: Path, browser: Browser, store: Engine) -> Iterator[Blotter]:
+    """With a viewer of its own for each test: it keeps for a while what it has read."""
+    url = store.url.render_as_string()
     env = {**clean_environment(tmp_path), "SENTINEL_DATABASE_URL": url, "SENTINEL_USER": "ana"}
-    with running(*command, env=env, log=tmp_path / "viewer.log"):
-        address = f"http://127.0.0.1:{port}"
-        wait_for(lambda: answers(f"{address}/_stcore/health"), seconds=60, what="the viewer")
-        yield Blotter(address, engine, chromium)
+    with viewer(env, tmp_path / "viewer.log") as address:
+        yield Blotter(address, store, browser)
     log = (tmp_path / "viewer.log").read_text()
     assert "Traceback" not in log, log
 
@@ -159,7 +149,7 @@ def mute(engine: Engine, rule: str, comment: str) -> None:
 
 
 def eventually(condition: Callable[[], object], what: str) -> None:
-    wait_for(condition, seconds=20, what=what)
+    wait_for(condition, what=what)
 
 
 def test_events_that_arrive_meanwhile_never_shift_what_is_acknowledged(blotter: Blotter) -> None:
@@ -168,7 +158,7 @@ def test_events_that_arrive_meanwhile_never_shift_what_is_acknowledged(blotter: 
         assert shown_ids(page, 6) == made
         select(page, 1, 3)
         several(blotter, 3, "critical")
-        expect(page.get_by_text("paused, 3 newer events")).to_be_visible(timeout=20_000)
+        expect(page.get_by_text("paused, 3 newer events")).to_be_visible()
         page.get_by_role("button", name="Acknowledge").click()
         dialog = page.get_by_role("dialog")
         listed = dialog.get_by_test_id("stDataFrame")
@@ -367,7 +357,7 @@ def test_the_page_of_a_muted_event_says_why_nobody_was_told_and_what_became_of_i
             ("Comment", "disk replaced"),
         ):
             row = facts.locator("tr", has_text=name).filter(has_text=value)
-            expect(row).to_have_count(1, timeout=30_000)
+            expect(row).to_have_count(1)
         told = page.locator("table", has_text="slack-incoming-webhook/ops")
         expect(told.locator("tr", has_text="opened")).to_contain_text("not sent")
         expect(told.locator("tr", has_text="opened")).to_contain_text("silenced by ana until")
@@ -418,7 +408,7 @@ def test_a_channel_that_fails_is_seen_without_opening_anything_and_gone_once_tri
         assert cell(page, 0, 10) == ""
         [own, lost] = shown_ids(page, 2)
         retry_failed(blotter.engine, EVERYONE, at, now())
-        expect(page.get_by_text("1 message not delivered")).to_be_hidden(timeout=20_000)
+        expect(page.get_by_text("1 message not delivered")).to_be_hidden()
         eventually(lambda: cell(page, 1, 7) == "open", "the event to be owed again")
     with blotter.page(f"?event={own}") as page:
         expect(page.get_by_text("Sentinel says this itself")).to_be_visible()

@@ -1,6 +1,5 @@
 """Whom nobody answers: steps of an escalation, and the acknowledgement that stops them."""
 
-import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,31 +8,25 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 from sqlalchemy import Engine
 
 from sentinel_core.base.settings import Settings
 from sentinel_core.model.routing import Routes
 from sentinel_core.model.silence import Matchers, Silence
 from sentinel_core.notify.deliver import deliver_all
-from sentinel_core.store.db.engine import open_engine
-from sentinel_core.store.db.schema import ensure_schema
 from sentinel_core.store.record import silences
 from sentinel_core.store.record.acknowledge import acknowledge, unacknowledge
+from tests.support.blotter import chromium, viewer
 from tests.support.channels import talking_to
 from tests.support.clock import Clock, delivery_clock
 from tests.support.endpoint import Endpoint, http_endpoint
 from tests.support.faulty import incoming_webhook, notifications, owed
 from tests.support.killed import deliverers
+from tests.support.patience import patient
 from tests.support.prefect import PrefectServer
-from tests.support.processes import BIN, answers, free_port, running, wait_for
+from tests.support.processes import wait_for
 from tests.support.runs import T0, a_rule, a_run, fired, quiet, rows, told
-
-# An async flow in this process leaves the socket of Prefect's event client to the collector.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-]
 
 PEOPLE = ("team", "lead", "head", "chief")
 NINE = T0  # when the run of minute 0 was due
@@ -209,36 +202,24 @@ def test_a_step_whose_channel_is_away_is_tried_again_until_somebody_acknowledges
 
 # -- in real time, with a real browser -------------------------------------------------------
 
-STEPS = (3.0, 18.0, 20.0)  # seconds
+STEPS = (3.0, patient(25), patient(26))  # seconds; somebody acknowledges after the first
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[tuple[str, Engine]]:
-    url = f"sqlite:///{tmp_path / 'events.db'}"
-    engine = open_engine(url)
-    ensure_schema(engine)
-    yield url, engine
-    engine.dispose()
+def database(store: Engine) -> tuple[str, Engine]:
+    return store.url.render_as_string(), store
 
 
 @pytest.fixture
 def page(server: PrefectServer, database: tuple[str, Engine], tmp_path: Path) -> Iterator[Page]:
     """The blotter, in a browser."""
-    port = free_port()
     env = {**server.env, "SENTINEL_DATABASE_URL": database[0], "SENTINEL_USER": "ana"}
-    command = (str(BIN / "streamlit"), "run", "viewer/app.py", "--server.port", str(port))
-    address = f"http://127.0.0.1:{port}"
-    with running(*command, env=env, log=tmp_path / "viewer.log"), sync_playwright() as playwright:
-        wait_for(lambda: answers(f"{address}/_stcore/health"), seconds=60, what="the viewer")
-        browser = playwright.chromium.launch(
-            executable_path=os.environ.get("CHROMIUM", "/usr/bin/chromium"), args=["--no-sandbox"]
-        )
+    with viewer(env, tmp_path / "viewer.log") as address, chromium() as browser:
         opened = browser.new_page(viewport={"width": 1600, "height": 900})
-        opened.set_default_timeout(20_000)
+        opened.set_default_timeout(patient(60_000))
         opened.goto(address)
         opened.wait_for_selector('.stApp[data-test-script-state="notRunning"]')
         yield opened
-        browser.close()
 
 
 def test_acknowledged_in_the_browser_after_the_first_step_the_second_is_never_sent(
@@ -260,12 +241,12 @@ def test_acknowledged_in_the_browser_after_the_first_step_the_second_is_never_se
             name="disk-full",
             escalation=firm.escalation(*STEPS),
         )
-        wait_for(lambda: firm.told() == ["team", "lead"], seconds=20, what="the first step")
+        wait_for(lambda: firm.told() == ["team", "lead"], what="the first step")
         assert time.monotonic() - began >= STEPS[0]
         acknowledge_first_row(page)
         [event] = rows(engine, "alert_event")
         assert event["acknowledged_by"] == "ana"
-        assert time.monotonic() - began < STEPS[1], "too late to show anything"
+        assert time.monotonic() - began < STEPS[1], "too late: raise SENTINEL_TEST_PATIENCE"
         time.sleep(max(0, began + STEPS[2] + 1.5 - time.monotonic()))
         several.kill(deliverer)  # it was alive all the time
     assert firm.told() == ["team", "lead"]

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import psutil
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterDeploymentId
 from sqlalchemy import Engine
 
+from tests.support.blotter import chromium
 from tests.support.deployed import rows
 from tests.support.prefect import PrefectServer, clean_environment, client_of
 from tests.support.processes import BIN, ROOT, answers, free_port, wait_for
@@ -94,14 +95,11 @@ def _message_tells_the_event(
 
 
 def _acknowledge_in_the_browser(viewer: str, event_id: int) -> None:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=os.environ.get("CHROMIUM", "/usr/bin/chromium"), args=["--no-sandbox"]
-        )
+    with chromium() as browser:
         page = browser.new_page(viewport={"width": 1600, "height": 900})
         page.goto(viewer)
         grid = page.get_by_test_id("stDataFrame").first
-        expect(grid.get_by_test_id("glide-cell-3-0")).to_have_text("main-job", timeout=30_000)
+        expect(grid.get_by_test_id("glide-cell-3-0")).to_have_text("main-job")
         grid.click(position={"x": 16, "y": 36 + 14})
         expect(page.get_by_text("1 selected")).to_be_visible()
         page.get_by_role("button", name="Acknowledge").click()
@@ -112,10 +110,9 @@ def _acknowledge_in_the_browser(viewer: str, event_id: int) -> None:
         dialog.get_by_role("button", name="Acknowledge").click()
         expect(dialog).to_be_hidden()
         page.goto(f"{viewer}/?event={event_id}")
-        expect(page.get_by_text("cleaning up").first).to_be_visible(timeout=30_000)
+        expect(page.get_by_text("cleaning up").first).to_be_visible()
         link = page.get_by_role("link", name="Flow run in Prefect")
         expect(link).to_have_attribute("href", A_RUN)
-        browser.close()
 
 
 def _scheduled_by_cron(server: PrefectServer, store: Engine) -> None:
@@ -139,7 +136,6 @@ def test_up_starts_a_server_of_its_own_and_leaves_nothing_behind(tmp_path: Path)
         assert answers(system.viewer)
         wait_for(
             lambda: rows(system.store, "SELECT id FROM alert_event"),
-            seconds=60,
             what="the first event, from the first run",
         )
         began = time.monotonic()

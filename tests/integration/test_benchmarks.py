@@ -22,7 +22,6 @@ def test_deciding_and_a_recording_of_many_tickers_are_measured_against_the_same_
     assert all(value > 0 for value in result.values())
 
 
-@pytest.mark.timeout(420)
 @pytest.mark.soak  # three minutes of two busy cores; tests/integration/worker has the contract
 def test_both_workers_are_measured_on_one_server() -> None:
     small = ["--process", "6", "--sentinel", "30", "--seconds", "10", "--held", "2"]

@@ -24,12 +24,6 @@ from tests.support.prefect import PrefectServer
 from tests.support.processes import wait_for
 from tests.support.runs import a_rule, a_run, fired, told
 
-# An async flow in this process leaves the socket of Prefect's event client to the collector.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-]
-
 AT_ONCE = 3  # deliverers
 TIMEOUT, LEASE = 4.0, 4.5
 IN_FLIGHT = 0.08  # seconds an answer takes: many kills come while one is awaited
@@ -74,7 +68,6 @@ def test_a_few_killed_deliverers_lose_nothing(
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(600)
 def test_two_hundred_killed_deliverers_lose_nothing(
     engine: Engine, endpoint: Endpoint, started: Deliverers
 ) -> None:

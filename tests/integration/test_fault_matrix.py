@@ -39,12 +39,6 @@ from tests.support.prefect import PrefectServer
 from tests.support.processes import free_port
 from tests.support.smtp import MailServer, mail_server
 
-# An async flow in this process leaves the socket of Prefect's event client to the collector.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-]
-
 PATIENT, IMPATIENT = 20.0, 1.5
 NOBODY = Routes()
 

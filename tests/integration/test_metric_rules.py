@@ -16,7 +16,6 @@ from tests.support.runs import rows
 from tests.support.swarm import own_engine
 
 FLOW = "flows/metric.py:metric_threshold"
-pytestmark = pytest.mark.timeout(400)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,5 @@
 """Email through a real mail server, with and without TLS."""
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,6 @@ from sentinel_core.notify.channel import Address, Delivery, Outcome, send
 from tests.support.certificates import Certificates, certificates
 from tests.support.channels import (
     IMPATIENT,
-    PATIENCE,
     SETTINGS,
     as_provider,
     email_server_credentials,
@@ -25,12 +23,6 @@ from tests.support.endpoint import Endpoint, http_endpoint
 from tests.support.prefect import PrefectServer
 from tests.support.processes import free_port
 from tests.support.smtp import MailServer, mail_server
-
-# An async flow in this process leaves the socket of Prefect's event client to the collector.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-]
 
 PASSWORD = "hunter2-in-clear"
 
@@ -104,9 +96,7 @@ def test_whether_an_email_without_a_receipt_arrived_is_unknown(
 ) -> None:
     mail.ending = ending
     channel = email_server_credentials(mail.port)
-    began = time.monotonic()
     delivery = write(channel, settings=IMPATIENT)
-    assert time.monotonic() - began < PATIENCE + 1
     assert (delivery.outcome, delivery.unknown) == (Outcome.RETRY, True)
     mail.ending = "accept"
     assert write(channel).outcome is Outcome.SENT

@@ -41,12 +41,6 @@ from tests.support.channels import (
 from tests.support.endpoint import Endpoint, Request, http_endpoint
 from tests.support.prefect import PrefectServer
 
-# An async flow in this process leaves the socket of Prefect's event client to the collector.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-]
-
 PAYLOAD = {
     "text": "HIGH · AAPL",
     "attachments": [{"color": "#d1242f", "blocks": [{"type": "divider"}]}],

@@ -12,7 +12,7 @@ from prefect.states import Cancelled
 
 from sentinel_core.flow.rule_flow import rule_flow
 from sentinel_core.model.trigger import NoHistory
-from tests.support.prefect import PrefectServer, prefect_worker
+from tests.support.prefect import PrefectServer, client_of, make_pool, prefect_worker
 from tests.support.processes import free_port, wait_for
 from triggers.service.prefect_deployment import DeploymentError, PrefectDeployment
 
@@ -51,11 +51,9 @@ def deployed(server: PrefectServer, tmp_path_factory) -> Iterator[PrefectServer]
     folder = tmp_path_factory.mktemp("children")
     file = folder / "children.py"
     file.write_text(textwrap.dedent(CHILDREN))
-    server.prefect("work-pool", "create", "nobody", "--type", "process")
+    with client_of(server) as client:
+        make_pool(client, "nobody")
     with prefect_worker(server, POOL):
-        wait_for(
-            lambda: POOL in server.prefect("work-pool", "ls").stdout, seconds=30, what="the pool"
-        )
         server.run("python", str(file), str(folder), POOL, cwd=folder)
         yield server
 
@@ -132,7 +130,7 @@ def test_a_cancelled_run_triggers(client):
                     if child.created > started and child.state.is_scheduled()
                 ]
 
-            [child] = wait_for(waiting, seconds=20, what="the child run")
+            [child] = wait_for(waiting, what="the child run")
             other.set_flow_run_state(child.id, Cancelled(message="by hand"), force=True)
 
     with temporary_settings({PREFECT_API_URL: str(client.api_url)}):

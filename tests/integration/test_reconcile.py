@@ -119,7 +119,7 @@ def test_a_process_that_dies_is_exactly_one_failure_event(
         _reconcile(client, store, settings)
         return bool(_events(store, f"dies-{mode}"))
 
-    wait_for(recorded, seconds=60, what="the failure event", every=1)
+    wait_for(recorded, what="the failure event", every=1)
     _reconcile(client, store, settings)
     [event] = _events(store, f"dies-{mode}")
     assert event["kind"] == "failure"

@@ -35,7 +35,6 @@ CONDITIONS: dict[str, dict[str, Any]] = {
     "unmet": {"conditions": [{"op": "gt", "value": 200}]},
 }
 MODES = ("fire", "quiet", "raise", "sleep", "garbage", "twins", "many", "nothing", "nan")
-pytestmark = pytest.mark.timeout(400)
 
 
 @dataclass(frozen=True)

@@ -55,9 +55,7 @@ def test_triggered_runs_of_an_outage_have_their_event_and_full_output_after_one_
         during = [rule.start(note=f"during {number}") for number in (1, 2)]
         assert [rule.wait(run).state_name for run in during] == ["Triggered", "Triggered"]
         # A hook that still tries would record its run by itself once the store is back.
-        wait_for(
-            lambda: hooks_given_up(server) >= before + 2, seconds=60, what="both hooks to give up"
-        )
+        wait_for(lambda: hooks_given_up(server) >= before + 2, what="both hooks to give up")
         postgres_server.start()
         report = reconcile(client, store, settings, say=print, settle=timedelta(0))
         assert report.recorded >= 2

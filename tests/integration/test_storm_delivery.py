@@ -1,6 +1,5 @@
 """A thousand events in a minute: one message, one summary, and a thousand events on record."""
 
-import time
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -20,12 +19,6 @@ from tests.support.killed import deliverers
 from tests.support.prefect import PrefectServer
 from tests.support.processes import wait_for
 from tests.support.runs import a_rule, a_run, fired, quiet, rows, told
-
-# An async flow in this process leaves the socket of Prefect's event client to the collector.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-]
 
 SETTINGS = Settings(notify_timeout_seconds=10)
 NOBODY = Routes()
@@ -108,7 +101,6 @@ def test_twenty_rules_with_fifty_events_each_are_one_message_of_four_deliverers(
     endpoint: Endpoint,
     tmp_path: Path,
 ) -> None:
-    began = time.monotonic()
     route = {"channel": incoming_webhook(endpoint.url), "group_wait_seconds": 5}
     env = {**server.env, "SENTINEL_DATABASE_URL": database_url}
     with deliverers(env, str(tmp_path / "deliverers.log")) as several:
@@ -118,18 +110,14 @@ def test_twenty_rules_with_fifty_events_each_are_one_message_of_four_deliverers(
             rule = a_rule(f"rule-{number:02}", notify={"high": [route]})
             outputs = [fired(f"T{n:02}") for n in range(50)]
             told(engine, rule, a_run(0), outputs, datetime.now(UTC))
-        recorded = time.monotonic() - began
         wait_for(
             lambda: statuses(engine) == {"suppressed": 1_000},
-            seconds=40,
             what="the storm to take in everything",
         )
-        wait_for(lambda: about(engine) == [("storm", "sent")], seconds=20, what="its message")
-        time.sleep(0.5)  # time enough for a second message
+        wait_for(lambda: about(engine) == [("storm", "sent")], what="its message")
     assert len(endpoint.received) == 1
     assert "storm" in told_of(endpoint)[0]
     assert len(rows(engine, "alert_event")) == 1_000
-    print(f"\n{engine.dialect.name}: recorded in {recorded:.1f} s")
     _ends_with_a_summary(engine, endpoint)
 
 

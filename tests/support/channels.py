@@ -1,7 +1,6 @@
 """Channels as their owners save them in Prefect, and what is sent to them."""
 
 import contextlib
-import gc
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -13,6 +12,7 @@ from prefect.blocks.notifications import (
     MattermostWebhook,
     PagerDutyWebHook,
 )
+from prefect.events.worker import EventsWorker
 from prefect.settings import PREFECT_API_URL, PREFECT_LOGGING_TO_API_ENABLED, temporary_settings
 from prefect.types import SecretDict
 from prefect_email import EmailServerCredentials
@@ -24,6 +24,7 @@ from sentinel_core.base.settings import Settings
 from sentinel_core.message import Content, Item, Links, Message, render
 from sentinel_core.notify.channel import Address, Delivery, medium_of, send
 from tests.support.endpoint import Request
+from tests.support.patience import patient
 from tests.support.runs import T0
 
 SECRET = "s3cr3tT0ken0123456789abcdefABCDE"
@@ -39,7 +40,7 @@ def talking_to(api_url: str) -> Iterator[None]:
     """This process talks to that Prefect server."""
     with temporary_settings({PREFECT_API_URL: api_url, PREFECT_LOGGING_TO_API_ENABLED: False}):
         yield
-    gc.collect()  # what Prefect leaves open is found here, where it is expected
+        EventsWorker.drain_all(timeout=patient(10))  # its client of Prefect's events is closed
 
 
 def as_provider(request: Request) -> bytes:

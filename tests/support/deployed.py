@@ -97,7 +97,7 @@ class Deployed:
         """A run now, with the deployment's own parameters."""
         return self.client.create_flow_run_from_deployment(self.id).id
 
-    def wait(self, run_id: UUID, *, seconds: float = 60, what: str = "end") -> FlowRun:
+    def wait(self, run_id: UUID, *, seconds: float = 120, what: str = "end") -> FlowRun:
         """The run once it is final."""
 
         def final() -> FlowRun | None:
@@ -113,7 +113,7 @@ class Deployed:
         assert isinstance(run, FlowRun)
         return run
 
-    def wait_state(self, run_id: UUID, name: str, *, seconds: float = 60) -> None:
+    def wait_state(self, run_id: UUID, name: str, *, seconds: float = 120) -> None:
         """Until the run is in the state of this name."""
 
         def there() -> bool:

@@ -59,7 +59,7 @@ def json_site() -> Iterator[JsonSite]:
             asked = Asked(parts.path, parse_qs(parts.query), dict(self.headers))
             site.asked.append(asked)
             if parts.path == "/hang":
-                site.closing.wait(20)
+                site.closing.wait()
                 return
             answer = site.answers.get(parts.path, Answer("no such thing", 404))
             if callable(answer):

@@ -18,6 +18,7 @@ from sentinel_core.base.settings import Settings
 from sentinel_core.model.routing import Routes
 from sentinel_core.notify.deliver import deliver_all
 from sentinel_core.store.db.engine import open_engine
+from tests.support.patience import patient
 from tests.support.processes import ROOT
 
 PAUSE_SECONDS = 0.05  # between two rounds of a deliverer that found nothing
@@ -108,7 +109,7 @@ def deliverers(env: Mapping[str, str], log: str) -> Iterator[Deliverers]:
             yield Deliverers(process)
         finally:
             process.stdin.close()
-            process.wait(30)
+            process.wait(patient(30))
 
 
 if __name__ == "__main__":

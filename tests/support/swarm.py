@@ -19,6 +19,7 @@ from sentinel_core.store.db.schema import ensure_schema
 from sentinel_core.store.outbox.claim import claim
 from sentinel_core.store.record.acknowledge import acknowledge, unacknowledge
 from sentinel_core.store.record.resolve import resolve
+from tests.support.patience import patient
 from tests.support.posted import Posted, deliver_at
 from tests.support.runs import NOW, a_run, rows, told
 
@@ -41,11 +42,11 @@ def at_once(function: Callable[..., Any], calls: Sequence[tuple[Any, ...]]) -> l
         sender.close()
     results = []
     for receiver, _ in pipes:
-        assert receiver.poll(60), "a process did not answer"
+        assert receiver.poll(patient(120)), "a process did not answer"
         results.append(receiver.recv())
         receiver.close()
     for process in processes:
-        process.join(30)
+        process.join(patient(120))
         process.close()
     failures = [text for worked, text in results if not worked]
     assert not failures, failures[0]
@@ -54,7 +55,7 @@ def at_once(function: Callable[..., Any], calls: Sequence[tuple[Any, ...]]) -> l
 
 def _child(function: Callable[..., Any], call: tuple[Any, ...], barrier: Barrier, out: Any) -> None:
     try:
-        barrier.wait(60)
+        barrier.wait(patient(120))
         out.send((True, function(*call)))
     except BaseException:
         out.send((False, traceback.format_exc()))
@@ -131,7 +132,7 @@ def killed_at_statement(number: int, url: str, rule: Rule, run: Run, outputs: ob
         target=_tell_until, args=(number, url, rule, run, outputs), daemon=True
     )
     process.start()
-    process.join(60)
+    process.join(patient(120))
     code = process.exitcode
     process.close()
     assert code in (0, -signal.SIGKILL), code

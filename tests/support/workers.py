@@ -5,7 +5,7 @@ import json
 import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -23,7 +23,7 @@ from sentinel_core.flow.hooks import connect
 from sentinel_core.flow.reconcile import Report, reconcile
 from tests.support.deployed import rows
 from tests.support.prefect import PrefectServer, client_of, make_pool
-from tests.support.processes import BIN, ROOT, running, wait_for
+from tests.support.processes import BIN, ROOT, cpu_seconds, running, wait_for
 from tests.support.rules import contract
 
 WORKER_TYPES = ("process", "sentinel")
@@ -68,12 +68,25 @@ class Workplace:
         with running(*command, env=env, log=self.log) as process:
             wait_for(
                 lambda: process.poll() is not None or self._workers() > known,
-                seconds=60,
                 what=f"the {self.type} worker",
+                progress=lambda: cpu_seconds(process.pid),
             )
             assert process.poll() is None, f"the worker ended:\n{self.log.read_text()}"
             yield process
         self._shorten_log()
+
+    def wait_polls(self, times: int = 3) -> None:
+        """Until a worker of this pool has asked Prefect for runs so many times more."""
+        for _ in range(times):
+            before = self._polled()
+            wait_for(
+                lambda before=before: self._polled() != before,
+                what=f"a worker of {self.pool} to ask for runs",
+            )
+
+    def _polled(self) -> datetime | None:
+        [queue] = self.client.read_work_queues(work_pool_name=self.pool)
+        return queue.last_polled
 
     def _workers(self) -> int:
         return len(self.client.read_workers_for_work_pool(self.pool))
@@ -198,14 +211,19 @@ class DeployedRun:
 
     def wait(self, seconds: float = 90) -> "DeployedRun":
         """This run, once it has ended."""
-        wait_for(lambda: self.is_final, seconds=seconds, what=f"{self.rule_name} to end", every=0.1)
+        wait_for(
+            lambda: self.is_final,
+            seconds=seconds,
+            what=f"{self.rule_name} to end",
+            every=0.1,
+            progress=lambda: (self.state.name, len(self.facts)),
+        )
         return self
 
     def wait_started(self, attempt: int = 1) -> "DeployedRun":
         """This run, once the trigger is at work (for the nth time)."""
         wait_for(
             lambda: len(self.facts) >= attempt,
-            seconds=60,
             what=f"{self.rule_name} to be at work",
             every=0.05,
         )
@@ -268,14 +286,23 @@ class DeployedRun:
         of_this = LogFilter(flow_run_id=LogFilterFlowRunId(any_=[self.id]))
         return [log.message for log in self.place.client.read_logs(of_this, limit=200)]
 
-    def still_works(self, seconds: float = 1) -> bool:
-        """Does a waiting trigger still tick?"""
+    def wait_ticks(self, times: int = 3) -> None:
+        """Until a waiting trigger has ticked so many times more."""
         ticks = self.file("ticks")
-        before = ticks.read_text()
-        with contextlib.suppress(AssertionError):
-            wait_for(lambda: ticks.read_text() != before, seconds=seconds, what="", every=0.05)
-            return True
-        return False
+        for _ in range(times):
+            before = ticks.read_text()
+            wait_for(
+                lambda before=before: ticks.read_text() not in ("", before),
+                what=f"{self.rule_name} to go on",
+                every=0.05,
+            )
+
+    def wait_stopped(self) -> None:
+        """Until a waiting trigger has been left, or its process is gone."""
+        wait_for(
+            lambda: self.file("left").exists() or gone(self.pid),
+            what=f"{self.rule_name} to stop working",
+        )
 
 
 @contextlib.contextmanager
@@ -300,7 +327,13 @@ def wait_all(runs: Mapping[str, DeployedRun] | list[DeployedRun], seconds: float
         return not left
 
     try:
-        wait_for(all_ended, seconds=seconds, what="the runs to end", every=0.3)
+        wait_for(
+            all_ended,
+            seconds=seconds,
+            what="the runs to end",
+            every=0.3,
+            progress=lambda: [run.id for run in left],
+        )
     except AssertionError:
         states = {run.rule_name: run.state.name for run in left}
         raise AssertionError(f"after {seconds:g} s these had not ended: {states}") from None

@@ -11,8 +11,6 @@ from tests.support.prefect import PrefectServer
 from tests.support.rules import contract
 from tests.support.workers import WORKER_TYPES, DeployedRule, DeployedRun, Workplace, workplace
 
-pytestmark = pytest.mark.timeout(400)
-
 TRIGGER = '''
 from sentinel_core.model.alert import AlertOutput
 from sentinel_core.model.trigger import Trigger

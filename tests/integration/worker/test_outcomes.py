@@ -19,7 +19,6 @@ from tests.support.processes import wait_for
 from tests.support.rules import contract
 from tests.support.workers import WORKER_TYPES, DeployedRun, Workplace, gone, wait_all, workplace
 
-pytestmark = pytest.mark.timeout(400)
 # Under the process worker what hangs, and what left a process behind, keeps its slot to the end.
 LIMITS = {"process": 5, "sentinel": 3}
 
@@ -141,7 +140,7 @@ def _finish(place: Workplace, runs: dict[str, DeployedRun]) -> set[str]:
         place.reconcile()
         return all(run.is_final for run in runs.values())
 
-    wait_for(all_ended, seconds=60, what="reconcile to close what nobody ended", every=1)
+    wait_for(all_ended, what="reconcile to close what nobody ended", every=1)
     place.reconcile()
     if not place.is_sentinel:
         for name in {*lost, CLOSED_FILES}:
@@ -182,7 +181,6 @@ def test_log_lines_of_a_run_arrive_in_prefect(day: Day) -> None:
     run = day.place.start("ok", name="logs").wait()
     wait_for(
         lambda: any("Finished in state Completed" in line for line in run.logs),
-        seconds=15,
         what="the last line of its log",
         every=0.5,
     )

@@ -14,8 +14,6 @@ from tests.support.processes import wait_for
 from tests.support.rules import contract
 from tests.support.workers import WORKER_TYPES, DeployedRun, Workplace, gone, wait_all, workplace
 
-pytestmark = pytest.mark.timeout(400)
-
 RUDE: tuple[contract.Mode, ...] = (
     "ok",
     "make a mess",
@@ -94,4 +92,4 @@ def test_what_a_trigger_forked_goes_on_beside_the_runs_after_it(series: Series) 
     grandchild = int(run.file("grandchild").read_text())
     assert not gone(grandchild)
     run.let_go()
-    wait_for(lambda: gone(grandchild), seconds=20, what="the grandchild to end")
+    wait_for(lambda: gone(grandchild), what="the grandchild to end")

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -10,11 +9,11 @@ import pytest
 from prefect.client.schemas.actions import WorkPoolUpdate
 from prefect.states import Cancelled, Cancelling, Paused, Scheduled, State, Suspended
 
+from tests.support.patience import patient
 from tests.support.prefect import PrefectServer
 from tests.support.processes import wait_for
-from tests.support.workers import QUERY_SECONDS, WORKER_TYPES, Workplace, gone, workplace
+from tests.support.workers import WORKER_TYPES, Workplace, gone, workplace
 
-pytestmark = pytest.mark.timeout(400)
 LIMIT = 2
 
 
@@ -39,12 +38,12 @@ def test_a_run_killed_with_signal_9_is_crashed_once_and_makes_room_while_others_
     doomed = place.start("wait", name="doomed").wait_started()
     neighbour = place.start("wait", name="neighbour").wait_started()
     third = place.start("wait", name="third")
-    time.sleep(4 * QUERY_SECONDS)
+    place.wait_polls()
     assert third.facts == []  # the worker may have two
     os.kill(doomed.pid, signal.SIGKILL)
     doomed.wait().wait_recorded()
     third.wait_started()
-    assert neighbour.still_works()
+    neighbour.wait_ticks()
     assert (doomed.state.type.value, doomed.hooks) == ("CRASHED", ["on_crashed"])
     assert "9" in str(doomed.state.message)
     for run in (neighbour, third):
@@ -64,7 +63,7 @@ def test_a_run_cancelled_from_prefect_while_it_runs_stops_working(place: Workpla
     place.client.set_flow_run_state(run.id, Cancelling())
     run.wait().wait_recorded()
     assert (run.state.type.value, run.hooks) == ("CANCELLED", ["on_cancellation"])
-    assert not run.still_works()
+    run.wait_stopped()
     assert place.reconcile_adds_nothing_for(run)
     [evaluation] = run.evaluations
     assert (evaluation["kind"], evaluation["prefect_state"]) == ("failure", "CANCELLED")
@@ -84,7 +83,7 @@ def test_a_run_that_is_paused_or_suspended_is_ended_with_a_sentence_by_the_senti
     run.wait().wait_recorded()
     assert (run.state.name, run.hooks) == ("Failed", ["on_failure"])
     assert "can't be paused or suspended" in str(run.state.message)
-    assert not run.still_works()
+    run.wait_stopped()
     assert place.reconcile_adds_nothing_for(run)
     assert [event["occurrences"] for event in run.events("failure")] == [1]
 
@@ -92,7 +91,7 @@ def test_a_run_that_is_paused_or_suspended_is_ended_with_a_sentence_by_the_senti
 def test_a_paused_pool_starts_nothing_until_it_goes_on(place: Workplace) -> None:
     place.client.update_work_pool(place.pool, WorkPoolUpdate(is_paused=True))
     held, cancelled = (place.start("ok", name=name) for name in ("held-up", "cancelled-early"))
-    time.sleep(4 * QUERY_SECONDS)
+    place.wait_polls()
     assert [run.state.type.value for run in (held, cancelled)] == ["SCHEDULED"] * 2
     place.client.set_flow_run_state(cancelled.id, Cancelled(message="changed my mind"))
     place.client.update_work_pool(place.pool, WorkPoolUpdate(is_paused=False))
@@ -112,11 +111,13 @@ def test_a_run_cancelled_shortly_before_it_is_due_does_not_start_under_the_senti
     """The worker has the run in view by then, as workers look some seconds ahead."""
     if not place.is_sentinel:
         pytest.skip("a process worker has started its process by then, and it runs all the same")
-    due = datetime.now(UTC) + timedelta(seconds=3)
+    due = datetime.now(UTC) + timedelta(seconds=patient(8))
     run = place.rule("cancelled-late", "ok").run(state=Scheduled(scheduled_time=due))
-    time.sleep(3 * QUERY_SECONDS)
+    place.wait_polls()
     place.client.set_flow_run_state(run.id, Cancelled())
-    time.sleep(3)
+    assert datetime.now(UTC) < due, "too late to show anything: raise SENTINEL_TEST_PATIENCE"
+    wait_for(lambda: datetime.now(UTC) > due, what="the time at which it would have run")
+    place.wait_polls()
     assert (run.state.type.value, run.facts, run.hooks) == ("CANCELLED", [], [])
 
 
@@ -125,11 +126,11 @@ def test_a_failed_run_that_is_started_again_from_prefect_runs_again(place: Workp
     run.wait().wait_recorded()
     assert run.state.name == "Failed"
     if not place.is_sentinel:  # its worker must have seen the end of the process
-        wait_for(lambda: gone(run.pid), seconds=30, what="the run's process to end")
-        time.sleep(QUERY_SECONDS)
+        wait_for(lambda: gone(run.pid), what="the run's process to end")
+        place.wait_polls(2)
     place.client.set_flow_run_state(run.id, Scheduled(name="AwaitingRetry"), force=True)
     run.wait_started(2)
-    wait_for(lambda: len(run.hooks) == 2, seconds=30, what="the second attempt's hooks")
+    wait_for(lambda: len(run.hooks) == 2, what="the second attempt's hooks")
     assert run.wait().state.name == "Completed"
     assert run.hooks == ["on_failure", "on_completion"]
     assert [row["prefect_state"] for row in run.evaluations] == ["FAILED", "COMPLETED"]

@@ -14,7 +14,6 @@ from tests.support.processes import free_port, wait_for
 from tests.support.rules import contract
 from tests.support.workers import WORKER_TYPES, DeployedRun, Workplace, gone, workplace
 
-pytestmark = pytest.mark.timeout(400)
 STOP_SECONDS = 3
 
 
@@ -35,7 +34,7 @@ def recorded_in_the_end(run: DeployedRun) -> dict[str, object]:
         run.place.reconcile()
         return bool(run.evaluations)
 
-    wait_for(there, seconds=60, what="a record", every=0.5)
+    wait_for(there, what="a record", every=0.5)
     run.place.reconcile()
     [evaluation] = run.evaluations
     return evaluation
@@ -51,8 +50,9 @@ def test_a_worker_that_is_asked_to_stop_lets_runs_finish_and_hands_the_others_ba
         short.wait_started()
         long.wait_started()
         worker.send_signal(signal.SIGTERM)
-        time.sleep(0.5)
-        short.let_go()
+        if place.is_sentinel:
+            short.wait_ticks(10)
+            short.let_go()
         worker.wait(60)
     assert gone(short.pid)
     assert gone(long.pid)
@@ -80,11 +80,10 @@ def test_runs_of_a_worker_that_was_killed_are_recorded_once(place: Workplace) ->
         run = place.start("wait").wait_started()
         os.kill(worker.pid, signal.SIGKILL)
         worker.wait()
-        time.sleep(0.5)
-        assert run.still_works()
+        run.wait_ticks(10)
         run.let_go()
         run.wait()
-        wait_for(lambda: gone(run.pid), seconds=60, what="the run's process to end")
+        wait_for(lambda: gone(run.pid), what="the run's process to end")
         told, hooks = run.evaluations, run.hooks
     record = recorded_in_the_end(run)
     assert record["prefect_state"] == run.state.type.value
@@ -115,7 +114,7 @@ def test_runs_go_on_when_prefects_server_is_restarted_in_the_middle(tmp_path: Pa
         time.sleep(1)
         servers.enter_context(prefect_server(folder, port, grace_seconds=2))
         for run in runs:
-            assert run.still_works()
+            run.wait_ticks()
             run.let_go()
         for run in runs:
             run.wait().wait_recorded()

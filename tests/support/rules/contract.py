@@ -145,11 +145,14 @@ def _fail_twice(_folder: Path, attempt: int) -> None:
 
 
 def _wait(folder: Path, _attempt: int) -> None:
-    """Until the test lets go, saying all the while that it still works."""
+    """Until the test lets go, saying all the while that it works, and when it no longer does."""
     gate, ticks = _file(folder, "go"), _file(folder, "ticks")
-    while not gate.exists():
-        ticks.write_text(str(time.monotonic()))
-        time.sleep(0.05)
+    try:
+        while not gate.exists():
+            ticks.write_text(str(time.monotonic()))
+            time.sleep(0.05)
+    finally:
+        _file(folder, "left").touch()
 
 
 def _interrupt(_folder: Path, _attempt: int) -> None:

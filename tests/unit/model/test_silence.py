@@ -93,7 +93,7 @@ def test_a_pattern_without_signs_matches_itself_alone(text: str) -> None:
     assert not Matchers(ticker=text).matches(Subject("r", pattern + "x", "", Importance.LOW))
 
 
-@pytest.mark.timeout(30)  # trying every way to match would take longer than the universe is old
+# trying every way to match would take longer than the universe is old
 def test_a_hostile_pattern_is_answered_at_all() -> None:
     hostile = Matchers(ticker="*a" * 99 + "b")
     for n in range(20):

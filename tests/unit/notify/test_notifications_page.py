@@ -131,5 +131,7 @@ def test_what_the_rule_file_offers_to_share_is_valid_and_names_what_setup_makes(
 
 
 def test_links_and_pictures_lead_somewhere() -> None:
-    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", PAGE):
+    targets = re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", PAGE)
+    assert targets
+    for target in targets:
         assert (DOCS / target).exists(), target

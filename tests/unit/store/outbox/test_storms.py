@@ -4,7 +4,6 @@ from collections import Counter
 from datetime import datetime, timedelta
 from typing import Any
 
-import pytest
 from sqlalchemy import Engine
 
 from sentinel_core.model.reasons import NotifyReason
@@ -213,7 +212,6 @@ def test_four_deliverers_at_once_begin_one_storm(engine: Engine, database_url: s
     }
 
 
-@pytest.mark.timeout(60)
 def test_recording_claiming_and_handling_at_once_hold_nobody_up_for_good(
     engine: Engine, database_url: str
 ) -> None:

@@ -5,7 +5,6 @@ The outcome of each attempt is given; who is told what of it is looked up in the
 
 from datetime import UTC, datetime, timedelta
 
-import pytest
 from sqlalchemy import Engine
 
 from sentinel_core.model.routing import Routes
@@ -106,7 +105,6 @@ def test_that_nothing_was_sent_for_a_week_does_not_mean_that_it_works(engine: En
     assert event["resolved_at"] is None
 
 
-@pytest.mark.timeout(60)
 def test_where_those_fail_who_should_hear_of_it_nothing_goes_round_in_circles(
     engine: Engine,
 ) -> None:

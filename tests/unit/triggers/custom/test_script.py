@@ -4,12 +4,12 @@ import json
 import os
 import sys
 import textwrap
-import time
 from pathlib import Path
 
 import pytest
 
 from sentinel_core.base.errors import OutputError
+from tests.support.processes import wait_for
 from triggers.custom._process import Outcome
 from triggers.custom.script import STDERR_KEPT, Script, ScriptError
 
@@ -38,10 +38,7 @@ def alive(pid: int) -> bool:
 
 
 def wait_gone(pid: int) -> None:
-    deadline = time.monotonic() + 5
-    while alive(pid):
-        assert time.monotonic() < deadline, f"process {pid} is still there"
-        time.sleep(0.02)
+    wait_for(lambda: not alive(pid), what=f"the end of process {pid}", every=0.02)
 
 
 def test_parameters_go_in_as_json_and_one_output_comes_back(make):
@@ -140,10 +137,8 @@ def test_an_answer_that_is_no_alert_output_is_an_error(stdout, said):
 
 
 def test_endless_output_is_stopped_early(make):
-    started = time.monotonic()
     with pytest.raises(ScriptError, match="printed more than 2,097,152 bytes"):
         make("while True: print('x' * 1_000_000)").check()
-    assert time.monotonic() - started < 10
 
 
 def test_a_hundred_megabytes_on_stderr_cost_nothing(make):
@@ -166,21 +161,19 @@ def test_a_script_that_hangs_is_stopped_in_time_with_its_children(make, tmp_path
         if child:
             open("pids", "w").write(f"{os.getpid()} {child}")
             print("waiting for the tape", file=sys.stderr, flush=True)
-        time.sleep(120)
+        time.sleep(86_400)
         """,
         script_timeout_seconds=1,
     )
-    started = time.monotonic()
     with pytest.raises(ScriptError, match=r"(?s)within 1 s and was stopped.*for the tape"):
         script.check()
-    assert time.monotonic() - started < 6
     for pid in (tmp_path / "pids").read_text().split():
         wait_gone(int(pid))
 
 
 def test_one_that_closes_its_pipes_and_goes_on_is_stopped_too(make):
     script = make(
-        "import os, time; os.close(1); os.close(2); time.sleep(60)", script_timeout_seconds=0.5
+        "import os, time; os.close(1); os.close(2); time.sleep(86_400)", script_timeout_seconds=0.5
     )
     with pytest.raises(ScriptError, match=r"within 0\.5 s"):
         script.check()
@@ -195,15 +188,13 @@ def test_a_grandchild_that_holds_the_pipes_delays_no_answer(make, tmp_path, own_
         if not child:
             if {own_session}: os.setsid()
             open("pid", "w").write(str(os.getpid()))
-            time.sleep(20)
+            time.sleep(86_400)
             os._exit(0)
         while not (os.path.exists("pid") and os.path.getsize("pid")): time.sleep(0.01)
         print('{{"triggered": true}}', flush=True)
         """
     )
-    started = time.monotonic()
     assert script.check()[0].triggered
-    assert time.monotonic() - started < 5
     pid = int((tmp_path / "pid").read_text())
     if own_session:  # it left the group on purpose: it is not ours any more
         assert alive(pid)

@@ -1,7 +1,6 @@
 """Rows as alerts: tables of rows for what is pure, real databases for the rest."""
 
 import sqlite3
-import time
 import uuid
 from collections.abc import Sequence
 from datetime import date, timedelta
@@ -302,10 +301,8 @@ def test_an_endless_result_ends_at_the_limit_of_rows(database_url):
 
 
 def test_a_statement_that_takes_too_long_is_stopped(stock):
-    started = time.monotonic()
     with pytest.raises(SourceError, match=r"longer than 0.5 s|statement timeout"):
         run(stock, ENDLESS.format("count(*)"), statement_timeout_seconds=0.5)
-    assert time.monotonic() - started < 5
 
 
 @pytest.mark.parametrize(

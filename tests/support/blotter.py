@@ -1,0 +1,38 @@
+"""The blotter and a browser to look at it with."""
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from playwright.sync_api import Browser, expect, sync_playwright
+
+from tests.support.patience import patient
+from tests.support.processes import BIN, answers, cpu_seconds, free_port, running, wait_for
+
+
+@contextlib.contextmanager
+def chromium() -> Iterator[Browser]:
+    """A browser, for the tests of one module: while it runs, nothing async can run beside it."""
+    expect.set_options(timeout=patient(30_000))
+    path = os.environ.get("CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium-browser"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@contextlib.contextmanager
+def viewer(env: Mapping[str, str], log: Path) -> Iterator[str]:
+    """The blotter in this environment; its address."""
+    port = free_port()
+    command = (str(BIN / "streamlit"), "run", "viewer/app.py", "--server.port", str(port))
+    address = f"http://127.0.0.1:{port}"
+    with running(*command, env=env, log=log) as process:
+        wait_for(
+            lambda: answers(f"{address}/_stcore/health"),
+            what="the viewer",
+            progress=lambda: cpu_seconds(process.pid),
+        )
+        yield address
