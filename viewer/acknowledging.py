@@ -12,16 +12,16 @@ from sentinel_core.wording.text import counted
 from viewer import data, rows
 from viewer.escape import plain
 
-_TOLD = "told"
-_TOLD_FOR = timedelta(minutes=1)
+_RESULT = "result"
+_RESULT_SHOWN_FOR = timedelta(minutes=1)
 ROUND = "round"
 """Counts up with each acknowledgement: selections of an earlier round are gone."""
 
 
 def show_result() -> None:
-    """What the last acknowledgement did, for as long as that is news."""
-    text, at = st.session_state.get(_TOLD, ("", None))
-    if at and data.now() - at < _TOLD_FOR:
+    """The result of the last acknowledgement, for a minute."""
+    text, at = st.session_state.get(_RESULT, ("", None))
+    if at and data.now() - at < _RESULT_SHOWN_FOR:
         st.markdown(f":green-badge[:material/check: {text}]", width="content")
 
 
@@ -38,7 +38,7 @@ def signed_in() -> str | None:
 @st.dialog("Acknowledge", width="large")
 def ask(events: Sequence[Mapping[str, Any]]) -> None:
     """Ask for a comment and acknowledge `events`: these, whatever has arrived since."""
-    st.session_state.pop(_TOLD, None)
+    st.session_state.pop(_RESULT, None)
     st.dataframe(
         rows.chosen(events),
         hide_index=True,
@@ -79,6 +79,6 @@ def _acknowledge(events: Sequence[Mapping[str, Any]], by: str, comment: str) -> 
         st.error(f"Nothing was acknowledged: {plain(error)}.")
         return
     st.session_state["who"] = by
-    st.session_state[_TOLD] = (rows.told(result), data.now())
+    st.session_state[_RESULT] = (rows.acknowledged(result), data.now())
     st.session_state[ROUND] = st.session_state.get(ROUND, 0) + 1
     st.rerun()

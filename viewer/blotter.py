@@ -44,7 +44,7 @@ class Shown:
 
 
 def draw() -> None:
-    """The blotter, refreshing itself unless told to hold still."""
+    """The blotter, refreshing itself unless asked to hold still."""
     auto = bool(st.session_state.get(_AUTO, True))
     st.fragment(run_every=REFRESH_SECONDS if auto else None)(_draw)(auto)
 
@@ -144,8 +144,8 @@ def _dark() -> bool:
 
 def _histogram(choice: Choice) -> None:
     buckets, step = data.histogram(choice)
-    values, spec = figures.histogram(buckets, step, dark=_dark())
-    st.vega_lite_chart({**spec, "data": {"values": values}}, key="histogram", theme="streamlit")
+    spec = figures.histogram(buckets, step, dark=_dark())
+    st.vega_lite_chart(spec, key="histogram", theme="streamlit")
 
 
 def _head(shown: Shown, frozen: bool) -> None:

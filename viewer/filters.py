@@ -64,7 +64,7 @@ class Choice:
 
     @property
     def live(self) -> bool:
-        """Only what still asks for attention?"""
+        """True for the view of events that still need attention."""
         return self.view == "live"
 
 
@@ -104,7 +104,7 @@ def storm_number(text: str) -> int | None:
 
 
 def storm_address(storm_id: int) -> str:
-    """The events that a storm's message told of."""
+    """The address of the events that a storm's message stands for."""
     return f"./?view=all&range=any&storm={storm_id}"
 
 
@@ -144,7 +144,7 @@ def shown_window(choice: Choice, now: datetime, where: tzinfo) -> str:
 
 def _storm_words(choice: Choice) -> str:
     number = storm_number(choice.storm)
-    return f", told of in storm {number}" if number is not None else ""
+    return f", of storm {number}" if number is not None else ""
 
 
 def _window_words(choice: Choice, now: datetime, where: tzinfo) -> str:

@@ -120,7 +120,7 @@ def chosen(rows: Sequence[Row]) -> pd.DataFrame:
     )
 
 
-def told(result: Acknowledged) -> str:
+def acknowledged(result: Acknowledged) -> str:
     """What an acknowledgement did, in a sentence (markdown, escaped)."""
     parts = [f"Acknowledged {counted(len(result.done), 'event')}."]
     if result.handled:

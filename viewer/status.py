@@ -1,5 +1,4 @@
-"""The status lines: what asks for attention, whether the rules are being checked, and whether
-people hear of it. Pure."""
+"""The status lines: what needs attention, which rules are checked, what is delivered. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -37,10 +36,10 @@ def coverage(
 ) -> Coverage:
     """Where the active rules stand. A rule never evaluated may be overdue as well.
 
-    `reconciled_at` is up to when reconcile has looked: without it, lost runs stay unseen.
+    `reconciled_at` is the time up to which reconcile has compared the runs.
     """
     overdue, never, sentences = [], [], []
-    # Sentinel's own rule has no schedule: nobody checks it, and nobody is to miss it.
+    # Sentinel's own rule has no schedule: it is never overdue.
     active = [r for r in rules if r["is_active"] and r["deployment_id"] != own.DEPLOYMENT_ID]
     for rule in active:
         known = (rule["last_evaluated_at"], rule["changed_at"], rule["first_seen_at"])
@@ -78,21 +77,20 @@ def _rules(covered: Coverage) -> list[str]:
         names = listed(covered.overdue)
         parts.append(f":orange-badge[{len(covered.overdue)} overdue: {names}]")
     if covered.reconcile_is_old:
-        parts.append(":orange-badge[reconcile is not running: lost runs go unseen]")
+        parts.append(":orange-badge[reconcile is not running: lost runs go unnoticed]")
     if covered.never:
         parts.append(f"{len(covered.never)} never evaluated: {listed(covered.never)}")
     return parts
 
 
-# -- whether people hear of it -------------------------------------------------------------
+# -- whether messages arrive --------------------------------------------------------------
 
 _NAMED = 3  # channels and storms that have a line of their own
-_TOLD = {"sent": "told in one message", "failed": "their one message failed for good"}
+_STORM_MESSAGE = {"sent": "in one message", "failed": "their one message failed for good"}
 
 
 def deliveries(found: Deliveries, now: datetime, where: tzinfo) -> list[str]:
-    """What people do not hear, and what they hear in one message instead of many: a line of
-    markdown each, none when all is well."""
+    """Undelivered and late messages and open storms, a line of markdown each."""
     lines = [_failing(one, where) for one in found.failing[:_NAMED]]
     if more := found.failing[_NAMED:]:
         names = listed([one.channel for one in more])
@@ -112,25 +110,24 @@ def deliveries(found: Deliveries, now: datetime, where: tzinfo) -> list[str]:
     return lines
 
 
-def _failing(one: FailingChannel, where: tzinfo) -> str:
-    retry = code(f"sentinel channels retry {one.channel}")
-    what_to_do = (
-        f"It takes messages again: {retry}" if one.recovered else f"When it is mended: {retry}"
-    )
+def _failing(channel: FailingChannel, where: tzinfo) -> str:
+    name, messages = plain(channel.channel), counted(channel.failed, "message")
+    when = "It accepts messages again" if channel.recovered else "Once it is repaired"
     return (
-        f":red-badge[{counted(one.failed, 'message')} not delivered] by {plain(one.channel)}, "
-        f"last {short_time(one.latest, where)}: {plain(one.error, 140)} · {what_to_do}"
+        f":red-badge[{messages} not delivered] by {name}, last "
+        f"{short_time(channel.latest, where)}: {plain(channel.error, 140)} · {when}: "
+        f"{code(f'sentinel channels retry {channel.channel}')}"
     )
 
 
-def _storm(one: OpenStorm, now: datetime, where: tzinfo) -> str:
-    to = f" to {plain(one.recipient, 80)}" if one.recipient else ""
-    count = f"{number(one.events, COUNT_CAP)} {'event' if one.events == 1 else 'events'}"
-    told = _TOLD.get(one.message_status, "their one message is not sent yet")
-    began = one.started_at
+def _storm(storm: OpenStorm, now: datetime, where: tzinfo) -> str:
+    to = f" to {plain(storm.recipient, 80)}" if storm.recipient else ""
+    count = f"{number(storm.events, COUNT_CAP)} {'event' if storm.events == 1 else 'events'}"
+    message = _STORM_MESSAGE.get(storm.message_status, "their one message is not sent yet")
+    began = storm.started_at
     recent = now - began < timedelta(hours=12)
     since = clock(began, where) if recent else short_time(began, where)
     return (
-        f":orange-badge[storm] on {plain(one.channel)}{to} since {since}: "
-        f"[{count}]({storm_address(one.id)}), {told}"
+        f":orange-badge[storm] on {plain(storm.channel)}{to} since {since}: "
+        f"[{count}]({storm_address(storm.id)}), {message}"
     )

@@ -292,11 +292,11 @@ def test_an_open_storm_is_said_on_the_blotter_and_its_address_lists_its_events(
         attempt(store, at + SOON)
     shown = read(blotter())
     assert f":orange-badge[storm] on {OPS} since {at + SOON:%H:%M:%S}: [5 events]" in shown
-    assert "told in one message" in shown
+    assert "in one message" in shown
     asked: dict[str, Any] = {"view": "all", "range": "any", "storm": "1"}
     app = blotter(**asked)
     assert sorted(listed(app)) == sorted(keys)
-    assert "5 events of any age, told of in storm 1" in words(app)
+    assert "5 events of any age, of storm 1" in words(app)
     assert not app.warning
     detail = read(blotter(event=str(keys[0])))
     assert ":gray-badge[in a storm] **opened**" in detail

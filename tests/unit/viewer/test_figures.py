@@ -13,10 +13,12 @@ HOUR = timedelta(hours=1)
 
 
 def test_the_histogram_draws_every_count_once_and_spans_the_whole_range() -> None:
-    data, spec = figures.histogram(
+    spec = figures.histogram(
         [Bucket(NOON, {"critical": 2, "low": 0}), Bucket(NOON + HOUR, {"low": 3})], HOUR, dark=False
     )
-    assert [(bar["start"][11:16], bar["importance"], bar["events"]) for bar in data] == [
+    assert [
+        (bar["start"][11:16], bar["importance"], bar["events"]) for bar in spec["data"]["values"]
+    ] == [
         ("12:00", "critical", 2),
         ("13:00", "low", 3),
     ]
@@ -25,7 +27,7 @@ def test_the_histogram_draws_every_count_once_and_spans_the_whole_range() -> Non
 
 
 def test_a_histogram_of_nothing_is_an_empty_chart() -> None:
-    assert figures.histogram([], HOUR, dark=True)[0] == []
+    assert figures.histogram([], HOUR, dark=True)["data"]["values"] == []
 
 
 def reading(minute: int, value: float | None, *, triggered: bool) -> dict[str, Any]:
@@ -37,10 +39,9 @@ def reading(minute: int, value: float | None, *, triggered: bool) -> dict[str, A
 def test_readings_run_from_before_the_event_to_its_end_in_order(dark: bool) -> None:
     during = [reading(2, 95, triggered=True), reading(1, 92, triggered=True)]
     before = [reading(0, 80, triggered=False), reading(-1, None, triggered=False)]
-    drawn = figures.readings(during, before, NOON, dark=dark)
-    assert drawn is not None
-    data, spec = drawn
-    assert [(row["value"], row["judged"]) for row in data] == [
+    spec = figures.readings(during, before, NOON, dark=dark)
+    assert spec is not None
+    assert [(row["value"], row["judged"]) for row in spec["data"]["values"]] == [
         (80, "ok"),
         (92, "triggered"),
         (95, "triggered"),
@@ -59,5 +60,5 @@ def test_values_without_a_threshold_are_drawn_without_one() -> None:
     drawn = figures.readings([row], [], NOON, dark=False)
     assert drawn is not None
     assert not any(
-        layer["encoding"].get("y", {}).get("field") == "threshold" for layer in drawn[1]["layer"]
+        layer["encoding"].get("y", {}).get("field") == "threshold" for layer in drawn["layer"]
     )

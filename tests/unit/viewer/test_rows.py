@@ -167,7 +167,7 @@ def test_a_dialog_lists_exactly_the_chosen_events() -> None:
 def test_the_result_says_what_somebody_else_had_handled(
     result: Acknowledged, sentence: str
 ) -> None:
-    assert rows.told(result) == sentence
+    assert rows.acknowledged(result) == sentence
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t=", " =", "\n@"])

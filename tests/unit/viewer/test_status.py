@@ -117,14 +117,16 @@ def test_a_channel_that_fails_is_named_with_its_error_and_what_to_do() -> None:
     [line] = said(Deliveries((GONE,), (), 0))
     assert line.startswith(":red-badge[3 messages not delivered] by slack-incoming-webhook/ops")
     assert "404 no_service" in line
-    assert line.endswith("When it is mended: `sentinel channels retry slack-incoming-webhook/ops`")
+    assert line.endswith(
+        "Once it is repaired: `sentinel channels retry slack-incoming-webhook/ops`"
+    )
 
 
 def test_a_channel_that_works_again_is_said_to_and_still_has_messages_to_send_again() -> None:
     works = FailingChannel(GONE.channel, 1, NOON, "404", recovered=True)
     [line] = said(Deliveries((works,), (), 0))
     assert line.startswith(":red-badge[1 message not delivered]")
-    assert "It takes messages again: `sentinel channels retry" in line
+    assert "It accepts messages again: `sentinel channels retry" in line
 
 
 def test_many_channels_that_fail_take_four_lines() -> None:
@@ -146,7 +148,7 @@ def test_what_a_provider_says_is_text_and_nothing_else() -> None:
 @pytest.mark.parametrize(
     ("storm", "expected"),
     [
-        (STORM, "[950 events](./?view=all&range=any&storm=7), told in one message"),
+        (STORM, "[950 events](./?view=all&range=any&storm=7), in one message"),
         (
             OpenStorm(7, STORM.channel, "#desk", NOON - 48 * HOUR, 10_001, "failed"),
             "to #desk since 11‑18\N{NO-BREAK SPACE}12:00:00: [10,000+ events]"
