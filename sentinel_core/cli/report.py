@@ -13,8 +13,8 @@ _WIDTH = 40
 
 def report(
     *,
-    hours: Annotated[int, Parameter(help="The last so many hours.")] = 24,
-    timezone: Annotated[str, Parameter(help="Of its times: Europe/Berlin.")] = "UTC",
+    hours: Annotated[int, Parameter(help="How many hours back.")] = 24,
+    timezone: Annotated[str, Parameter(help="Of the times: Europe/Berlin.")] = "UTC",
     chart: Annotated[Path | None, Parameter(help="Also write the chart there, as PNG.")] = None,
     json: Annotated[bool, Parameter("--json", negative="", help="The facts as JSON.")] = False,
 ) -> int:
@@ -26,8 +26,6 @@ def report(
     from datetime import UTC, datetime, timedelta
     from json import dumps
 
-    from rich.console import Console
-
     from sentinel_core.base.errors import SetupError
     from sentinel_core.cli import store
     from sentinel_core.message.charts import report_chart
@@ -35,7 +33,7 @@ def report(
     from sentinel_core.store.db.schema import ensure_schema
 
     if not 1 <= hours <= 24 * 366:
-        raise SetupError(f"--hours {hours}: a report is about 1 to 8784 hours")
+        raise SetupError(f"--hours must be from 1 to 8784; got {hours}")
     url = store.settings().database_url
     if not store.exists(url):
         raise SetupError(f"there is no event store at {store.masked(url)} yet: run `sentinel up`")
@@ -48,7 +46,7 @@ def report(
     if json:
         print(dumps(facts, indent=2, ensure_ascii=False))
     else:
-        _show(Console(), facts)
+        _show(facts)
     return 0
 
 
@@ -63,36 +61,30 @@ def _write(path: Path, picture: bytes | None) -> None:
         raise SetupError(f"the chart can't be written to {path}: {error.strerror}") from error
 
 
-def _show(console: "Console", facts: dict[str, Any]) -> None:
-    from rich.table import Table
+def _show(facts: dict[str, Any]) -> None:
+    from rich.console import Console
     from rich.text import Text
 
+    from sentinel_core.cli.output import print_table
+
+    console = Console()
     console.print(Text(facts["title"], style="bold"))
     console.print(Text(facts["sentence"]), soft_wrap=True)
     console.print()
-    grid = Table.grid(padding=(0, 2))
-    for name, value in facts["figures"]:
-        grid.add_row(Text(name, style="dim"), Text(str(value)))
-    console.print(grid)
+    print_table(("", ""), facts["figures"], folded={""})
     _show_bars(console, facts["bars"], facts["chart_text"])
     for section in facts["sections"]:
-        table = Table(title=Text(section["title"], style="bold"), title_justify="left")
-        rows = section["rows"]
-        for position, column in enumerate(section["columns"]):
-            numbers = all(isinstance(row[position], int | float) for row in rows)
-            table.add_column(Text(column), justify="right" if numbers else "left")
-        for row in rows:
-            table.add_row(*(Text(_text(value)) for value in row))
-        console.print()
-        console.print(table)
-
-
-def _text(value: Any) -> str:
-    return f"{value:,}" if isinstance(value, int | float) else str(value)
+        print()
+        print_table(
+            section["columns"],
+            section["rows"],
+            title=section["title"],
+            folded=section["columns"][:1],
+        )
 
 
 def _show_bars(console: "Console", bars: dict[str, Any], title: str) -> None:
-    """Bar by bar, lying, for terminals: as wide as the highest has room for."""
+    """One line for each bar, the longest as wide as there is room."""
     from datetime import datetime
 
     from rich.text import Text

@@ -5,7 +5,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sentinel_core.base.errors import SetupError, StoreUnavailableError
+from sentinel_core.base.errors import (
+    SchemaBehindError,
+    SetupError,
+    StoreUnavailableError,
+    UsageError,
+)
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -71,3 +76,41 @@ def opened(url: str) -> Iterator["Engine"]:
             f"the event store {masked(url)} can't be used: {reason[0] if reason else error}. "
             "Start it, or correct SENTINEL_DATABASE_URL"
         ) from error
+
+
+@contextmanager
+def event_store() -> Iterator["Engine"]:
+    """The event store as it is; looking at it creates none.
+
+    Raises StoreUnavailableError and SchemaBehindError, each with what to do.
+    """
+    from sentinel_core.store.db.schema import SCHEMA_HEAD, schema_revision
+
+    url = settings().database_url
+    absent = (
+        f"there is no event store at {masked(url)} yet: `sentinel db upgrade` creates it; if it is "
+        "elsewhere, set SENTINEL_DATABASE_URL"
+    )
+    if not exists(url):
+        raise StoreUnavailableError(absent)
+    with opened(url) as engine:
+        revision = schema_revision(engine)
+        if revision is None:
+            raise StoreUnavailableError(absent)
+        if revision != SCHEMA_HEAD:
+            advice = "run `sentinel db upgrade`" if revision < SCHEMA_HEAD else "upgrade Sentinel"
+            raise SchemaBehindError(
+                f"the event store is at revision {revision}, this Sentinel needs {SCHEMA_HEAD}: "
+                f"{advice}"
+            )
+        yield engine
+
+
+@contextmanager
+def writable_store() -> Iterator["Engine"]:
+    """As `event_store`, and a value it refuses becomes a UsageError."""
+    try:
+        with event_store() as engine:
+            yield engine
+    except ValueError as error:
+        raise UsageError(f"nothing was changed: {error}") from error

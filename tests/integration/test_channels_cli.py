@@ -165,7 +165,7 @@ def test_setup_makes_the_blocks_and_no_secret_is_anywhere_else(
         sentinel("db", "upgrade")
         done = sentinel.spawn("channels", "setup")
         assert done.returncode == 0, done.stderr
-        assert [f"{slug} made from" in done.stdout for slug in MADE] == [True] * len(MADE)
+        assert [f"{slug} created from" in done.stdout for slug in MADE] == [True] * len(MADE)
         again = sentinel.spawn("channels", "setup", "--overwrite")
         assert [f"{slug} replaced from" in again.stdout for slug in MADE] == [True] * len(MADE)
         listed = sentinel.spawn("channels", "list", "--json")
@@ -207,25 +207,25 @@ def test_setup_leaves_blocks_that_exist_as_they_are(
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
-        ({"SENTINEL_SLACK_CRITICAL_URL": f"hooks.example.org/{SECRET}"}, "is no web address"),
-        ({"SENTINEL_SLACK_CRITICAL_URL": f"https://[{SECRET}"}, "is no web address"),
+        ({"SENTINEL_SLACK_CRITICAL_URL": f"hooks.example.org/{SECRET}"}, "is not a web address"),
+        ({"SENTINEL_SLACK_CRITICAL_URL": f"https://[{SECRET}"}, "is not a web address"),
         ({"SENTINEL_SLACK_WARNINGS_URL": f"https://a.example/ {SECRET}"}, "holds spaces"),
         ({"SENTINEL_SLACK_BOT_TOKEN": f"xoxb\x1b[2J{SECRET}"}, "control characters"),
         (
             {"SENTINEL_PAGERDUTY_KEY": "k" * 32, "SENTINEL_PAGERDUTY_REGION": SECRET},
-            "SENTINEL_PAGERDUTY_REGION is neither us nor eu",
+            "SENTINEL_PAGERDUTY_REGION must be us or eu",
         ),
         (
             {"SENTINEL_EMAIL_SERVER": "mail.example.org", "SENTINEL_EMAIL_PORT": SECRET},
-            "SENTINEL_EMAIL_PORT is no port",
+            "SENTINEL_EMAIL_PORT must be a port",
         ),
         (
             {"SENTINEL_EMAIL_SERVER": "mail.example.org", "SENTINEL_EMAIL_SECURITY": SECRET},
-            "SENTINEL_EMAIL_SECURITY is none of STARTTLS, SSL, INSECURE",
+            "SENTINEL_EMAIL_SECURITY must be one of STARTTLS, SSL, INSECURE",
         ),
         (
             {"SENTINEL_PAGERDUTY_KEY": f"<%{SECRET}%>"},
-            "SENTINEL_PAGERDUTY_KEY is no integration key",
+            "SENTINEL_PAGERDUTY_KEY is not an integration key",
         ),
         ({}, "set at least one of SENTINEL_SLACK_CRITICAL_URL"),
         ({"SENTINEL_SLACK_INFO_URL": "  "}, "set at least one of SENTINEL_SLACK_CRITICAL_URL"),
@@ -321,17 +321,17 @@ def test_a_test_of_pagerduty_leaves_no_incident_behind(
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (("test", "alerts"), "'alerts' is no channel: write type/name"),
-        (("test", "Slack/Alerts"), "is no channel"),
-        (("test", "slack-incoming-webhook/\x1b[31m"), "is no channel"),
-        (("test", "a" * 5000), "is no channel"),
+        (("test", "alerts"), "'alerts' is not a channel: write type/name"),
+        (("test", "Slack/Alerts"), "is not a channel"),
+        (("test", "slack-incoming-webhook/\x1b[31m"), "is not a channel"),
+        (("test", "a" * 5000), "is not a channel"),
         (("test", "slack-incoming-webhook/none-such"), "Prefect has no block"),
         (("test", "no-such-type/x"), "Prefect has no block"),
         (("test", "slack-incoming-webhook/x", "--to", "#a"), "--to means nothing to"),
         (("test", "slack-credentials/x", "--to", "#a,#b"), "say whom"),
-        (("retry", "alerts"), "is no channel"),
+        (("retry", "alerts"), "is not a channel"),
         (("retry", "slack-incoming-webhook/none-such"), "Prefect has no block"),
-        (("retry", "slack-incoming-webhook/x", "--since", "soon"), "is no moment"),
+        (("retry", "slack-incoming-webhook/x", "--since", "soon"), "is not a time"),
         (("preview", "no-such-rule"), "has no rule 'no-such-rule'"),
         (("preview", "disk-nearly-full", "--event", "x"), "not the id of any event"),
         (("preview", "disk-nearly-full", "--file", "none.yaml"), "there is no rule file none.yaml"),
@@ -483,11 +483,11 @@ def test_what_failed_is_sent_once_when_the_channel_is_mended(
     deliver(store, get_settings(), ids)
     assert {row["status"] for row in rows(store, "notification", channel=channel)} == {"failed"}
     done = sentinel("retry", channel, code=1)
-    assert f"{channel}: 3 owed again, 0 sent, 0 still owed, 3 failed again" in done.out
+    assert f"{channel}: 3 retried, 0 sent, 0 pending, 3 failed again" in done.out
     assert "404" in done.out
     before = len(slack.received)
     slack.answer = 200
-    assert "3 owed again, 3 sent" in sentinel("retry", channel).out
+    assert "3 retried, 3 sent" in sentinel("retry", channel).out
     assert "has failed to take nothing since" in sentinel("retry", channel).out
     assert len(slack.received) == before + 1  # one message for the group
 
@@ -502,7 +502,7 @@ def test_a_retry_looks_back_as_far_as_it_is_told(
     assert "has failed to take nothing" in sentinel("retry", channel, "--since", later).out
     slack.answer = 500
     done = sentinel("retry", channel, "--since", "1h", code=1)
-    assert "0 sent, 1 still owed" in done.out
+    assert "0 sent, 1 pending" in done.out
     assert "tried again by the flow `deliver`" in done.out
 
 

@@ -152,7 +152,7 @@ def test_the_command_prints_the_same_report(
     ("options", "why"),
     [
         (["--timezone", "Mars/Olympus"], "there is no time zone 'Mars/Olympus'"),
-        (["--hours", "0"], "a report is about 1 to 8784 hours"),
+        (["--hours", "0"], "must be from 1 to 8784; got 0"),
     ],
 )
 def test_what_makes_no_sense_is_said_in_a_sentence(

@@ -300,7 +300,7 @@ def test_an_event_goes_through_all_that_people_can_do_with_it(
 
 def test_what_changes_nothing_says_so_and_is_no_success(engine: Engine, sentinel: Command) -> None:
     one = str(opened(engine))
-    assert "nobody had acknowledged it" in sentinel("events", "unacknowledge", one, code=1)
+    assert "not acknowledged before" in sentinel("events", "unacknowledge", one, code=1)
     sentinel("events", "assign", one, "--to", "bo")
     assert "already" in sentinel("events", "assign", one, "--to", "bo", code=1)
     sentinel("events", "assign", one, "--nobody")
@@ -308,7 +308,7 @@ def test_what_changes_nothing_says_so_and_is_no_success(engine: Engine, sentinel
     assert "already" in sentinel("events", "disposition", one, "duplicate", code=1)
     sentinel("events", "disposition", one, "none")
     sentinel("events", "resolve", one)
-    assert "had ended before" in sentinel("events", "resolve", one, code=1)
+    assert "had ended already" in sentinel("events", "resolve", one, code=1)
     row = event(engine, int(one))
     assert (row["assigned_to"], row["disposition"]) == (None, None)
 
@@ -326,21 +326,24 @@ def test_what_changes_nothing_says_so_and_is_no_success(engine: Engine, sentinel
         (("acknowledge", "0"), "'0' is not the id of any event"),
         (("acknowledge", "1; DROP TABLE alert_event"), "is not the id of any event"),
         (("acknowledge", "1", "--by", "  "), "--by is empty"),
-        (("acknowledge", "1", "--until", "yesterday"), "--until 'yesterday' is no moment"),
-        (("acknowledge", "1", "--until", "2020-01-01"), "has passed"),
-        (("acknowledge", "1", "--until", "0s"), "is no length of time"),
-        (("acknowledge", "1", "--until", "999999w"), "is no length of time"),
+        (("acknowledge", "1", "--until", "yesterday"), "--until 'yesterday' is not a time"),
+        (("acknowledge", "1", "--until", "2020-01-01"), "is in the past"),
+        (("acknowledge", "1", "--until", "0s"), "is not a duration"),
+        (("acknowledge", "1", "--until", "999999w"), "is not a duration"),
         (("show", "abc"), "'abc' is not the id of any event"),
         (("show", "77"), "there is no event 77"),
         (("comment", "1", "--comment", " "), "a comment without words says nothing"),
-        (("assign", "1"), "--to somebody, or --nobody"),
-        (("assign", "1", "--to", " "), "--to somebody, or --nobody"),
-        (("assign", "1", "--to", "bo", "--nobody"), "--to somebody, or --nobody"),
-        (("disposition", "1", "great"), "actionable, noise, duplicate, none: 'great' does not"),
+        (("assign", "1"), "--to NAME, or --nobody"),
+        (("assign", "1", "--to", " "), "--to NAME, or --nobody"),
+        (("assign", "1", "--to", "bo", "--nobody"), "--to NAME, or --nobody"),
+        (
+            ("disposition", "1", "great"),
+            "duplicate, none; got 'great'",
+        ),
         (("disposition", "noise"), "name at least one event by its id"),
-        (("disposition",), "the last word says"),
-        (("list", "--since", "soon"), "--since 'soon' is no moment"),
-        (("list", "--since", "\x1b[31m\x00\n" + "x" * 999), "is no moment"),
+        (("disposition",), "disposition must be one of actionable, noise, duplicate, none; got ''"),
+        (("list", "--since", "soon"), "--since 'soon' is not a time"),
+        (("list", "--since", "\x1b[31m\x00\n" + "x" * 999), "is not a time"),
     ],
     ids=lambda value: " ".join(value)[:40] if isinstance(value, tuple) else "",
 )

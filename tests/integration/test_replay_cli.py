@@ -270,9 +270,9 @@ def test_a_rule_of_another_flow_under_the_same_name_is_not_compared(desk: Desk) 
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["--since", "yesterday"], "--since 'yesterday' is no moment"),
-        (["--since", "2026-13-40"], "--since '2026-13-40' is no moment"),
-        (["--until", "soon"], "--until 'soon' is no moment"),
+        (["--since", "yesterday"], "--since 'yesterday' is not a time"),
+        (["--since", "2026-13-40"], "--since '2026-13-40' is not a time"),
+        (["--until", "soon"], "--until 'soon' is not a time"),
         (["--since", "1h", "--until", "2h"], "is not before --until"),
         (["--until", "30d", "--since", "60d"], "there is nothing to replay"),
     ],
@@ -458,5 +458,5 @@ def test_a_look_back_that_is_none_is_refused_before_anything_is_deployed(gate: D
     gate.write(policy={"breaches": 2})
     done = gate.deploy("--since", "a week")
     assert done.code == 1
-    assert "--since 'a week' is no moment" in done.err
+    assert "--since 'a week' is not a time" in done.err
     assert done.out == ""

@@ -8,8 +8,8 @@ from typing import Any
 
 from sentinel_core.base.errors import SentinelError
 from sentinel_core.cli.channels.used import Use, deployed_uses, remembered_uses
-from sentinel_core.cli.events.show import line, print_json, print_table
-from sentinel_core.cli.parse import event_store
+from sentinel_core.cli.output import one_line, print_json, print_table
+from sentinel_core.cli.store import event_store
 from sentinel_core.model.alert import Importance
 from sentinel_core.notify.channel import medium_of
 from sentinel_core.prefect_io.client import channels, prefect_api, read_channel
@@ -130,7 +130,7 @@ def _print(rows: Sequence[dict[str, Any]]) -> None:
     )
     for row in rows:
         for told in _troubles(row):
-            print(f"{line(row['channel'])}: {told}")
+            print(f"{one_line(row['channel'])}: {told}")
 
 
 def _troubles(row: dict[str, Any]) -> list[str]:
@@ -141,11 +141,11 @@ def _troubles(row: dict[str, Any]) -> list[str]:
         told.append("Prefect has no such block: `sentinel channels setup`, or take it out of rules")
     if row["last_failed_at"]:
         told.append(
-            f"last failure {_time(row['last_failed_at'])}: {line(row['last_error'] or '', 400)}"
+            f"last failure {_time(row['last_failed_at'])}: {one_line(row['last_error'] or '', 400)}"
         )
-        told.append(f"when it is mended: sentinel channels retry {line(row['channel'])}")
+        told.append(f"when it is mended: sentinel channels retry {one_line(row['channel'])}")
     elif row["last_error"]:
-        told.append(f"is tried again: {line(row['last_error'], 400)}")
+        told.append(f"is tried again: {one_line(row['last_error'], 400)}")
     return told
 
 
@@ -161,7 +161,7 @@ def _used(uses: Sequence[dict[str, str]]) -> str:
             key=lambda one: (_ORDER.get(one, 1), one),
         )
         return f"{len(rules)} rules ({', '.join(when)})"
-    return ", ".join(f"{line(rule, 40)} ({', '.join(when)})" for rule, when in rules.items())
+    return ", ".join(f"{one_line(rule, 40)} ({', '.join(when)})" for rule, when in rules.items())
 
 
 def _pending(row: dict[str, Any]) -> str:

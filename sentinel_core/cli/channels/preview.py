@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from sentinel_core.base.errors import RuleFileError, SentinelError, UsageError
-from sentinel_core.cli.parse import event_store, number
+from sentinel_core.cli.parse import id_of
 from sentinel_core.cli.rules.checked import find_rule
-from sentinel_core.cli.store import settings
+from sentinel_core.cli.store import event_store, settings
 from sentinel_core.message import Content, Item, Links, Medium, Message, render
 from sentinel_core.message.check_templates import example
 from sentinel_core.model.alert import Importance
@@ -87,7 +87,7 @@ def _media(rule: RuleSettings, options: Options, importance: str) -> list[Medium
 
 def _item(name: str, rule: RuleSettings, event: str | None) -> Item:
     if event is not None:
-        return _stored(name, number(event, "event"))
+        return _stored(name, id_of("event", event))
     try:
         newest = _newest(name)
     except SentinelError as error:

@@ -1,12 +1,12 @@
-"""`sentinel channels test` and `retry`: what is really sent."""
+"""`sentinel channels test` and `retry`: the commands that send."""
 
 import logging
 import time
 from datetime import UTC, datetime
 
 from sentinel_core.base.errors import ChannelError, UsageError
-from sentinel_core.cli.parse import author, event_store, moment_back, moment_now, said
-from sentinel_core.cli.store import settings
+from sentinel_core.cli.parse import author, quoted, time_ago, utc_now
+from sentinel_core.cli.store import event_store, settings
 from sentinel_core.message import About, Content, Links, Medium, render
 from sentinel_core.model.cleaning import clean_text
 from sentinel_core.model.routing import Route
@@ -37,7 +37,7 @@ def test(channel: str, to: str | None) -> int:
 
 
 def _accepted(address: Address, where: str) -> float:
-    """Send; how long it took. Raises ChannelError when it was not accepted."""
+    """Send; the seconds it took. Raises ChannelError when it was not accepted."""
     now = datetime.now(UTC)
     facts = {"channel": address.channel, "sent by": author(None), "at": utc(now)}
     own = settings()
@@ -53,35 +53,35 @@ def _accepted(address: Address, where: str) -> float:
     if delivery.outcome is not Outcome.SENT:
         raise ChannelError(f"{where} did not accept the test message: {_why(delivery)}")
     if delivery.error:
-        print(f"not everybody got it: {clean_text(delivery.error)}")
+        print(f"not every recipient got it: {clean_text(delivery.error)}")
     return time.monotonic() - began
 
 
 def _why(delivery: Delivery) -> str:
     reason = clean_text(delivery.error or "no reason given").rstrip(".")
     if delivery.outcome is Outcome.FAILED:
-        return f"{reason}. It will not work until something is changed"
+        return f"{reason}. It will fail until something is changed"
     wait = delivery.retry_after_seconds
-    later = f"it asks to wait {wait:g} s" if wait else "it may work later"
-    arrived = "; whether the message arrived is unknown" if delivery.unknown else ""
-    return f"{reason}. An event's message would be tried again: {later}{arrived}"
+    later = f"retry after {wait:g} s" if wait else "it may work later"
+    arrived = "; it is unknown whether the message arrived" if delivery.unknown else ""
+    return f"{reason}. A notification would be retried: {later}{arrived}"
 
 
 def retry(channel: str, since: str) -> int:
-    """Owe again what a channel failed to take, and send it; 0 when nothing is left failed."""
+    """Send a channel's failed notifications again; 0 when none is left failed."""
     from sentinel_core.notify.deliver import deliver
     from sentinel_core.store.outbox import channels as record
     from sentinel_core.store.outbox.enqueue import FAILED, PENDING, SENT
     from sentinel_core.store.outbox.settle import retry_failed
 
-    now = moment_now()
-    begin = moment_back(since, "--since", now)
+    now = utc_now()
+    begin = time_ago(since, "--since", now)
     _slug(channel)
     _usable(channel)
     with event_store() as engine:
         ids = record.failed_since(engine, channel, begin)
         if not ids:
-            print(f"{channel} has failed to take nothing since {utc(begin)}")
+            print(f"{channel} has no failed notifications since {utc(begin)}")
             return 0
         retry_failed(engine, channel, begin, now)
         deliver(engine, settings(), ids)
@@ -90,13 +90,13 @@ def retry(channel: str, since: str) -> int:
     sent, waiting, failed = (left.get(status, 0) for status in (SENT, PENDING, FAILED))
     other = len(ids) - sent - waiting - failed
     print(
-        f"{channel}: {len(ids)} owed again, {sent} sent, {waiting} still owed, "
+        f"{channel}: {len(ids)} retried, {sent} sent, {waiting} pending, "
         f"{failed} failed again" + (f", {other} no longer needed" if other else "")
     )
     if waiting or failed:
-        print(f"the newest of them: {clean_text(error or 'not tried yet')}")
+        print(f"the newest error: {clean_text(error or 'not tried yet')}")
     if waiting:
-        print("what is still owed is tried again by the flow `deliver`")
+        print("the flow `deliver` goes on with the pending ones")
     return 1 if failed or (waiting and not sent) else 0
 
 
@@ -104,34 +104,33 @@ def retry(channel: str, since: str) -> int:
 
 
 def _slug(channel: str) -> str:
-    """A channel as typed. Raises UsageError for what can't be one."""
+    """A channel as typed. Raises UsageError for an invalid one."""
     try:
         Route(channel=channel, to=("x",))
     except ValueError:
         raise UsageError(
-            f"{said(channel)} is no channel: write type/name, like "
+            f"{quoted(channel)} is not a channel: write type/name, like "
             "slack-incoming-webhook/alerts-critical; `sentinel channels list` shows them"
         ) from None
     return channel
 
 
 def _recipient(channel: str, to: str | None) -> str:
-    """Whom to tell there. Raises UsageError."""
+    """The recipient, where the channel needs one. Raises UsageError."""
     if not needs_recipient(channel):
         if to is not None:
-            raise UsageError(f"--to means nothing to {channel}: the block says where it sends to")
+            raise UsageError(f"--to does not apply to {channel}: the block has its own recipient")
         return ""
     try:
         return Route.model_validate({"channel": channel, "to": to or ()}).recipient
     except ValueError:
         example = "#alerts" if medium_of(channel) is Medium.SLACK else "ops@example.org"
-        raise UsageError(
-            f"say whom {channel} is to tell: --to {example}" + (f" (not {said(to)})" if to else "")
-        ) from None
+        typed = f" (not {quoted(to)})" if to else ""
+        raise UsageError(f"{channel} needs a recipient: --to {example}{typed}") from None
 
 
 def _usable(channel: str) -> None:
-    """Raises ChannelError for a block that is not there, and when Prefect is not."""
+    """Raises ChannelError for a block that is missing or can't notify."""
     with prefect_api() as client:
         block = read_channel(client, channel)
         if block is None:

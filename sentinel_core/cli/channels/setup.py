@@ -52,8 +52,8 @@ def run(*, overwrite: bool) -> int:
                 print(f"{slug} exists and is left as it is (--overwrite replaces it)")
                 continue
             _save(block, one, overwrite=overwrite)
-            print(f"{slug} {'replaced' if exists else 'made'} from {one.variable}")
-    print("try one: sentinel channels test " + _slug(blocks[0][1], blocks[0][0]))
+            print(f"{slug} {'replaced' if exists else 'created'} from {one.variable}")
+    print("test one: sentinel channels test " + _slug(blocks[0][1], blocks[0][0]))
     return 0
 
 
@@ -64,7 +64,7 @@ def _made(one: Wanted, environment: Environment) -> Block:
             return one.make(environment[one.variable].strip(), environment)
     except (ValueError, TypeError):
         raise UsageError(
-            f"{one.variable} can't be what it is for: Prefect's block refuses it. Copy it anew"
+            f"{one.variable} is not valid: Prefect's block refuses it. Copy it again"
         ) from None
 
 
@@ -104,11 +104,11 @@ def _pagerduty(key: str, environment: Environment) -> Block:
 
     region = environment.get("SENTINEL_PAGERDUTY_REGION", "us").strip().lower()
     if region not in ("us", "eu"):
-        raise UsageError("SENTINEL_PAGERDUTY_REGION is neither us nor eu")
+        raise UsageError("SENTINEL_PAGERDUTY_REGION must be us or eu")
     if not _PAGERDUTY_KEY.fullmatch(key):
         raise UsageError(
-            "SENTINEL_PAGERDUTY_KEY is no integration key, which has 32 letters and digits: copy "
-            "it from the service's integration `Events API v2`"
+            "SENTINEL_PAGERDUTY_KEY is not an integration key (32 letters and digits): copy it "
+            "from the service's integration `Events API v2`"
         )
     secret = SecretStr(key)
     given: dict[str, Any] = {"integration_key": secret, "region_name": region}
@@ -121,7 +121,7 @@ def _email(server: str, environment: Environment) -> Block:
 
     security = environment.get("SENTINEL_EMAIL_SECURITY", _SECURITY[0]).strip().upper()
     if security not in _SECURITY:
-        raise UsageError(f"SENTINEL_EMAIL_SECURITY is none of {', '.join(_SECURITY)}")
+        raise UsageError(f"SENTINEL_EMAIL_SECURITY must be one of {', '.join(_SECURITY)}")
     user = environment.get("SENTINEL_EMAIL_USERNAME")
     block: Block = EmailServerCredentials(
         smtp_server=_one_word(server, "SENTINEL_EMAIL_SERVER"),
@@ -138,14 +138,14 @@ def _port(text: str) -> int | None:
         return None
     port = int(text) if re.fullmatch(r"[0-9]{1,5}", text) else 0
     if not 0 < port <= _LAST_PORT:
-        raise UsageError(f"SENTINEL_EMAIL_PORT is no port: a number from 1 to {_LAST_PORT}")
+        raise UsageError(f"SENTINEL_EMAIL_PORT must be a port: a number from 1 to {_LAST_PORT}")
     return port
 
 
 def _one_word(value: str, variable: str) -> str:
     """A value that can be what it should. Raises UsageError, which does not repeat it."""
     if value.split() != [value] or clean_text(value) != value:
-        raise UsageError(f"{variable} holds spaces or control characters: copy it anew")
+        raise UsageError(f"{variable} holds spaces or control characters: copy it again")
     return value
 
 
@@ -158,7 +158,7 @@ def _web_address(value: str, variable: str) -> str:
         good = False
     if not good:
         raise UsageError(
-            f"{variable} is no web address: copy the webhook's whole URL, with https:// in front"
+            f"{variable} is not a web address: copy the webhook's whole URL, with https:// in front"
         )
     return value
 

@@ -3,13 +3,13 @@
 Exit code 0 when all of it was done, 1 when something was not.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from sentinel_core.base.errors import UsageError
-from sentinel_core.cli.parse import author, event_ids, event_store, moment_ahead, moment_now, said
+from sentinel_core.cli.parse import author, ids_of, quoted, time_ahead, utc_now
+from sentinel_core.cli.store import writable_store
 from sentinel_core.model.times import utc
 from sentinel_core.store.record import acknowledge as acknowledging
 from sentinel_core.store.record import annotate
@@ -24,9 +24,9 @@ NONE = "none"  # takes a disposition back
 
 def acknowledge(events: Sequence[str], *, comment: str, until: str | None, by: str | None) -> int:
     """Acknowledge events; the exit code."""
-    ids, who, now = event_ids(events), author(by), moment_now()
-    end = moment_ahead(until, "--until", now) if until is not None else None
-    with _store() as engine:
+    ids, who, now = ids_of("event", events), author(by), utc_now()
+    end = time_ahead(until, "--until", now) if until is not None else None
+    with writable_store() as engine:
         result = acknowledging.acknowledge(engine, ids, by=who, comment=comment, until=end, now=now)
     taken = {}
     for item in result.handled:
@@ -45,7 +45,7 @@ def unacknowledge(events: Sequence[str], *, comment: str, by: str | None) -> int
             engine, ids, by=who, comment=comment, now=now
         ),
         "no longer acknowledged",
-        "nobody had acknowledged it",
+        "not acknowledged before",
     )
 
 
@@ -58,7 +58,7 @@ def resolve(events: Sequence[str], *, comment: str, by: str | None) -> int:
             engine, ids, by=who, comment=comment, now=now
         ),
         "resolved",
-        "not resolved, it had ended before",
+        "not resolved: it had ended already",
     )
 
 
@@ -81,8 +81,8 @@ def assign(
     """Say whose events are; the exit code. Raises UsageError for neither or both of the ways."""
     name = " ".join((to or "").split())
     if bool(name) is nobody:
-        raise UsageError("say whose they are: --to somebody, or --nobody")
-    whose = f"assigned to {said(name)}" if name else "nobody's"
+        raise UsageError("name the owner: --to NAME, or --nobody")
+    whose = f"assigned to {quoted(name)}" if name else "assigned to nobody"
     return _change(
         events,
         by,
@@ -90,7 +90,7 @@ def assign(
             engine, ids, to=name or None, by=who, comment=comment, now=now
         ),
         whose,
-        f"not changed, it is {whose} already",
+        f"already {whose}",
     )
 
 
@@ -100,8 +100,7 @@ def disposition(words: Sequence[str], *, comment: str, by: str | None) -> int:
     known = [*annotate.Disposition]
     if word != NONE and word not in known:
         raise UsageError(
-            f"the last word says what the events were worth, {', '.join([*known, NONE])}: "
-            f"{said(word)} does not"
+            f"disposition must be one of {', '.join([*known, NONE])}; got {quoted(word)}"
         )
     return _change(
         events,
@@ -115,21 +114,11 @@ def disposition(words: Sequence[str], *, comment: str, by: str | None) -> int:
             now=now,
         ),
         f"disposition {word}",
-        f"not changed, its disposition is {word} already",
+        f"already disposition {word}",
     )
 
 
 # -- all of them ---------------------------------------------------------------------------
-
-
-@contextmanager
-def _store() -> Iterator["Engine"]:
-    """The event store; what it refuses is a sentence."""
-    try:
-        with event_store() as engine:
-            yield engine
-    except ValueError as error:
-        raise UsageError(f"nothing was changed: {error}") from error
 
 
 def _change(
@@ -139,9 +128,9 @@ def _change(
     done: str,
     already: str,
 ) -> int:
-    ids, who = event_ids(events), author(by)
-    with _store() as engine:
-        result = act(engine, ids, who, moment_now())
+    ids, who = ids_of("event", events), author(by)
+    with writable_store() as engine:
+        result = act(engine, ids, who, utc_now())
     return _report(ids, result.done, done, dict.fromkeys(result.already, already))
 
 

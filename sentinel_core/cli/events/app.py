@@ -51,16 +51,16 @@ def list_events(
         Print a JSON list instead of a table.
     """
     from sentinel_core.cli.events.show import list_events as run
-    from sentinel_core.cli.parse import moment_back, moment_now
+    from sentinel_core.cli.parse import time_ago, utc_now
     from sentinel_core.store.read.filters import EventFilter, Status
 
-    now = moment_now()
+    now = utc_now()
     wanted = EventFilter(
         importance=frozenset(importance),
         rules=frozenset(rule),
         ticker=ticker.strip(),
         status=frozenset(Status(word) for word in status),
-        since=moment_back(since, "--since", now) if since is not None else None,
+        since=time_ago(since, "--since", now) if since is not None else None,
     )
     run(wanted, limit, now, as_json=as_json)
     return 0
@@ -79,9 +79,9 @@ def show(event: str, *, as_json: Json = False) -> int:
         Print one JSON object instead of text.
     """
     from sentinel_core.cli.events.show import show as run
-    from sentinel_core.cli.parse import number
+    from sentinel_core.cli.parse import id_of
 
-    run(number(event, "event"), as_json=as_json)
+    run(id_of("event", event), as_json=as_json)
     return 0
 
 

@@ -2,17 +2,15 @@
 
 import json
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from shutil import get_terminal_size
 from typing import Any
-
-from rich.cells import cell_len, set_cell_size
 
 from sentinel_core.base.errors import UsageError
 from sentinel_core.base.settings import Settings
-from sentinel_core.cli.parse import event_store, moment_now
-from sentinel_core.cli.store import settings
+from sentinel_core.cli.output import one_line, print_json, print_table
+from sentinel_core.cli.parse import utc_now
+from sentinel_core.cli.store import event_store, settings
 from sentinel_core.message import shorten, value_against_threshold
 from sentinel_core.model.cleaning import clean_text
 from sentinel_core.model.times import utc
@@ -33,8 +31,6 @@ from sentinel_core.wording.text import counted
 from sentinel_core.wording.times import stamp
 
 Row = Mapping[str, Any]
-_MESSAGE = 200  # characters of a message in a list; `show` has all of it
-_LEAST = 20  # columns that are left to the last one on a narrow terminal
 
 
 def list_events(wanted: EventFilter, limit: int, now: datetime, *, as_json: bool) -> None:
@@ -43,7 +39,7 @@ def list_events(wanted: EventFilter, limit: int, now: datetime, *, as_json: bool
         page = event_list.page(engine, wanted, now=now, size=limit)
         known = overview.facets(engine).rules if wanted.rules and not page.rows else ()
     for name in sorted(wanted.rules.difference(known) if not page.rows else ()):
-        print(f"note: no rule {clean_text(name)!r} is known to the event store", file=sys.stderr)
+        print(f"note: the event store has no rule {clean_text(name)!r}", file=sys.stderr)
     if as_json:
         print_json([_as_json(row) for row in page.rows])
     else:
@@ -55,32 +51,6 @@ def _as_json(row: Row) -> dict[str, Any]:
     return {**given, "status": status_of(row)}
 
 
-def print_json(value: Any) -> None:
-    """JSON with times as ISO 8601 and ids as text."""
-    print(json.dumps(value, default=_plain))
-
-
-def _plain(value: Any) -> str:
-    return value.isoformat() if isinstance(value, datetime) else str(value)
-
-
-def line(value: object, limit: int = _MESSAGE) -> str:
-    """Text from outside on one line of a terminal."""
-    return shorten(" ".join(clean_text(str(value)).split()), limit)
-
-
-def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """A table for people. On a terminal the last column is cut where its line ends."""
-    cells = [list(columns), *([line(value) for value in row] for row in rows)]
-    widths = [max(cell_len(row[n]) for row in cells) for n in range(len(columns) - 1)]
-    room = max(get_terminal_size().columns - sum(widths) - 2 * len(widths), _LEAST)
-    for *first, last in cells:
-        padded = [set_cell_size(cell, width) for cell, width in zip(first, widths, strict=True)]
-        if sys.stdout.isatty() and cell_len(last) > room:
-            last = set_cell_size(last, room - 1) + "…"  # noqa: PLW2901 (it is what is printed)
-        print("  ".join([*padded, last]).rstrip())
-
-
 def _print_list(page: Page) -> None:
     if not page.rows:
         print("no events match")
@@ -89,14 +59,14 @@ def _print_list(page: Page) -> None:
         ("id", "opened", "importance", "status", "rule", "ticker", "×", "message"),
         (
             (
-                row["id"],
+                str(row["id"]),
                 stamp(row["timestamp"], year=False, seconds=False),
                 row["importance"],
                 status_words(row),
                 shorten(row["rule_name"], 40),
                 shorten(row["ticker"], 30),
                 row["occurrences"],
-                row["message"],
+                one_line(row["message"]),
             )
             for row in page.rows
         ),
@@ -120,13 +90,17 @@ def show(event_id: int, *, as_json: bool) -> None:
         names = ("event", "evaluations", "earlier", "notifications", "audit")
         print_json({name: getattr(found, name) for name in names})
         return
-    for text in _whole(found, settings(), moment_now()):
+    now = utc_now()
+    for text in _summary(found, settings(), now):
         print(text)
+    _print_section("decided, and why", _decided(found))
+    _print_section("notifications", _notified(found, now))
+    _print_section("done by people", _done(found))
 
 
-def _whole(found: EventDetail, where: Settings, now: datetime) -> Iterator[str]:
+def _summary(found: EventDetail, where: Settings, now: datetime) -> Iterator[str]:
     event = found.event
-    subject = " ".join(line(part) for part in (event["rule_name"], event["ticker"]) if part)
+    subject = " ".join(one_line(part) for part in (event["rule_name"], event["ticker"]) if part)
     words = [event["importance"], *status_words(event).split(", ")]
     if event["kind"] in KINDS:
         words.insert(0, KINDS[event["kind"]])
@@ -138,12 +112,9 @@ def _whole(found: EventDetail, where: Settings, now: datetime) -> Iterator[str]:
         yield f"    {against}"
     if event["suggested_action"]:
         yield ""
-        yield f"suggested     {line(event['suggested_action'], 500)}"
+        yield f"suggested     {one_line(event['suggested_action'], 500)}"
     yield ""
     yield from (f"{name:14}{value}" for name, value in _facts(found, where, now) if value)
-    yield from _section("decided, and why", _decided(found))
-    yield from _section("told", _told(found, now))
-    yield from _section("done by people", _done(found))
 
 
 def _facts(found: EventDetail, where: Settings, now: datetime) -> Iterator[tuple[str, str]]:
@@ -152,15 +123,15 @@ def _facts(found: EventDetail, where: Settings, now: datetime) -> Iterator[tuple
     yield "opened", utc(event["timestamp"])
     yield "last seen", f"{utc(event['last_seen'])}, {times}"
     yield "resolved", _resolved(event)
-    yield "muted", line(event["suppressed"] or "", 2_500)
+    yield "muted", one_line(event["suppressed"] or "", 2_500)
     yield "acknowledged", _acknowledged(event)
     steps = next_step(event, found.notifications, now)
-    yield "escalates", line(escalation_words(steps, now), 500)
-    yield "assigned to", line(event["assigned_to"] or "")
-    yield "disposition", line(event["disposition"] or "")
-    yield "comment", line(event["comment"] or "", 2_500)
-    yield "category", line(event["category"])
-    yield "runbook", line(event["runbook"] or "", 500)
+    yield "escalates", one_line(escalation_words(steps, now), 500)
+    yield "assigned to", one_line(event["assigned_to"] or "")
+    yield "disposition", one_line(event["disposition"] or "")
+    yield "comment", one_line(event["comment"] or "", 2_500)
+    yield "category", one_line(event["category"])
+    yield "runbook", one_line(event["runbook"] or "", 500)
     if event["prefect_flow_run_id"]:
         yield (
             "run",
@@ -168,57 +139,56 @@ def _facts(found: EventDetail, where: Settings, now: datetime) -> Iterator[tuple
         )
     yield "blotter", where.event_url(event["id"])
     if event["metadata"]:
-        yield "evidence", line(json.dumps(event["metadata"], ensure_ascii=False), 2_500)
+        yield "evidence", one_line(json.dumps(event["metadata"], ensure_ascii=False), 2_500)
     if event["metrics"]:
-        yield "metrics", ", ".join(f"{line(k)} {v:g}" for k, v in sorted(event["metrics"].items()))
+        yield (
+            "metrics",
+            ", ".join(f"{one_line(k)} {v:g}" for k, v in sorted(event["metrics"].items())),
+        )
 
 
 def _resolved(event: Row) -> str:
     if event["resolved_at"] is None:
         return "not yet"
     at, how = utc(event["resolved_at"]), event["resolution"]
-    return f"{at}, {RESOLUTIONS.get(how, line(how))}" if how else at
+    return f"{at}, {RESOLUTIONS.get(how, one_line(how))}" if how else at
 
 
 def _acknowledged(event: Row) -> str:
     if not event["is_acknowledged"]:
         return "not yet"
-    words = f"{line(event['acknowledged_by'] or '')}, {utc(event['acknowledged_at'])}"
+    words = f"{one_line(event['acknowledged_by'] or '')}, {utc(event['acknowledged_at'])}"
     until = event["acknowledged_until"]
     return f"{words}, until {utc(until)}" if until else words
 
 
-def _section(title: str, rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
-    yield ""
-    yield title
-    if not rows:
-        yield "    nothing"
-        return
-    widths = [max(cell_len(row[n]) for row in rows) for n in range(len(rows[0]) - 1)]
-    for *first, last in rows:
-        padded = [set_cell_size(cell, width) for cell, width in zip(first, widths, strict=True)]
-        yield "    " + "  ".join([*padded, last]).rstrip()
+def _print_section(title: str, rows: Sequence[tuple[str, ...]]) -> None:
+    print(f"\n{title}")
+    if rows:
+        print_table([""] * len(rows[0]), rows, folded={""}, indent=4)
+    else:
+        print("    nothing")
 
 
 def _decided(found: EventDetail) -> list[tuple[str, ...]]:
     return [
-        (stamp(row["at"], year=False), row["decision"], line(row["decision_reason"], 400))
+        (stamp(row["at"], year=False), row["decision"], one_line(row["decision_reason"], 400))
         for row in [*found.evaluations, *leading_up(found.earlier)]
     ]
 
 
-def _told(found: EventDetail, now: datetime) -> list[tuple[str, ...]]:
+def _notified(found: EventDetail, now: datetime) -> list[tuple[str, ...]]:
     """Messages, sent or not; where none was owed, why."""
     if not found.notifications:
-        why = found.event["suppressed"]
-        return [(line(f"nobody: {why or 'the rule has no channel for this importance'}", 2_500),)]
+        why = found.event["suppressed"] or "the rule has no channel for this importance"
+        return [(one_line(f"nobody: {why}", 2_500),)]
     return [
         (
             stamp(one.at, year=False),
-            line(one.to),
-            line(one.why),
+            one_line(one.to),
+            one_line(one.why),
             one.state.value,
-            line(one.words, 2_500),
+            one_line(one.words, 2_500),
         )
         for one in timeline(found.event, found.notifications, now)
     ]
@@ -228,9 +198,9 @@ def _done(found: EventDetail) -> list[tuple[str, ...]]:
     return [
         (
             stamp(row["at"], year=False),
-            line(row["actor"]),
-            line(row["action"]),
-            line(audit_words(row["detail"]), 2_500),
+            one_line(row["actor"]),
+            one_line(row["action"]),
+            one_line(audit_words(row["detail"]), 2_500),
         )
         for row in found.audit
     ]

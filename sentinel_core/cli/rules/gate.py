@@ -11,8 +11,8 @@ from datetime import datetime
 from sqlalchemy import Engine
 
 from sentinel_core.base.errors import GateError, RuleFileError, SentinelError
-from sentinel_core.cli.parse import event_store
 from sentinel_core.cli.rules.replay_report import difference, scope
+from sentinel_core.cli.store import event_store
 from sentinel_core.model.cleaning import clean_text
 from sentinel_core.model.rule import RuleSettings
 from sentinel_core.prefect_io.facts import rule_settings

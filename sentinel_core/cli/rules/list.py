@@ -1,6 +1,6 @@
 """`sentinel rules list`: the rules as Prefect has them, and those only the store remembers."""
 
-import json
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -15,16 +15,14 @@ from prefect.client.schemas.filters import (
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.client.schemas.sorting import FlowRunSort
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from sentinel_core.base.errors import SentinelError
+from sentinel_core.cli.output import print_json, print_table
 from sentinel_core.cli.store import exists, opened, settings
-from sentinel_core.model.cleaning import clean_text
 from sentinel_core.prefect_io.client import all_deployments, prefect_api
 from sentinel_core.prefect_io.facts import is_rule, rule_facts
 from sentinel_core.rulefile.deploy.compare import schedule_words
+from sentinel_core.wording.times import stamp
 
 COLUMNS = [
     "rule",
@@ -50,11 +48,11 @@ def run(*, as_json: bool) -> None:
     except SentinelError as error:
         note = f"rules that are no longer deployed are not listed: {error}"
     if as_json:
-        print(json.dumps(rows))
+        print_json(rows)
     else:
-        _print_table(rows)
+        _print(rows)
     if note:
-        Console(stderr=True).print(Text(f"note: {note}"))
+        print(f"note: {note}", file=sys.stderr)
 
 
 def _row(client: SyncPrefectClient, item: DeploymentResponse, flow_name: str) -> dict[str, Any]:
@@ -70,8 +68,8 @@ def _row(client: SyncPrefectClient, item: DeploymentResponse, flow_name: str) ->
         "schedule": "; ".join(schedule_words(s.schedule) for s in item.schedules) or "none",
         "active": _activity(item),
         "last_state": state.name if state else None,
-        "last_run": _iso(last.start_time or last.expected_start_time) if last else None,
-        "next_run": _iso(ahead.next_scheduled_start_time) if ahead else None,
+        "last_run": _second(last.start_time or last.expected_start_time) if last else None,
+        "next_run": _second(ahead.next_scheduled_start_time) if ahead else None,
         "deployment_id": str(item.id),
     }
 
@@ -128,37 +126,29 @@ def _remembered() -> Iterator[dict[str, Any]]:
             "schedule": words,
             "active": "not deployed",
             "last_state": rule["last_prefect_state_name"],
-            "last_run": _iso(rule["last_evaluated_at"]),
+            "last_run": _second(rule["last_evaluated_at"]),
             "next_run": None,
             "deployment_id": str(rule["deployment_id"]),
         }
 
 
-def _iso(time: datetime | None) -> str | None:
-    if time is None:
-        return None
-    return datetime.fromtimestamp(time.timestamp(), UTC).isoformat(timespec="seconds")
+def _second(time: datetime | None) -> datetime | None:
+    return datetime.fromtimestamp(int(time.timestamp()), UTC) if time else None
 
 
-_WHOLE = ("rule", "last_run", "next_run")  # a name broken over two lines can't be copied
-
-
-def _print_table(rows: list[dict[str, Any]]) -> None:
+def _print(rows: list[dict[str, Any]]) -> None:
     if not rows:
         print("no rules: `sentinel rules deploy` deploys those of prefect.yaml")
         return
-    table = Table(box=None, pad_edge=False)
-    for column in COLUMNS:
-        table.add_column(column.replace("_", " "), overflow="fold", no_wrap=column in _WHOLE)
-    for row in rows:
-        # Text, not str: names in [brackets] are no markup.
-        table.add_row(*(Text(_cell(row[column])) for column in COLUMNS))
-    Console().print(table)
+    print_table(
+        [column.replace("_", " ") for column in COLUMNS],
+        [[_cell(row[column]) for column in COLUMNS] for row in rows],
+        # Not the others: a name broken over two lines can't be copied.
+        folded={"trigger", "importance", "category", "schedule", "active", "last state"},
+    )
 
 
-def _cell(value: str | None) -> str:
-    if not value:
-        return "–"
-    if value.endswith("+00:00"):
-        return datetime.fromisoformat(value).strftime("%m-%d %H:%M")
-    return clean_text(value)
+def _cell(value: str | datetime | None) -> str:
+    if isinstance(value, datetime):
+        return stamp(value, year=False, seconds=False)
+    return value or "–"

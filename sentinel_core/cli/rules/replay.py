@@ -5,9 +5,10 @@ from datetime import datetime
 from pathlib import Path
 
 from sentinel_core.base.errors import ReplayError
-from sentinel_core.cli.parse import event_store, moment_back, moment_now
+from sentinel_core.cli.parse import time_ago, utc_now
 from sentinel_core.cli.rules.checked import find_rule
 from sentinel_core.cli.rules.replay_report import as_data, lines
+from sentinel_core.cli.store import event_store
 from sentinel_core.model.times import utc
 from sentinel_core.replay.service import file_rule, replay_rule
 
@@ -24,9 +25,9 @@ def run(name: str, file: Path, *, since: str, until: str | None, as_json: bool) 
 
 def period(since: str, until: str | None) -> tuple[datetime, datetime]:
     """The time to replay. Raises UsageError and ReplayError."""
-    now = moment_now()
-    start = moment_back(since, "--since", now)
-    end = now if until is None else moment_back(until, "--until", now)
+    now = utc_now()
+    start = time_ago(since, "--since", now)
+    end = now if until is None else time_ago(until, "--until", now)
     if start >= end:
         raise ReplayError(f"--since {utc(start)} is not before --until {utc(end)}")
     return start, end

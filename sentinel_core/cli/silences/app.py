@@ -48,7 +48,7 @@ def create(*, wanted: Wanted = NOTHING, comment: str = "", by: str | None = None
 def preview(*, wanted: Wanted = NOTHING, as_json: Json = False) -> int:
     """Show what a silence would mute now and would have muted in the last 7 days. Makes none.
 
-    Takes the options of `create`; how long it lasts need not be said.
+    Takes the options of `create`; how long it lasts need not be quoted.
 
     `sentinel silences preview --rule "disk-*" --importance low`
 

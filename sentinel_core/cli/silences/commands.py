@@ -1,15 +1,15 @@
-"""What `sentinel silences` does: each command over the event store, said in words or JSON."""
+"""What `sentinel silences` does: each command over the event store, quoted in words or JSON."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sentinel_core.base.errors import UsageError
-from sentinel_core.cli.events.show import line, print_json, print_table
-from sentinel_core.cli.parse import author, event_store, moment_now, number, silence_ids
+from sentinel_core.cli.output import one_line, print_json, print_table
+from sentinel_core.cli.parse import author, id_of, ids_of, utc_now
 from sentinel_core.cli.silences.options import Wanted
 from sentinel_core.cli.silences.read_options import silence_of
+from sentinel_core.cli.store import writable_store
 from sentinel_core.model.cleaning import clean_text
 from sentinel_core.model.silence import Silence, SilenceState
 from sentinel_core.model.times import utc
@@ -19,22 +19,19 @@ from sentinel_core.store.record import silences
 from sentinel_core.wording.text import counted
 from sentinel_core.wording.times import stamp
 
-if TYPE_CHECKING:
-    from sqlalchemy import Engine
-
 _NAMED = 5  # rules, or events, that a preview names; the others it counts
 
 
 def create(wanted: Wanted, *, comment: str, by: str | None) -> int:
     """Make a silence and say what it means; the exit code."""
-    who, now = author(by), moment_now()
+    who, now = author(by), utc_now()
     if not comment.strip():
         raise UsageError("say why with --comment: it stands wherever a message was held back")
     silence = silence_of(wanted, author=who, comment=comment, now=now)
-    with _store() as engine:
+    with writable_store() as engine:
         seen = read_silences.preview(engine, silence, now=now)
         made = silences.create(engine, silence, now=now)
-    print(f"silence {made.id}: mutes {line(made.matchers.words(), 1_000)}, {_span(made)}")
+    print(f"silence {made.id}: mutes {one_line(made.matchers.words(), 1_000)}, {_span(made)}")
     for text in _previewed(seen, made, now):
         print(text)
     return 0
@@ -42,14 +39,14 @@ def create(wanted: Wanted, *, comment: str, by: str | None) -> int:
 
 def preview(wanted: Wanted, *, as_json: bool) -> int:
     """Say what a silence would mute, and make none; the exit code."""
-    now = moment_now()
+    now = utc_now()
     silence = silence_of(wanted, author="preview", comment="preview", now=now, endless=True)
-    with _store() as engine:
+    with writable_store() as engine:
         seen = read_silences.preview(engine, silence, now=now)
     if as_json:
         print_json({"mutes_now": silence.active(now), **_as_json(seen)})
         return 0
-    print(f"would mute {line(silence.matchers.words(), 1_000)}{_window(silence)}")
+    print(f"would mute {one_line(silence.matchers.words(), 1_000)}{_window(silence)}")
     for text in _previewed(seen, silence, now):
         print(text)
     print("no silence was made")
@@ -58,8 +55,8 @@ def preview(wanted: Wanted, *, as_json: bool) -> int:
 
 def list_silences(*, every: bool, as_json: bool) -> int:
     """Print the silences; the exit code."""
-    now = moment_now()
-    with _store() as engine:
+    now = utc_now()
+    with writable_store() as engine:
         found = [
             silence
             for silence in read_silences.all_silences(engine, now=now)
@@ -76,11 +73,11 @@ def list_silences(*, every: bool, as_json: bool) -> int:
                 (
                     silence.id,
                     _standing(silence, now),
-                    line(silence.matchers.words(), 50),
+                    one_line(silence.matchers.words(), 50),
                     stamp(silence.starts_at, seconds=False),
                     stamp(silence.ends_at, seconds=False),
                     silence.recurrence.words() if silence.recurrence else "",
-                    line(silence.author, 20),
+                    one_line(silence.author, 20),
                     silence.comment,
                 )
                 for silence in found
@@ -91,8 +88,8 @@ def list_silences(*, every: bool, as_json: bool) -> int:
 
 def show(silence: str, *, as_json: bool) -> int:
     """Print one silence and what it is about; the exit code."""
-    key, now = number(silence, "silence"), moment_now()
-    with _store() as engine:
+    key, now = id_of("silence", silence), utc_now()
+    with writable_store() as engine:
         found = read_silences.get(engine, key)
         if found is None:
             raise UsageError(
@@ -105,16 +102,16 @@ def show(silence: str, *, as_json: bool) -> int:
         print_json({**_plain(found, now), "ended": ended, "preview": _as_json(seen)})
         return 0
     print(f"silence {found.id}: {_standing(found, now)}")
-    print(f"mutes    {line(found.matchers.words(), 1_000)}")
+    print(f"mutes    {one_line(found.matchers.words(), 1_000)}")
     print(f"from     {utc(found.starts_at)}")
     print(f"until    {utc(found.ends_at)}")
     if found.recurrence:
         print(f"window   {found.recurrence.words()}")
-    print(f"by       {line(found.author)}")
-    print(f"comment  {line(found.comment, 2_500)}")
+    print(f"by       {one_line(found.author)}")
+    print(f"comment  {one_line(found.comment, 2_500)}")
     if ending:
-        why = f": {line(ending.comment, 2_500)}" if ending.comment else ""
-        print(f"ended    by {line(ending.by)} at {utc(ending.at)}{why}")
+        why = f": {one_line(ending.comment, 2_500)}" if ending.comment else ""
+        print(f"ended    by {one_line(ending.by)} at {utc(ending.at)}{why}")
     for text in _previewed(seen, found, now):
         print(text)
     return 0
@@ -122,9 +119,9 @@ def show(silence: str, *, as_json: bool) -> int:
 
 def expire(given: Sequence[str], *, comment: str, by: str | None) -> int:
     """End silences; the exit code is 1 when one could not be ended."""
-    ids, who = silence_ids(given), author(by)
-    with _store() as engine:
-        result = silences.expire(engine, ids, by=who, comment=comment, now=moment_now())
+    ids, who = ids_of("silence", given), author(by)
+    with writable_store() as engine:
+        result = silences.expire(engine, ids, by=who, comment=comment, now=utc_now())
     code = 0
     for key in ids:
         if key in result.done:
@@ -136,21 +133,11 @@ def expire(given: Sequence[str], *, comment: str, by: str | None) -> int:
     return code
 
 
-@contextmanager
-def _store() -> Iterator["Engine"]:
-    """The event store; what it refuses is a sentence."""
-    try:
-        with event_store() as engine:
-            yield engine
-    except ValueError as error:
-        raise UsageError(f"nothing was changed: {error}") from error
-
-
 # -- words ---------------------------------------------------------------------------------
 
 
 def _standing(silence: Silence, now: datetime) -> str:
-    """active, upcoming or expired; a window that is shut just now is said to be."""
+    """active, upcoming or expired; a window that is shut just now is quoted to be."""
     state = silence.state(now)
     shut = state is SilenceState.ACTIVE and not silence.active(now)
     return f"{state}, not now" if shut else state.value
@@ -169,7 +156,7 @@ def _previewed(seen: Preview, silence: Silence, now: datetime) -> Iterator[str]:
     if not seen.rules:
         yield "  matches no series of any active rule now; what comes later is muted all the same"
     else:
-        names = ", ".join(line(name, 60) for name in seen.rules[:_NAMED])
+        names = ", ".join(one_line(name, 60) for name in seen.rules[:_NAMED])
         more = f" and {len(seen.rules) - _NAMED:,} more" if len(seen.rules) > _NAMED else ""
         rules = counted(len(seen.rules), "rule")
         yield f"  matches {counted(len(seen.series), 'series', 'series')} of {rules}: {names}{more}"
@@ -185,7 +172,8 @@ def _previewed(seen: Preview, silence: Silence, now: datetime) -> Iterator[str]:
 
 def _events(events: Sequence[dict[str, Any]], count: int) -> Iterator[str]:
     for event in events[:_NAMED]:
-        subject = " ".join(line(part, 60) for part in (event["rule_name"], event["ticker"]) if part)
+        named = (event["rule_name"], event["ticker"])
+        subject = " ".join(one_line(part, 60) for part in named if part)
         at = stamp(event["timestamp"], seconds=False)
         yield f"    {event['id']}  {at}  {event['importance']}  {subject}"
     if count > _NAMED:

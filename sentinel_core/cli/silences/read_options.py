@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from sentinel_core.base.errors import UsageError
-from sentinel_core.cli.parse import length, moment, moment_ahead, said
+from sentinel_core.cli.parse import duration, quoted, time_ahead, time_at
 from sentinel_core.cli.silences.options import Wanted
 from sentinel_core.model.silence import WEEKDAYS, Matchers, Recurrence, Silence
 from sentinel_core.model.times import utc
@@ -15,15 +15,15 @@ from sentinel_core.model.times import utc
 _OPTION = {"start": "--between", "end": "--between", "weekdays": "--weekly", "author": "--by"}
 
 
-_UNSAID = timedelta(hours=1)  # how long a silence lasts that is only looked at
+_PREVIEWED = timedelta(hours=1)  # of a silence that is only previewed
 
 
 def silence_of(
     wanted: Wanted, *, author: str, comment: str, now: datetime, endless: bool = False
 ) -> Silence:
-    """The silence that is meant; `endless` when its end need not be said.
+    """The silence that is meant; `endless` when its end need not be quoted.
 
-    Raises UsageError for what is missing or can't be meant.
+    Raises UsageError for missing or invalid options.
     """
     matching = {name: getattr(wanted, name) for name in Matchers.model_fields}
     given = {name: value for name, value in matching.items() if value not in (None, ())}
@@ -47,28 +47,28 @@ def silence_of(
 
 
 def _span(wanted: Wanted, now: datetime, *, endless: bool) -> tuple[datetime, datetime]:
-    unsaid = wanted.lasting is None and wanted.until is None
-    if (unsaid and not endless) or None not in (wanted.lasting, wanted.until):
+    unlimited = wanted.lasting is None and wanted.until is None
+    if (unlimited and not endless) or None not in (wanted.lasting, wanted.until):
         raise UsageError(
-            "say how long: either --for 2h or --until 2026-11-20T18:00; a window that comes again "
+            "say how long: either --for 2h or --until 2026-11-20T18:00; a recurring window "
             "needs an end as well, like --for 52w"
         )
-    starts_at = moment_ahead(wanted.start, "--from", now) if wanted.start is not None else now
+    starts_at = time_ahead(wanted.start, "--from", now) if wanted.start is not None else now
     if wanted.lasting is not None:
-        return starts_at, starts_at + length(wanted.lasting, "--for")
+        return starts_at, starts_at + duration(wanted.lasting, "--for")
     if wanted.until is None:
-        return starts_at, starts_at + _UNSAID
-    ends_at = moment(wanted.until, "--until")
+        return starts_at, starts_at + _PREVIEWED
+    ends_at = time_at(wanted.until, "--until")
     if ends_at <= starts_at:
         raise UsageError(
-            f"--until {said(wanted.until)} is not after the start, which is {utc(starts_at)}"
+            f"--until {quoted(wanted.until)} is not after the start, which is {utc(starts_at)}"
         )
     return starts_at, ends_at
 
 
 def _recurrence(wanted: Wanted) -> Recurrence | None:
     if not wanted.recurs:
-        _window_is_there(wanted)
+        _refuse_window_options(wanted)
         return None
     given: dict[str, Any] = {"outside": wanted.outside}
     if wanted.weekly is not None:
@@ -83,12 +83,12 @@ def _recurrence(wanted: Wanted) -> Recurrence | None:
     return Recurrence.model_validate(given)
 
 
-def _window_is_there(wanted: Wanted) -> None:
-    """What only says more of a window makes no sense without one."""
+def _refuse_window_options(wanted: Wanted) -> None:
+    """Raises UsageError for options of a window without a window."""
     for name in ("timezone", "calendar", "outside"):
         if getattr(wanted, name):
             raise UsageError(
-                f"--{name} says more of a window that comes again: give that with --weekly, "
+                f"--{name} is an option of a recurring window: add --weekly, "
                 "--between or --calendar and --days"
             )
 
@@ -101,7 +101,9 @@ def _weekdays(text: str) -> tuple[str, ...]:
         first, dash, last = part.partition("-")
         last = last if dash else first
         if first not in names or last not in names:
-            raise UsageError(f"--weekly {said(text)} names no weekdays: write mon-fri, or sat,sun")
+            raise UsageError(
+                f"--weekly {quoted(text)} is not a list of weekdays: write mon-fri, or sat,sun"
+            )
         begin, end = names.index(first), names.index(last)
         count = (end - begin) % len(names) + 1
         chosen.update(names[(begin + n) % len(names)] for n in range(count))
@@ -115,9 +117,9 @@ def _times(text: str) -> tuple[time, time]:
     except ValueError:
         dash = ""
     if not dash:
-        raise UsageError(f"--between {said(text)} is no time of day: write 22:00-06:00")
+        raise UsageError(f"--between {quoted(text)} is not a time window: write 22:00-06:00")
     if start == end:
-        raise UsageError(f"--between {said(text)} is no window: it ends as it begins")
+        raise UsageError(f"--between {quoted(text)} is empty: it ends when it begins")
     return start, end
 
 
@@ -127,7 +129,7 @@ def _time_of_day(text: str) -> time:
 
 
 def _problems(error: ValidationError) -> str:
-    """What the model refuses, in the options' words."""
+    """The validation errors, with the names of the options."""
     sentences: Sequence[str] = [
         ": ".join([*_where(item["loc"]), item["msg"].removeprefix("Value error, ")])
         for item in error.errors(include_input=False, include_url=False)
