@@ -32,9 +32,9 @@ app.command(db.app)
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run a command and exit: 0 done, 1 it could not be done (one sentence says why), 2 usage.
+    """Run a command and exit: 0 done, 1 not done (a sentence says why), 2 invalid usage.
 
-    What Sentinel did not foresee keeps its traceback.
+    Errors that Sentinel did not foresee keep their traceback.
     """
     try:
         code = app(arguments, exit_on_error=False)

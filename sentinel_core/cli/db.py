@@ -1,4 +1,4 @@
-"""`sentinel db`: where the event store is and how new its tables are."""
+"""`sentinel db`: where the event store is, and the revision of its tables."""
 
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,7 +9,7 @@ from sentinel_core.cli.store import exists, masked, opened, settings, sqlite_fil
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-app = App(name="db", help="The event store: upgrade its tables, or see how it stands.")
+app = App(name="db", help="The event store: upgrade its tables, or show its status.")
 
 
 @app.command
@@ -57,7 +57,7 @@ def status(*, as_json: Annotated[bool, Parameter("--json", negative="")] = False
         return 0 if good else 1
     print(f"store     {found['store']}")
     if not found["exists"]:
-        print("          does not exist yet: `sentinel db upgrade` makes it")
+        print("          does not exist yet: `sentinel db upgrade` creates it")
         return 1
     advice = "" if good else f", this Sentinel needs {SCHEMA_HEAD}: run `sentinel db upgrade`"
     print(f"revision  {found['revision'] or 'none'}{advice}")

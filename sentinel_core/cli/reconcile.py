@@ -5,12 +5,12 @@ def reconcile(*, settle_seconds: float = 30) -> int:
     """Compare Prefect's runs with the event store now, and record what is missing.
 
     The same as the scheduled flow `reconcile/reconcile`: records runs whose hook was lost, closes
-    stuck runs, names silent rules, sends what is owed. Running it twice changes nothing.
+    stuck runs, reports silent rules, sends pending notifications. Running it twice changes nothing.
 
     Parameters
     ----------
     settle_seconds
-        Leave runs that ended less long ago than this to their own hooks.
+        Leave runs that ended more recently than this to their own hooks.
     """
     from datetime import timedelta
 

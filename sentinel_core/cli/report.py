@@ -18,10 +18,10 @@ def report(
     chart: Annotated[Path | None, Parameter(help="Also write the chart there, as PNG.")] = None,
     json: Annotated[bool, Parameter("--json", negative="", help="The facts as JSON.")] = False,
 ) -> int:
-    """Print what the daily report would say now; sends nothing and changes nothing.
+    """Print the daily report as of now; sends nothing and changes nothing.
 
-    Events by importance and state, who waits for whom, noisiest and slowest rules, evaluations and
-    coverage, notifications.
+    Events by importance and state, unacknowledged events, noisiest and slowest rules,
+    evaluations and coverage, notifications.
     """
     from datetime import UTC, datetime, timedelta
     from json import dumps

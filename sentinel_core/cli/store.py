@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def settings() -> "Settings":
-    """The settings of this process. Raises SetupError for a variable that makes no sense."""
+    """The settings of this process. Raises SetupError for an invalid variable."""
     from pydantic import ValidationError
 
     from sentinel_core.base.settings import get_settings

@@ -422,7 +422,7 @@ def test_a_failing_rule_test_keeps_the_file_from_being_deployed(
     assert "policy" not in deployed(client, gate)
     done = gate.deploy("--no-gate")
     assert done.code == 0, done.err
-    assert "no gate: without rule tests, and nothing was replayed" in done.out
+    assert "no gate: no rule tests were run, nothing was replayed" in done.out
     assert deployed(client, gate)["policy"] == {"breaches": 2}
 
 
@@ -451,7 +451,7 @@ def test_a_look_back_without_a_record_is_no_ground_for_a_budget(gate: Desk) -> N
 def test_a_budget_without_the_gate_makes_no_sense(gate: Desk) -> None:
     done = gate.deploy("--no-gate", "--budget", "3")
     assert done.code == 1
-    assert "--budget is kept by the gate" in done.err
+    assert "--budget needs the gate" in done.err
 
 
 def test_a_look_back_that_is_none_is_refused_before_anything_is_deployed(gate: Desk) -> None:

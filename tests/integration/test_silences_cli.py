@@ -65,7 +65,7 @@ def test_a_preview_says_the_same_and_makes_nothing(engine: Engine, sentinel: Com
     said = sentinel("silences", "preview", "--rule", "disk")
     assert "muted now: 1 open event" in said
     assert f"{key}  " in said
-    assert "no silence was made" in said
+    assert "no silence was created" in said
     found = sentinel.json("silences", "preview", "--ticker", "nothing-like-it")
     assert (found["open_count"], found["past_count"], found["rules"]) == (0, 0, [])
     assert stored_silences.all_silences(engine, now=datetime.now(UTC)) == []

@@ -1,4 +1,4 @@
-"""`sentinel channels`: the Prefect blocks messages go to: look, try, make, preview, try again."""
+"""`sentinel channels`: the Prefect blocks that notifications are sent through."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -7,7 +7,7 @@ from cyclopts import App, Parameter
 
 app = App(
     name="channels",
-    help="The channels: list, test, set up and preview them; send again what one did not take.",
+    help="The channels: list, test, set up and preview them; retry failed notifications.",
 )
 
 Json = Annotated[bool, Parameter("--json", negative="")]
@@ -16,11 +16,11 @@ Kind = Literal["slack", "email", "pagerduty", "markdown", "plain", "short"]
 
 @app.command(name="list")
 def list_channels(*, as_json: Json = False) -> int:
-    """List the channels: what they are, which rules use them, and how they have fared.
+    """List the channels: what they are, which rules use them, what was sent and what failed.
 
-    Every Prefect block that messages can be sent through, and every channel that a deployed rule
-    names or a message was owed to, there or not. Times in UTC. When Prefect or the event store is
-    away, what the other knows is listed.
+    Every Prefect block that can notify, and every channel that a deployed rule or a notification
+    names, whether its block exists or not. Times in UTC. When Prefect or the event store can't be
+    reached, the other's part is listed.
 
     Exits with 1 when a rule names a channel that Prefect does not have.
 
@@ -36,7 +36,7 @@ def list_channels(*, as_json: Json = False) -> int:
 
 @app.command
 def test(channel: str, *, to: str | None = None) -> int:
-    """Send a test message to a channel, and say how it went. Nothing is recorded.
+    """Send a test message to a channel and print the result. Nothing is recorded.
 
     Exits with 1 when the channel did not accept it. In PagerDuty an incident of the lowest urgency
     is opened and resolved at once.
@@ -60,10 +60,10 @@ def test(channel: str, *, to: str | None = None) -> int:
 
 @app.command
 def setup(*, overwrite: Annotated[bool, Parameter(negative="")] = False) -> int:
-    """Make the blocks for critical, warnings and info channels from environment variables.
+    """Create the blocks for critical, warnings and info channels from environment variables.
 
-    What stands in a variable goes into Prefect's block and nowhere else; it is never printed. Set
-    those you have, in the environment and not on a command line, and run this once:
+    The value of a variable goes into Prefect's block only and is never printed. Set those you have,
+    in the environment and not on a command line, and run this once:
 
     - SENTINEL_SLACK_CRITICAL_URL: slack-incoming-webhook/alerts-critical
 
@@ -116,7 +116,7 @@ def preview(
     medium
         The kind of message; without it, each kind that the rule's channels take.
     event
-        The id of the event that is told, as `sentinel events list` shows it.
+        The id of the event to show, as `sentinel events list` prints it.
     file
         The rule file.
     html
@@ -129,10 +129,10 @@ def preview(
 
 @app.command
 def retry(channel: str, *, since: str = "7d") -> int:
-    """Send again what a channel failed to take, once it is mended.
+    """Send a channel's failed notifications again, once it is repaired.
 
-    Messages that failed for good are owed again and sent now, as many as there is time for; the
-    rest follows with the flow `deliver`. Exits with 1 when the channel still does not take them.
+    Sends as many as there is time for; the flow `deliver` sends the rest. Exits with 1 when the
+    channel still does not accept them.
 
     `sentinel channels retry slack-incoming-webhook/alerts-critical --since 24h`
 
@@ -141,7 +141,7 @@ def retry(channel: str, *, since: str = "7d") -> int:
     channel
         The block, as `sentinel channels list` shows it: type/name.
     since
-        What failed since then: 24h, 7d, or a moment like 2026-11-20T18:00 (UTC).
+        What failed since then: 24h, 7d, or a time like 2026-11-20T18:00 (UTC).
     """
     from sentinel_core.cli.channels.send import retry as run
 

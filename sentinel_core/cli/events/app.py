@@ -1,4 +1,4 @@
-"""`sentinel events`: look at events and say what becomes of them, from a terminal."""
+"""`sentinel events`: the events, from a terminal."""
 
 from typing import Annotated, Literal
 
@@ -6,7 +6,7 @@ from cyclopts import App, Parameter, validators
 
 app = App(
     name="events",
-    help="The events: list, show, acknowledge, resolve, comment on, assign and sort them.",
+    help="The events: list, show, acknowledge, resolve, comment on, assign and classify them.",
 )
 
 Level = Literal["critical", "high", "medium", "low"]
@@ -44,7 +44,7 @@ def list_events(
     status
         open, acknowledged or resolved. May be repeated.
     since
-        Opened since then: 24h, 7d, or a moment like 2026-11-20T18:00 (UTC).
+        Opened since then: 24h, 7d, or a time like 2026-11-20T18:00 (UTC).
     limit
         How many at most.
     as_json
@@ -68,8 +68,8 @@ def list_events(
 
 @app.command
 def show(event: str, *, as_json: Json = False) -> int:
-    """Show all of one event: what was measured, decided and why, who was told, will be, and was
-    not, and what to do next.
+    """Show one event: measurements, decisions with their reasons, notifications sent and to come,
+    and what to do next.
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ def show(event: str, *, as_json: Json = False) -> int:
 def acknowledge(
     *events: str, comment: str = "", until: str | None = None, by: str | None = None
 ) -> int:
-    """Take events on: nobody is reminded of them until they end, or until a time.
+    """Acknowledge events: no more reminders until they end, or until a time.
 
     An event that somebody else has acknowledged stays theirs.
 
@@ -102,9 +102,9 @@ def acknowledge(
     comment
         What you are doing about it.
     until
-        Only until then: 30m, 2h, or a moment like 2026-11-20T18:00 (UTC).
+        Only until then: 30m, 2h, or a time like 2026-11-20T18:00 (UTC).
     by
-        Your name; SENTINEL_USER or the login name without it.
+        Your name; SENTINEL_USER or the login name by default.
     """
     from sentinel_core.cli.events.act import acknowledge as run
 
@@ -113,7 +113,7 @@ def acknowledge(
 
 @app.command
 def unacknowledge(*events: str, comment: str = "", by: str | None = None) -> int:
-    """Take an acknowledgement back: the events ask for attention again.
+    """Withdraw an acknowledgement: the events need attention again.
 
     Parameters
     ----------
@@ -122,7 +122,7 @@ def unacknowledge(*events: str, comment: str = "", by: str | None = None) -> int
     comment
         Why.
     by
-        Your name; SENTINEL_USER or the login name without it.
+        Your name; SENTINEL_USER or the login name by default.
     """
     from sentinel_core.cli.events.act import unacknowledge as run
 
@@ -140,7 +140,7 @@ def resolve(*events: str, comment: str = "", by: str | None = None) -> int:
     comment
         What ended it.
     by
-        Your name; SENTINEL_USER or the login name without it.
+        Your name; SENTINEL_USER or the login name by default.
     """
     from sentinel_core.cli.events.act import resolve as run
 
@@ -160,7 +160,7 @@ def comment_on(*events: str, comment: str, by: str | None = None) -> int:
     comment
         The comment.
     by
-        Your name; SENTINEL_USER or the login name without it.
+        Your name; SENTINEL_USER or the login name by default.
     """
     from sentinel_core.cli.events.act import comment as run
 
@@ -175,7 +175,7 @@ def assign(
     comment: str = "",
     by: str | None = None,
 ) -> int:
-    """Say whose events are: --to somebody, or --nobody in particular.
+    """Assign events to somebody, or to --nobody.
 
     `sentinel events assign 12 14 --to bo`
 
@@ -184,13 +184,13 @@ def assign(
     events
         Ids of events.
     to
-        Whose they are from now on.
+        The name of the person they are assigned to.
     nobody
-        They are nobody's any more.
+        Remove the assignment.
     comment
         Why.
     by
-        Your name; SENTINEL_USER or the login name without it.
+        Your name; SENTINEL_USER or the login name by default.
     """
     from sentinel_core.cli.events.act import assign as run
 
@@ -199,9 +199,9 @@ def assign(
 
 @app.command
 def disposition(*events: str, comment: str = "", by: str | None = None) -> int:
-    """Say what events were worth: actionable, noise or duplicate, as the last word.
+    """Record what events were worth: actionable, noise or duplicate, as the last argument.
 
-    `none` takes an earlier word back.
+    `none` removes an earlier disposition.
 
     `sentinel events disposition 12 14 noise`
 
@@ -212,7 +212,7 @@ def disposition(*events: str, comment: str = "", by: str | None = None) -> int:
     comment
         Why.
     by
-        Your name; SENTINEL_USER or the login name without it.
+        Your name; SENTINEL_USER or the login name by default.
     """
     from sentinel_core.cli.events.act import disposition as run
 

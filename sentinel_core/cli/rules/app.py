@@ -57,8 +57,8 @@ def deploy(
 ) -> int:
     """Check a rule file, run its rule tests, and deploy all of it, or nothing.
 
-    Says first what will change in Prefect, field by field, and for rules whose settings change what
-    that would have made of the recorded past. Pauses made in Prefect's UI are kept (unless the file
+    Prints first what will change in Prefect, field by field, and for rules whose settings change a
+    replay over the recorded past. Pauses made in Prefect's UI are kept (unless the file
     says `paused:` or `active:`); other edits made there give way to the file.
 
     Parameters
@@ -68,13 +68,13 @@ def deploy(
     prune
         Remove deployments of this project that the file no longer has.
     dry_run
-        Say what would change, and change nothing.
+        Print what would change, and change nothing.
     yes
-        Don't ask. Nothing is asked either where there is nobody to answer.
+        Don't ask. Without a terminal nothing is asked anyway.
     since
-        How far back changed rules are replayed: 24h, 7d, or a moment like 2026-11-20T18:00 (UTC).
+        How far back changed rules are replayed: 24h, 7d, or a time like 2026-11-20T18:00 (UTC).
     budget
-        Deploy nothing when the change would have sent more than so many more notifications.
+        Deploy nothing if the change would have sent more than this many additional notifications.
     gate
         Deploy without rule tests and replay, which a file whose rules change goes through first.
     """
@@ -90,7 +90,7 @@ def run_rules(
     every: Annotated[bool, Parameter("--all", negative="")] = False,
     file: Path = DEFAULT_FILE,
 ) -> int:
-    """Start one run of rules in Prefect now; recorded like any other, events included.
+    """Start one run of each rule in Prefect now, recorded like any other.
 
     Parameters
     ----------
@@ -159,7 +159,7 @@ def unittest(
     name: Annotated[str | None, Parameter(("--name", "-k"))] = None,
     as_json: Json = False,
 ) -> int:
-    """Run the rule tests: values over time in YAML, and what must come of them.
+    """Run the rule tests: values over time in YAML, and the expected events and notifications.
 
     Nothing is measured, recorded or sent; Prefect need not run. Exits with 1 when a test fails, or
     when there is none.
@@ -189,11 +189,11 @@ def replay(
     until: str | None = None,
     as_json: Json = False,
 ) -> int:
-    """Show what a changed rule would have made of the recorded past, beside what is deployed.
+    """Replay a changed rule over the recorded past, beside the deployed one.
 
-    Judges and decides the rule's stored evaluations twice, with the deployed settings and with
-    those of a file, and prints both timelines and the difference. Nothing is measured, nothing is
-    recorded, nobody is notified.
+    Decides the rule's recorded evaluations twice, with the deployed settings and with those of a
+    file, and prints both timelines and the difference. Nothing is measured or recorded, nobody is
+    notified.
 
     Parameters
     ----------
@@ -202,9 +202,9 @@ def replay(
     with_
         The rule file with the changed rule.
     since
-        How far back: 24h, 7d, or a moment like 2026-11-20T18:00 (UTC).
+        How far back: 24h, 7d, or a time like 2026-11-20T18:00 (UTC).
     until
-        The end of that time; now, unless it is given.
+        The end of that time; now by default.
     as_json
         Print one JSON object instead of text.
     """

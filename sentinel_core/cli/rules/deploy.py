@@ -1,4 +1,4 @@
-"""`sentinel rules deploy`: says what will change, asks, deploys, tells the event store."""
+"""`sentinel rules deploy`: prints the changes, asks, deploys, updates the event store."""
 
 import sys
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ from sentinel_core.rulefile.deploy.plan import Action, Deployed, Plan, Step
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What was asked for. `since` None: without the gate."""
+    """The options of the command; `since` is None without the gate."""
 
     prune: bool = False
     dry_run: bool = False
@@ -44,10 +44,10 @@ def run(report: Report, options: Options) -> int:
     gate = _gate(options)
     with prefect_api() as client:
         plan = make_plan(client, report.file, report.declared)
-        _tell(plan, pruning=options.prune)
+        _print_plan(plan, pruning=options.prune)
         gone = plan.gone if options.prune else ()
         if gate is None:
-            _say("no gate: without rule tests, and nothing was replayed")
+            _say("no gate: no rule tests were run, nothing was replayed")
         else:
             pass_gate(gate, report, plan, _say)
         if options.dry_run:
@@ -57,8 +57,8 @@ def run(report: Report, options: Options) -> int:
             _say("nothing was changed")
             return 1
         apply(client, report.file, plan, _say)
-        _prune(client, gone)
-        _tell_store(client)
+        prune(client, gone, _say)
+        _update_store(client)
     _say(_count(plan, gone))
     return 0
 
@@ -66,7 +66,7 @@ def run(report: Report, options: Options) -> int:
 def _gate(options: Options) -> Gate | None:
     if options.since is None:
         if options.budget is not None:
-            raise UsageError("--budget is kept by the gate: leave out --no-gate")
+            raise UsageError("--budget needs the gate: leave out --no-gate")
         return None
     return Gate(*period(options.since, None), options.budget)
 
@@ -75,9 +75,9 @@ def _say(line: str) -> None:
     print(clean_text(line), flush=True)
 
 
-def _tell(plan: Plan, *, pruning: bool) -> None:
+def _print_plan(plan: Plan, *, pruning: bool) -> None:
     for step in plan.steps:
-        _tell_step(step)
+        _print_step(step)
     for item in plan.gone:
         fate = "will be removed" if pruning else "still deployed and running; --prune removes it"
         _say(f"{item.name}: not in the file, {fate}")
@@ -85,7 +85,7 @@ def _tell(plan: Plan, *, pruning: bool) -> None:
         _say(f"{item.name}: not in the file, from another project: left alone")
 
 
-def _tell_step(step: Step) -> None:
+def _print_step(step: Step) -> None:
     kept = _kept(step)
     if step.action is Action.UNCHANGED:
         _say(f"{step.name}: unchanged{kept}")
@@ -115,13 +115,11 @@ def _agreed(plan: Plan, gone: Sequence[Deployed]) -> bool:
     return input("Deploy? [y/N] ").strip().lower() in ("y", "yes")
 
 
-def _prune(client: SyncPrefectClient, gone: Sequence[Deployed]) -> None:
-    prune(client, gone, _say)
+def _update_store(client: SyncPrefectClient) -> None:
+    """Record the rules in the event store now, not at their first run.
 
-
-def _tell_store(client: SyncPrefectClient) -> None:
-    """Make the rules known to the event store now, not at their first run. Prefect has them, so a
-    store that is away is no failure: hooks and reconcile fill it in."""
+    Prefect has them already, so an unreachable store is no failure: hooks and reconcile fill it in.
+    """
     from datetime import UTC, datetime
 
     from sentinel_core.store.db.schema import ensure_schema

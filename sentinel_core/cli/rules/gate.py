@@ -1,7 +1,7 @@
-"""The gate of `sentinel rules deploy`: rule tests, and what changed settings would have told whom.
+"""The gate of `sentinel rules deploy`: rule tests, and a replay of each changed rule.
 
-Says what it found before anything is deployed; stops the deploy where a test fails, or where more
-would have been told than the budget allows.
+Prints its results before anything is deployed; stops the deploy where a test fails, or where the
+changes would have sent more additional notifications than the budget allows.
 """
 
 from collections.abc import Callable, Iterator
@@ -41,7 +41,7 @@ class Changed:
 
 
 def pass_gate(gate: Gate, report: Report, plan: Plan, say: Say) -> None:
-    """Say what the gate finds. Raises GateError when this must not be deployed."""
+    """Run the gate and print its results. Raises GateError to stop the deploy."""
     if not plan.to_deploy:
         return
     _run_tests(report, say)
@@ -77,7 +77,7 @@ def _run_tests(report: Report, say: Say) -> None:
 
 
 def _changed(report: Report, plan: Plan, stuck: list[str]) -> Iterator[Changed]:
-    """Rules that are deployed and will decide otherwise; `stuck` gathers why one can't be told."""
+    """Deployed rules whose settings change; `stuck` collects why one can't be replayed."""
     declared = {item.entry.index: item for item in report.declared}
     assert report.file is not None
     for step in plan.to_deploy:
@@ -95,7 +95,7 @@ def _changed(report: Report, plan: Plan, stuck: list[str]) -> Iterator[Changed]:
 
 
 def _replay(gate: Gate, changed: Changed, engine: Engine, say: Say) -> int:
-    """Print what the change would have made of the look-back; how many more were told."""
+    """Print the replay of one change; returns its number of additional notifications."""
     rule = changed.rule
     result = replay_rule(engine, rule, gate.since, gate.until, deployed=changed.deployed)
     say(clean_text(f"{rule.name}: {scope(result)}"))
@@ -107,8 +107,8 @@ def _replay(gate: Gate, changed: Changed, engine: Engine, say: Say) -> int:
 def _keep_to(budget: int, more: int, stuck: list[str]) -> None:
     if stuck:
         raise GateError(
-            "what the change would have told could not be replayed, so it is not known to be "
-            "within the budget: nothing was deployed (leave out --budget to deploy all the same)"
+            "a change could not be replayed, so nobody knows if it keeps within the budget: "
+            "nothing was deployed (leave out --budget to deploy anyway)"
         )
     if more > budget:
         many = "notifications" if more > 1 else "notification"

@@ -68,7 +68,7 @@ def _set(parameters: dict[str, Any], keys: Sequence[str], value: Any, override: 
     for key in keys[:-1]:
         place = place.setdefault(key, {})
         if not isinstance(place, dict):
-            raise RuleFileError(f"--param {override!r}: {key} is no mapping")
+            raise RuleFileError(f"--param {override!r}: {key} is not a mapping")
     place[keys[-1]] = value
 
 
@@ -166,7 +166,9 @@ def _print(
         counted = f"{fired} of {len(outputs)} series triggered"
     print(f"{rule.entry.name} ({rule.flow.name}): {counted}, checked in {seconds:.2f} s")
     if conditions:
-        print("its conditions look at recorded measurements: they are asked when a run is recorded")
+        print(
+            "conditions need recorded measurements: they are evaluated when a run is recorded"
+        )
     for output in outputs:
         ours = output.importance or parameters.get("importance") or "the rule's"
         print(f"\n{_verdict(output, conditions):9}  {output.ticker or '(no ticker)'}")

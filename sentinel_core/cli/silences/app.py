@@ -1,25 +1,26 @@
-"""`sentinel silences`: mute what need not be told for a while; it goes on being recorded."""
+"""`sentinel silences`: hold notifications back for a time; events go on being recorded."""
 
 from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from sentinel_core.cli.silences.options import NOTHING, Wanted
+from sentinel_core.cli.silences.options import NOTHING, SilenceOptions
 
 app = App(
     name="silences",
-    help="The silences: make, look at and end times in which nobody is told of some events.",
+    help="The silences: create, show and end times without notifications about some events.",
 )
 
 Json = Annotated[bool, Parameter("--json", negative="")]
 
 
 @app.command
-def create(*, wanted: Wanted = NOTHING, comment: str = "", by: str | None = None) -> int:
-    """Mute events for a time, once or in a window that comes again; prints what that means.
+def create(*, wanted: SilenceOptions = NOTHING, comment: str = "", by: str | None = None) -> int:
+    """Mute events for a time, once or in a recurring window; prints what it mutes.
 
-    Rules go on being checked and events are recorded and shown; only messages are held back. What
-    still fires when the silence ends is told then. All options that say what is muted must match.
+    Rules go on being checked and events are recorded and shown; only notifications are held back.
+    Those about events still open when the silence ends are sent then. An event is muted when it
+    matches all of the options.
 
     `sentinel silences create --rule "disk-*" --for 2h --comment "moving logs"`
 
@@ -35,9 +36,9 @@ def create(*, wanted: Wanted = NOTHING, comment: str = "", by: str | None = None
     Parameters
     ----------
     comment
-        Why. Stands wherever a message was held back.
+        Why. Shown wherever a notification was held back.
     by
-        Your name; SENTINEL_USER or the login name without it.
+        Your name; SENTINEL_USER or the login name by default.
     """
     from sentinel_core.cli.silences.commands import create as run
 
@@ -45,8 +46,8 @@ def create(*, wanted: Wanted = NOTHING, comment: str = "", by: str | None = None
 
 
 @app.command
-def preview(*, wanted: Wanted = NOTHING, as_json: Json = False) -> int:
-    """Show what a silence would mute now and would have muted in the last 7 days. Makes none.
+def preview(*, wanted: SilenceOptions = NOTHING, as_json: Json = False) -> int:
+    """Show what a silence would mute now and would have muted in the last 7 days. Creates none.
 
     Takes the options of `create`; how long it lasts need not be quoted.
 
@@ -71,7 +72,7 @@ def list_silences(
     Parameters
     ----------
     every
-        Those that have ended as well.
+        Also those that have ended.
     as_json
         Print a JSON list instead of a table.
     """
@@ -98,7 +99,7 @@ def show(silence: str, *, as_json: Json = False) -> int:
 
 @app.command
 def expire(*silences: str, comment: str = "", by: str | None = None) -> int:
-    """End silences now; what they held back and still fires is told with the next reconcile.
+    """End silences now; the next reconcile notifies of muted events that are still open.
 
     `sentinel silences expire 3`
 
@@ -109,7 +110,7 @@ def expire(*silences: str, comment: str = "", by: str | None = None) -> int:
     comment
         Why.
     by
-        Your name; SENTINEL_USER or the login name without it.
+        Your name; SENTINEL_USER or the login name by default.
     """
     from sentinel_core.cli.silences.commands import expire as run
 

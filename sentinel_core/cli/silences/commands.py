@@ -7,7 +7,7 @@ from typing import Any
 from sentinel_core.base.errors import UsageError
 from sentinel_core.cli.output import one_line, print_json, print_table
 from sentinel_core.cli.parse import author, id_of, ids_of, utc_now
-from sentinel_core.cli.silences.options import Wanted
+from sentinel_core.cli.silences.options import SilenceOptions
 from sentinel_core.cli.silences.read_options import silence_of
 from sentinel_core.cli.store import writable_store
 from sentinel_core.model.cleaning import clean_text
@@ -22,11 +22,13 @@ from sentinel_core.wording.times import stamp
 _NAMED = 5  # rules, or events, that a preview names; the others it counts
 
 
-def create(wanted: Wanted, *, comment: str, by: str | None) -> int:
+def create(wanted: SilenceOptions, *, comment: str, by: str | None) -> int:
     """Make a silence and say what it means; the exit code."""
     who, now = author(by), utc_now()
     if not comment.strip():
-        raise UsageError("say why with --comment: it stands wherever a message was held back")
+        raise UsageError(
+            "say why with --comment: it is shown where a notification was held back"
+        )
     silence = silence_of(wanted, author=who, comment=comment, now=now)
     with writable_store() as engine:
         seen = read_silences.preview(engine, silence, now=now)
@@ -37,7 +39,7 @@ def create(wanted: Wanted, *, comment: str, by: str | None) -> int:
     return 0
 
 
-def preview(wanted: Wanted, *, as_json: bool) -> int:
+def preview(wanted: SilenceOptions, *, as_json: bool) -> int:
     """Say what a silence would mute, and make none; the exit code."""
     now = utc_now()
     silence = silence_of(wanted, author="preview", comment="preview", now=now, endless=True)
@@ -49,7 +51,7 @@ def preview(wanted: Wanted, *, as_json: bool) -> int:
     print(f"would mute {one_line(silence.matchers.words(), 1_000)}{_window(silence)}")
     for text in _previewed(seen, silence, now):
         print(text)
-    print("no silence was made")
+    print("no silence was created")
     return 0
 
 
@@ -129,7 +131,7 @@ def expire(given: Sequence[str], *, comment: str, by: str | None) -> int:
             continue
         code = 1
         had_ended = key in result.already
-        print(f"silence {key}: {'had ended before' if had_ended else 'there is no such silence'}")
+        print(f"silence {key}: {'had ended already' if had_ended else 'there is no such silence'}")
     return code
 
 
@@ -152,9 +154,9 @@ def _window(silence: Silence) -> str:
 
 
 def _previewed(seen: Preview, silence: Silence, now: datetime) -> Iterator[str]:
-    """What a silence is about, in a few lines."""
+    """What a silence mutes, in a few lines."""
     if not seen.rules:
-        yield "  matches no series of any active rule now; what comes later is muted all the same"
+        yield "  matches no series of any active rule now; later ones are muted as well"
     else:
         names = ", ".join(one_line(name, 60) for name in seen.rules[:_NAMED])
         more = f" and {len(seen.rules) - _NAMED:,} more" if len(seen.rules) > _NAMED else ""
@@ -164,7 +166,7 @@ def _previewed(seen: Preview, silence: Silence, now: datetime) -> Iterator[str]:
     if silence.active(now):
         yield f"  muted now: {still}"
     else:
-        yield f"  muted now: nothing, its time is not now; it is about {still}"
+        yield f"  muted now: nothing, outside its time; it matches {still}"
     yield from _events(seen.open_events, seen.open_count)
     yield f"  would have muted in the last 7 days: {counted(seen.past_count, 'event')}"
     yield from _events(seen.past_events, seen.past_count)

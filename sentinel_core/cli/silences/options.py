@@ -12,7 +12,7 @@ def _option(text: str, name: str | None = None) -> Parameter:
 
 @Parameter(name="*")
 @dataclass(frozen=True)
-class Wanted:
+class SilenceOptions:
     """What is muted, and when; as typed."""
 
     rule: Annotated[str | None, _option('A rule\'s name; * and ? allowed, "*" is every rule.')] = (
@@ -28,11 +28,11 @@ class Wanted:
     kind: Annotated[
         str | None, _option("alert, failure, silent, error or no_data; * and ? allowed.")
     ] = None
-    lasting: Annotated[str | None, _option("For so long: 90s, 30m, 2h, 7d, 52w.", "--for")] = None
+    lasting: Annotated[str | None, _option("How long: 90s, 30m, 2h, 7d, 52w.", "--for")] = None
     start: Annotated[
-        str | None, _option("From then: 2026-11-20T18:00 (UTC), or 30m from now.", "--from")
+        str | None, _option("Start: 2026-11-20T18:00 (UTC), or 30m from now.", "--from")
     ] = None
-    until: Annotated[str | None, _option("Until then: 2026-11-20T20:00 (UTC).")] = None
+    until: Annotated[str | None, _option("End: 2026-11-20T20:00 (UTC).")] = None
     weekly: Annotated[
         str | None, _option("Only on these weekdays, every week: mon-fri, or sat,sun.")
     ] = None
@@ -53,8 +53,8 @@ class Wanted:
 
     @property
     def recurs(self) -> bool:
-        """Is there a window that comes again?"""
+        """True for a recurring window."""
         return bool(self.weekly or self.between or self.days)
 
 
-NOTHING = Wanted()
+NOTHING = SilenceOptions()

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from sentinel_core.base.errors import UsageError
 from sentinel_core.cli.parse import duration, quoted, time_ahead, time_at
-from sentinel_core.cli.silences.options import Wanted
+from sentinel_core.cli.silences.options import SilenceOptions
 from sentinel_core.model.silence import WEEKDAYS, Matchers, Recurrence, Silence
 from sentinel_core.model.times import utc
 
@@ -19,7 +19,7 @@ _PREVIEWED = timedelta(hours=1)  # of a silence that is only previewed
 
 
 def silence_of(
-    wanted: Wanted, *, author: str, comment: str, now: datetime, endless: bool = False
+    wanted: SilenceOptions, *, author: str, comment: str, now: datetime, endless: bool = False
 ) -> Silence:
     """The silence that is meant; `endless` when its end need not be quoted.
 
@@ -46,7 +46,7 @@ def silence_of(
         raise UsageError(_problems(error)) from error
 
 
-def _span(wanted: Wanted, now: datetime, *, endless: bool) -> tuple[datetime, datetime]:
+def _span(wanted: SilenceOptions, now: datetime, *, endless: bool) -> tuple[datetime, datetime]:
     unlimited = wanted.lasting is None and wanted.until is None
     if (unlimited and not endless) or None not in (wanted.lasting, wanted.until):
         raise UsageError(
@@ -66,7 +66,7 @@ def _span(wanted: Wanted, now: datetime, *, endless: bool) -> tuple[datetime, da
     return starts_at, ends_at
 
 
-def _recurrence(wanted: Wanted) -> Recurrence | None:
+def _recurrence(wanted: SilenceOptions) -> Recurrence | None:
     if not wanted.recurs:
         _refuse_window_options(wanted)
         return None
@@ -83,7 +83,7 @@ def _recurrence(wanted: Wanted) -> Recurrence | None:
     return Recurrence.model_validate(given)
 
 
-def _refuse_window_options(wanted: Wanted) -> None:
+def _refuse_window_options(wanted: SilenceOptions) -> None:
     """Raises UsageError for options of a window without a window."""
     for name in ("timezone", "calendar", "outside"):
         if getattr(wanted, name):
