@@ -29,7 +29,7 @@ def report(
     from sentinel_core.base.errors import SetupError
     from sentinel_core.cli import store
     from sentinel_core.message.charts import report_chart
-    from sentinel_core.report.publish import report as made
+    from sentinel_core.report.publish import make_report
     from sentinel_core.store.db.schema import ensure_schema
 
     if not 1 <= hours <= 24 * 366:
@@ -40,7 +40,7 @@ def report(
     with store.opened(url) as engine:
         ensure_schema(engine)
         now = datetime.now(UTC)
-        facts = made(engine, "report", now, timedelta(hours=hours), timezone).facts
+        facts = make_report(engine, "report", now, timedelta(hours=hours), timezone).facts
     if chart is not None:
         _write(chart, report_chart(facts["bars"]))
     if json:

@@ -11,7 +11,7 @@ from sentinel_core.flow.reconcile import reconcile
 from sentinel_core.model.routing import Route, Routes
 from sentinel_core.notify.deliver import deliver_all
 from sentinel_core.notify.prefect_events import keep_up
-from sentinel_core.report.publish import publish, report
+from sentinel_core.report.publish import make_report, publish
 
 
 def send_due(notify: Routes) -> str:
@@ -38,5 +38,5 @@ def publish_report(
     """Publish the report of the `hours` before `until`, once to each reader."""
     settings = get_settings()
     engine = connect(settings)
-    made = report(engine, name, until, timedelta(hours=hours), timezone)
+    made = make_report(engine, name, until, timedelta(hours=hours), timezone)
     return publish(engine, settings, made, notify)

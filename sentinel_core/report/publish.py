@@ -1,4 +1,4 @@
-"""A report from the store to its readers: made, owed, kept as a Prefect artifact, sent."""
+"""A report from the store to its readers: made, enqueued, saved as a Prefect artifact, sent."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from sentinel_core.base.settings import Settings
 from sentinel_core.model.routing import Route
 from sentinel_core.notify.deliver import deliver_due
 from sentinel_core.report.figures import Window
-from sentinel_core.report.query import figures, owe_report
+from sentinel_core.report.query import enqueue_report, figures
 from sentinel_core.report.tables import facts, markdown
 
 ARTIFACT_KEY = "sentinel-daily-report"
@@ -23,16 +23,16 @@ _DAY = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A report and what it is known by: nobody is sent two of the same name."""
+    """A report and its identity `about`: no reader gets two with the same."""
 
     about: str
     facts: dict[str, Any]
 
 
-def report(
+def make_report(
     engine: Engine, name: str, until: datetime, lasting: timedelta, timezone: str = "UTC"
 ) -> Report:
-    """The report of the time before `until`. Raises SetupError for a time zone there is not.
+    """The report of the time before `until`. Raises SetupError for an unknown time zone.
 
     `name` tells reports of one day apart; one of less than a day has its time in its name too.
     """
@@ -51,20 +51,20 @@ def report(
 
 
 def publish(engine: Engine, settings: Settings, made: Report, routes: Sequence[Route]) -> str:
-    """Owe the report to its readers, keep it as an artifact, send it; what was done, in a line.
+    """Enqueue the report to its readers, save it as an artifact, send it; returns a line about it.
 
-    It is owed first: whatever dies after that, flows/deliver.py sends it.
+    Enqueued first: if this process dies after that, the flow `deliver` sends it.
     """
     routes = [one for route in routes for one in route.each()]
-    owed = owe_report(engine, made.about, made.facts, routes, datetime.now(UTC))
-    keep(made)
+    new = enqueue_report(engine, made.about, made.facts, routes, datetime.now(UTC))
+    save_artifact(made)
     deliver_due(engine, settings)
-    told = f"owed to {len(owed)} of {len(routes)} channels" if routes else "sent to nobody"
-    before = ", the others have it" if len(owed) < len(routes) else ""
-    return f"{made.facts['sentence']} ({made.about}, {told}{before})"
+    to = f"enqueued for {len(new)} of {len(routes)} channels" if routes else "no channels"
+    before = ", the others have it already" if len(new) < len(routes) else ""
+    return f"{made.facts['sentence']} ({made.about}, {to}{before})"
 
 
-def keep(made: Report) -> None:
+def save_artifact(made: Report) -> None:
     """The report as a Markdown artifact of the run."""
     create_markdown_artifact(
         markdown(made.facts), key=ARTIFACT_KEY, description=made.facts["sentence"]

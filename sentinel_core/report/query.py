@@ -1,4 +1,4 @@
-"""What a report is made of, read from the store; and the report owed to its readers."""
+"""The figures of a report, read from the store; and the report in its readers' outbox."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
@@ -25,13 +25,13 @@ from sentinel_core.model.routing import Route
 from sentinel_core.model.run import Schedule, StateType
 from sentinel_core.report.figures import (
     EventCount,
+    EventStatus,
     Figures,
-    Outcome,
+    NotificationCount,
+    RuleRun,
     RuleRuns,
-    RunFigures,
-    State,
-    Told,
-    Waiting,
+    RunOutcome,
+    Unacknowledged,
     Window,
     edges,
 )
@@ -40,33 +40,33 @@ from sentinel_core.store.db.tables import EVALUATION, EVENT, NOTIFICATION, RULE
 from sentinel_core.store.outbox.enqueue import insert_messages
 
 REASON = NotifyReason.REPORT.value
-LISTED = 10  # of the events that wait for somebody
-LATE = "late"  # the resolution of an event that was over before it was known
+LISTED = 10  # unacknowledged events
+LATE = "late"  # the resolution of an event that had ended before it was recorded
 
 _E, _N, _V = EVENT.c, NOTIFICATION.c, EVALUATION.c
 
 
 def figures(engine: Engine, window: Window, now: datetime) -> Figures:
-    """Everything that happened within the window, and what has become of it by `now`."""
+    """Everything that happened within the window, with its status at `now`."""
     with reading(engine) as connection:
         waiting, count = _waiting(connection, now)
         return Figures(
             window=window,
             events=_events(connection, window, now),
             rules=[_runs(connection, rule, window) for rule in _rules(connection)],
-            told=_told(connection, window),
+            notifications=_notifications(connection, window),
             waiting=waiting,
             waiting_count=count,
             bars=_bars(connection, window),
         )
 
 
-def owe_report(
+def enqueue_report(
     engine: Engine, about: str, facts: Mapping[str, Any], routes: Sequence[Route], now: datetime
 ) -> list[int]:
-    """Owe a report to its readers: once for each `about`, however often this is asked.
+    """Enqueue a report to its readers, once for each `about` however often it is called.
 
-    Ids of the messages that are new.
+    Returns the ids of the new notifications.
     """
     rows = [
         about_row(about, route.channel, route.recipient, REASON, now, content=facts)
@@ -85,23 +85,23 @@ def _within(column: ColumnElement[Any], window: Window) -> ColumnElement[bool]:
     return and_(column >= window.since, column < window.until)
 
 
-def _taken_on(now: datetime) -> ColumnElement[bool]:
+def _acknowledged(now: datetime) -> ColumnElement[bool]:
     until = _E.acknowledged_until
     return and_(_E.is_acknowledged, or_(until.is_(None), until > now))
 
 
 def _events(connection: Connection, window: Window, now: datetime) -> list[EventCount]:
-    """Alike events counted together: some hundred rows for a million events."""
+    """Events counted in the database: some hundred rows for a million events."""
     state = case(
-        (_E.resolved_at.is_not(None), State.RESOLVED.value),
-        (_taken_on(now), State.ACKNOWLEDGED.value),
-        else_=State.OPEN.value,
+        (_E.resolved_at.is_not(None), EventStatus.RESOLVED.value),
+        (_acknowledged(now), EventStatus.ACKNOWLEDGED.value),
+        else_=EventStatus.OPEN.value,
     ).label("state")
     ended = case((func.coalesce(_E.resolution, "") != LATE, _E.resolved_at))
-    alike = (_E.rule_id, _E.rule_name, _E.importance, state, _E.prefect_state)
+    group = (_E.rule_id, _E.rule_name, _E.importance, state, _E.prefect_state)
     statement = (
         select(
-            *alike,
+            *group,
             func.count().label("count"),
             func.count(_E.acknowledged_at).label("acknowledged"),
             _seconds(connection, _E.timestamp, _E.acknowledged_at).label("acknowledge_seconds"),
@@ -109,14 +109,14 @@ def _events(connection: Connection, window: Window, now: datetime) -> list[Event
             _seconds(connection, _E.timestamp, ended).label("resolve_seconds"),
         )
         .where(_within(_E.timestamp, window))
-        .group_by(*alike)
+        .group_by(*group)
     )
     return [
         EventCount(
             rule_id=row["rule_id"],
             rule=row["rule_name"],
             importance=row["importance"],
-            state=State(row["state"]),
+            state=EventStatus(row["state"]),
             prefect_state=row["prefect_state"],
             count=row["count"],
             acknowledged=row["acknowledged"],
@@ -138,13 +138,13 @@ def _seconds(
     return func.coalesce(func.sum(func.extract("epoch", end - start)), 0.0)
 
 
-def _waiting(connection: Connection, now: datetime) -> tuple[list[Waiting], int]:
-    """Unresolved events that nobody has taken on, the oldest first, and how many there are."""
-    wanted = and_(_E.resolved_at.is_(None), ~_taken_on(now))
+def _waiting(connection: Connection, now: datetime) -> tuple[list[Unacknowledged], int]:
+    """Unresolved events that nobody has acknowledged, the oldest first, and their number."""
+    wanted = and_(_E.resolved_at.is_(None), ~_acknowledged(now))
     count = connection.scalar(select(func.count()).select_from(EVENT).where(wanted))
     columns = (_E.id, _E.rule_name, _E.ticker, _E.importance, _E.timestamp)
     statement = select(*columns).where(wanted).order_by(_E.timestamp, _E.id).limit(LISTED)
-    return [Waiting(*row) for row in connection.execute(statement)], int(count or 0)
+    return [Unacknowledged(*row) for row in connection.execute(statement)], int(count or 0)
 
 
 def _bars(connection: Connection, window: Window) -> list[tuple[datetime, dict[str, int]]]:
@@ -191,11 +191,11 @@ def _schedules(rule: RowMapping) -> tuple[Schedule, ...]:
     return tuple(Schedule(**kept) for kept in rule["schedules"])
 
 
-def _read_runs(connection: Connection, wanted: ColumnElement[bool]) -> Iterator[RunFigures]:
+def _read_runs(connection: Connection, wanted: ColumnElement[bool]) -> Iterator[RuleRun]:
     """A run has an evaluation for each of its series, and may have some of an earlier state."""
-    unseen = or_(_V.kind == Kind.SKIPPED.value, _V.prefect_state == StateType.CANCELLED.value)
-    failed = and_(_V.kind == Kind.FAILURE.value, ~unseen)
-    judged = and_(_V.kind.in_([Kind.ALERT.value, Kind.NO_DATA.value]), ~unseen)
+    not_checked = or_(_V.kind == Kind.SKIPPED.value, _V.prefect_state == StateType.CANCELLED.value)
+    failed = and_(_V.kind == Kind.FAILURE.value, ~not_checked)
+    judged = and_(_V.kind.in_([Kind.ALERT.value, Kind.NO_DATA.value]), ~not_checked)
 
     def some(what: ColumnElement[bool]) -> ColumnElement[int]:
         return func.max(case((what, 1), else_=0))
@@ -205,29 +205,29 @@ def _read_runs(connection: Connection, wanted: ColumnElement[bool]) -> Iterator[
             func.max(_V.at),
             func.min(_V.started_at),
             func.max(_V.completed_at),
-            some(unseen),
+            some(not_checked),
             some(failed),
             some(judged),
         )
         .where(wanted)
         .group_by(_V.prefect_flow_run_id)
     )
-    for at, started, ended, was_unseen, has_failed, was_judged in connection.execute(statement):
-        outcome = _outcome(unseen=was_unseen, failed=has_failed, judged=was_judged)
-        yield RunFigures(at, outcome, (ended - started).total_seconds() if started else None)
+    for at, started, ended, skipped, has_failed, was_judged in connection.execute(statement):
+        outcome = _outcome(not_checked=skipped, failed=has_failed, judged=was_judged)
+        yield RuleRun(at, outcome, (ended - started).total_seconds() if started else None)
 
 
-def _outcome(*, unseen: int, failed: int, judged: int) -> Outcome:
-    """The best that is known of it: a state that was forced on a run may not be its last."""
+def _outcome(*, not_checked: int, failed: int, judged: int) -> RunOutcome:
+    """The outcome of a run whose evaluations may stem from more than one state."""
     if judged and not failed:
-        return Outcome.CHECKED
-    return Outcome.UNSEEN if unseen and not failed else Outcome.FAILED
+        return RunOutcome.CHECKED
+    return RunOutcome.NOT_CHECKED if not_checked and not failed else RunOutcome.FAILED
 
 
 # -- messages ------------------------------------------------------------------------------
 
 
-def _told(connection: Connection, window: Window) -> list[Told]:
+def _notifications(connection: Connection, window: Window) -> list[NotificationCount]:
     """Channel by channel: its messages of the window are found by the index."""
     ways = select(_N.channel, _N.recipient).distinct().order_by(_N.channel, _N.recipient)
     found = []
@@ -243,5 +243,5 @@ def _told(connection: Connection, window: Window) -> list[Told]:
             .group_by(_N.status, _E.rule_id)
         )
         for status, rule_id, count, unknown in connection.execute(statement):
-            found.append(Told(channel, status, count, rule_id, int(unknown or 0)))
+            found.append(NotificationCount(channel, status, count, rule_id, int(unknown or 0)))
     return found

@@ -1,4 +1,4 @@
-"""A report's figures as a message tells them, and as Markdown. Pure."""
+"""A report's figures as the tables of a message, and as Markdown. Pure."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,13 +9,12 @@ from sentinel_core.message.content import Medium
 from sentinel_core.message.escaping import ESCAPES
 from sentinel_core.model.alert import Importance
 from sentinel_core.model.times import span
+from sentinel_core.report.coverage import Coverage, covered
 from sentinel_core.report.figures import (
-    Coverage,
+    EventStatus,
     Figures,
-    Outcome,
-    State,
-    Waiting,
-    covered,
+    RunOutcome,
+    Unacknowledged,
     durations,
     success_rate,
 )
@@ -63,7 +62,7 @@ def _sentence(figures: Figures, coverage: Sequence[Coverage]) -> str:
     outcomes = figures.outcomes()
     if not outcomes:
         said.append("no rule was evaluated")
-    elif failed := outcomes[Outcome.FAILED]:
+    elif failed := outcomes[RunOutcome.FAILED]:
         said.append(f"{counted(failed, 'evaluation')} failed")
     if short := sum(1 for one in coverage if _is_short(one)):
         said.append(f"{counted(short, 'rule')} not evaluated each time it was due")
@@ -89,7 +88,7 @@ def _figures(figures: Figures, coverage: Sequence[Coverage]) -> Iterator[tuple[s
 
 
 def _by_state(count: int, states: Counter[str]) -> str:
-    parts = [f"{states[state]:,} {state}" for state in State if states[state]]
+    parts = [f"{states[state]:,} {state}" for state in EventStatus if states[state]]
     return f"{count:,}" + (f" ({', '.join(parts)})" if parts else "")
 
 
@@ -106,13 +105,13 @@ def _mean(figures: Figures, what: str, seconds: float | None) -> str:
     return f"{span(seconds)} ({counted(count, 'event')})"
 
 
-def _evaluations(outcomes: Counter[Outcome]) -> str:
-    tried = outcomes[Outcome.CHECKED] + outcomes[Outcome.FAILED]
+def _evaluations(outcomes: Counter[RunOutcome]) -> str:
+    tried = outcomes[RunOutcome.CHECKED] + outcomes[RunOutcome.FAILED]
     rest = [
         f"{outcomes[kind]:,} {word}"
         for kind, word in (
-            (Outcome.FAILED, "failed"),
-            (Outcome.UNSEEN, "more cancelled or skipped"),
+            (RunOutcome.FAILED, "failed"),
+            (RunOutcome.NOT_CHECKED, "more cancelled or skipped"),
         )
         if outcomes[kind]
     ]
@@ -144,15 +143,15 @@ def _sections(figures: Figures, coverage: Sequence[Coverage]) -> Iterator[Sectio
 
 
 def _by_importance(figures: Figures) -> Section:
-    found: Counter[tuple[str, State]] = Counter()
+    found: Counter[tuple[str, EventStatus]] = Counter()
     for one in figures.events:
         found[one.importance, one.state] += one.count
     rows = []
     for importance in IMPORTANCES:
-        counts = [found[importance.value, state] for state in State]
+        counts = [found[importance.value, state] for state in EventStatus]
         if any(counts):
             rows.append((importance.value, sum(counts), *counts))
-    return "Events by importance", ("Importance", "Events", *(s.title() for s in State)), rows
+    return "Events by importance", ("Importance", "Events", *(s.title() for s in EventStatus)), rows
 
 
 def _by_prefect_state(figures: Figures) -> Section:
@@ -178,9 +177,9 @@ def _noisiest(figures: Figures) -> Section:
         events[one.rule_id] += one.count
         names[one.rule_id] = one.rule
     sent: Counter[int] = Counter()
-    for told in figures.told:
-        if told.rule_id is not None and told.status == "sent":
-            sent[told.rule_id] += told.count
+    for some in figures.notifications:
+        if some.rule_id is not None and some.status == "sent":
+            sent[some.rule_id] += some.count
     known = {rule.rule_id: rule.name for rule in figures.rules} | names
     keys = sorted(events | sent, key=lambda key: (-events[key], -sent[key], known.get(key, "")))
     rows: list[tuple[Any, ...]] = [
@@ -201,9 +200,9 @@ def _failing(figures: Figures) -> Section:
     rows: list[tuple[Any, ...]] = []
     for rule in figures.rules:
         outcomes = Counter(run.outcome for run in rule.runs)
-        if failed := outcomes[Outcome.FAILED]:
+        if failed := outcomes[RunOutcome.FAILED]:
             rate = _percent(success_rate(outcomes))
-            rows.append((rule.name, failed + outcomes[Outcome.CHECKED], failed, rate))
+            rows.append((rule.name, failed + outcomes[RunOutcome.CHECKED], failed, rate))
     rows.sort(key=lambda row: (-row[2], row[0]))
     return "Rules that failed", ("Rule", "Evaluations", "Failed", "Success rate"), rows[:LISTED]
 
@@ -224,7 +223,7 @@ def _is_short(one: Coverage) -> bool:
 def _by_channel(figures: Figures) -> Section:
     wanted = ("sent", "failed", "suppressed", "pending")
     found: dict[str, Counter[str]] = {}
-    for one in figures.told:
+    for one in figures.notifications:
         counts = found.setdefault(one.channel, Counter())
         counts[one.status] += one.count
         counts["unknown"] += one.unknown
@@ -266,7 +265,7 @@ def _share(one: Coverage) -> str:
     return _percent(one.done / one.due) if one.due else "–"
 
 
-def _age(one: Waiting, figures: Figures) -> str:
+def _age(one: Unacknowledged, figures: Figures) -> str:
     return span(max((figures.window.until - one.timestamp).total_seconds(), 0))
 
 

@@ -18,7 +18,7 @@ from sqlalchemy import Engine
 from sentinel_core.base.settings import get_settings
 from sentinel_core.message import About, Content, Links, Medium, render
 from sentinel_core.message.charts import with_chart
-from sentinel_core.report.publish import ARTIFACT_KEY, report
+from sentinel_core.report.publish import ARTIFACT_KEY, make_report
 from sentinel_core.store.db.engine import open_engine
 from sentinel_core.store.db.schema import ensure_schema
 from sentinel_core.store.record.acknowledge import acknowledge
@@ -76,8 +76,8 @@ def test_the_report_arrives_once_however_often_the_flow_runs_that_day(
     channel = saved(server, slack.url)
     first = run_flow(server, [channel])
     again = run_flow(server, [channel])
-    assert "owed to 1 of 1 channels" in first
-    assert "owed to 0 of 1 channels, the others have it" in again
+    assert "enqueued for 1 of 1 channels" in first
+    assert "enqueued for 0 of 1 channels, the others have it" in again
     [received] = slack.received
     text = json.dumps(received.body, ensure_ascii=False)
     assert "Daily report" in text
@@ -99,7 +99,7 @@ def test_a_report_that_could_not_be_sent_is_still_owed(
 
 
 def test_the_run_has_the_report_as_an_artifact(store: Engine, server: PrefectServer) -> None:
-    assert "sent to nobody" in run_flow(server, [])
+    assert "no channels" in run_flow(server, [])
     with client_of(server) as client:
         kept = client.read_artifacts(
             artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=[ARTIFACT_KEY]))
@@ -113,7 +113,7 @@ def test_the_run_has_the_report_as_an_artifact(store: Engine, server: PrefectSer
 
 
 def made(store: Engine) -> dict[str, Any]:
-    facts = report(store, "daily-report", datetime.now(UTC), timedelta(hours=24)).facts
+    facts = make_report(store, "daily-report", datetime.now(UTC), timedelta(hours=24)).facts
     return with_chart(json.loads(json.dumps(facts)))
 
 

@@ -166,9 +166,7 @@ def _print(
         counted = f"{fired} of {len(outputs)} series triggered"
     print(f"{rule.entry.name} ({rule.flow.name}): {counted}, checked in {seconds:.2f} s")
     if conditions:
-        print(
-            "conditions need recorded measurements: they are evaluated when a run is recorded"
-        )
+        print("conditions need recorded measurements: they are evaluated when a run is recorded")
     for output in outputs:
         ours = output.importance or parameters.get("importance") or "the rule's"
         print(f"\n{_verdict(output, conditions):9}  {output.ticker or '(no ticker)'}")

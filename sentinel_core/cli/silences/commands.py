@@ -26,9 +26,7 @@ def create(wanted: SilenceOptions, *, comment: str, by: str | None) -> int:
     """Make a silence and say what it means; the exit code."""
     who, now = author(by), utc_now()
     if not comment.strip():
-        raise UsageError(
-            "say why with --comment: it is shown where a notification was held back"
-        )
+        raise UsageError("say why with --comment: it is shown where a notification was held back")
     silence = silence_of(wanted, author=who, comment=comment, now=now)
     with writable_store() as engine:
         seen = read_silences.preview(engine, silence, now=now)

@@ -6,19 +6,17 @@ import pytest
 
 from sentinel_core.message.charts import report_chart, with_chart
 from sentinel_core.model.run import Schedule
+from sentinel_core.report.coverage import Coverage, coverage, covered
 from sentinel_core.report.figures import (
-    Coverage,
     EventCount,
+    EventStatus,
     Figures,
-    Outcome,
+    NotificationCount,
+    RuleRun,
     RuleRuns,
-    RunFigures,
-    State,
-    Told,
-    Waiting,
+    RunOutcome,
+    Unacknowledged,
     Window,
-    coverage,
-    covered,
     durations,
     edges,
     success_rate,
@@ -36,13 +34,13 @@ def minute(number: float) -> datetime:
 
 
 def runs(
-    *minutes: float, outcome: Outcome = Outcome.CHECKED, seconds: float = 1
-) -> list[RunFigures]:
-    return [RunFigures(minute(one), outcome, seconds) for one in minutes]
+    *minutes: float, outcome: RunOutcome = RunOutcome.CHECKED, seconds: float = 1
+) -> list[RuleRun]:
+    return [RuleRun(minute(one), outcome, seconds) for one in minutes]
 
 
 def rule(
-    found: list[RunFigures], schedules: tuple[Schedule, ...] = FIVE, **more: datetime
+    found: list[RuleRun], schedules: tuple[Schedule, ...] = FIVE, **more: datetime
 ) -> RuleRuns:
     return RuleRuns(1, "disk", found, schedules, **more)
 
@@ -71,9 +69,10 @@ def test_a_run_that_was_retried_speaks_for_its_end_and_still_counts() -> None:
 
 
 @pytest.mark.parametrize(
-    ("outcome", "done"), [(Outcome.FAILED, 288), (Outcome.UNSEEN, 287), (Outcome.CHECKED, 288)]
+    ("outcome", "done"),
+    [(RunOutcome.FAILED, 288), (RunOutcome.NOT_CHECKED, 287), (RunOutcome.CHECKED, 288)],
 )
-def test_a_failed_run_looked_and_a_cancelled_one_did_not(outcome: Outcome, done: int) -> None:
+def test_a_failed_run_looked_and_a_cancelled_one_did_not(outcome: RunOutcome, done: int) -> None:
     there = runs(*(n for n in range(0, 1440, 5) if n != 600))
     found = coverage(rule([*there, *runs(600, outcome=outcome)]), DAY)
     assert found == Coverage("disk", 288, done)
@@ -95,7 +94,7 @@ def test_due_times_count_from_when_the_schedule_was_changed() -> None:
 
 
 @pytest.mark.parametrize("found", [[], runs(1438.5)])
-def test_a_rule_that_was_deployed_just_now_was_not_due_yet(found: list[RunFigures]) -> None:
+def test_a_rule_that_was_deployed_just_now_was_not_due_yet(found: list[RuleRun]) -> None:
     new = rule(found, changed_at=minute(1438))
     assert coverage(new, DAY) == Coverage("disk", 0, 0)
     assert covered([new], DAY) == []
@@ -129,7 +128,7 @@ def test_the_day_the_clocks_go_back_has_twenty_five_hours() -> None:
     berlin = (Schedule(cron="0 * * * *", timezone="Europe/Berlin"),)
     since = datetime(2026, 10, 24, 22, tzinfo=UTC)  # midnight of the 25th
     until = datetime(2026, 10, 25, 23, tzinfo=UTC)
-    found = [RunFigures(since + timedelta(hours=n), Outcome.CHECKED, 1) for n in range(25)]
+    found = [RuleRun(since + timedelta(hours=n), RunOutcome.CHECKED, 1) for n in range(25)]
     assert coverage(rule(found, berlin), Window(since, until)) == Coverage("disk", 25, 25)
 
 
@@ -146,11 +145,19 @@ def test_a_schedule_that_can_not_be_read_is_said_to_be_so() -> None:
 
 def test_the_success_rate_is_of_those_that_tried() -> None:
     rules = [
-        rule(runs(*range(7)) + runs(7, outcome=Outcome.FAILED) + runs(8, 9, outcome=Outcome.UNSEEN))
+        rule(
+            runs(*range(7))
+            + runs(7, outcome=RunOutcome.FAILED)
+            + runs(8, 9, outcome=RunOutcome.NOT_CHECKED)
+        )
     ]
     outcomes = Figures(DAY, rules=rules).outcomes()
     assert success_rate(outcomes) == 7 / 8
-    assert dict(outcomes) == {Outcome.CHECKED: 7, Outcome.FAILED: 1, Outcome.UNSEEN: 2}
+    assert dict(outcomes) == {
+        RunOutcome.CHECKED: 7,
+        RunOutcome.FAILED: 1,
+        RunOutcome.NOT_CHECKED: 2,
+    }
 
 
 def test_without_a_run_there_is_no_rate() -> None:
@@ -159,12 +166,12 @@ def test_without_a_run_there_is_no_rate() -> None:
 
 def test_the_slowest_rule_is_that_of_the_slowest_median() -> None:
     quick = RuleRuns(
-        1, "quick", [RunFigures(minute(n), Outcome.CHECKED, s) for n, s in enumerate((1, 1, 90))]
+        1, "quick", [RuleRun(minute(n), RunOutcome.CHECKED, s) for n, s in enumerate((1, 1, 90))]
     )
     slow = RuleRuns(
-        2, "slow", [RunFigures(minute(n), Outcome.FAILED, s) for n, s in enumerate((4, 2, 3, 5))]
+        2, "slow", [RuleRun(minute(n), RunOutcome.FAILED, s) for n, s in enumerate((4, 2, 3, 5))]
     )
-    never = RuleRuns(3, "never", [RunFigures(minute(0), Outcome.FAILED, None)])
+    never = RuleRuns(3, "never", [RuleRun(minute(0), RunOutcome.FAILED, None)])
     found = durations([quick, slow, never])
     assert [(one.rule, one.runs, one.p50, one.longest) for one in found] == [
         ("slow", 4, 3.5, 5),
@@ -177,8 +184,8 @@ def test_the_slowest_rule_is_that_of_the_slowest_median() -> None:
 
 def test_means_are_of_all_events_alike_not_of_their_means() -> None:
     events = [
-        EventCount(1, "a", "high", State.ACKNOWLEDGED, "COMPLETED", 3, 2, 120.0, 0, 0.0),
-        EventCount(2, "b", "low", State.RESOLVED, None, 1, 1, 600.0, 1, 1800.0),
+        EventCount(1, "a", "high", EventStatus.ACKNOWLEDGED, "COMPLETED", 3, 2, 120.0, 0, 0.0),
+        EventCount(2, "b", "low", EventStatus.RESOLVED, None, 1, 1, 600.0, 1, 1800.0),
     ]
     found = Figures(DAY, events=events)
     assert found.mean_to_acknowledge == 240.0  # (120 + 600) / 3
@@ -216,12 +223,12 @@ def test_an_empty_store_gives_a_report_that_says_so() -> None:
 
 
 def test_a_share_that_is_not_whole_is_never_rounded_to_100_percent() -> None:
-    found = runs(*range(9999), seconds=1) + runs(9999, outcome=Outcome.FAILED)
+    found = runs(*range(9999), seconds=1) + runs(9999, outcome=RunOutcome.FAILED)
     assert figure(facts(Figures(DAY, rules=[rule(found, ())]), "x"), "Success rate") == "99.9 %"
 
 
 def test_who_waits_is_listed_with_its_age_the_oldest_first() -> None:
-    waiting = [Waiting(7, "disk", "/", "high", UNTIL - timedelta(hours=30))]
+    waiting = [Unacknowledged(7, "disk", "/", "high", UNTIL - timedelta(hours=30))]
     report = facts(Figures(DAY, waiting=waiting, waiting_count=12), "x")
     assert section(report, "Not acknowledged") == [["#7", "high", "disk", "/", "1 d 6 h"]]
     assert figure(report, "Not acknowledged") == "12, the oldest for 1 d 6 h"
@@ -230,15 +237,15 @@ def test_who_waits_is_listed_with_its_age_the_oldest_first() -> None:
 
 def test_noise_is_counted_in_events_and_in_messages_that_were_sent() -> None:
     events = [
-        EventCount(1, "a", "high", State.OPEN, None, 2),
-        EventCount(2, "b", "low", State.OPEN, None, 5),
+        EventCount(1, "a", "high", EventStatus.OPEN, None, 2),
+        EventCount(2, "b", "low", EventStatus.OPEN, None, 5),
     ]
-    told = [
-        Told("slack/x", "sent", 9, 1),
-        Told("slack/x", "failed", 4, 2, 1),
-        Told("slack/y", "sent", 1, 1),
+    counts = [
+        NotificationCount("slack/x", "sent", 9, 1),
+        NotificationCount("slack/x", "failed", 4, 2, 1),
+        NotificationCount("slack/y", "sent", 1, 1),
     ]
-    report = facts(Figures(DAY, events=events, told=told), "x")
+    report = facts(Figures(DAY, events=events, notifications=counts), "x")
     assert section(report, "Noisiest") == [["b", 5, 0], ["a", 2, 10]]
     assert section(report, "Notifications") == [
         ["slack/x", 9, 4, 0, 0, 1],
@@ -284,7 +291,7 @@ def test_the_chart_shows_more_red_the_more_critical_events_there_are() -> None:
 
 
 def test_nothing_in_a_report_is_markdown_but_what_was_made_here() -> None:
-    waiting = [Waiting(1, "a|b", "<img src=x>", "high", SINCE)]
+    waiting = [Unacknowledged(1, "a|b", "<img src=x>", "high", SINCE)]
     text = markdown(facts(Figures(DAY, waiting=waiting, waiting_count=1), "x"))
     assert "a\\|b" in text
     assert "<img" not in text.replace("\\<img", "")

@@ -9,8 +9,9 @@ from sqlalchemy import Engine
 
 from sentinel_core.model.alert import AlertOutput
 from sentinel_core.model.routing import Route
-from sentinel_core.report.figures import Figures, Outcome, State, Window, coverage
-from sentinel_core.report.query import figures, owe_report
+from sentinel_core.report.coverage import coverage
+from sentinel_core.report.figures import EventStatus, Figures, RunOutcome, Window
+from sentinel_core.report.query import enqueue_report, figures
 from sentinel_core.report.tables import facts
 from sentinel_core.store.outbox.claim import claim
 from sentinel_core.store.outbox.settle import settle
@@ -36,7 +37,7 @@ def happened(engine: Engine, rule: Any, *steps: tuple[float, list[AlertOutput] |
 
 def test_an_empty_store_gives_a_report(engine: Engine) -> None:
     found = counted(engine)
-    assert (found.event_count, found.rules, found.told, found.waiting) == (0, [], [], [])
+    assert (found.event_count, found.rules, found.notifications, found.waiting) == (0, [], [], [])
     assert len(found.bars) == 24
     assert facts(found, "x")["sentence"].startswith("No event opened in 24 hours")
 
@@ -48,14 +49,14 @@ def test_one_event_is_counted_everywhere_once(engine: Engine) -> None:
     assert (one.rule, one.importance, one.state, one.prefect_state, one.count) == (
         "aapl-price-surge",
         "high",
-        State.OPEN,
+        EventStatus.OPEN,
         "COMPLETED",
         1,
     )
     assert found.bars[0][1] == {"high": 1}
     assert sum(sum(bar.values()) for _, bar in found.bars) == 1
     assert [(one.id, one.ticker) for one in found.waiting] == [(1, "AAPL")]
-    [message] = found.told
+    [message] = found.notifications
     assert (message.channel, message.status, message.count, message.rule_id) == (
         "slack-incoming-webhook/x",
         "pending",
@@ -90,7 +91,7 @@ def test_means_are_worked_out_as_by_hand(history: Engine) -> None:
     found = counted(history)
     assert found.mean_to_acknowledge == pytest.approx((10 + 60) * 60 / 2, abs=0.01)
     assert found.mean_to_resolve == pytest.approx((30 + 20 + 60) * 60 / 3, abs=0.01)
-    assert found.count_by("state") == {State.OPEN: 1, State.RESOLVED: 3}
+    assert found.count_by("state") == {EventStatus.OPEN: 1, EventStatus.RESOLVED: 3}
     assert [one.ticker for one in found.waiting] == ["A"]
 
 
@@ -103,9 +104,9 @@ def test_an_acknowledgement_whose_time_is_up_is_none(engine: Engine) -> None:
     happened(engine, RULE, (0, [fired()]))
     acknowledge(engine, [1], by="ann", until=at(60), now=at(5))
     before = figures(engine, WINDOW, at(59))
-    assert (before.count_by("state"), before.waiting) == ({State.ACKNOWLEDGED: 1}, [])
+    assert (before.count_by("state"), before.waiting) == ({EventStatus.ACKNOWLEDGED: 1}, [])
     after = figures(engine, WINDOW, at(61))
-    assert (after.count_by("state"), after.waiting_count) == ({State.OPEN: 1}, 1)
+    assert (after.count_by("state"), after.waiting_count) == ({EventStatus.OPEN: 1}, 1)
 
 
 def test_an_event_that_was_over_before_it_was_known_says_nothing_of_its_end(engine: Engine) -> None:
@@ -137,7 +138,11 @@ def test_evaluations_are_runs_however_many_series_they_have(engine: Engine) -> N
         (20, []),
     )
     found = counted(engine)
-    assert dict(found.outcomes()) == {Outcome.CHECKED: 2, Outcome.FAILED: 2, Outcome.UNSEEN: 1}
+    assert dict(found.outcomes()) == {
+        RunOutcome.CHECKED: 2,
+        RunOutcome.FAILED: 2,
+        RunOutcome.NOT_CHECKED: 1,
+    }
     assert {run.seconds for run in found.rules[0].runs} == {1.0}
 
 
@@ -157,11 +162,13 @@ def test_messages_are_counted_by_channel_and_by_what_became_of_them(engine: Engi
         claim(engine, key, at(1))
         settle(engine, key, status=status, error=None, now=at(2), unknown=status == "failed")
     found = counted(engine)
-    assert [(one.channel[-1], one.status, one.count, one.unknown) for one in found.told] == [
+    assert [
+        (one.channel[-1], one.status, one.count, one.unknown) for one in found.notifications
+    ] == [
         ("x", "sent", 1, 0),
         ("y", "failed", 1, 1),
     ]
-    assert counted(engine, Window(at(5), NOW)).told == []
+    assert counted(engine, Window(at(5), NOW)).notifications == []
 
 
 # -- owing ---------------------------------------------------------------------------------
@@ -173,24 +180,24 @@ TO = [
 
 
 def test_a_report_is_owed_to_each_reader_once_however_often_it_is_made(engine: Engine) -> None:
-    first = owe_report(engine, "report:daily:2026-11-02", {"title": "first"}, TO, NOW)
-    again = owe_report(engine, "report:daily:2026-11-02", {"title": "again"}, TO, NOW)
+    first = enqueue_report(engine, "report:daily:2026-11-02", {"title": "first"}, TO, NOW)
+    again = enqueue_report(engine, "report:daily:2026-11-02", {"title": "again"}, TO, NOW)
     assert (len(first), again) == (2, [])
     assert {row["content"]["title"] for row in rows(engine, "notification")} == {"first"}
-    assert len(owe_report(engine, "report:daily:2026-11-03", {}, TO, NOW)) == 2
+    assert len(enqueue_report(engine, "report:daily:2026-11-03", {}, TO, NOW)) == 2
 
 
 def test_a_reader_who_is_added_gets_the_report_and_the_others_do_not_get_it_again(
     engine: Engine,
 ) -> None:
-    owe_report(engine, "report:x", {}, TO[:1], NOW)
-    assert len(owe_report(engine, "report:x", {}, [*TO, TO[0]], NOW)) == 1
+    enqueue_report(engine, "report:x", {}, TO[:1], NOW)
+    assert len(enqueue_report(engine, "report:x", {}, [*TO, TO[0]], NOW)) == 1
 
 
 def test_a_report_is_claimed_with_its_facts(engine: Engine) -> None:
     happened(engine, RULE, (0, [fired()]))
     made = facts(counted(engine), "Daily report")
-    [key] = owe_report(engine, "report:x", made, TO[:1], NOW)
+    [key] = enqueue_report(engine, "report:x", made, TO[:1], NOW)
     owed = claim(engine, key, NOW)
     assert owed is not None
     assert owed.facts == made  # what is JSON comes back as it was
