@@ -192,7 +192,7 @@ def test_setup_leaves_blocks_that_exist_as_they_are(
     first, second = "https://hooks.example.org/first", "https://hooks.example.org/second"
     try:
         monkeypatch.setenv("SENTINEL_SLACK_INFO_URL", first)
-        assert "alerts-info made" in sentinel("setup").out
+        assert "alerts-info created" in sentinel("setup").out
         monkeypatch.setenv("SENTINEL_SLACK_INFO_URL", second)
         assert "exists and is left as it is" in sentinel("setup").out
         kept = SlackWebhook.load("alerts-info", _sync=True)
@@ -265,10 +265,10 @@ def test_a_test_message_arrives_and_nothing_is_recorded(
 @pytest.mark.parametrize(
     ("answer", "expected"),
     [
-        (404, "It will not work until something is changed"),
+        (404, "It will fail until something is changed"),
         (500, "it may work later"),
-        (429, "it asks to wait 1 s"),
-        ("reset", "whether the message arrived is unknown"),
+        (429, "retry after 1 s"),
+        ("reset", "it is unknown whether the message arrived"),
     ],
 )
 def test_a_channel_that_does_not_accept_is_an_error_that_says_why(
@@ -294,8 +294,8 @@ def test_a_test_message_reaches_everybody_it_is_addressed_to(
             monkeypatch.setenv("SENTINEL_EMAIL_FROM", "sentinel@example.org")
             done = sentinel("test", channel, "--to", "a@example.org, b@example.org")
             assert f"{channel} to a@example.org,b@example.org took" in done.out
-            assert "say whom" in sentinel.refused("test", channel)
-            assert "say whom" in sentinel.refused("test", channel, "--to", " ")
+            assert "needs a recipient" in sentinel.refused("test", channel)
+            assert "needs a recipient" in sentinel.refused("test", channel, "--to", " ")
         [mail] = server.taken
         assert mail.recipients == ("a@example.org", "b@example.org")
         assert "TEST" in str(mail.message["Subject"])
@@ -327,8 +327,8 @@ def test_a_test_of_pagerduty_leaves_no_incident_behind(
         (("test", "a" * 5000), "is not a channel"),
         (("test", "slack-incoming-webhook/none-such"), "Prefect has no block"),
         (("test", "no-such-type/x"), "Prefect has no block"),
-        (("test", "slack-incoming-webhook/x", "--to", "#a"), "--to means nothing to"),
-        (("test", "slack-credentials/x", "--to", "#a,#b"), "say whom"),
+        (("test", "slack-incoming-webhook/x", "--to", "#a"), "--to does not apply to"),
+        (("test", "slack-credentials/x", "--to", "#a,#b"), "needs a recipient"),
         (("retry", "alerts"), "is not a channel"),
         (("retry", "slack-incoming-webhook/none-such"), "Prefect has no block"),
         (("retry", "slack-incoming-webhook/x", "--since", "soon"), "is not a time"),
@@ -488,7 +488,7 @@ def test_what_failed_is_sent_once_when_the_channel_is_mended(
     before = len(slack.received)
     slack.answer = 200
     assert "3 retried, 3 sent" in sentinel("retry", channel).out
-    assert "has failed to take nothing since" in sentinel("retry", channel).out
+    assert "has no failed notifications since" in sentinel("retry", channel).out
     assert len(slack.received) == before + 1  # one message for the group
 
 
@@ -499,11 +499,11 @@ def test_a_retry_looks_back_as_far_as_it_is_told(
     _, ids = owe(store, channel)
     deliver(store, get_settings(), ids)
     later = (datetime.now(UTC) + timedelta(seconds=1)).isoformat()
-    assert "has failed to take nothing" in sentinel("retry", channel, "--since", later).out
+    assert "has no failed notifications" in sentinel("retry", channel, "--since", later).out
     slack.answer = 500
     done = sentinel("retry", channel, "--since", "1h", code=1)
     assert "0 sent, 1 pending" in done.out
-    assert "tried again by the flow `deliver`" in done.out
+    assert "the flow `deliver` goes on with" in done.out
 
 
 # -- preview -----------------------------------------------------------------------------------
