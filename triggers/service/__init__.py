@@ -1,1 +1,1 @@
-"""What other programs offer: HTTP services and Prefect deployments."""
+"""HTTP services and Prefect deployments."""

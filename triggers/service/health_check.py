@@ -1,4 +1,4 @@
-"""Whether an HTTP service answers as it should. Decides nothing about events."""
+"""Checks that an HTTP service answers as expected. Decides nothing about events."""
 
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal, Self
@@ -37,7 +37,7 @@ Statuses = Annotated[int | str, AfterValidator(_checked)]
 
 @dataclass(frozen=True, slots=True)
 class _Unmet:
-    """An expectation that was not met; `limit` (value, threshold, unit) when it is a number's."""
+    """An expectation that was not met; `limit` (value, threshold, unit) for a numeric one."""
 
     reason: str
     limit: tuple[float, float, str] | None = None
@@ -49,7 +49,7 @@ class HealthCheck(Trigger):
     display_name: ClassVar[str] = "Health check"
     default_importance: ClassVar[Importance] = Importance.CRITICAL
     default_category: ClassVar[str] = "System"
-    # Looking up a name can't be interrupted; the resolver's own patience fits in between.
+    # Name resolution can't be interrupted; the resolver's own timeout fits in between.
     timeout_seconds: ClassVar[float] = 2 * _LONGEST_REQUEST_SECONDS
 
     url: str = Field(
@@ -93,7 +93,7 @@ class HealthCheck(Trigger):
         return self
 
     async def check(self) -> AlertOutput:
-        """Ask the service and compare. Raises SentinelError for an unset environment variable."""
+        """Request and compare. Raises SentinelError for an unset environment variable."""
         return self.evaluate(await self.read())
 
     async def read(self) -> Probe:
@@ -111,7 +111,7 @@ class HealthCheck(Trigger):
             raise SentinelError(f"the request's headers are not valid HTTP: {error}") from error
 
     def evaluate(self, probe: Probe) -> AlertOutput:
-        """Triggered when the service did not answer, or not as expected."""
+        """Triggered if the service did not answer, or not as expected."""
         unmet = self._unmet(probe)
         limit = self._shown_limit(probe, unmet)
         metrics = {
@@ -153,7 +153,7 @@ class HealthCheck(Trigger):
                 unmet.append(_Unmet(reason, (value, threshold, unit)))
         if self.certificate_days is not None and probe.certificate_days is None:
             unmet.append(_Unmet("no TLS certificate was presented"))
-        if not probe.failure:  # half a body says nothing about what the rest would have held
+        if not probe.failure:  # a partial body may lack what the rest holds
             unmet += [_Unmet(reason) for reason in self._body_unmet(probe)]
         return unmet
 
@@ -166,7 +166,7 @@ class HealthCheck(Trigger):
         return [(v, t, unit) for v, t, unit in pairs if v is not None and t is not None]
 
     def _shown_limit(self, probe: Probe, unmet: list[_Unmet]) -> tuple[float, float, str] | None:
-        """The one number that tells the story; None where several or none do."""
+        """The value and threshold to show; None if several or none apply."""
         shown = [item.limit for item in unmet] if unmet else list(self._limits(probe))
         return shown[0] if len(shown) == 1 else None
 

@@ -1,4 +1,4 @@
-"""How a run of a Prefect deployment ends. Starts one, waits, and looks at its state."""
+"""Runs a Prefect deployment, waits, and checks the run's final state."""
 
 import time
 from datetime import UTC, datetime
@@ -20,7 +20,7 @@ _POLL_SECONDS = 2.0
 
 
 class DeploymentError(SentinelError):
-    """A deployment could not be run or watched, so nothing is known about how it ends."""
+    """A deployment could not be run or watched, so its final state is unknown."""
 
 
 class StateSeen(BaseModel):
@@ -33,7 +33,7 @@ class StateSeen(BaseModel):
 
 
 class RunSample(BaseModel):
-    """A flow run when the waiting ended. Durations in seconds."""
+    """A flow run at the end of the wait. Durations in seconds."""
 
     deployment: str
     flow_run_id: str
@@ -78,7 +78,7 @@ class PrefectDeployment(Trigger):
         return deployment
 
     def check(self) -> AlertOutput:
-        """Run the deployment and look. Raises DeploymentError when it is missing or out of reach.
+        """Run the deployment and check. Raises DeploymentError if it is missing or unreachable.
 
         Inside a rule's run the new run is linked to it, as a subflow. It is never stopped, however
         the waiting ends.
@@ -119,7 +119,7 @@ class PrefectDeployment(Trigger):
         return started
 
     def _follow(self, client: SyncPrefectClient, run: FlowRun, deadline: float) -> FlowRun:
-        """The run as last read. An API that is away for a moment is asked again until the end."""
+        """The run as last read. An unavailable API is asked again until the time is up."""
         while True:
             remaining = deadline - time.monotonic()
             try:
@@ -148,7 +148,7 @@ class PrefectDeployment(Trigger):
         )
 
     def evaluate(self, sample: RunSample) -> AlertOutput:
-        """Triggered by a final state named in `alert_on`, or by none in time."""
+        """Triggered by a final state in `alert_on`, or if there is none in time."""
         last = sample.state
         wanted = {name.casefold() for name in self.alert_on}
         bad = bool(wanted & {last.type.casefold(), last.name.casefold()})
