@@ -1,4 +1,4 @@
-"""A number against a threshold, wherever the number comes from. Decides nothing about events."""
+"""Compares a number from any source with a threshold. Decides nothing about events."""
 
 from typing import Annotated, ClassVar, Self
 
@@ -17,9 +17,9 @@ from triggers.sources.metrics_sql import SqlMetrics
 from triggers.sources.readings import Reading, fitting_ticker
 from triggers.sources.union import any_of
 
-_TOLERANCE = 1e-9  # for eq and ne: two ways to compute one number may differ by that
+_TOLERANCE = 1e-9  # for eq and ne: rounding errors of a computed number
 _LARGE, _HUGE = 1e5, 1e15
-_RESERVED = ("threshold", "hits", "misses")  # metrics that mean something else here
+_RESERVED = ("threshold", "hits", "misses")  # metrics with a meaning of their own
 
 
 class MetricThreshold(Trigger):
@@ -92,7 +92,7 @@ class MetricThreshold(Trigger):
         return [self.evaluate(reading) for reading in self.read(history)]
 
     def read(self, history: History) -> list[Reading]:
-        """What the source holds now. A hit rate needs the counters that were recorded before."""
+        """The source's current values. A hit rate needs the counters recorded before."""
         if isinstance(self.source, CacheHitRate):
             return self.source.read(history, self._ticker(Reading()))
         readings = self.source.read()
@@ -104,7 +104,7 @@ class MetricThreshold(Trigger):
         return readings
 
     def evaluate(self, reading: Reading) -> AlertOutput:
-        """Compare one number. Pure but for the host's name."""
+        """Compare one number. Pure, apart from the host's name."""
         evidence = {"source": self.source.kind, "unit": self._unit, **reading.evidence}
         name = f"{reading.ticker}: " if reading.ticker else ""
         if reading.value is None:
@@ -144,7 +144,7 @@ class MetricThreshold(Trigger):
         return f"{text} ({reading.note})" if reading.note else text
 
     def _amount(self, value: float) -> str:
-        # six digits that count, and no exponent where a person would write none
+        # six significant digits, and no exponent where a person would not write one
         text = f"{value:,.0f}" if _LARGE <= abs(value) < _HUGE else f"{value:,.6g}"
         return f"{text} {self._unit}".rstrip()
 
