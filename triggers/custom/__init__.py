@@ -1,1 +1,1 @@
-"""What the people who write rules bring themselves: a query, a script."""
+"""Triggers that rule authors write themselves: a query, a script."""

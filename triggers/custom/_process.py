@@ -1,4 +1,4 @@
-"""A program run to its end, or to a limit: of time, of output. Nothing it starts outlives it."""
+"""Runs a program within limits of time and output. Nothing it starts outlives it."""
 
 import contextlib
 import os
@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import IO
 
 _CHUNK = 65_536
-_LOOK_SECONDS = 0.05  # between two looks whether the program has ended while its pipes are open
-_GRACE_SECONDS = 1.0  # after SIGTERM, and for what a program leaves in its pipes
+_LOOK_SECONDS = 0.05  # between checks whether the program has ended while its pipes are open
+_GRACE_SECONDS = 1.0  # after SIGTERM, and for output left in the pipes
 
 
 @dataclass(slots=True)
 class Outcome:
-    """What a program said and how it ended. `exit_code` is negative for a signal.
+    """A program's output and how it ended. `exit_code` is negative for a signal.
 
     `stderr` is the last part only. One of `timed_out` and `too_much` tells why it was stopped.
     """
@@ -56,7 +56,7 @@ def run(
                     break
                 outcome.timed_out = time.monotonic() > deadline
                 pipes.exchange(_LOOK_SECONDS)
-        # It may close its pipes and go on: the time is for all of it.
+        # It may close its pipes and go on: the limit covers that as well.
         while process.poll() is None and not (outcome.timed_out or outcome.too_much):
             outcome.timed_out = time.monotonic() > deadline
             time.sleep(_LOOK_SECONDS)
@@ -65,7 +65,7 @@ def run(
 
 
 class _Pipes:
-    """The three pipes of a program, moved without ever waiting for one of them alone."""
+    """The three pipes of a program, served together so that none blocks another."""
 
     def __init__(
         self,
@@ -91,16 +91,16 @@ class _Pipes:
 
     @property
     def open(self) -> bool:
-        """Can the program still say something?"""
+        """True while the program can still write output."""
         return not (self.stdout.closed and self.stderr.closed)
 
     def drain_until(self, deadline: float) -> None:
-        """What is left in the pipes of a program that has ended."""
+        """Read what is left in the pipes of a program that has ended."""
         while self.open and not self.outcome.too_much and time.monotonic() < deadline:
             self.exchange(_LOOK_SECONDS)
 
     def exchange(self, seconds: float) -> None:
-        """Move what can be moved now; wait for at most `seconds` when nothing can."""
+        """Transfer what is ready; wait at most `seconds` if nothing is."""
         for key, _ in self.selector.select(seconds):
             if key.fileobj is self.stdin:
                 self._write()
@@ -117,13 +117,13 @@ class _Pipes:
             self.unsent = self.unsent[os.write(self.stdin.fileno(), self.unsent[:_CHUNK]) :]
         except BlockingIOError:
             return
-        except BrokenPipeError:  # it need not read what it is given
+        except BrokenPipeError:  # a program need not read its input
             self.unsent = self.unsent[:0]
         if not self.unsent:
             self._close(self.stdin)
 
     def _read(self, pipe: IO[bytes], into: bytearray) -> None:
-        chunk = os.read(pipe.fileno(), _CHUNK)  # there is some, or its end: the selector says so
+        chunk = os.read(pipe.fileno(), _CHUNK)  # ready or at its end, as the selector reported
         into += chunk
         if not chunk:
             self._close(pipe)
@@ -159,7 +159,7 @@ def _started(
 
 
 def _end(process: subprocess.Popen[bytes]) -> int:
-    """Ask what still runs to end, then insist; the exit code."""
+    """Terminate what still runs, then kill it; returns the exit code."""
     if process.poll() is None:
         _signal_group(process, signal.SIGTERM)
         with contextlib.suppress(subprocess.TimeoutExpired):

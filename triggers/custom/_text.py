@@ -12,7 +12,7 @@ _PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([A-Za-z_][A-Za-z0-9_]*)\}|[{}]")
 
 
 def placeholders(template: str) -> list[str]:
-    """The columns a template names. Raises ValueError for braces that are no plain `{column}`."""
+    """The columns a template names. Raises ValueError for braces other than a plain `{column}`."""
     for match in _PLACEHOLDER.finditer(template):
         if match.group() in ("{", "}"):
             raise ValueError(
@@ -61,7 +61,7 @@ def as_json(value: Any) -> Any:  # noqa: PLR0911 - a table with one line for eac
             return _shortened("0x" + bytes(value)[:_LONGEST_VALUE].hex())
         case dict() | list() | tuple():
             text = json.dumps(value, default=str, ensure_ascii=False)
-            # NaN has no JSON; the way through text turns it into a name, like everything odd
+            # JSON has no NaN; parsing it back turns it into text
             plain = json.loads(text, parse_constant=str)
             return plain if len(text) <= _LONGEST_VALUE else _shortened(text)
         case _:

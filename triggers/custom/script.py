@@ -21,11 +21,11 @@ _ALWAYS_PASSED = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR")
 
 
 class ScriptError(SentinelError):
-    """A script could not be started, or did not run to a good end."""
+    """A script could not be started, or failed."""
 
 
 class Script(Trigger):
-    """A script, under the interpreter of its choice, says what it measured."""
+    """A script in any language reports what it measured."""
 
     display_name: ClassVar[str] = "Script"
     default_importance: ClassVar[Importance] = Importance.MEDIUM
@@ -45,15 +45,15 @@ class Script(Trigger):
         default=[], description="environment variables the script is given, by name"
     )
     working_directory: str | None = Field(
-        None, description="where the script runs; empty: where the rule's run does"
+        None, description="working directory of the script; empty: that of the rule's run"
     )
 
     def check(self) -> list[AlertOutput]:
-        """Run the script. Raises ScriptError, and OutputError for an answer that is none."""
+        """Run the script. Raises ScriptError, and OutputError for invalid output."""
         return self.evaluate(self.read())
 
     def read(self) -> Outcome:
-        """Run the script to its end, or to its limits."""
+        """Run the script until it ends or reaches a limit."""
         folder = Path(self.working_directory or ".").expanduser().absolute()
         if not folder.is_dir():
             raise ScriptError(f"there is no working directory {folder}")
@@ -74,7 +74,7 @@ class Script(Trigger):
             raise ScriptError(f"{self.interpreter} could not be started: {error}") from error
 
     def _program(self, folder: Path) -> str:
-        """The interpreter; one written with a slash is relative to the working directory."""
+        """The interpreter's path; one with a slash is relative to the working directory."""
         wanted = self.interpreter
         if os.sep in wanted:
             wanted = str(folder / Path(self.interpreter).expanduser())
@@ -91,7 +91,7 @@ class Script(Trigger):
         return {name: os.environ[name] for name in names if name in os.environ}
 
     def evaluate(self, outcome: Outcome) -> list[AlertOutput]:
-        """What the script printed, as outputs. Raises ScriptError and OutputError."""
+        """The script's output as AlertOutputs. Raises ScriptError and OutputError."""
         stderr = outcome.stderr.decode("utf-8", errors="replace")[-STDERR_KEPT:].strip()
         said = f"\nstderr ends with:\n{stderr}" if stderr else "\nIt wrote nothing to stderr."
         if ended_badly := self._ended_badly(outcome):
@@ -134,7 +134,7 @@ def _refuse_constant(name: str) -> float:
 
 
 def _with_stderr(documents: list[Any], stderr: str) -> list[Any]:
-    """Each output with the script's last words as evidence; shapes are judged later."""
+    """Each output with the end of stderr as evidence; validation comes later."""
     if not stderr:
         return documents
     return [

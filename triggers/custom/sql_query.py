@@ -1,4 +1,4 @@
-"""Rows of a SQL query as alerts. Reads a database; decides nothing about events."""
+"""Turns rows of a SQL query into alerts. Reads a database; decides nothing about events."""
 
 import math
 from collections import Counter
@@ -55,14 +55,14 @@ class SqlQuery(Trigger):
         return template
 
     def check(self, history: History) -> list[AlertOutput]:
-        """Run the query and turn rows into alerts, and rows that are gone into their end.
+        """Run the query; rows become alerts, and rows that have gone resolve theirs.
 
         Raises SourceError when the database or a row can't be used. A past that can't be read
         costs nothing but that gone rows resolve at a later check.
         """
         found = self.evaluate(self.read())
         try:
-            # Every check names all series of the one before: two checks' worth holds them all.
+            # Each check lists all series of the one before, so two checks hold them all.
             past = history.latest(max(1_000, 4 * self.max_rows))
         except HistoryUnavailableError:
             return found
@@ -79,7 +79,7 @@ class SqlQuery(Trigger):
         )
 
     def evaluate(self, rows: Sequence[Row]) -> list[AlertOutput]:
-        """One triggered output for each row. Raises SourceError for rows that can't be told."""
+        """One triggered output for each row. Raises SourceError for rows without identity."""
         if rows:
             self._require_columns(rows[0])
         outputs = [self._output(number, row) for number, row in enumerate(rows, start=1)]
@@ -143,7 +143,7 @@ class SqlQuery(Trigger):
         return ", ".join(f"{name}: {as_text(value)}" for name, value in row.items())
 
     def _metrics(self, number: int, row: Row) -> dict[str, float]:
-        """The numbers of a row; a NULL is no number and left out, as it would be in an average."""
+        """The numbers of a row; NULLs are left out, as in an average."""
         metrics = {}
         for name in self.metric_columns:
             value = row[name]
@@ -158,7 +158,7 @@ class SqlQuery(Trigger):
 
 
 def gone(past: Sequence[PastEvaluation], present: set[str]) -> list[AlertOutput]:
-    """The end of each series that was triggered when last seen and has no row any more.
+    """An untriggered output for each series that was triggered and no longer has a row.
 
     `past` is newest first. Pure.
     """
