@@ -1,4 +1,4 @@
-"""How busy the processors are. Reads the operating system; decides nothing about events."""
+"""CPU usage. Reads the operating system; decides nothing about events."""
 
 import socket
 from time import monotonic

@@ -1,4 +1,4 @@
-"""How full a disk is. Reads the file system; decides nothing about events."""
+"""Disk usage. Reads the file system; decides nothing about events."""
 
 import socket
 from typing import ClassVar

@@ -1,4 +1,4 @@
-"""Memory that a program keeps taking. Reads processes and this rule's own past measurements."""
+"""Growing memory of a program. Reads processes and the rule's own past measurements."""
 
 import socket
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ class ProcessSample(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Growth:
-    """What the past says. `mb_per_hour` None: too little is known, `note` says what is missing."""
+    """Growth over the past. `mb_per_hour` is None with too few values; `note` says why."""
 
     mb_per_hour: float | None
     note: str
@@ -92,7 +92,7 @@ class MemoryLeak(Trigger):
         return self.evaluate(sample, ticker, self.growth(sample, past))
 
     def ticker(self, host: str) -> str:
-        """Host and description: measurements of two hosts are never taken for one series."""
+        """Host and description, so that two hosts are never one series."""
         if self.pid is not None:
             return f"{host} pid {self.pid}"
         described = self.process_name or self.command_contains or ""
@@ -107,7 +107,7 @@ class MemoryLeak(Trigger):
             try:
                 sizes.append((process.memory_info().rss / MIB, process.pid, process.name()))
             except psutil.NoSuchProcess:
-                continue  # it ended while we looked
+                continue  # it has ended meanwhile
             except psutil.AccessDenied as error:
                 raise SourceError(
                     f"the memory of process {process.pid} may not be read by this user"

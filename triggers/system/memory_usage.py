@@ -1,4 +1,4 @@
-"""How full the memory is. Reads the operating system; decides nothing about events."""
+"""Memory usage. Reads the operating system; decides nothing about events."""
 
 import socket
 from typing import Any, ClassVar
@@ -11,7 +11,7 @@ from triggers.sources.processes import MIB, largest
 
 
 class MemorySample(BaseModel):
-    """One reading. `percent` is what programs could not get any more without swapping."""
+    """One reading. `percent` is what is unavailable to programs without swapping."""
 
     percent: float
     available_bytes: int
