@@ -1,1 +1,1 @@
-"""Readers that several triggers share. Each either returns what it was asked for or raises."""
+"""Readers shared by several triggers. Each returns what was asked for, or raises."""

@@ -14,9 +14,9 @@ ENVIRONMENT = "env:"
 
 
 def usable_url(url: str) -> str:
-    """`url` itself, when a request could be sent there. Raises ValueError."""
+    """`url`, if a request can be sent there. Raises ValueError."""
     if url.startswith(ENVIRONMENT):
-        return url  # only the machine that runs the check knows
+        return url  # known only on the machine that runs the check
     try:
         parsed = httpx.URL(url)
     except httpx.InvalidURL as error:

@@ -1,4 +1,4 @@
-"""The rows of one SQL statement, read so that it can change nothing. Judges nothing."""
+"""Reads the rows of one SQL statement in read-only mode. Judges nothing."""
 
 import os
 import sqlite3
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from sqlalchemy import URL, Connection, CursorResult, Engine
 
 ENVIRONMENT = "env:"
-_STEPS = 10_000  # SQLite instructions between two looks at the clock: well under a millisecond
+_STEPS = 10_000  # SQLite instructions between checks of the clock: well under a millisecond
 _BUFFERED = 10_000  # rows fetched from PostgreSQL at a time
 
 
@@ -89,7 +89,7 @@ def _address(url: str) -> "URL":
     try:
         address = make_url(url)
     except (ArgumentError, ValueError) as error:
-        # The text is not repeated: half of it may be a password.
+        # The text is not repeated: it may hold a password.
         raise SourceError(
             "not a database URL; expected for example postgresql://user:password@host/database, "
             "sqlite:///path or env:NAME"
@@ -145,7 +145,7 @@ def _execute(
 
     # A cursor on the server's side can be declared for one SELECT only, and keeps its rows there.
     connection = connection.execution_options(stream_results=True, max_row_buffer=_BUFFERED)
-    if not parameters:  # as it stands: colons and per cent signs in it are nobody's placeholders
+    if not parameters:  # unchanged: its colons and per cent signs are no placeholders
         return connection.execution_options(no_parameters=True).exec_driver_sql(query)
     bound: list[Any] = [
         bindparam(name, value, expanding=isinstance(value, list))
@@ -156,7 +156,7 @@ def _execute(
 
 def _fetch(result: "CursorResult[Any]", max_rows: int) -> list[dict[str, Any]]:
     if not result.returns_rows:
-        raise SourceError("the statement returns no rows by its nature; a SELECT is needed")
+        raise SourceError("the statement returns no rows: write a SELECT")
     names = list(result.keys())
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise SourceError(f"two columns have the same name, give one an alias: {twice}")

@@ -1,4 +1,4 @@
-"""How a source of numbers describes them to a threshold, unless it knows better. Pure."""
+"""The default description of a source's numbers. Pure."""
 
 from pydantic import BaseModel, ConfigDict
 
@@ -10,15 +10,15 @@ class Described(BaseModel):
 
     @property
     def unit(self) -> str:
-        """What it is counted in."""
+        """Its unit."""
         return ""
 
     @property
     def own_ticker(self) -> str:
-        """Its name where neither the rule nor the answer gives one."""
+        """Its ticker if neither the rule nor the answer gives one."""
         return ""
 
     @property
     def several(self) -> bool:
-        """Do series bring their tickers?"""
+        """True if the series have tickers of their own."""
         return False

@@ -1,4 +1,4 @@
-"""What a JSON document holds, and whether it is what was expected. Pure."""
+"""Finds values in a JSON document and compares them with expectations. Pure."""
 
 import json
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 MISSING: Any = object()
-"""Stands for a value that a document does not hold, since it may well hold null."""
+"""A value that is not in a document, as null may be in it."""
 
 
 class JsonField(BaseModel):
@@ -36,7 +36,7 @@ def json_difference(body: str, expected: JsonField) -> str | None:
 
 
 def value_at(document: Any, path: str) -> Any:
-    """The value behind names and list positions joined by dots; MISSING where there is none."""
+    """The value at names and list positions joined by dots, or MISSING."""
     found = document
     for part in path.split(".") if path else []:
         if isinstance(found, dict) and part in found:
@@ -49,7 +49,7 @@ def value_at(document: Any, path: str) -> Any:
 
 
 def _same(left: Any, right: Any) -> bool:
-    """Equal as JSON: 1 is 1.0 but not true, which Python would say it is."""
+    """Equal as JSON: 1 equals 1.0 but not true, unlike in Python."""
     if isinstance(left, bool) or isinstance(right, bool):
         return left is right
     if isinstance(left, dict) and isinstance(right, dict):

@@ -17,7 +17,7 @@ _SHOWN = 100  # characters of a body that is not what was expected
 
 
 class Endpoint(BaseModel):
-    """Where an answer comes from, and how it is asked for."""
+    """An address and how to request it."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -34,7 +34,7 @@ class Endpoint(BaseModel):
     )
 
     def get(self, suffix: str = "") -> Probe:
-        """The complete answer, whatever its status. Raises SentinelError when there is none."""
+        """The complete answer, whatever its status. Raises SentinelError if there is none."""
         url = full_url(self.url)
         address = f"{url.rstrip('/')}{suffix}" if suffix else url
         try:

@@ -1,4 +1,4 @@
-"""What a source raises when it cannot answer."""
+"""Errors of sources."""
 
 from sentinel_core import SentinelError
 
@@ -8,4 +8,4 @@ class SourceError(SentinelError):
 
 
 class NoDataError(SourceError):
-    """A source was read, and the value asked for is not in it, or not any more."""
+    """A source was read, but does not hold the value asked for."""

@@ -9,7 +9,7 @@ import httpx
 
 from triggers.sources.errors import SourceError
 
-MOST_BYTES = 512 * 2**20  # what a download may weigh, and what a compressed file may unpack to
+MOST_BYTES = 512 * 2**20  # of a download, and of an unpacked file
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")  # one letter is a Windows drive
 

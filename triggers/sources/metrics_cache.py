@@ -1,4 +1,4 @@
-"""The share of a cache's requests that it could answer, from two counters. Judges nothing."""
+"""The hit rate of a cache, from two counters. Judges nothing."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -24,7 +24,7 @@ CounterSource = Annotated[HttpMetrics | PrometheusMetrics | SqlMetrics, Field(di
 
 @dataclass(frozen=True, slots=True)
 class Counters:
-    """What a cache has counted; `at` is when, None where that is now."""
+    """A cache's counters; `at` is None for the current ones."""
 
     hits: float
     misses: float
@@ -44,12 +44,12 @@ class CacheHitRate(Described):
 
     @property
     def subject(self) -> str:
-        """What is measured, in words."""
+        """The measurement in words."""
         return "the cache hit rate"
 
     @property
     def unit(self) -> str:
-        """A share."""
+        """Per cent."""
         return "%"
 
     def read(self, history: History, ticker: str) -> list[Reading]:
@@ -78,7 +78,7 @@ def counted_before(past: Sequence[PastEvaluation]) -> Counters | None:
 
 
 def hit_rate(now: Counters, before: Counters | None) -> Reading:
-    """Percent of hits in what both counters grew by. Pure.
+    """Percent of hits since the earlier counters. Pure.
 
     When nothing was counted before, the growth is all there is: the rate since the cache started.
     When one counter fell, the cache began anew and both count from zero. Without any requests

@@ -44,16 +44,16 @@ class HttpMetrics(Described, Endpoint):
 
     @property
     def subject(self) -> str:
-        """What is measured, in words."""
+        """The measurement in words."""
         return self.path or "the value"
 
     @property
     def several(self) -> bool:
-        """Do the series bring their tickers?"""
+        """True if the series have tickers of their own."""
         return self.items is not None
 
     def read(self) -> list[Reading]:
-        """The numbers now. Raises SourceError when there is no answer or none that can be read."""
+        """The current numbers. Raises SourceError if there is no readable answer."""
         probe = self.get()
         document = json_of(probe)
         if self.items is None:

@@ -35,17 +35,17 @@ class PrometheusMetrics(Described, Endpoint):
 
     @property
     def subject(self) -> str:
-        """What is measured, in words."""
+        """The measurement in words."""
         query = " ".join(self.query.split())
         return query if len(query) <= _SHOWN else f"{query[: _SHOWN - 1]}…"
 
     @property
     def several(self) -> bool:
-        """Do the series bring their tickers? Unless labels are named, the answer will tell."""
+        """True if the series have tickers: the labels named. Otherwise the answer decides."""
         return self.ticker_labels is not None
 
     def read(self) -> list[Reading]:
-        """The series now. Raises SourceError when Prometheus can't be asked or refuses."""
+        """The current series. Raises SourceError if Prometheus is unreachable or refuses."""
         asked = urlencode(
             {"query": self.query, "timeout": f"{round(self.request_timeout_seconds * 1000)}ms"}
         )
@@ -111,7 +111,7 @@ def _data(probe: Probe) -> Mapping[str, Any]:
 
 
 def _refusal(body: str) -> str | None:
-    """What is wrong, in Prometheus' words; None when it does not say so."""
+    """Prometheus' error message; None if there is none."""
     try:
         answer = json.loads(body)
     except (ValueError, RecursionError):

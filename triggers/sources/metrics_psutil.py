@@ -44,12 +44,12 @@ class PsutilMetrics(Described):
 
     @property
     def subject(self) -> str:
-        """What is measured, in words."""
+        """The measurement in words."""
         return f"{self.metric} of {self.path}" if self._of_a_disk else self.metric
 
     @property
     def unit(self) -> str:
-        """What it is counted in."""
+        """Its unit."""
         return _METRICS[self.metric].unit
 
     @property
@@ -63,7 +63,7 @@ class PsutilMetrics(Described):
         return self.metric in ("disk_percent", "disk_free_bytes")
 
     def read(self) -> list[Reading]:
-        """The number now. Raises SourceError when the system does not say."""
+        """The current number. Raises SourceError if the system does not provide it."""
         try:
             value = _METRICS[self.metric].read(self)
         except (OSError, psutil.Error) as error:

@@ -35,16 +35,16 @@ class SqlMetrics(Described):
 
     @property
     def subject(self) -> str:
-        """What is measured, in words."""
+        """The measurement in words."""
         return self.value_column or "the query's value"
 
     @property
     def several(self) -> bool:
-        """Do the rows bring their tickers?"""
+        """True if the rows have tickers of their own."""
         return self.ticker_column is not None
 
     def read(self) -> list[Reading]:
-        """The numbers now, read-only. Raises SourceError."""
+        """The current numbers, read-only. Raises SourceError."""
         rows = read_rows(
             self.url,
             self.query,
@@ -55,7 +55,7 @@ class SqlMetrics(Described):
         return self.readings(rows)
 
     def readings(self, rows: Sequence[Row]) -> list[Reading]:
-        """What the rows hold. Pure. Raises SourceError when they don't fit the columns named."""
+        """The rows as readings. Pure. Raises SourceError if they don't fit the columns named."""
         if not rows:
             return [no_data("has no value: the query returned no rows")]
         column = self._value_column(rows[0])

@@ -1,4 +1,4 @@
-"""Processes of this machine: which match a description, and which use the most."""
+"""Processes of this machine: those that match a description, and the largest."""
 
 import os
 from collections.abc import Mapping
@@ -77,7 +77,7 @@ def cpu_times() -> CpuTimes:
 def busiest(
     before: CpuTimes, after: CpuTimes, seconds: float, limit: int = 5
 ) -> list[dict[str, Any]]:
-    """Who used the CPU between two readings, as evidence; 100 is one core. Pure."""
+    """The processes that used the CPU between two readings, as evidence; 100 is one core. Pure."""
     used = [
         ((time - before[key][1]) / seconds * 100, key[0], name)
         for key, (name, time) in after.items()

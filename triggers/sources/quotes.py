@@ -39,7 +39,7 @@ class SqlSource(BaseModel):
 
 
 class Columns(BaseModel):
-    """What the columns of the source are called."""
+    """The names of the source's columns."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -172,7 +172,7 @@ def _flat(column: "pd.Series") -> "pd.Series":
 
 
 def _names(column: "pd.Series") -> "pd.Series":
-    """Tickers as Sentinel spells them: as text, without surrounding or doubled blanks."""
+    """Tickers as Sentinel stores them: text without surrounding or double spaces."""
     unique = {raw: clean_line(str(raw)) for raw in column.dropna().unique()}
     names = column.astype(object).map(unique)
     nameless = names.isna() | (names == "")

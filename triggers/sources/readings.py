@@ -1,4 +1,4 @@
-"""One number that a source holds, or why there is none. Pure."""
+"""One number of a source, or the reason why there is none. Pure."""
 
 import hashlib
 import math
@@ -37,17 +37,17 @@ class Reading:
 
 
 def no_data(note: str, ticker: str = "") -> Reading:
-    """There is no value."""
+    """A reading without a value."""
     return Reading(ticker=ticker, problem="no_data", note=note)
 
 
 def unreadable(note: str, ticker: str = "") -> Reading:
-    """There is something, and it is no number that could be compared."""
+    """A reading of something that is not a comparable number."""
     return Reading(ticker=ticker, problem="error", note=note)
 
 
 def reading(found: object, ticker: str = "") -> Reading:
-    """What a JSON document or a database holds as a reading: a number, nothing, or nonsense.
+    """A value of a JSON document or a database as a reading: a number, nothing, or invalid.
 
     Text that is a plain decimal number counts as one. NaN is how many programs write "nothing";
     an infinite value is one that no threshold can be compared with and no chart can show.
@@ -114,7 +114,7 @@ def distinct(readings: Sequence[Reading]) -> list[Reading]:
 
 
 def fitting_ticker(text: str) -> str:
-    """A ticker as Sentinel spells it; one that is too long ends in a digest of the whole."""
+    """A ticker as Sentinel stores it; one that is too long ends in a digest of the whole."""
     text = clean_line(text)
     if len(text) <= _LONGEST_TICKER:
         return text

@@ -13,11 +13,11 @@ import httpx
 from cryptography import x509
 from pydantic import BaseModel
 
-BODY_LIMIT = 1 << 20  # bytes read at most; what a health page says fits, an endless stream ends
+BODY_LIMIT = 1 << 20  # bytes read at most: enough for a health page
 
 
 class Probe(BaseModel):
-    """What one request saw. `failure` is why there is no complete answer; None when there is one.
+    """The result of one request. `failure` says why there is no complete answer; else None.
 
     `latency_ms` runs from the start until the last response's headers are there: name lookup, TLS
     and redirects included, the body not. `certificate_days` is the shortest remaining life of the
@@ -56,7 +56,7 @@ async def ask(
         if days is not None:
             seen["certificate_days"] = min(days, seen.get("certificate_days", days))
 
-    # identity: a compressed body of a few bytes could unfold to more than anyone wants to hold
+    # identity: a small compressed body could unpack to more than memory holds
     asked = {"user-agent": "sentinel-health-check", "accept-encoding": "identity", **headers}
     try:
         # The client's own timeouts start anew with each byte; this one does not.
@@ -108,7 +108,7 @@ def _certificate_days(response: httpx.Response, now: datetime) -> float | None:
 
 
 def _reason(error: httpx.RequestError) -> str:
-    """The innermost cause says most: `Connection refused` instead of `All attempts failed`."""
+    """The innermost cause, the most precise: `Connection refused`, not `All attempts failed`."""
     cause: BaseException = error
     while deeper := cause.__cause__ or cause.__context__:
         cause = deeper

@@ -1,4 +1,4 @@
-"""How a choice of sources looks to those who read a rule's JSON schema. Pure."""
+"""The JSON schema of a choice of sources. Pure."""
 
 from typing import Any
 
