@@ -293,7 +293,7 @@ def test_a_test_message_reaches_everybody_it_is_addressed_to(
             assert "SENTINEL_EMAIL_FROM" in sentinel.refused("test", channel, "--to", "a@b.example")
             monkeypatch.setenv("SENTINEL_EMAIL_FROM", "sentinel@example.org")
             done = sentinel("test", channel, "--to", "a@example.org, b@example.org")
-            assert f"{channel} to a@example.org,b@example.org took" in done.out
+            assert f"{channel} to a@example.org,b@example.org accepted" in done.out
             assert "needs a recipient" in sentinel.refused("test", channel)
             assert "needs a recipient" in sentinel.refused("test", channel, "--to", " ")
         [mail] = server.taken
@@ -429,7 +429,7 @@ def test_an_open_storm_and_waiting_messages_are_shown(
     assert row["storm_since"] is not None
     text = sentinel("list").out
     assert f"{channel}: a storm since" in text
-    assert f"{channel}: is tried again: Slack answered 500" in text
+    assert f"{channel}: is being retried: Slack answered 500" in text
 
 
 def test_without_prefect_the_record_is_listed_and_without_a_store_the_blocks(

@@ -89,8 +89,8 @@ def _row(channel: str, known: _Known) -> dict[str, Any]:
             if use.channel == channel
         ],
     }
-    told = {name: getattr(state, name) for name in _STATE}
-    return {**row, **(told if known.states is not None else dict.fromkeys(_STATE))}
+    deliveries = {name: getattr(state, name) for name in _STATE}
+    return {**row, **(deliveries if known.states is not None else dict.fromkeys(_STATE))}
 
 
 _STATE = (
@@ -129,24 +129,24 @@ def _print(rows: Sequence[dict[str, Any]]) -> None:
         ),
     )
     for row in rows:
-        for told in _troubles(row):
-            print(f"{one_line(row['channel'])}: {told}")
+        for problem in _problems(row):
+            print(f"{one_line(row['channel'])}: {problem}")
 
 
-def _troubles(row: dict[str, Any]) -> list[str]:
-    told = []
+def _problems(row: dict[str, Any]) -> list[str]:
+    problems = []
     if row["storm_since"]:
-        told.append(f"a storm since {_time(row['storm_since'])}: one message stands for many")
+        problems.append(f"a storm since {_time(row['storm_since'])}: one message stands for many")
     if row["block"] == _MISSING and row["used_by"]:
-        told.append("Prefect has no such block: `sentinel channels setup`, or take it out of rules")
+        problems.append("Prefect has no such block: run `sentinel channels setup`, or remove it")
     if row["last_failed_at"]:
-        told.append(
+        problems.append(
             f"last failure {_time(row['last_failed_at'])}: {one_line(row['last_error'] or '', 400)}"
         )
-        told.append(f"when it is mended: sentinel channels retry {one_line(row['channel'])}")
+        problems.append(f"once it is repaired: sentinel channels retry {one_line(row['channel'])}")
     elif row["last_error"]:
-        told.append(f"is tried again: {one_line(row['last_error'], 400)}")
-    return told
+        problems.append(f"is being retried: {one_line(row['last_error'], 400)}")
+    return problems
 
 
 def _used(uses: Sequence[dict[str, str]]) -> str:

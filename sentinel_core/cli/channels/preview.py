@@ -78,11 +78,11 @@ def _media(rule: RuleSettings, options: Options, importance: str) -> list[Medium
     routes = rule.notify.routes(level) or list(rule.notify.every())
     routes += [route for step in rule.escalation.steps(level) for route in step.channels]
     if not routes:
-        _note("the rule tells nobody (it has no notify): this is what Slack would get")
+        _note("the rule notifies nobody (it has no notify): this is what Slack would get")
     return list(dict.fromkeys(medium_of(route.channel) for route in routes)) or [Medium.SLACK]
 
 
-# -- the event that is told ------------------------------------------------------------------
+# -- the event that is shown -----------------------------------------------------------------
 
 
 def _item(name: str, rule: RuleSettings, event: str | None) -> Item:

@@ -50,7 +50,7 @@ def remembered_uses(engine: Engine) -> list[Use]:
 
 
 def uses(name: str, settings: RuleSettings) -> Iterator[Use]:
-    """Every channel of a rule, with what it is told of."""
+    """Every channel of a rule, with the importance or step that uses it."""
     yield from _routed(name, settings.notify)
     for importance in reversed(Importance):
         for number, step in enumerate(settings.escalation.steps(importance), start=1):

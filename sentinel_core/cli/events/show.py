@@ -178,7 +178,7 @@ def _decided(found: EventDetail) -> list[tuple[str, ...]]:
 
 
 def _notified(found: EventDetail, now: datetime) -> list[tuple[str, ...]]:
-    """Messages, sent or not; where none was owed, why."""
+    """Notifications, sent or not; the reason where there are none."""
     if not found.notifications:
         why = found.event["suppressed"] or "the rule has no channel for this importance"
         return [(one_line(f"nobody: {why}", 2_500),)]

@@ -137,10 +137,10 @@ def _update_store(client: SyncPrefectClient) -> None:
 
 def _count(plan: Plan, gone: Sequence[Deployed]) -> str:
     actions = [step.action for step in plan.steps]
-    told = [
+    counts = [
         (actions.count(Action.CREATE), "new"),
         (actions.count(Action.UPDATE), "changed"),
         (actions.count(Action.UNCHANGED), "unchanged"),
         (len(gone), "removed"),
     ]
-    return ", ".join(f"{number} {word}" for number, word in told if number)
+    return ", ".join(f"{number} {word}" for number, word in counts if number)

@@ -19,13 +19,13 @@ _MESSAGE = 100  # characters of an event's reason in a line
 def lines(result: Result) -> list[str]:
     """The whole report."""
     rule = result.rule
-    told = [f"{rule.name} ({rule.flow_name}): {scope(result)}"]
-    told += [f"note: {note}" for note in result.notes]
-    told += unlike(result.deployed)
-    told += ["", f"as deployed: {totals(result.deployed)}", *_timeline(result.deployed)]
-    told += ["", f"with {rule.file}: {totals(result.wanted)}", *_timeline(result.wanted)]
-    told += ["", *difference(result.comparison)]
-    return [clean_text(line) for line in told]
+    report = [f"{rule.name} ({rule.flow_name}): {scope(result)}"]
+    report += [f"note: {note}" for note in result.notes]
+    report += unlike(result.deployed)
+    report += ["", f"as deployed: {totals(result.deployed)}", *_timeline(result.deployed)]
+    report += ["", f"with {rule.file}: {totals(result.wanted)}", *_timeline(result.wanted)]
+    report += ["", *difference(result.comparison)]
+    return [clean_text(line) for line in report]
 
 
 def scope(result: Result) -> str:
@@ -52,11 +52,11 @@ def unlike(line: Timeline) -> list[str]:
     """Where the record is not what this version decides."""
     if not line.unlike:
         return []
-    told = [
+    report = [
         "the record differs from what this version would decide: "
         f"{line.unlike:,} of {counted(line.evaluations, 'evaluation')}"
     ]
-    return told + [f"  {_unlike(one)}" for one in line.examples[:3]]
+    return report + [f"  {_unlike(one)}" for one in line.examples[:3]]
 
 
 def _unlike(one: Unlike) -> str:
@@ -68,20 +68,20 @@ def difference(comparison: Comparison) -> list[str]:
     if comparison.nothing:
         return ["no difference: the same events, the same notifications"]
     c = comparison
-    told = [
+    report = [
         f"difference: events {len(c.added)} added, {len(c.removed)} removed, "
         f"{len(c.changed)} changed; notifications {len(c.told_added)} added, "
         f"{len(c.told_removed)} removed"
     ]
-    told += _cut([*_changes(c)])
+    report += _cut([*_changes(c)])
     width = max([len(name) for name in c.channels], default=0)
     for name, count in c.channels.items():
         held = f", suppressed {count.suppressed[0]} -> {count.suppressed[1]}"
-        told.append(
+        report.append(
             f"  {name:{width}}  {count.sent[0]:,} -> {count.sent[1]:,} ({count.more:+,})"
             f"{held if any(count.suppressed) else ''}"
         )
-    return told
+    return report
 
 
 def _changes(c: Comparison) -> Iterator[str]:
@@ -93,9 +93,9 @@ def _changes(c: Comparison) -> Iterator[str]:
         yield f"  ~ {_event(old)}"
         yield f"    {_event(new)}"
     for message in c.told_removed:
-        yield f"  - {_told(message)}"
+        yield f"  - {_notification(message)}"
     for message in c.told_added:
-        yield f"  + {_told(message)}"
+        yield f"  + {_notification(message)}"
 
 
 def _event(event: SimulatedEvent) -> str:
@@ -105,9 +105,9 @@ def _event(event: SimulatedEvent) -> str:
     return f"{utc(event.opened_at)} {end}  {event.importance:8}  {subject}  {reason}"
 
 
-def _told(message: Told) -> str:
+def _notification(message: Told) -> str:
     subject = _subject(message.kind, message.ticker)
-    return f"{utc(message.at)} told {message.channel}: {message.reason} {subject}"
+    return f"{utc(message.at)} notified {message.channel}: {message.reason} {subject}"
 
 
 def _timeline(line: Timeline) -> list[str]:
@@ -116,7 +116,7 @@ def _timeline(line: Timeline) -> list[str]:
     for event in line.events:
         items += _moments(event, line.since)
     for message in line.messages:
-        ends = message.reason == NotifyReason.RESOLVED.value  # told once it is over
+        ends = message.reason == NotifyReason.RESOLVED.value  # after the event's end
         items.append((message.at, 3 if ends else 1, _message(message)))
     items.sort(key=lambda item: item[:2])
     return _cut([f"  {utc(at)}  {text}" for at, _, text in items])
@@ -126,11 +126,11 @@ def _moments(event: SimulatedEvent, since: datetime) -> Iterator[tuple[datetime,
     subject = _subject(event.kind, event.ticker)
     if event.opened_at >= since:
         reason = event.reason if event.reason.startswith("opened") else f"opened: {event.reason}"
-        told = f"{event.importance:8}  {subject}  {reason[:_MESSAGE]}"
-        yield event.opened_at, 0, told
+        text = f"{event.importance:8}  {subject}  {reason[:_MESSAGE]}"
+        yield event.opened_at, 0, text
     else:
-        told = f"{event.importance:8}  {subject}  open since {utc(event.opened_at)}"
-        yield since, 0, told
+        text = f"{event.importance:8}  {subject}  open since {utc(event.opened_at)}"
+        yield since, 0, text
     if event.resolved_at is not None:
         yield event.resolved_at, 2, f"{event.importance:8}  {subject}  resolved: {event.resolution}"
 
@@ -139,19 +139,19 @@ def _message(message: Message) -> str:
     to = ", ".join(message.channels) or f"nobody: no route for {message.importance}"
     subject = _subject(message.kind, message.ticker)
     if message.suppressed is not None:
-        return f"{'':8}  {subject}  not told ({message.reason}) {to}: {message.suppressed}"
-    return f"{'':8}  {subject}  told ({message.reason}) {to}"
+        return f"{'':8}  {subject}  not notified ({message.reason}) {to}: {message.suppressed}"
+    return f"{'':8}  {subject}  notified ({message.reason}) {to}"
 
 
 def _subject(kind: str, ticker: str) -> str:
     return " ".join(word for word in ("" if kind == "alert" else str(kind), ticker) if word) or "–"
 
 
-def _cut(told: Sequence[str]) -> list[str]:
-    if len(told) <= MOST_LINES:
-        return list(told)
-    rest = len(told) - MOST_LINES
-    return [*told[:MOST_LINES], f"  … and {rest:,} lines more: --json has all"]
+def _cut(report: Sequence[str]) -> list[str]:
+    if len(report) <= MOST_LINES:
+        return list(report)
+    rest = len(report) - MOST_LINES
+    return [*report[:MOST_LINES], f"  … and {rest:,} lines more: --json has all"]
 
 
 # -- data -----------------------------------------------------------------------------------
