@@ -1,4 +1,4 @@
-"""Do the channels that a rule file names exist, and can they be used in that way?"""
+"""Checks that the channels a rule file names exist and can be used in that way."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

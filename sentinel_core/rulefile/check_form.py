@@ -1,4 +1,4 @@
-"""Is a rule file well formed: keys, types, names, schedules? Imports no flow, asks no server."""
+"""Checks the form of a rule file: keys, types, names. Imports no flow and asks no server."""
 
 import re
 from typing import Any

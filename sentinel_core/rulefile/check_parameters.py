@@ -1,4 +1,4 @@
-"""Do a deployment's parameters fit its flow? Each problem names the field and what it expects.
+"""Checks a deployment's parameters against its flow; problems name the field and what it takes.
 
 Prefect's own `deploy` misses unknown and missing parameters, and never looks into a schedule's.
 """
@@ -254,7 +254,7 @@ def _check_plain_flow(
     """A flow that is not a rule: Prefect itself says whether it would take these parameters."""
     required = schema.get("required") or []
     if not entry.schedules and any(name not in given for name in required):
-        return  # whoever starts it gives the rest
+        return  # the rest is given when a run is started
     if any(entry.is_open((*where, name)) for name in given):
         return
     logging.getLogger("prefect.flows").disabled = True  # it logs what it then raises

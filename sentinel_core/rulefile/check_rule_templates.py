@@ -1,4 +1,4 @@
-"""A rule's own message templates: do they work, and does Prefect leave them as they are?"""
+"""Checks a rule's own message templates: that they work, and that Prefect keeps them."""
 
 from collections.abc import Iterator
 from typing import Any

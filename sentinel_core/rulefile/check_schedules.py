@@ -1,4 +1,4 @@
-"""Are a deployment's schedules well formed, and can both Prefect and Sentinel read them?"""
+"""Checks a deployment's schedules, which both Prefect and Sentinel must be able to read."""
 
 import json
 from datetime import UTC, datetime, timedelta

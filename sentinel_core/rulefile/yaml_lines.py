@@ -157,10 +157,10 @@ def duplicate_keys(root: yaml.Node) -> Iterator[tuple[str, int, int]]:
         waiting.extend(_children(node))
         if not isinstance(node, yaml.MappingNode):
             continue
-        seen: dict[str, int] = {}
+        lines: dict[str, int] = {}
         for key, _value in node.value:
             if isinstance(key, yaml.ScalarNode) and key.value != "<<":
                 line = key.start_mark.line + 1
-                if key.value in seen:
-                    yield key.value, seen[key.value], line
-                seen[key.value] = line
+                if key.value in lines:
+                    yield key.value, lines[key.value], line
+                lines[key.value] = line

@@ -1,6 +1,8 @@
 """Warm processes for many small runs: a fork server forks children; each serves one run at a time.
 
-    worker.py ── pool.py ──socket── fork_server.py ──fork, socket── child.py ── run_job.py (Prefect)
+    pool.py ── handle.py ──socket── fork_server.py ──fork, socket── child.py ── run_job.py
+     in the worker's process           one per kind of run            one per run at a time
 
-Only run_job.py knows Prefect; nothing here knows rules, the store or notifications.
+Only run_job.py and prefect_internals.py know Prefect; nothing here knows rules, the store or
+notifications.
 """

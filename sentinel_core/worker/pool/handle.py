@@ -22,7 +22,7 @@ OnAssigned = Callable[[int], None]
 
 @dataclass(frozen=True)
 class Ended:
-    """How a job ended. `concluded`: Prefect was told by the run itself."""
+    """How a job ended. `concluded`: the run itself has set its state in Prefect."""
 
     concluded: bool
     exit_code: int | None = None
@@ -61,7 +61,7 @@ class ForkServerHandle:
 
     @property
     def busy(self) -> bool:
-        """Whether any of its children has a run."""
+        """True while any of its children has a run."""
         return bool(self._runs)
 
     async def start(self) -> None:
@@ -126,7 +126,7 @@ class ForkServerHandle:
             return False
         if not self._is_lost:
             self._send({"kind": "signal", "id": job_id, "signal": int(number)})
-        elif run.pid is not None:  # nobody else is left to do it
+        elif run.pid is not None:  # the fork server that would do it is gone
             with contextlib.suppress(ProcessLookupError):
                 (os.killpg if number == signal.SIGKILL else os.kill)(run.pid, number)
         return True
@@ -165,7 +165,7 @@ class ForkServerHandle:
                 for message in frames.feed(data):
                     try:
                         self._handle(message)
-                    except Exception:  # whatever one message does, the next run's must be handled
+                    except Exception:  # one message must not stop the others
                         self._log.exception("Invalid message from the fork server: %s", message)
         await self._lost()
 
