@@ -70,12 +70,8 @@ def all_deployments(client: SyncPrefectClient) -> list[tuple[DeploymentResponse,
     found: list[DeploymentResponse] = []
     while page := client.read_deployments(limit=PAGE, offset=len(found)):
         found.extend(page)
-    flows = {flow_id: _flow_name(client, flow_id) for flow_id in {d.flow_id for d in found}}
-    return [(deployment, flows[deployment.flow_id]) for deployment in found]
-
-
-def _flow_name(client: SyncPrefectClient, flow_id: UUID) -> str:
-    return client.read_flow(flow_id).name
+    names = {flow_id: client.read_flow(flow_id).name for flow_id in {d.flow_id for d in found}}
+    return [(deployment, names[deployment.flow_id]) for deployment in found]
 
 
 def default_work_pool() -> str | None:

@@ -22,11 +22,6 @@ def _models() -> Any:
     return _models
 
 
-def _top_keys() -> list[str]:
-    fields = _models().PrefectYamlModel.model_fields
-    return [info.alias or name for name, info in fields.items()] + [DEFINITIONS]
-
-
 def check_form(file: RuleFile) -> None:
     """Note what is wrong with the form of the file: keys, types, names, schedules."""
     _check_top(file)
@@ -36,7 +31,9 @@ def check_form(file: RuleFile) -> None:
 
 
 def _check_top(file: RuleFile) -> None:
-    file.check_keys(None, (), file.data, _top_keys(), "key")
+    fields = _models().PrefectYamlModel.model_fields
+    known = [info.alias or name for name, info in fields.items()]
+    file.check_keys(None, (), file.data, [*known, DEFINITIONS], "key")
     deployments = file.data.get("deployments")
     if deployments is None or deployments == []:
         file.complain(None, ("deployments",), "expected a list of deployments, found none")

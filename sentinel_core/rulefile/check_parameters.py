@@ -183,7 +183,8 @@ def _hydrated(value: object) -> bool:
 def _message(item: ErrorDetails, path: Where, schema: dict[str, Any], given: Any) -> str:
     """What was expected; pydantic's own words where they are clear."""
     if item["type"] == "extra_forbidden":
-        return f"unknown parameter{did_you_mean(path[-1], _siblings(path, schema, given))}"
+        known = list(_properties(path[:-1], schema, given))
+        return f"unknown parameter{did_you_mean(path[-1], known)}"
     if item["type"] == "missing":
         about = _about(path, schema, given)
         return f"missing: this parameter is required{f' ({about})' if about else ''}"
@@ -202,10 +203,6 @@ def _message(item: ErrorDetails, path: Where, schema: dict[str, Any], given: Any
         if text.startswith("Input should be ")
         else f"{text[:1].lower()}{text[1:]}"
     )
-
-
-def _siblings(path: Where, schema: dict[str, Any], given: Any) -> list[str]:
-    return list(_properties(path[:-1], schema, given))
 
 
 def _about(path: Where, schema: dict[str, Any], given: Any) -> str:

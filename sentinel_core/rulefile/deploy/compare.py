@@ -165,7 +165,9 @@ def _deployed(item: DeploymentResponse, flow_name: str) -> Deployed:
             "work_pool.work_queue_name": item.work_queue_name,
             "work_pool.job_variables": item.job_variables,
             "concurrency_limit.limit": limit.limit if limit else None,
-            "concurrency_limit.collision_strategy": _strategy(options),
+            "concurrency_limit.collision_strategy": str(options.collision_strategy.value)
+            if options
+            else None,
             "concurrency_limit.grace_period_seconds": getattr(
                 options, "grace_period_seconds", None
             ),
@@ -180,10 +182,6 @@ def _deployed(item: DeploymentResponse, flow_name: str) -> Deployed:
         entrypoint=item.entrypoint or "",
         is_rule=is_rule(item),
     )
-
-
-def _strategy(options: Any) -> str | None:
-    return None if options is None else str(options.collision_strategy.value)
 
 
 def _deployed_schedule(item: DeploymentSchedule) -> Schedule:

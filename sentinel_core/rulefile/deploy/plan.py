@@ -157,11 +157,10 @@ def _step(wanted: Wanted, deployed: Deployed | None) -> Step:
         for place, schedule in enumerate(wanted.schedules)
         if schedule.active is None and (old := pairs.get(place)) is not None and not old.active
     )
-    changes = [
-        *_field_changes(wanted, deployed),
-        *_pause_change(wanted, deployed),
-        *_schedule_changes(wanted, deployed, pairs),
-    ]
+    changes = list(_field_changes(wanted, deployed))
+    if wanted.paused is not None and wanted.paused != deployed.paused:
+        changes.append(Change("paused", _words(deployed.paused), _words(wanted.paused)))
+    changes += _schedule_changes(wanted, deployed, pairs)
     action = Action.UPDATE if changes or wanted.incomparable else Action.UNCHANGED
     drop = _leftovers(wanted, deployed) if action is Action.UPDATE else ()
     return Step(wanted, action, deployed, tuple(changes), keep_paused, keep_inactive, drop)
@@ -217,11 +216,6 @@ def _same(before: Any, after: Any) -> bool:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _pause_change(wanted: Wanted, deployed: Deployed) -> Iterator[Change]:
-    if wanted.paused is not None and wanted.paused != deployed.paused:
-        yield Change("paused", _words(deployed.paused), _words(wanted.paused))
 
 
 def _schedule_changes(

@@ -193,11 +193,9 @@ class ForkServerHandle:
         elif kind == "done":
             self._end(run, Ended(message["concluded"], error=message["error"], pid=run.pid))
         elif kind == "died":
-            self._end(run, self._death(run, message["exit_code"]))
-
-    def _death(self, run: _Run, exit_code: int | None) -> Ended:
-        error = run.killed_because or _how(exit_code)
-        return Ended(concluded=False, exit_code=exit_code, error=error, pid=run.pid)
+            code = message["exit_code"]
+            error = run.killed_because or _how(code)
+            self._end(run, Ended(concluded=False, exit_code=code, error=error, pid=run.pid))
 
     def _watch_timeout(self, run: _Run, timeout_seconds: float | None) -> None:
         """Prefect ends a run at its timeout, unless it hangs where Python can't interrupt it."""

@@ -42,7 +42,7 @@ code: LoadedCode[Flow[..., Any]] = LoadedCode(os.getcwd())  # noqa: PTH109
 
 
 @dataclass(frozen=True)
-class Outcome:
+class JobOutcome:
     """How a job ended, as far as the child can tell.
 
     `concluded`: Prefect knows the run's state. `clean`: nothing unusual happened, the process is
@@ -71,10 +71,10 @@ def cancel() -> None:
         raise TerminationSignal(signal=15)
 
 
-def execute(job: Job, report: Callable[[Message], None]) -> Outcome:
+def execute(job: Job, report: Callable[[Message], None]) -> JobOutcome:
     """Run the job to its end; whatever a rule does, this returns."""
     if code.changed():
-        return Outcome(concluded=False, stale=True)
+        return JobOutcome(concluded=False, stale=True)
     os.environ.update(job.env)
     started = time.time_ns()
     with _storage_folder(job):
@@ -84,7 +84,7 @@ def execute(job: Job, report: Callable[[Message], None]) -> Outcome:
             code.watch(since=started)
 
 
-def _flow_run(job: Job, report: Callable[[Message], None]) -> Outcome:
+def _flow_run(job: Job, report: Callable[[Message], None]) -> JobOutcome:
     prefect_internals.new_attempt()
     try:
         flow_run = FlowRun.model_validate(job.flow_run)
@@ -93,21 +93,21 @@ def _flow_run(job: Job, report: Callable[[Message], None]) -> Outcome:
         prefect_internals.run(flow, flow_run, flow_run_logger(flow_run, flow))
     except Abort as abort:
         logger.info("Flow run %s: %s", job.id, abort)
-        return Outcome(concluded=True, clean=True)
+        return JobOutcome(concluded=True, clean=True)
     except Pause:
-        return Outcome(concluded=True, error="paused")
+        return JobOutcome(concluded=True, error="paused")
     except _CancelledEarlyError:
-        return Outcome(concluded=False, error="cancelled before it began")
+        return JobOutcome(concluded=False, error="cancelled before it began")
     except BaseException as error:
         # A failed flow raises here too, after its state was set in Prefect.
         reported = prefect_internals.outcome_was_reported()
         if not reported:
             logger.error("Flow run %s ended outside the engine", job.id, exc_info=True)
         clean = reported and isinstance(error, Exception)
-        return Outcome(
+        return JobOutcome(
             concluded=reported, clean=clean, error=f"{type(error).__name__}: {error}"[:1000]
         )
-    return Outcome(concluded=True, clean=job.entrypoint is not None)
+    return JobOutcome(concluded=True, clean=job.entrypoint is not None)
 
 
 def _load(job: Job, flow_run: FlowRun) -> Flow[..., Any]:
@@ -131,7 +131,7 @@ def _load_entrypoint(entrypoint: str) -> Flow[..., Any]:
         return load_function_and_convert_to_flow(entrypoint)
 
 
-def _hooks(job: Job) -> Outcome:
+def _hooks(job: Job) -> JobOutcome:
     """Run a flow's hooks for a state that was set after its own process had died."""
     flow_run = prefect_internals.load_flow_run(UUID(job.id))
     flow = _load(job, flow_run)
@@ -147,7 +147,7 @@ def _hooks(job: Job) -> Outcome:
             log.error("The hook %r raised", name, exc_info=True)
         else:
             log.info("The hook %r ran for the state %r", name, state.name)
-    return Outcome(concluded=True, clean=job.entrypoint is not None)
+    return JobOutcome(concluded=True, clean=job.entrypoint is not None)
 
 
 @contextlib.contextmanager
