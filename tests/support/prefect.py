@@ -11,6 +11,8 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.exceptions import ObjectAlreadyExists
 from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.utilities.asyncutils import run_coro_as_sync
+from prefect.workers.utilities import get_default_base_job_template_for_infrastructure_type
 
 from tests.support.patience import patient
 from tests.support.processes import (
@@ -159,6 +161,7 @@ def client_of(server: PrefectServer) -> Iterator[SyncPrefectClient]:
 
 
 def make_pool(client: SyncPrefectClient, name: str, kind: str = "process") -> None:
-    """A work pool, unless there is one of this name."""
+    """A work pool, unless there is one of this name; by its form Prefect checks job variables."""
+    form = run_coro_as_sync(get_default_base_job_template_for_infrastructure_type(kind))
     with contextlib.suppress(ObjectAlreadyExists):
-        client.create_work_pool(WorkPoolCreate(name=name, type=kind))
+        client.create_work_pool(WorkPoolCreate(name=name, type=kind, base_job_template=form or {}))
