@@ -9,7 +9,7 @@ import streamlit as st
 from sentinel_core.base.errors import SentinelError
 from sentinel_core.message import value_against_threshold
 from sentinel_core.store.read.event_detail import EventDetail
-from sentinel_core.store.state import system_rule as own
+from sentinel_core.store.state import system_rule
 from sentinel_core.wording.colours import COLOUR_NAMES
 from sentinel_core.wording.labels import (
     KINDS,
@@ -162,7 +162,11 @@ def _chart(found: EventDetail) -> None:
 
 def _lifecycle(found: EventDetail) -> None:
     st.markdown("##### What was decided, and why")
-    if not found.evaluations and found.rule and found.rule["deployment_id"] == own.DEPLOYMENT_ID:
+    if (
+        not found.evaluations
+        and found.rule
+        and found.rule["deployment_id"] == system_rule.DEPLOYMENT_ID
+    ):
         st.caption("Sentinel says this itself: no run of a check stands behind it.")
         return
     _list(

@@ -12,7 +12,7 @@ from sentinel_core.message import shorten
 from sentinel_core.model.cleaning import clean_text
 from sentinel_core.store.read.event_list import EXPORT_LIMIT
 from sentinel_core.store.record.acknowledge import Acknowledged
-from sentinel_core.store.state import system_rule as own
+from sentinel_core.store.state import system_rule
 from sentinel_core.wording.colours import COLOURS
 from sentinel_core.wording.labels import status_of, status_words
 from sentinel_core.wording.text import counted
@@ -86,7 +86,7 @@ def run_url(row: Row, settings: Settings) -> str | None:
 
 def rule_url(rule: Row | None, settings: Settings) -> str | None:
     """The rule in the Prefect UI; None for Sentinel's own, which is not deployed."""
-    if rule is None or rule["deployment_id"] == own.DEPLOYMENT_ID:
+    if rule is None or rule["deployment_id"] == system_rule.DEPLOYMENT_ID:
         return None
     return settings.deployment_url(rule["deployment_id"])
 

@@ -10,7 +10,7 @@ from sentinel_core.model.run import Schedule
 from sentinel_core.store.outbox.failing import FailingChannel
 from sentinel_core.store.read.deliveries import Deliveries, OpenStorm
 from sentinel_core.store.read.filters import COUNT_CAP
-from sentinel_core.store.state import system_rule as own
+from sentinel_core.store.state import system_rule
 from sentinel_core.wording.colours import COLOUR_NAMES
 from sentinel_core.wording.text import counted
 from sentinel_core.wording.times import clock
@@ -40,7 +40,9 @@ def coverage(
     """
     overdue, never, sentences = [], [], []
     # Sentinel's own rule has no schedule: it is never overdue.
-    active = [r for r in rules if r["is_active"] and r["deployment_id"] != own.DEPLOYMENT_ID]
+    active = [
+        r for r in rules if r["is_active"] and r["deployment_id"] != system_rule.DEPLOYMENT_ID
+    ]
     for rule in active:
         known = (rule["last_evaluated_at"], rule["changed_at"], rule["first_seen_at"])
         since = max(moment for moment in known if moment is not None)

@@ -1,4 +1,4 @@
-"""Whether a message that is owed is still to be sent, and when it is tried again. Pure."""
+"""Whether a pending notification is still needed, its next attempt, and storms. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ from zlib import crc32
 
 from sentinel_core.model.alert import Importance
 from sentinel_core.model.reasons import NotifyReason, Suppression, SuppressionCode, is_step
+from sentinel_core.model.routing import StormLimit
 from sentinel_core.model.times import utc
 
 MOST_ATTEMPTS = 30  # with the growing pauses between them, about a day
@@ -28,9 +29,9 @@ class Waiting:
 def still_needed(
     message: Mapping[str, Any], event: Mapping[str, Any], muted: Suppression | None, now: datetime
 ) -> Suppression | Waiting | None:
-    """What has become of a message since it was owed; None: it is to be sent.
+    """Why a pending notification is dropped or has to wait; None if it is to be sent.
 
-    Steps of an escalation and reminders are for events that nobody has taken on.
+    Steps of an escalation and reminders are for events that nobody has acknowledged.
     """
     step = is_step(message["reason"])
     if not step and message["reason"] != NotifyReason.REMINDER:
@@ -72,3 +73,26 @@ def backoff(notification_id: int, attempt: int, asked_seconds: float | None = No
     own = min(doubled, LONGEST_PAUSE) * (0.5 + share / 2)
     asked = timedelta(seconds=asked_seconds or 0)
     return max(own, min(asked, LONGEST_ASKED))
+
+
+# -- storms ----------------------------------------------------------------------------------
+
+
+def storm_window(limit: StormLimit, since: datetime, now: datetime) -> tuple[datetime, datetime]:
+    """The times between which a storm counts events: its window up to now, or from `since` on
+    where that is longer ago (a notification that waited counts the window it began to wait in)."""
+    window = timedelta(seconds=limit.window_seconds)
+    first = min(since, now - window)
+    return first, first + window
+
+
+def storm_begins(limit: StormLimit, opened: int) -> bool:
+    """True if more events opened within the window than the limit says."""
+    return opened > limit.events
+
+
+def storm_ends(
+    threshold: int, window: timedelta, started_at: datetime, opened: int, now: datetime
+) -> bool:
+    """True once a window has passed and at most half of the threshold opened in the last one."""
+    return now - started_at >= window and opened <= threshold / 2

@@ -22,10 +22,10 @@ from sentinel_core.decide.observe import judge
 from sentinel_core.model.alert import AlertOutput, as_outputs, describe
 from sentinel_core.model.rule import RuleSettings
 from sentinel_core.model.run import Rule, Run, StateType
-from sentinel_core.notify.deliver import deliver, patiently
+from sentinel_core.notify.deliver import deliver
 from sentinel_core.notify.prefect_events import announce
 from sentinel_core.prefect_io.facts import read_rule, rule_settings, run_facts
-from sentinel_core.store.db.engine import open_engine
+from sentinel_core.store.db.engine import open_engine, retrying
 from sentinel_core.store.db.schema import ensure_schema
 from sentinel_core.store.record.recording import Recorded, record
 from sentinel_core.store.state.rules import rule_of_deployment
@@ -110,7 +110,7 @@ def connect(settings: Settings) -> Engine:
     """
     engine = open_engine(settings.database_url)
     try:
-        for attempt in patiently(settings):
+        for attempt in retrying(settings.record_timeout_seconds):
             with attempt:
                 ensure_schema(engine)
     except OperationalError as error:
@@ -125,7 +125,7 @@ def record_facts(
     settings = get_settings()
     observations = judge(run, rule.settings, outputs)
     try:
-        for attempt in patiently(settings):
+        for attempt in retrying(settings.record_timeout_seconds):
             with attempt:
                 recorded = record(
                     engine,

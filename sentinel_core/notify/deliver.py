@@ -1,10 +1,10 @@
-"""Sends what is owed: claims from the outbox, renders, hands to a channel, writes down how it went.
+"""Sends pending notifications: claims them, renders the message, sends it, writes the outcome.
 
-Decides nothing about events; what becomes of a message is outgoing.py's to say.
+Decides nothing about events; decide/delivery.py says which notifications are still needed.
 """
 
 from collections import deque
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from time import monotonic
@@ -13,66 +13,44 @@ from typing import Any
 from prefect.logging import get_logger
 from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
-from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
 from sentinel_core.base.settings import Settings
 from sentinel_core.decide.delivery import MOST_ATTEMPTS, backoff, exhausted
-from sentinel_core.decide.observe import Kind, Observation
 from sentinel_core.message import About, Content, Item, Links, render
 from sentinel_core.message.charts import with_chart
 from sentinel_core.model.reasons import NotifyReason
 from sentinel_core.model.routing import Routes
 from sentinel_core.notify.channel import Address, Delivery, Outcome, Signal, medium_of, send
+from sentinel_core.notify.failing_channels import record_failing_channels
+from sentinel_core.store.db.engine import retrying
 from sentinel_core.store.outbox.claim import ClaimedMessage, claim, due, still_due
 from sentinel_core.store.outbox.enqueue import FAILED, PENDING, SENT
-from sentinel_core.store.outbox.failing import FailingChannel, failing_channels, sent_since
 from sentinel_core.store.outbox.settle import postpone_channel, settle
 from sentinel_core.store.outbox.storms import end_storms
 from sentinel_core.store.read import values as readings
-from sentinel_core.store.record.recording import record
-from sentinel_core.store.state import system_rule as own
 
-LOOK_AGAIN = 100  # messages that could not be claimed, until the rest is looked at once more
-TROUBLED_FOR = timedelta(days=7)  # how long a channel that fails is looked at
+LOOK_AGAIN = 100  # failed claims after which the rest is checked for what is still due
 
 logger = get_logger("sentinel")
 
 
-def patiently(settings: Settings) -> Retrying:
-    """Tries again while the event store does not answer, for a bounded time."""
-    return Retrying(
-        retry=retry_if_exception_type(OperationalError),
-        stop=stop_after_delay(settings.record_timeout_seconds),
-        wait=wait_random_exponential(multiplier=0.1, max=2),
-        reraise=True,
-    )
-
-
 def deliver(engine: Engine, settings: Settings, notification_ids: Sequence[int]) -> int:
-    """Send owed messages and write down how each went; returns how many events were told.
+    """Send these notifications; returns how many events people were notified of.
 
-    Stops after twice the notify timeout: a run waits no longer, the rest stays owed and is
-    delivered by flows/deliver.py.
+    Stops after twice the notify timeout, so that a run does not wait longer: flows/deliver.py
+    sends the rest.
     """
-    return _Round(engine, settings).send(notification_ids)
+    return DeliveryRun(engine, settings).send(notification_ids)
 
 
 def deliver_due(engine: Engine, settings: Settings) -> int:
-    """Send whatever is owed by now, within twice the notify timeout; how many events were told."""
-    going = _Round(engine, settings)
-    sent = 0
-    while not going.is_over():
-        left = due(engine, datetime.now(UTC), without=going.hanging)
-        left = [key for key in left if key not in going.seen]
-        if not left:
-            break
-        sent += going.send(left)
-    return sent
+    """Send what is due, within twice the notify timeout; the number of events."""
+    return DeliveryRun(engine, settings).send_due()
 
 
 @dataclass(slots=True)
 class Delivered:
-    """What one run of the delivery did."""
+    """What flows/deliver.py did."""
 
     sent: int = 0
     storms_ended: int = 0
@@ -89,92 +67,108 @@ class Delivered:
 
 
 def deliver_all(engine: Engine, settings: Settings, notify: Routes) -> Delivered:
-    """What flows/deliver.py does: end storms, send what is due, say which channels fail.
+    """Run flows/deliver.py: end storms, send what is due, open events for failing channels.
 
-    `notify` says who hears that a channel fails; a channel that fails is not told of itself.
+    `notify` has the routes of those events; a failing channel is left out of its own.
     """
     report = Delivered(storms_ended=len(end_storms(engine, datetime.now(UTC))))
     report.sent = deliver_due(engine, settings)
-    report.failing = name_failing(engine, notify, datetime.now(UTC))
+    report.failing = record_failing_channels(engine, notify, datetime.now(UTC))
     if report.failing:
         report.sent += deliver_due(engine, settings)
     return report
 
 
-class _Round:
-    """One deliverer's work. `hanging` gathers channels that let us wait: their queue must not hold
-    up the others."""
+class DeliveryRun:
+    """One run of a deliverer, which ends after twice the notify timeout.
+
+    `slow_channels` made it wait: what is due there is left, so that it holds up no other channel.
+    `tried` are the notifications that this run claimed or could not claim.
+    """
 
     def __init__(self, engine: Engine, settings: Settings) -> None:
         self.engine = engine
         self.settings = settings
         self.links = Links(settings.viewer_url, settings.prefect_ui_url)
-        self.hanging: set[str] = set()
-        self.seen: set[int] = set()
+        self.slow_channels: set[str] = set()
+        self.tried: set[int] = set()
         self._deadline = monotonic() + 2 * settings.notify_timeout_seconds
 
-    def is_over(self) -> bool:
-        """Has this taken as long as it may?"""
-        return monotonic() > self._deadline
+    def send_due(self) -> int:
+        """Send what is due until nothing is left; the number of events."""
+        sent = 0
+        while self._in_time():
+            waiting = due(self.engine, datetime.now(UTC), without=self.slow_channels)
+            waiting = [key for key in waiting if key not in self.tried]
+            if not waiting:
+                break
+            sent += self.send(waiting)
+        return sent
+
+    def _in_time(self) -> bool:
+        return monotonic() <= self._deadline
 
     def send(self, ids: Sequence[int]) -> int:
+        """Send these notifications, each with its group; the number of events."""
         sent, in_vain = 0, 0
         left = deque(ids)
-        while left and not self.is_over():
+        while left and self._in_time():
             notification_id = left.popleft()
-            if notification_id in self.seen:
+            if notification_id in self.tried:
                 continue
-            self.seen.add(notification_id)
+            self.tried.add(notification_id)
             now = datetime.now(UTC)
             lease = timedelta(seconds=self.settings.notify_lease_seconds)
-            owed = claim(self.engine, notification_id, now, without=self.hanging, lease=lease)
-            if owed is not None:
-                self.seen.update(owed.ids)
-                sent += self._tell(owed)
+            claimed = claim(
+                self.engine, notification_id, now, without=self.slow_channels, lease=lease
+            )
+            if claimed is not None:
+                self.tried.update(claimed.ids)
+                sent += self._send_one(claimed)
                 continue
-            # A storm has taken in thousands: they are not asked for one by one.
+            # A storm may have replaced thousands of these: they are not claimed one by one.
             if in_vain % LOOK_AGAIN == 0 and len(left) > LOOK_AGAIN:
                 left = deque(still_due(self.engine, list(left), now))
             in_vain += 1
         return sent
 
-    def _tell(self, owed: ClaimedMessage) -> int:
+    def _send_one(self, claimed: ClaimedMessage) -> int:
         began = monotonic()
-        delivery = self._attempt(owed)
+        delivery = self._attempt(claimed)
         slow = monotonic() - began > self.settings.notify_timeout_seconds / 2
         if delivery.outcome is not Outcome.SENT and (slow or delivery.retry_after_seconds):
-            self.hanging.add(owed.channel)
+            self.slow_channels.add(claimed.channel)
         if delivery.error:
-            logger.warning("%s: %s: %s", owed.channel, _what(owed), delivery.error)
-        # A sent message whose outcome is not written down would be sent again: hence patience.
-        for attempt in patiently(self.settings):
+            logger.warning("%s: %s: %s", claimed.channel, _what(claimed), delivery.error)
+        # A sent message without an outcome on record would be sent again, so this insists.
+        for attempt in retrying(self.settings.record_timeout_seconds):
             with attempt:
-                self._settle(owed, delivery)
-        return len(owed.ids) if delivery.outcome is Outcome.SENT else 0
+                self._settle(claimed, delivery)
+        return len(claimed.ids) if delivery.outcome is Outcome.SENT else 0
 
-    def _attempt(self, owed: ClaimedMessage) -> Delivery:
+    def _attempt(self, claimed: ClaimedMessage) -> Delivery:
         try:
-            content = content_of(self.engine, owed)
-            message = render(medium_of(owed.channel), content, self.links)
+            content = content_of(self.engine, claimed)
+            message = render(medium_of(claimed.channel), content, self.links)
         except OperationalError:
             raise
-        except Exception as error:  # or the message would be tried, and fail, for ever unseen
+        except Exception as error:  # raised again, it would be retried for ever without a trace
             return Delivery(Outcome.FAILED, f"the message could not be written: {error!r}"[:1_000])
-        return send(address_of(owed), message, self.settings)
+        return send(address_of(claimed), message, self.settings)
 
-    def _settle(self, owed: ClaimedMessage, delivery: Delivery) -> None:
+    def _settle(self, claimed: ClaimedMessage, delivery: Delivery) -> None:
         now = datetime.now(UTC)
         status = {
             Outcome.SENT: SENT,
             Outcome.RETRY: PENDING,
             Outcome.FAILED: FAILED,
         }[delivery.outcome]
-        again, ids = None, set(owed.ids)
-        known: Any = {"now": now, "unknown": delivery.unknown, "claimed_at": owed.claimed_at}
+        again, ids = None, set(claimed.ids)
+        known: Any = {"now": now, "unknown": delivery.unknown, "claimed_at": claimed.claimed_at}
         if delivery.outcome is Outcome.RETRY:
-            again = now + backoff(owed.id, owed.attempt, delivery.retry_after_seconds)
-            tried = dict(zip(owed.ids, owed.attempts, strict=True))
-            # What joined the others later has not had its share of attempts.
+            again = now + backoff(claimed.id, claimed.attempt, delivery.retry_after_seconds)
+            tried = dict(zip(claimed.ids, claimed.attempts, strict=True))
+            # A notification that joined the group later has attempts left.
             spent = {key for key in ids if tried[key] >= MOST_ATTEMPTS}
             if spent:
                 error = exhausted(delivery.error)
@@ -191,109 +185,49 @@ class _Round:
                 **known,
             )
         if again is not None and delivery.retry_after_seconds:
-            postpone_channel(self.engine, owed.channel, again)
+            postpone_channel(self.engine, claimed.channel, again)
 
 
-def _what(owed: ClaimedMessage) -> str:
-    if owed.about:
-        return owed.about
-    first = f"event {owed.events[0][0]['id']}"
-    return first if len(owed.events) == 1 else f"{first} and {len(owed.events) - 1} more"
+def _what(claimed: ClaimedMessage) -> str:
+    if claimed.about:
+        return claimed.about
+    first = f"event {claimed.events[0][0]['id']}"
+    return first if len(claimed.events) == 1 else f"{first} and {len(claimed.events) - 1} more"
 
 
-def content_of(engine: Engine, owed: ClaimedMessage) -> Content:
-    """What a claimed message tells of."""
-    if owed.about:
+def content_of(engine: Engine, claimed: ClaimedMessage) -> Content:
+    """The content of a claimed message."""
+    if claimed.about:
         about = About.REPORT
-        if owed.about.startswith("storm:"):
-            about = About.STORM_ENDED if owed.reason == NotifyReason.STORM_ENDED else About.STORM
-        return Content(about, facts=with_chart(owed.facts))
-    alone = len(owed.events) == 1
+        if claimed.about.startswith("storm:"):
+            about = About.STORM_ENDED if claimed.reason == NotifyReason.STORM_ENDED else About.STORM
+        return Content(about, facts=with_chart(claimed.facts))
+    alone = len(claimed.events) == 1
     items = tuple(
         Item(event, reason, readings.latest_values(engine, event) if alone else ())
-        for event, reason in owed.events
+        for event, reason in claimed.events
     )
-    return Content(About.EVENTS, items, templates=owed.templates, at=datetime.now(UTC))
+    return Content(About.EVENTS, items, templates=claimed.templates, at=datetime.now(UTC))
 
 
-def address_of(owed: ClaimedMessage) -> Address:
-    """Where a claimed message goes, and what it means there."""
+def address_of(claimed: ClaimedMessage) -> Address:
+    """The address of a claimed message, and its meaning for an incident there."""
     return Address(
-        owed.channel,
-        owed.recipient,
-        thread=owed.thread,
-        dedup_key=owed.incident,
-        signal=_signal(owed),
+        claimed.channel,
+        claimed.recipient,
+        thread=claimed.thread,
+        dedup_key=claimed.incident,
+        signal=_signal(claimed),
         # Ids begin at 1 in each store: two of them may write to the same people.
-        key=f"{owed.created_at.isoformat()}/{','.join(str(key) for key in sorted(owed.ids))}",
+        key=f"{claimed.created_at.isoformat()}/{','.join(str(key) for key in sorted(claimed.ids))}",
     )
 
 
-def _signal(owed: ClaimedMessage) -> Signal:
-    if owed.reason in (NotifyReason.RESOLVED, NotifyReason.STORM_ENDED):
+def _signal(claimed: ClaimedMessage) -> Signal:
+    if claimed.reason in (NotifyReason.RESOLVED, NotifyReason.STORM_ENDED):
         return Signal.RESOLVE
-    if owed.reason == NotifyReason.ACKNOWLEDGED:
+    if claimed.reason == NotifyReason.ACKNOWLEDGED:
         return Signal.ACKNOWLEDGE
-    over = (
-        owed.reason == NotifyReason.FLAPPING_ENDED and owed.events[0][0]["resolved_at"] is not None
-    )
-    return Signal.RESOLVE if over else Signal.TRIGGER
-
-
-# -- channels that fail ----------------------------------------------------------------------
-
-
-def name_failing(engine: Engine, notify: Routes, now: datetime) -> list[str]:
-    """Open an event for each channel that fails for good, end those of channels that work again.
-
-    A message that nobody got is itself something that people should know. Returns the channels.
-    """
-    troubles = {
-        failing.channel: failing
-        for failing in failing_channels(engine, now - TROUBLED_FOR)
-        if not failing.recovered
-    }
-    named = own.firing_channels(engine)
-    mended = {
-        channel
-        for channel, at in named.items()
-        if channel not in troubles and sent_since(engine, channel, at)
-    }
-    seen = list(_observations(troubles, named, mended, now))
-    if seen:
-        rule = own.rule(_without(notify, set(troubles)))
-        record(engine, rule, None, seen, now=now)
-    return sorted(troubles)
-
-
-def _observations(
-    troubles: Mapping[str, FailingChannel],
-    named: Mapping[str, datetime],
-    mended: Collection[str],
-    now: datetime,
-) -> Iterator[Observation]:
-    for channel, trouble in troubles.items():
-        if channel not in named or trouble.latest > named[channel]:
-            count = f"{trouble.failed} notification{'s' if trouble.failed > 1 else ''}"
-            message = (
-                f"{channel} does not take messages: {count} failed for good. {trouble.error} "
-                f"When it is mended: sentinel channels retry {channel}"
-            )
-            yield _seen(channel, trouble.latest, True, message)
-    for channel in sorted(mended):
-        yield _seen(channel, now, False, f"{channel} takes messages again.")
-
-
-def _seen(channel: str, at: datetime, breached: bool, message: str) -> Observation:
-    return Observation(
-        Kind.FAILURE, channel, at, breached, own.IMPORTANCE, message, evaluated=False
-    )
-
-
-def _without(notify: Routes, channels: set[str]) -> Routes:
-    def left(routes: Sequence[Any]) -> list[Any]:
-        return [route for route in routes if route.channel not in channels]
-
-    return notify.model_copy(
-        update={name: left(getattr(notify, name)) for name in Routes.model_fields}
-    )
+    if claimed.reason == NotifyReason.FLAPPING_ENDED and claimed.events[0][0]["resolved_at"]:
+        return Signal.RESOLVE
+    return Signal.TRIGGER

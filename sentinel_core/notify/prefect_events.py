@@ -25,7 +25,7 @@ from sentinel_core.model.run import Run
 from sentinel_core.notify import changes as steps
 from sentinel_core.notify.change import EventChange
 from sentinel_core.store.record.recording import Recorded
-from sentinel_core.store.state import system_rule as own
+from sentinel_core.store.state import system_rule
 from sentinel_core.store.state.rules import checkpoint, set_checkpoint
 from sentinel_core.wording.text import shorten
 
@@ -179,7 +179,7 @@ _LABELS = ("kind", "ticker", "category", "importance")
 
 
 def _related(step: EventChange) -> Iterator[dict[str, str]]:
-    if step.event and step.deployment_id != own.DEPLOYMENT_ID:
+    if step.event and step.deployment_id != system_rule.DEPLOYMENT_ID:
         yield {
             "prefect.resource.id": f"prefect.deployment.{step.deployment_id}",
             "prefect.resource.role": "deployment",

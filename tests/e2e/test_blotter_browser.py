@@ -17,7 +17,7 @@ from sqlalchemy import Engine
 from sentinel_core.model.alert import AlertOutput
 from sentinel_core.model.routing import Routes
 from sentinel_core.model.silence import Matchers, Silence
-from sentinel_core.notify.deliver import name_failing
+from sentinel_core.notify.failing_channels import record_failing_channels
 from sentinel_core.store.outbox.settle import retry_failed
 from sentinel_core.store.read import event_list
 from sentinel_core.store.read.event_detail import event_detail
@@ -398,7 +398,7 @@ def test_a_channel_that_fails_is_seen_without_opening_anything_and_gone_once_tri
     fire(blotter.engine, telling("disk", notify={"high": [EVERYONE]}), at)
     refuse(blotter.engine, at + timedelta(seconds=2), channel=EVERYONE)
     notify = Routes.model_validate({"high": [OPS]})
-    name_failing(blotter.engine, notify, at + timedelta(seconds=10))
+    record_failing_channels(blotter.engine, notify, at + timedelta(seconds=10))
     attempt(blotter.engine, at + timedelta(seconds=10))
     with blotter.page() as page:
         expect(page.get_by_text("1 message not delivered")).to_be_visible()

@@ -16,7 +16,7 @@ from sentinel_core.base.errors import SentinelError
 from sentinel_core.base.settings import get_settings
 from sentinel_core.model.alert import AlertOutput
 from sentinel_core.model.routing import Routes
-from sentinel_core.notify.deliver import name_failing
+from sentinel_core.notify.failing_channels import record_failing_channels
 from sentinel_core.store.db.engine import open_engine
 from sentinel_core.store.db.schema import ensure_schema
 from sentinel_core.store.read.event_detail import event_detail
@@ -253,7 +253,7 @@ def test_messages_that_failed_are_said_on_the_blotter_and_open_an_event_of_its_o
     at = now() - 10 * MINUTE
     lost = fire(store, telling(notify={"high": [EVERYONE]}), at)
     refuse(store, at + SOON, channel=EVERYONE)
-    name_failing(store, Routes.model_validate({"high": [OPS]}), at + MINUTE)
+    record_failing_channels(store, Routes.model_validate({"high": [OPS]}), at + MINUTE)
     attempt(store, at + MINUTE)
     app = blotter()
     shown = read(app)

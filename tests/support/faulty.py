@@ -16,7 +16,7 @@ from sqlalchemy import Engine, update
 
 from sentinel_core.base.settings import Settings
 from sentinel_core.store.db.engine import writing
-from sentinel_core.store.state import system_rule as own
+from sentinel_core.store.state import system_rule
 from tests.support.channels import saved
 from tests.support.endpoint import Endpoint, Request
 from tests.support.runs import TABLES, a_rule, a_run, fired, rows, told
@@ -91,7 +91,7 @@ def notifications(engine: Engine, **where: Any) -> list[dict[str, Any]]:
 
 def own_events(engine: Engine) -> list[dict[str, Any]]:
     """The events that say that a channel fails."""
-    return rows(engine, "alert_event", rule_name=own.NAME)
+    return rows(engine, "alert_event", rule_name=system_rule.NAME)
 
 
 def make_due(engine: Engine) -> None:

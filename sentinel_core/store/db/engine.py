@@ -11,7 +11,13 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.pool import NullPool, QueuePool, StaticPool
-from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_random_exponential
+from tenacity import (
+    Retrying,
+    retry,
+    retry_if_exception_type,
+    stop_after_delay,
+    wait_random_exponential,
+)
 
 from sentinel_core.base.errors import StoreUnavailableError
 
@@ -102,6 +108,16 @@ def reading(engine: Engine) -> Iterator[Connection]:
     """One consistent snapshot that takes no write lock."""
     with engine.connect() as connection, connection.begin():
         yield connection
+
+
+def retrying(seconds: float) -> Retrying:
+    """Attempts that repeat while the database does not answer, for at most so many seconds."""
+    return Retrying(
+        retry=retry_if_exception_type(OperationalError),
+        stop=stop_after_delay(seconds),
+        wait=wait_random_exponential(multiplier=0.1, max=2),
+        reraise=True,
+    )
 
 
 @contextmanager

@@ -1,6 +1,6 @@
-"""What leaves together: the leading message, those of its group, and what has become of them since.
+"""The notifications that leave as one message: the leader, its group, and which are still needed.
 
-Within the transaction in which a message is claimed.
+Within the transaction that claims them.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -43,12 +43,12 @@ _EARLIER = NOTIFICATION.alias("earlier").c
 
 
 def ready(now: datetime) -> ColumnElement[bool]:
-    """Due, and nothing owed before it to the same people about the same is still to come."""
+    """Due, and no earlier notification to the same recipient about the same event is pending."""
     return and_(IS_PENDING, _N.next_attempt_at <= now, _is_first())
 
 
 def _is_first() -> ColumnElement[bool]:
-    """An escalation's step is for others, or for later: it holds nothing up."""
+    """Steps of an escalation are for others, or for later: nothing waits for them."""
     e = _EARLIER
     before = (
         e.channel == _N.channel,
@@ -67,7 +67,7 @@ def _is_first() -> ColumnElement[bool]:
 def lock_leader(
     connection: Connection, notification_id: int, now: datetime, without: Collection[str]
 ) -> Row | None:
-    """The message when it may be attempted now; nobody else gathers for its channel meanwhile."""
+    """The leading notification if it may be attempted now, with its channel and row locked."""
     way = connection.execute(
         select(_N.channel, _N.recipient).where(_N.id == notification_id, IS_PENDING)
     ).first()
@@ -85,8 +85,8 @@ def _unheld(statement: Any) -> Any:
 
 
 def group_members(connection: Connection, lead: Row, now: datetime) -> list[Row]:
-    """Others of the group for the same reason: those that are due, and those that only waited for
-    company. What follows up on something goes where that was told."""
+    """Others of its group with the same reason: those that are due, and those that only waited for
+    their group. Follow-ups stay in their event's thread."""
     if not lead["group_key"]:
         return []
     waiting = and_(IS_PENDING, _N.attempts == 0, not_(IS_STEP))
@@ -111,7 +111,7 @@ def group_members(connection: Connection, lead: Row, now: datetime) -> list[Row]
 
 
 def threads_of(connection: Connection, rows: Sequence[Row]) -> dict[int, str]:
-    """By event: the provider's name of the first message about it in this channel."""
+    """By event: the reference of the first message about it in this channel."""
     lead = rows[0]
     statement = (
         select(_N.event_id, _N.reference)
@@ -127,7 +127,7 @@ def threads_of(connection: Connection, rows: Sequence[Row]) -> dict[int, str]:
 
 
 def too_soon(connection: Connection, lead: Row, route: Route, now: datetime) -> bool:
-    """Its group was told of just now: it waits, and others may join it."""
+    """Postpone the leader if its group got a message less than the group's interval ago."""
     if not route.group_interval_seconds or not lead["group_key"] or lead["attempts"]:
         return False
     interval = timedelta(seconds=route.group_interval_seconds)
@@ -155,7 +155,7 @@ def still_wanted(
     events: Mapping[int, Mapping[str, Any]],
     now: datetime,
 ) -> list[Row]:
-    """Those that are still to be sent; why the others are not is written down."""
+    """The notifications that are still needed; the others are dropped or postponed."""
     muting = Mutes(connection, now)
     left = []
     for row in rows:
@@ -185,7 +185,7 @@ def _verdict(
 
 
 def _repeated(connection: Connection, row: Row, now: datetime) -> Suppression | None:
-    """A reminder in a channel that was told of the event less than its own repeat ago."""
+    """Why a reminder is dropped in a channel that got a message less than its own repeat ago."""
     seconds = route_of(row).repeat_seconds if row["reason"] == NotifyReason.REMINDER else None
     if seconds is None:
         return None

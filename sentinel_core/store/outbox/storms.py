@@ -1,6 +1,6 @@
-"""Times in which too much is owed to a channel to be told one by one: begun, fed, ended.
+"""Storms: times in which a channel gets one message instead of one for each event.
 
-A storm drops nothing: the events stay, each message says which storm told of it instead.
+A storm drops no event: each notification says which storm's message replaces it.
 """
 
 from collections.abc import Mapping
@@ -23,6 +23,7 @@ from sqlalchemy import (
     update,
 )
 
+from sentinel_core.decide.delivery import storm_begins, storm_ends, storm_window
 from sentinel_core.decide.fanout import about_row, dropped_columns
 from sentinel_core.model.reasons import NotifyReason, Suppression, SuppressionCode
 from sentinel_core.model.routing import StormLimit
@@ -44,7 +45,7 @@ _AREA = 0x5E47  # of PostgreSQL's advisory locks: those that are about channels
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """A message that a storm tells of; `message_id` is the storm's own where it began just now."""
+    """A notification replaced by a storm; `message_id` is the storm's own if it begins just now."""
 
     message_id: int | None = None
 
@@ -52,10 +53,9 @@ class Gathered:
 def gathered(
     connection: Connection, lead: Mapping[str, Any], limit: StormLimit | None, now: datetime
 ) -> Gathered | None:
-    """Is this message part of a storm? Then it and all that waits for the same channel is told by
-    the storm's own message, and nothing of it is sent.
+    """The storm that replaces this notification and all that wait for the same channel, if any.
 
-    Whoever asks holds the channel (`one_at_a_time`).
+    The caller holds the channel (`one_at_a_time`).
     """
     if limit is None or _follows_up(connection, lead):
         return None
@@ -63,7 +63,10 @@ def gathered(
     began: int | None = None
     storm_id = _open_storm(connection, channel, recipient)
     if storm_id is None:
-        if lead["reason"] not in _NEWS or not _is_stormy(connection, lead, limit, now):
+        if lead["reason"] not in _NEWS:
+            return None
+        since, until = storm_window(limit, lead["created_at"], now)
+        if not storm_begins(limit, _opened(connection, lead, since, until)):
             return None
         storm_id, began = _begin(connection, lead, limit, now)
     _take_in(connection, storm_id, channel, recipient, now)
@@ -71,7 +74,7 @@ def gathered(
 
 
 def one_at_a_time(connection: Connection, channel: str, recipient: str) -> None:
-    """Whoever gathers for the same channel waits: what leaves together is decided by one."""
+    """Lock a channel: only one deliverer at a time decides what leaves there together."""
     if connection.dialect.name == "postgresql":
         key = crc32(f"{channel} {recipient}".encode()) - 2**31  # PostgreSQL's are signed
         lock = text("SELECT pg_advisory_xact_lock(:area, :key)")
@@ -79,7 +82,7 @@ def one_at_a_time(connection: Connection, channel: str, recipient: str) -> None:
 
 
 def _follows_up(connection: Connection, message: Mapping[str, Any]) -> bool:
-    """Does it say how that ends which was told of by itself? Then so it is."""
+    """True for a follow-up to an event that was already sent individually."""
     n = NOTIFICATION.c
     if message["reason"] not in _FOLLOWING_UP:
         return False
@@ -104,20 +107,11 @@ def _open_storm(connection: Connection, channel: str, recipient: str) -> int | N
     )
 
 
-def _is_stormy(
-    connection: Connection, lead: Mapping[str, Any], limit: StormLimit, now: datetime
-) -> bool:
-    """Did more open than the limit says, just now or when this message began to wait?"""
-    window = timedelta(seconds=limit.window_seconds)
-    since = min(lead["created_at"], now - window)
-    return _opened(connection, lead, since, since + window) > limit.events
-
-
 def _opened(
     connection: Connection, way: Mapping[str, Any], since: datetime, until: datetime
 ) -> int:
-    """How many events this channel was to be told of between the two, by itself or by a storm;
-    what was mute is none."""
+    """The number of events with a notification for this channel in between, also within a storm;
+    muted ones are not counted."""
     n = NOTIFICATION.c
     statement = select(func.count(n.event_id.distinct())).where(
         *_mine(way["channel"], way["recipient"]),
@@ -153,10 +147,13 @@ def _message(storm_id: int, way: Mapping[str, Any], reason: str, now: datetime) 
 def _take_in(
     connection: Connection, storm_id: int, channel: str, recipient: str, now: datetime
 ) -> None:
-    """What was not attempted yet; what was is on its way, what escalates is for others, and how
-    that ends which was told of by itself is told so as well."""
+    """Replace what was not attempted yet.
+
+    Attempted notifications are on their way, steps of an escalation are for others, and follow-ups
+    to individually sent events stay individual.
+    """
     n, earlier = NOTIFICATION.c, NOTIFICATION.alias("earlier").c
-    told_itself = exists().where(
+    sent_individually = exists().where(
         earlier.event_id == n.event_id,
         earlier.channel == n.channel,
         earlier.recipient == n.recipient,
@@ -170,9 +167,9 @@ def _take_in(
         n.attempts == 0,
         not_(IS_STEP),
         _may_be_gathered(connection),
-        or_(n.reason.not_in(_FOLLOWING_UP), not_(told_itself)),
+        or_(n.reason.not_in(_FOLLOWING_UP), not_(sent_individually)),
     )
-    # What somebody else is changing just now is looked at again when its turn comes.
+    # Rows that another process has locked are decided when they are claimed.
     chosen = select(n.id).where(*waiting).with_for_update(skip_locked=True)
     why = Suppression(SuppressionCode.STORM, f"told in the message of storm {storm_id}")
     connection.execute(
@@ -183,7 +180,7 @@ def _take_in(
 
 
 def _may_be_gathered(connection: Connection) -> ColumnElement[bool]:
-    """The route of a message does not say `storm: null`, in SQL."""
+    """The route of a notification does not say `storm: null`, in SQL."""
     route: Any = NOTIFICATION.c.route
     if connection.dialect.name == "sqlite":
         kind = func.json_type(route, "$.storm")
@@ -194,8 +191,7 @@ def _may_be_gathered(connection: Connection) -> ColumnElement[bool]:
 
 
 def end_storms(engine: Engine, now: datetime) -> list[int]:
-    """End those that have calmed down (half of what began them, within their window) and owe
-    their summaries; ids of the storms."""
+    """End the storms that have calmed down and enqueue their summaries; ids of the storms."""
     s = STORM.c
     with reading(engine) as connection:
         statement = select(s.id, s.channel, s.recipient).where(s.ended_at.is_(None))
@@ -216,10 +212,12 @@ def _end(engine: Engine, storm_id: int, channel: str, recipient: str, now: datet
             return False
         storm = dict(found)
         window = timedelta(seconds=storm["window_seconds"])
-        lately = _opened(connection, storm, now - window, now)
-        if now - storm["started_at"] < window or lately > storm["threshold"] / 2:
+        opened = _opened(connection, storm, now - window, now)
+        if not storm_ends(storm["threshold"], window, storm["started_at"], opened, now):
             return False
-        _take_in(connection, storm_id, channel, recipient, now)  # or it would be a storm once more
+        _take_in(
+            connection, storm_id, channel, recipient, now
+        )  # or they would begin the next storm
         connection.execute(update(STORM).where(STORM.c.id == storm_id).values(ended_at=now))
         insert_messages(connection, [_message(storm_id, storm, ENDED, now)], now)
         return True

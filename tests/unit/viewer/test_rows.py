@@ -10,7 +10,7 @@ import pytest
 
 from sentinel_core.base.settings import Settings
 from sentinel_core.store.record.acknowledge import Acknowledged, Handled
-from sentinel_core.store.state import system_rule as own
+from sentinel_core.store.state import system_rule
 from sentinel_core.wording.labels import audit_words, leading_up, status_of
 from tests.support.recorded import NOON
 from viewer import rows
@@ -202,7 +202,7 @@ def test_only_a_rule_that_is_deployed_has_a_page_in_prefect() -> None:
     assert rows.rule_url(deployed, SETTINGS) == (
         f"http://127.0.0.1:4200/deployments/deployment/{RUN}"
     )
-    assert rows.rule_url({"deployment_id": own.DEPLOYMENT_ID}, SETTINGS) is None
+    assert rows.rule_url({"deployment_id": system_rule.DEPLOYMENT_ID}, SETTINGS) is None
     assert rows.rule_url(None, SETTINGS) is None
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from sentinel_core.store.outbox.failing import FailingChannel
 from sentinel_core.store.read.deliveries import Deliveries, OpenStorm
-from sentinel_core.store.state import system_rule as own
+from sentinel_core.store.state import system_rule
 from tests.support.recorded import NOON
 from viewer import status
 from viewer.status import Coverage
@@ -105,7 +105,12 @@ def test_overdue_rules_are_named_in_warning_colour_and_escaped() -> None:
 
 
 def test_sentinels_own_rule_is_checked_by_nobody_and_missed_by_nobody() -> None:
-    row = a_row(own.NAME, deployment_id=own.DEPLOYMENT_ID, last_evaluated_at=None, schedules=[])
+    row = a_row(
+        system_rule.NAME,
+        deployment_id=system_rule.DEPLOYMENT_ID,
+        last_evaluated_at=None,
+        schedules=[],
+    )
     assert status.coverage([row], NOON, None) == Coverage(0, (), (), ())
 
 
