@@ -48,7 +48,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _end(_sign: int, _frame: object) -> None:
-    raise SystemExit(143)
+    raise KeyboardInterrupt
 
 
 @pytest.hookimpl(optionalhook=True)
