@@ -24,7 +24,8 @@ from sqlalchemy import Engine, event
 
 from benchmarks._support import report
 from sentinel_core.decide.observe import Kind, Observation, judge
-from sentinel_core.decide.policy import DecisionContext, Series, decide
+from sentinel_core.decide.state import DecisionContext, Series
+from sentinel_core.decide.transition import decide
 from sentinel_core.model.alert import AlertOutput, Importance
 from sentinel_core.model.rule import Policy, Routes, RuleSettings
 from sentinel_core.model.run import Rule, Run, StateType
@@ -75,7 +76,7 @@ def history(length: int) -> list[Observation]:
 def decisions_per_second(policy: Policy, count: int) -> float:
     """One series with a long life, decided from its beginning to its end."""
     observations = history(count)
-    world = DecisionContext(told=[START + n * MINUTE for n in range(20)])
+    world = DecisionContext(notified=[START + n * MINUTE for n in range(20)])
     series: Series | None = None
     began = time.perf_counter()
     for seen in observations:

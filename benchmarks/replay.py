@@ -27,11 +27,12 @@ from sqlalchemy import Engine, insert
 from benchmarks._support import report
 from sentinel_core.decide.lifecycle import Lifecycle
 from sentinel_core.decide.observe import Kind, Observation
-from sentinel_core.decide.simulation import Simulation, Step
 from sentinel_core.model.rule import RuleSettings
 from sentinel_core.model.run import Rule
 from sentinel_core.replay.history import past, runs, span
-from sentinel_core.replay.replay import Past, Stored, Timeline, Variant, replay, states_needed
+from sentinel_core.replay.ledger import Evaluated, MemoryLedger
+from sentinel_core.replay.recorded import Past, Stored, Variant
+from sentinel_core.replay.replay import Timeline, replay, states_needed
 from sentinel_core.store.db.engine import open_engine, reading, writing
 from sentinel_core.store.db.schema import ensure_schema
 from sentinel_core.store.db.tables import EVALUATION
@@ -103,15 +104,15 @@ def fill(engine: Engine, name: str, settings: RuleSettings, count: int) -> int:
     rule = Rule(uuid.uuid4(), name, "bench", settings)
     with writing(engine) as connection:
         rule_id = touch(connection, rule, START)
-    simulation = Simulation(name, settings, keep_steps=True)
+    simulation = MemoryLedger(name, settings, keep_evaluations=True)
     waiting = islice(observations(), count // SERIES)
     while chunk := list(islice(waiting, _CHUNK)):
         rows = []
         for seen in chunk:
             simulation.run(seen, seen[0].at + timedelta(seconds=2))
             run_id = uuid.uuid4()
-            rows += [row_of(rule_id, run_id, step) for step in simulation.steps]
-            simulation.steps.clear()
+            rows += [row_of(rule_id, run_id, step) for step in simulation.evaluations]
+            simulation.evaluations.clear()
         with writing(engine) as connection:
             connection.execute(insert(EVALUATION), rows)
     with closing(engine.raw_connection()) as raw:
@@ -151,9 +152,9 @@ def observed(ticker: str, at: datetime, close: float, move: float) -> Observatio
     )
 
 
-def row_of(rule_id: int, run_id: uuid.UUID, step: Step) -> dict[str, Any]:
+def row_of(rule_id: int, run_id: uuid.UUID, step: Evaluated) -> dict[str, Any]:
     """The evaluation's row, as recording writes it."""
-    seen = step.seen
+    seen = step.observation
     return {
         "rule_id": rule_id,
         "prefect_flow_run_id": run_id,
@@ -208,7 +209,7 @@ def measure(
 
     def decided(recorded: Iterable[Sequence[Stored]]) -> Timeline:
         [line] = replay(around, recorded, [variant], START)
-        assert line.unlike == 0, line.examples
+        assert line.mismatches == 0, line.examples
         return line
 
     some = list(islice(stored(), 20_000))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
-from sentinel_core.decide.due import standing
+from sentinel_core.decide.schedule import standing
 from sentinel_core.model.run import Schedule
 from sentinel_core.store.outbox.failing import FailingChannel
 from sentinel_core.store.read.deliveries import Deliveries, OpenStorm

@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from sentinel_core.decide.effects import Notify
 from sentinel_core.model.alert import Importance
 from sentinel_core.model.reasons import NotifyReason, Reason, Suppression, is_step
 from sentinel_core.model.routing import Route
@@ -14,7 +15,7 @@ from sentinel_core.model.run import Rule
 
 Row = dict[str, Any]
 
-BLANK: Row = {"about": "", "content": {}, "attempts": 0, "unknown": 0}
+BLANK: Row = {"about": "", "content": {}, "attempts": 0, "unknown": 0, "claimed_at": None}
 """What a new message has in the columns nobody asks about."""
 
 
@@ -39,39 +40,31 @@ class Fanout:
         self._ways: dict[Importance, list[_Way]] = {}
         self._steps: dict[Importance, list[tuple[str, timedelta, list[_Way]]]] = {}
 
-    def rows(
-        self,
-        event_id: int,
-        ticker: str,
-        importance: Importance,
-        reason: str,
-        *,
-        sequence: int = 0,
-        suppressed: Suppression | None = None,
-        anew: bool = False,
-        escalates: bool = True,
-    ) -> list[Row]:
-        """One message for each channel of this importance, and those of the escalation's steps.
+    def plan(self, event_id: int, ticker: str, notify: Notify) -> list[Row]:
+        """One notification for each route of an importance, and those of the escalation's steps.
 
-        A suppressed one is never sent; it stays as the record of why. Steps are owed with the
-        first news that people are told: whoever owes them once more changes nothing, unless they
-        begin `anew`, as an acknowledgement does not hold any longer. What is over `escalates` not.
+        A suppressed one is never sent; it stays as the record of why. Steps are planned with the
+        first notification that is sent: planning them once more changes nothing, unless they
+        restart, as an acknowledgement does not hold any longer. An event that has ended has none.
         """
+        importance = notify.importance
         event = {
             "rule_id": self.rule_id,
             "ticker": ticker,
             "category": self.settings.category,
             "importance": importance.value,
         }
-        owed = [
-            self._row(way, event_id, event, reason, sequence, suppressed)
+        reminder = notify.reason is NotifyReason.REMINDER
+        text = str(notify.full_reason)
+        rows = [
+            self._row(way, event_id, event, text, notify.sequence, notify.suppression)
             for way in self._of(importance)
-            if reason != NotifyReason.REMINDER.value or self.settings.wants_reminder(way.route)
+            if not reminder or self.settings.wants_reminder(way.route)
         ]
-        if escalates and suppressed is None and reason != NotifyReason.REMINDER.value:
-            number = _AGAIN + sequence if anew else importance.rank
-            owed += self._step_rows(event_id, event, importance, number)
-        return owed
+        if notify.escalates and notify.suppression is None and not reminder:
+            number = _AGAIN + notify.sequence if notify.restarts else importance.rank
+            rows += self._step_rows(event_id, event, importance, number)
+        return rows
 
     def _step_rows(
         self, event_id: int, event: Mapping[str, Any], importance: Importance, number: int

@@ -1,45 +1,37 @@
-"""A rule's conditions and policy over what a run observed: judge and decide, put together. Pure.
-
-The store asks it inside a transaction, replay and rule tests ask it in memory: one path for all.
-"""
+"""A rule's conditions and policy over what a run observed: judged, then decided. Pure."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sentinel_core.decide.conditions import MetricMissingError, Samples, evaluate
+from sentinel_core.decide.late import LateAction, LateDecision, Neighbour, late_neighbours
+from sentinel_core.decide.late import decide_late as decide_late_by_policy
 from sentinel_core.decide.observe import Kind, Observation
-from sentinel_core.decide.policy import (
-    Action,
-    Decision,
-    DecisionContext,
-    LateAction,
-    LateDecision,
-    Neighbour,
-    Series,
-    Status,
-    decide,
-    decide_late,
-    expired,
-    late_neighbours,
-    meaning_of,
-    policy_for,
-)
+from sentinel_core.decide.state import Action, Decision, DecisionContext, Key, Series, Status
+from sentinel_core.decide.transition import decide, expired, meaning_of, policy_for
 from sentinel_core.model.cleaning import MESSAGE_LIMIT, clean_message
 from sentinel_core.model.condition import look_back_seconds
 from sentinel_core.model.rule import Meaning, RuleSettings
 
-Key = tuple[Kind, str]
 PROBLEMS = (Kind.ERROR, Kind.NO_DATA)
+OUTPUTS = (Kind.ALERT, *PROBLEMS)  # the kinds that only a run whose check ran observes
 UNSEEN = "No longer among the outputs of the check."
 
 
-def is_late(seen: Observation, series: Mapping[Key, Series]) -> bool:
-    """Is something newer known? Of what could not be judged, a later measurement is."""
-    known = [series.get((seen.kind, seen.ticker))]
-    if seen.breached and seen.kind in PROBLEMS:
-        known.append(series.get((Kind.ALERT, seen.ticker)))
-    return any(one is not None and seen.at < one.last_at for one in known)
+def is_late(observation: Observation, series: Mapping[Key, Series]) -> bool:
+    """True if a newer observation of the series is on record.
+
+    For ERROR and NO_DATA, a later alert evaluation counts as newer.
+    """
+    kind, ticker, at = observation.kind, observation.ticker, observation.at
+    known = series.get((kind, ticker))
+    if known is not None and at < known.last_at:
+        return True
+    if observation.breached and kind in PROBLEMS:
+        measured = series.get((Kind.ALERT, ticker))
+        return measured is not None and at < measured.last_at
+    return False
 
 
 class Lifecycle:
@@ -56,157 +48,162 @@ class Lifecycle:
 
     def judged(
         self,
-        seen: Observation,
+        observation: Observation,
         previous: Series | None,
         samples: Samples,
         first_at: datetime | None = None,
     ) -> Observation:
-        """The observation once the rule's conditions were asked; as it was when there are none.
+        """The observation as the rule's conditions have it; unchanged when there are none.
 
         `samples` are this series' measurements up to and including this one, as far back as
         `look_back`. `first_at` is the rule's first evaluation: a window that can't be full yet is
-        no missing data. A metric that is not there makes an error of it.
+        no missing data. A metric that was not measured makes an error of it.
         """
-        if not self._conditions or seen.kind is not Kind.ALERT or seen.reported is None:
-            return seen
+        if (
+            not self._conditions
+            or observation.kind is not Kind.ALERT
+            or observation.reported is None
+        ):
+            return observation
         firing = previous is not None and previous.status is Status.FIRING
         try:
-            verdict = evaluate(self._conditions, samples, seen.at.timestamp(), firing=firing)
+            verdict = evaluate(self._conditions, samples, observation.at.timestamp(), firing=firing)
         except MetricMissingError as error:
-            why = f"Not checked: {error}."
-            return _judged(seen, Kind.ERROR, True, why)
+            return _judged(observation, Kind.ERROR, True, f"Not checked: {error}.")
+        said = observation.message
         if verdict.breached is None:
-            return self._undecided(seen, verdict.sentence, first_at)
-        message = f"{seen.message} ({verdict.sentence})" if seen.message else verdict.sentence
+            message = clean_message(f"{said} {verdict.sentence}")
+            young = first_at is None or observation.at - first_at < self.look_back
+            if young:
+                return _judged(observation, Kind.ALERT, False, message, verdict.sentence)
+            return _judged(observation, Kind.NO_DATA, True, f"No data: {message}")
+        message = f"{said} ({verdict.sentence})" if said else verdict.sentence
         if len(message) > MESSAGE_LIMIT:
-            message = clean_message(message)  # both parts are clean: the length is all there is
-        return _judged(seen, Kind.ALERT, verdict.breached, message.strip())
-
-    def _undecided(
-        self, seen: Observation, sentence: str, first_at: datetime | None
-    ) -> Observation:
-        young = first_at is None or seen.at - first_at < self.look_back
-        message = clean_message(f"{seen.message} {sentence}")
-        if young:
-            return _judged(seen, Kind.ALERT, False, message, sentence)
-        return _judged(seen, Kind.NO_DATA, True, f"No data: {message}")
+            message = clean_message(message)  # both parts are clean: only the length is too much
+        return _judged(observation, Kind.ALERT, verdict.breached, message.strip())
 
     def consequences(
-        self, seen: Sequence[Observation], series: Mapping[Key, Series]
+        self, observations: Sequence[Observation], series: Mapping[Key, Series]
     ) -> Iterator[Observation]:
-        """What a run's judged observations mean for other series: said in passing.
+        """What a run's judged observations imply for other series of the rule.
 
         A series that was measured is in error no longer; what counts as ok ends what was firing;
         a ticker that is not among the outputs is what the policy says of missing ones.
         """
-        seen = tuple(seen)  # the caller may be adding to it what is yielded here
-        for one in seen:
-            if one.kind is Kind.ALERT and not one.unjudged:
+        observations = tuple(observations)  # the caller may be adding what is yielded here
+        for observation in observations:
+            if observation.kind is Kind.ALERT and not observation.unjudged:
                 for kind in PROBLEMS:
-                    known = series.get((kind, one.ticker))
+                    known = series.get((kind, observation.ticker))
                     if known is not None and known.status is not Status.OK:
-                        yield _in_passing(one, kind, one.ticker, "Measured again.")
-            elif one.breached and self._meaning(one) is Meaning.OK:
-                yield from self._as_good_as_ok(one, series)
-        yield from self._found_again(seen, series)
+                        yield _implied(observation, kind, observation.ticker, "Measured again.")
+            elif observation.breached and self._meaning(observation) is Meaning.OK:
+                yield from self._counted_as_ok(observation, series)
+        yield from self._measured_again(observations, series)
         if self.policy.on_missing is Meaning.KEEP:
             return
-        if any(one.kind in (Kind.ALERT, *PROBLEMS) for one in seen):
-            yield from self._missing(seen, series)
+        if any(observation.kind in OUTPUTS for observation in observations):
+            yield from self._missing(observations, series)
 
     @staticmethod
-    def _found_again(
-        seen: Sequence[Observation], series: Mapping[Key, Series]
+    def _measured_again(
+        observations: Sequence[Observation], series: Mapping[Key, Series]
     ) -> Iterator[Observation]:
-        """What a check says that finds nothing at all is about "": over once it finds a series."""
+        """The problem of a check that found no series at all ("") ends once it finds some."""
         for kind in PROBLEMS:
             known = series.get((kind, ""))
             if known is None or known.status is Status.OK:
                 continue
-            outputs = [one for one in seen if one.kind in (Kind.ALERT, *PROBLEMS)]
-            measured = [one for one in outputs if one.kind is Kind.ALERT and not one.unjudged]
-            if measured and all(one.ticker for one in outputs):
-                yield _in_passing(measured[0], kind, "", "Measured again.")
+            outputs = [each for each in observations if each.kind in OUTPUTS]
+            measured = [each for each in outputs if each.kind is Kind.ALERT and not each.unjudged]
+            if measured and all(each.ticker for each in outputs):
+                yield _implied(measured[0], kind, "", "Measured again.")
 
-    def _as_good_as_ok(
-        self, one: Observation, series: Mapping[Key, Series]
+    @staticmethod
+    def _counted_as_ok(
+        observation: Observation, series: Mapping[Key, Series]
     ) -> Iterator[Observation]:
-        everything = one.kind is Kind.FAILURE
-        for kind, ticker in _alive(series):
-            if kind is Kind.ALERT and (everything or ticker == one.ticker):
-                yield _in_passing(one, kind, ticker, f"Counted as ok: {one.message}")
+        everything = observation.kind is Kind.FAILURE
+        for kind, ticker in _not_ok(series):
+            if kind is Kind.ALERT and (everything or ticker == observation.ticker):
+                message = f"Counted as ok: {observation.message}"
+                yield _implied(observation, kind, ticker, message)
 
     def _missing(
-        self, seen: Sequence[Observation], series: Mapping[Key, Series]
+        self, observations: Sequence[Observation], series: Mapping[Key, Series]
     ) -> Iterator[Observation]:
-        meaning = self.policy.on_missing
-        present = {one.ticker for one in seen}
-        if meaning is Meaning.EVENT:
+        """Tickers that are not among the outputs, as the policy has them.
+
+        The ticker "" stands for a check that found no series at all: it is never missing.
+        """
+        run = observations[0]
+        present = {observation.ticker for observation in observations}
+        if self.policy.on_missing is Meaning.EVENT:
             for kind, ticker in sorted(series):
-                # "" is what a check that found nothing at all was about: nobody expects it again
                 if kind is not Kind.ALERT or ticker in present or not ticker:
                     continue
-                if series[kind, ticker].last_at <= seen[0].at:
+                if series[kind, ticker].last_at <= run.at:
                     yield replace(
-                        _in_passing(seen[0], Kind.NO_DATA, ticker, UNSEEN),
+                        _implied(run, Kind.NO_DATA, ticker, UNSEEN),
                         breached=True,
                         evaluated=True,
                         importance=self.settings.importance,
                     )
-        elif meaning is Meaning.OK:
-            for kind, ticker in _alive(series):
-                # "" as above: what that problem was about, _found_again knows
-                mine = kind is Kind.ALERT or (kind in PROBLEMS and ticker)
-                if mine and ticker not in present:
-                    yield _in_passing(seen[0], kind, ticker, UNSEEN)
+        else:
+            for kind, ticker in _not_ok(series):
+                problem = kind in PROBLEMS and ticker
+                if (kind is Kind.ALERT or problem) and ticker not in present:
+                    yield _implied(run, kind, ticker, UNSEEN)
 
     def expiries(
-        self, at: datetime, seen: Sequence[Observation], series: Mapping[Key, Series]
+        self, at: datetime, observations: Sequence[Observation], series: Mapping[Key, Series]
     ) -> Iterator[tuple[Observation, Series, Decision]]:
-        """Events that nothing has confirmed for so long that they are over."""
+        """Events that end because no breach has confirmed them for too long."""
         if self.policy.expire_seconds is None:
             return
-        present = {(one.kind, one.ticker) for one in seen}
-        for kind, ticker in _alive(series):
+        present = {(observation.kind, observation.ticker) for observation in observations}
+        for kind, ticker in _not_ok(series):
             known = series[kind, ticker]
-            if (kind, ticker) in present or kind is not Kind.ALERT:
+            if (kind, ticker) in present or kind is not Kind.ALERT or at < known.last_at:
                 continue
             decision = expired(self._policies[kind], known, at)
             if decision is not None:
                 importance = known.event_importance or self.settings.importance
-                over = Observation(
+                end = Observation(
                     kind, ticker, at, False, importance, decision.reason, evaluated=False
                 )
-                yield over, known, decision
+                yield end, known, decision
 
     # -- decide ----------------------------------------------------------------------------
 
     def decide(
-        self, previous: Series | None, seen: Observation, world: DecisionContext
+        self, previous: Series | None, observation: Observation, context: DecisionContext
     ) -> Decision:
         """What the newest observation of a series does to it."""
-        if seen.kind is Kind.SKIPPED:
-            return _unchanged(previous, seen, "skipped", f"skipped: {seen.message}")
-        if seen.unjudged:
-            return _unchanged(previous, seen, "warming-up", f"not judged yet: {seen.unjudged}")
-        policy = self._policies[seen.kind]
-        if not seen.breached:
-            return decide(policy, previous, seen, world)
-        meaning = self._meaning(seen)
+        kind = observation.kind
+        if kind is Kind.SKIPPED:
+            return _unchanged(previous, observation, "skipped", f"skipped: {observation.message}")
+        if observation.unjudged:
+            reason = f"not judged yet: {observation.unjudged}"
+            return _unchanged(previous, observation, "warming-up", reason)
+        policy = self._policies[kind]
+        if not observation.breached:
+            return decide(policy, previous, observation, context)
+        meaning = self._meaning(observation)
         if meaning is Meaning.EVENT:
-            return decide(policy, previous, seen, world)
-        word = "no news" if meaning is Meaning.KEEP else "counted as ok"
-        decision = decide(policy, previous, replace(seen, breached=False), world)
+            return decide(policy, previous, observation, context)
+        decision = decide(policy, previous, replace(observation, breached=False), context)
         if decision.action is not Action.QUIET:
             return decision
-        code = f"{seen.kind}-{meaning}"
-        return replace(decision, code=code, reason=f"{word}: {seen.message}"[:500])
+        words = "no news" if meaning is Meaning.KEEP else "counted as ok"
+        reason = f"{words}: {observation.message}"[:500]
+        return replace(decision, code=f"{kind}-{meaning}", reason=reason)
 
-    def _meaning(self, seen: Observation) -> Meaning:
-        """Of a breach. That a ticker is missing was observed because the policy says: an event."""
-        if seen.kind is Kind.NO_DATA and seen.reported is None:
+    def _meaning(self, observation: Observation) -> Meaning:
+        """What a breach counts as. A missing ticker is observed only where that is an event."""
+        if observation.kind is Kind.NO_DATA and observation.reported is None:
             return Meaning.EVENT
-        return meaning_of(seen.kind, self.policy)
+        return meaning_of(observation.kind, self.policy)
 
     @property
     def late_neighbours(self) -> int:
@@ -214,51 +211,56 @@ class Lifecycle:
         return max(late_neighbours(policy) for policy in self._policies.values())
 
     def decide_late(
-        self, seen: Observation, before: Sequence[Neighbour], after: Sequence[Neighbour]
+        self, observation: Observation, before: Sequence[Neighbour], after: Sequence[Neighbour]
     ) -> LateDecision:
-        """Where an observation belongs that is older than what is known of its series."""
-        if seen.kind is Kind.SKIPPED:
-            return LateDecision(LateAction.IGNORE, None, "skipped", f"skipped: {seen.message}")
-        if seen.unjudged or self._meaning(seen) is not Meaning.EVENT:
-            seen = replace(seen, breached=False)
-        return decide_late(self._policies[seen.kind], seen, before, after)
+        """What an observation does that is older than its series' newest one."""
+        if observation.kind is Kind.SKIPPED:
+            reason = f"skipped: {observation.message}"
+            return LateDecision(LateAction.IGNORE, None, "skipped", reason)
+        if observation.unjudged or self._meaning(observation) is not Meaning.EVENT:
+            observation = replace(observation, breached=False)
+        policy = self._policies[observation.kind]
+        return decide_late_by_policy(policy, observation, before, after)
 
 
 def _judged(
-    seen: Observation, kind: Kind, breached: bool, message: str, unjudged: str = ""
+    observation: Observation, kind: Kind, breached: bool, message: str, unjudged: str = ""
 ) -> Observation:
-    """As the conditions have it. (By hand: `replace` would take longer than judging.)"""
+    """The observation as the conditions have it. (`replace` would take longer than judging.)"""
     return Observation(
         kind,
-        seen.ticker,
-        seen.at,
+        observation.ticker,
+        observation.at,
         breached,
-        seen.importance,
+        observation.importance,
         message,
-        seen.evaluated,
-        seen.measured_at,
-        seen.metrics,
-        seen.metadata,
-        seen.reported,
+        observation.evaluated,
+        observation.measured_at,
+        observation.metrics,
+        observation.metadata,
+        observation.reported,
         unjudged,
-        seen.message,
+        observation.message,
     )
 
 
-def _in_passing(of: Observation, kind: Kind, ticker: str, message: str) -> Observation:
+def _implied(by: Observation, kind: Kind, ticker: str, message: str) -> Observation:
+    """An ok that follows from another observation of the run; no evaluation of its own."""
     return Observation(
-        kind, ticker, of.at, False, of.importance, clean_message(message), evaluated=False
+        kind, ticker, by.at, False, by.importance, clean_message(message), evaluated=False
     )
 
 
-def _alive(series: Mapping[Key, Series]) -> list[Key]:
-    """Series that are not simply ok, in one order."""
+def _not_ok(series: Mapping[Key, Series]) -> list[Key]:
+    """Series that are pending or firing, in a fixed order."""
     return sorted(key for key, known in series.items() if known.status is not Status.OK)
 
 
-def _unchanged(previous: Series | None, seen: Observation, code: str, reason: str) -> Decision:
+def _unchanged(
+    previous: Series | None, observation: Observation, code: str, reason: str
+) -> Decision:
     if previous is None:
-        return Decision(Action.QUIET, Series(Status.OK, seen.at), code, reason)
+        return Decision(Action.QUIET, Series(Status.OK, observation.at), code, reason)
     firing = previous.status is Status.FIRING
-    series = replace(previous, last_at=seen.at)
+    series = replace(previous, last_at=observation.at)
     return Decision(Action.CONTINUE if firing else Action.QUIET, series, code, reason)

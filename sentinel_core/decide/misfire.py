@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from cronsim import CronSimError
 
-from sentinel_core.decide.due import next_due
+from sentinel_core.decide.schedule import next_due
 from sentinel_core.model.rule import Policy, Stale
 from sentinel_core.model.run import Run, Schedule
 from sentinel_core.model.times import span

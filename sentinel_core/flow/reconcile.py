@@ -36,7 +36,7 @@ from sentinel_core.prefect_io.facts import (
 )
 from sentinel_core.store.db.engine import reading
 from sentinel_core.store.record.recording import record
-from sentinel_core.store.record.unmute import release
+from sentinel_core.store.record.unmute import notify_unmuted
 from sentinel_core.store.state import rules
 from sentinel_core.store.state.rows import retries_of
 from sentinel_core.store.state.snapshot import recorded_runs
@@ -110,7 +110,7 @@ class Reconciliation:
             if not self.report.failed:
                 rules.set_checkpoint(self.engine, rules.RECONCILE, window[1])
         self._record_silences()
-        release(self.engine, self.rules, self.now)
+        notify_unmuted(self.engine, self.rules, self.now)
         self.report.sent += deliver_due(self.engine, self.settings)
         if failed := self.report.failed:
             raise ReconcileError(

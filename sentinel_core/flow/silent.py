@@ -6,8 +6,8 @@ from uuid import UUID
 
 from sqlalchemy import Engine
 
-from sentinel_core.decide.due import Standing, standing
 from sentinel_core.decide.observe import Kind, Observation
+from sentinel_core.decide.schedule import Standing, standing
 from sentinel_core.model.run import Rule
 from sentinel_core.store.db.engine import reading
 from sentinel_core.store.state.rules import all_rules

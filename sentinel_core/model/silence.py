@@ -186,7 +186,10 @@ class SilenceState(StrEnum):
 
 
 class Silence(BaseModel):
-    """A mute: of which events, from when to when, by whom and why."""
+    """A mute: of which events, from when to when, by whom and why.
+
+    `ended_at` is when somebody ended it before its time.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -197,6 +200,7 @@ class Silence(BaseModel):
     author: Annotated[str, Field(min_length=1, max_length=200), AfterValidator(clean_text)]
     comment: Annotated[str, Field(min_length=1, max_length=2000), AfterValidator(clean_text)]
     recurrence: Recurrence | None = None
+    ended_at: AwareDatetime | None = None
 
     @model_validator(mode="after")
     def _ends(self) -> Self:
@@ -212,7 +216,7 @@ class Silence(BaseModel):
 
     def active(self, at: datetime) -> bool:
         """True if it mutes at this time, its recurrence included."""
-        inside = self.starts_at <= at < self.ends_at
+        inside = self.starts_at <= at < (self.ended_at or self.ends_at)
         return inside and (self.recurrence is None or self.recurrence.covers(at))
 
     def sentence(self) -> str:

@@ -22,8 +22,9 @@ from sqlalchemy import (
     select,
 )
 
+from sentinel_core.decide.late import LateAction
 from sentinel_core.decide.observe import Kind
-from sentinel_core.decide.policy import Action, LateAction, Status
+from sentinel_core.decide.state import Action, Status
 from sentinel_core.model.reasons import NotifyReason
 from sentinel_core.notify.change import EventChange, of_event
 from sentinel_core.store.db.engine import reading

@@ -33,13 +33,15 @@ from sentinel_core.decide.observe import Kind
 from sentinel_core.model.reasons import SuppressionCode
 from sentinel_core.model.rule import Inhibition
 from sentinel_core.model.silence import Inhibitor, Silence
-from sentinel_core.replay.replay import Firing, ManualAction, Past, Stored
+from sentinel_core.replay.recorded import Firing, ManualAction, Past, Stored
 from sentinel_core.store.db.engine import reading
 from sentinel_core.store.db.tables import AUDIT, EVALUATION, EVENT, RULE, SILENCE, Json, UtcDateTime
 from sentinel_core.store.state.mutes import has_items, silence_of
 
 _AT_ONCE = 200  # rows fetched together: of more, the garbage collector looks at each
 _ACTIONS = ("acknowledged", "unacknowledged", "resolved")
+SILENCE_ENDED = "silence-expired"  # the audit's word for a silence that somebody ended
+_ROUNDING = timedelta(milliseconds=1)  # of SQLite's days
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,20 +157,46 @@ def past(connection: Connection, rule_id: int, name: str, over: Span) -> Past:
         silences=_silences(connection, over),
         actions=_actions(connection, rule_id, over),
         firings=_firings(connection, rule_id, name, over),
+        latest_by=_latest_by(connection, rule_id, over),
     )
 
 
+def _latest_by(connection: Connection, rule_id: int, over: Span) -> timedelta:
+    """How long after it was due a run was recorded at the most."""
+    c = EVALUATION.c
+    mine = (c.rule_id == rule_id, c.at >= over.first, c.at < over.until)
+    if connection.dialect.name == "sqlite":
+        days = select(func.max(func.julianday(c.recorded_at) - func.julianday(c.at))).where(*mine)
+        return timedelta(days=connection.scalar(days) or 0) + _ROUNDING
+    latest = connection.scalar(select(func.max(c.recorded_at - c.at)).where(*mine))
+    return latest or timedelta()
+
+
 def _silences(connection: Connection, over: Span) -> list[Silence]:
-    """Those of the time. None muted anything before it was made."""
+    """Those of the time. None muted anything before it was made, nor after somebody ended it."""
     c = SILENCE.c
     statement = select(SILENCE).where(c.ends_at > over.first).order_by(c.id)
-    found = []
+    planned_ends = _planned_ends(connection)
+    silences = []
     for row in connection.execute(statement).mappings():
         silence = silence_of(dict(row))
         start = max(silence.starts_at, row["created_at"])
         if start < silence.ends_at:
-            found.append(silence.model_copy(update={"starts_at": start}))
-    return found
+            changed: dict[str, datetime] = {"starts_at": start}
+            if (planned := planned_ends.get(row["id"])) is not None:
+                changed |= {"ends_at": planned, "ended_at": silence.ends_at}
+            silences.append(silence.model_copy(update=changed))
+    return silences
+
+
+def _planned_ends(connection: Connection) -> dict[int, datetime]:
+    """When the silences were to end that somebody ended before their time."""
+    statement = select(AUDIT.c.detail).where(AUDIT.c.action == SILENCE_ENDED)
+    return {
+        detail["silence"]: end
+        for detail in connection.scalars(statement)
+        if detail and (end := _time(detail.get("was_until"))) is not None
+    }
 
 
 def _actions(connection: Connection, rule_id: int, over: Span) -> list[ManualAction]:
@@ -202,24 +230,38 @@ def _time(text: object) -> datetime | None:
 
 
 def _firings(connection: Connection, rule_id: int, name: str, over: Span) -> list[Firing]:
-    """When series fired of other rules that name this one. What was inhibited itself mutes nobody;
-    a rule is taken to have inhibited then what it inhibits now."""
-    e = EVENT.c
+    """When series fired of other rules that name this one, as far as the store knew at the time.
+
+    What was inhibited itself mutes nobody, nor does an event that was over before it was recorded.
+    A rule is taken to have inhibited then what it inhibits now.
+    """
+    e, c = EVENT.c, EVALUATION.c
+    recorded = func.min(func.coalesce(c.recorded_at, c.completed_at))
+    run = (c.rule_id == e.rule_id, c.kind == e.kind)
+    opened = select(recorded).where(*run, c.ticker == e.ticker, c.at == e.timestamp)
+    ended = select(recorded).where(c.rule_id == e.rule_id, c.at == e.resolved_at)
     statement = (
-        select(RULE.c.name, RULE.c.inhibits, e.ticker, e.timestamp, e.resolved_at)
+        select(
+            RULE.c.name,
+            RULE.c.inhibits,
+            e.ticker,
+            type_coerce(func.coalesce(opened.scalar_subquery(), e.timestamp), UtcDateTime),
+            type_coerce(func.coalesce(ended.scalar_subquery(), e.resolved_at), UtcDateTime),
+        )
         .join(EVENT, and_(e.rule_id == RULE.c.id, e.kind == Kind.ALERT.value))
         .where(
             RULE.c.id != rule_id,
             has_items(connection),
             e.timestamp < over.until,
             or_(e.resolved_at.is_(None), e.resolved_at > over.first),
+            e.resolution.is_distinct_from("late"),
             e.suppressed_code.is_distinct_from(SuppressionCode.INHIBITED.value),
         )
         .order_by(e.timestamp, e.id)
     )
-    found = []
+    firings = []
     for rule, inhibits, ticker, start, end in connection.execute(statement):
-        named = [Inhibition.model_validate(item) for item in inhibits]
-        if any(fnmatchcase(name, item.rule) for item in named):
-            found.append(Firing(Inhibitor(rule, ticker, named), start, end))
-    return found
+        inhibitions = [Inhibition.model_validate(item) for item in inhibits]
+        if any(fnmatchcase(name, item.rule) for item in inhibitions):
+            firings.append(Firing(Inhibitor(rule, ticker, inhibitions), start, end))
+    return firings

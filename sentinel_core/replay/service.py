@@ -13,15 +13,10 @@ from sentinel_core.decide.lifecycle import Lifecycle
 from sentinel_core.model.rule import RuleSettings
 from sentinel_core.model.times import utc
 from sentinel_core.prefect_io.facts import rule_settings
+from sentinel_core.replay.compare import Comparison, compare
 from sentinel_core.replay.history import Span, past, rules_named, runs, span
-from sentinel_core.replay.replay import (
-    Comparison,
-    Timeline,
-    Variant,
-    compare,
-    replay,
-    states_needed,
-)
+from sentinel_core.replay.recorded import Variant
+from sentinel_core.replay.replay import Timeline, replay, states_needed
 from sentinel_core.rulefile.check import Declared
 from sentinel_core.store.db.engine import reading
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from sentinel_core.decide.simulation import Message, SimulatedEvent, Simulation, Step
 from sentinel_core.message import shorten
+from sentinel_core.replay.ledger import Evaluated, Event, MemoryLedger, Notification
 from sentinel_core.ruletest.form import RuleTest
 from sentinel_core.ruletest.values import offset_words
 
@@ -33,12 +33,12 @@ class Actual:
     must_be_expected: bool = True
 
 
-def differences(form: RuleTest, simulation: Simulation) -> Iterator[Difference]:
+def differences(form: RuleTest, simulation: MemoryLedger) -> Iterator[Difference]:
     """Each part of the expectations that is given and does not hold."""
     parts: list[tuple[str, Sequence[BaseModel] | None, list[Actual]]] = [
         ("events", form.events, [_event(one) for one in simulation.events]),
-        ("notifications", form.notifications, [_message(m) for m in simulation.messages]),
-        ("reasons", form.reasons, [_step(step) for step in simulation.steps]),
+        ("notifications", form.notifications, [_message(m) for m in simulation.notifications]),
+        ("reasons", form.reasons, [_step(step) for step in simulation.evaluations]),
     ]
     for part, wanted, came in parts:
         if wanted is None:
@@ -50,28 +50,32 @@ def differences(form: RuleTest, simulation: Simulation) -> Iterator[Difference]:
             yield Difference(part, tuple(lines))
 
 
-def _event(event: SimulatedEvent) -> Actual:
+def _event(event: Event) -> Actual:
     names = ("resolved_at", "importance", "message", "occurrences", "resolution", "acknowledged_by")
     fields = {name: getattr(event, name) for name in names}
     where = {"opened_at": event.opened_at, "ticker": event.ticker, "kind": event.kind}
     return Actual(event.opened_at, where | fields)
 
 
-def _message(message: Message) -> Actual:
+def _message(message: Notification) -> Actual:
     """A suppressed notification, or one without a channel, need not be expected."""
     names = ("ticker", "kind", "importance", "reason", "channels", "suppressed")
     fields = {"at": message.at} | {name: getattr(message, name) for name in names}
     return Actual(message.at, fields, message.suppressed is None and bool(message.channels))
 
 
-def _step(step: Step) -> Actual:
-    seen = {"at": step.seen.at, "ticker": step.seen.ticker, "kind": step.seen.kind}
+def _step(step: Evaluated) -> Actual:
+    seen = {
+        "at": step.observation.at,
+        "ticker": step.observation.ticker,
+        "kind": step.observation.kind,
+    }
     why = {"action": step.action, "code": step.code, "reason": step.reason}
-    return Actual(step.seen.at, seen | why, must_be_expected=False)
+    return Actual(step.observation.at, seen | why, must_be_expected=False)
 
 
-def _without_channel(simulation: Simulation) -> list[str]:
-    silent = {m.importance.value for m in simulation.messages if not m.channels}
+def _without_channel(simulation: MemoryLedger) -> list[str]:
+    silent = {m.importance.value for m in simulation.notifications if not m.channels}
     if not silent:
         return []
     return [f"note: the rule's `notify` names no channel for {' and '.join(sorted(silent))}"]

@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sentinel_core.decide.simulation import Step
 from sentinel_core.message import shorten
+from sentinel_core.replay.ledger import Evaluated
 from sentinel_core.rulefile.source import Problem
 from sentinel_core.ruletest.run import TestResult
 from sentinel_core.ruletest.values import offset_words
@@ -111,8 +111,8 @@ def timeline(result: TestResult) -> list[Row]:
         return []
     start = result.case.form.start
     rows = [
-        (step.seen.at, 0, _row(step, offset_words(step.seen.at - start)))
-        for step in result.simulation.steps
+        (step.observation.at, 0, _row(step, offset_words(step.observation.at - start)))
+        for step in result.simulation.evaluations
     ]
     rows += [
         (done.at, 1, (offset_words(done.at - start), done.ticker, "", "person", done.words))
@@ -125,8 +125,8 @@ def timeline(result: TestResult) -> list[Row]:
     return shown
 
 
-def _row(step: Step, time: str) -> Row:
-    seen = step.seen
+def _row(step: Evaluated, time: str) -> Row:
+    seen = step.observation
     values = [f"{name}={value:g}" for name, value in seen.metrics.items()]
     if list(seen.metrics) == ["value"]:
         values = [f"{seen.metrics['value']:g}"]

@@ -7,11 +7,11 @@ from uuid import UUID
 
 from sentinel_core.base.errors import RuleFileError
 from sentinel_core.decide.observe import judge
-from sentinel_core.decide.simulation import Simulation
 from sentinel_core.model.alert import AlertOutput
 from sentinel_core.model.rule import RuleSettings
 from sentinel_core.model.run import SKIPPED, Run, StateType
 from sentinel_core.model.silence import Inhibitor, Silence
+from sentinel_core.replay.ledger import MemoryLedger
 from sentinel_core.rulefile.source import Where
 from sentinel_core.ruletest.compare import Difference, differences
 from sentinel_core.ruletest.form import ActionForm, RuleTest, SeriesForm
@@ -42,7 +42,7 @@ class TestResult:
     """The result of a test. `simulation` is None if it could not run."""
 
     case: Case
-    simulation: Simulation | None = None
+    simulation: MemoryLedger | None = None
     differences: list[Difference] = field(default_factory=list)
     person_actions: list[PersonAction] = field(default_factory=list)
 
@@ -88,7 +88,7 @@ def _misfits(form: RuleTest, settings: RuleSettings) -> Iterator[tuple[Where, st
             )
 
 
-def _simulation(case: Case, form: RuleTest, rule: FoundRule, rules: Rules) -> Simulation | None:
+def _simulation(case: Case, form: RuleTest, rule: FoundRule, rules: Rules) -> MemoryLedger | None:
     others = []
     for number, firing in enumerate(form.firing):
         try:
@@ -103,13 +103,13 @@ def _simulation(case: Case, form: RuleTest, rule: FoundRule, rules: Rules) -> Si
     def inhibitors(now: datetime) -> list[Inhibitor]:
         return [who for start, end, who in others if start <= now and (end is None or now < end)]
 
-    return Simulation(
+    return MemoryLedger(
         rule.name,
         rule.settings,
         tags=rule.tags,
         silences=_silences(form),
         inhibitors=inhibitors if others else None,
-        keep_steps=True,
+        keep_evaluations=True,
     )
 
 
@@ -131,7 +131,7 @@ def _silences(form: RuleTest) -> list[Silence]:
 
 
 def _live(
-    form: RuleTest, settings: RuleSettings, simulation: Simulation, result: TestResult
+    form: RuleTest, settings: RuleSettings, simulation: MemoryLedger, result: TestResult
 ) -> None:
     waiting = sorted(form.actions, key=lambda action: form.at(action.at))
     for number in range(form.size):
@@ -184,7 +184,7 @@ def _output(ticker: str, series: SeriesForm, number: int, due: datetime) -> Aler
     )
 
 
-def _act(form: RuleTest, action: ActionForm, simulation: Simulation, result: TestResult) -> None:
+def _act(form: RuleTest, action: ActionForm, simulation: MemoryLedger, result: TestResult) -> None:
     at = form.at(action.at)
     if action.action == "acknowledge":
         until = form.at(action.until) if action.until is not None else None

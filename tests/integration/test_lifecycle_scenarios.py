@@ -35,7 +35,7 @@ from sentinel_core.rulefile.check import check
 from sentinel_core.store.db.schema import ensure_schema
 from sentinel_core.store.record import silences
 from sentinel_core.store.record.acknowledge import acknowledge
-from sentinel_core.store.record.unmute import release
+from sentinel_core.store.record.unmute import notify_unmuted
 from sentinel_core.store.state.rules import sync
 from tests.support.prefect import PrefectServer, client_of, make_pool
 from tests.support.rules.lifecycle import gauge
@@ -313,7 +313,7 @@ def test_a_rule_that_fires_mutes_those_it_inhibits_and_releases_them(play: Play)
     ]
     assert sorted(shop.told()) == [("opened", "sent"), ("opened", "suppressed")]
     gateway.run(2, readings={"LON": 5})
-    [message] = release(shop.engine, {shop.deployment.id: shop.rule}, datetime.now(UTC))
+    [message] = notify_unmuted(shop.engine, {shop.deployment.id: shop.rule}, datetime.now(UTC))
     assert message
     assert sorted(shop.told()) == [
         ("opened", "pending"),

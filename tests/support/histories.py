@@ -1,7 +1,7 @@
 """Arbitrary histories of one rule: runs of several tickers, failures, late ones, what people do.
 
 A history is a list of what happened, in the order in which it was recorded. Each item knows how to
-happen to a `Simulation`; the store test lets the same items happen to a real store.
+happen to a `MemoryLedger`; the store test lets the same items happen to a real store.
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,13 +11,13 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from sentinel_core.decide.lifecycle import Key
 from sentinel_core.decide.observe import Kind, Observation, judge
-from sentinel_core.decide.simulation import Simulation
+from sentinel_core.decide.state import Key
 from sentinel_core.model.alert import AlertOutput, Importance
 from sentinel_core.model.rule import Meaning, RuleSettings
 from sentinel_core.model.run import SKIPPED, Run
 from sentinel_core.model.silence import Inhibition, Inhibitor, Matchers, Silence
+from sentinel_core.replay.ledger import MemoryLedger
 from tests.support.runs import a_run, at
 
 TICKERS = ("A", "B", "C")
@@ -49,7 +49,7 @@ class Ran:
         """What it observed."""
         return judge(self.facts, settings, self.outputs)
 
-    def happen(self, sim: Simulation) -> None:
+    def happen(self, sim: MemoryLedger) -> None:
         """It is recorded."""
         sim.run(self.seen(sim.settings), self.now)
 
@@ -73,7 +73,7 @@ class Hand:
         """Of which series."""
         return self.kind, self.ticker
 
-    def happen(self, sim: Simulation) -> bool:
+    def happen(self, sim: MemoryLedger) -> bool:
         """It is done, when there is an open event that it can be done to."""
         known = sim.series.get(self.key)
         if known is None or known.event_id is None:
@@ -91,7 +91,7 @@ class Released:
 
     at: datetime
 
-    def happen(self, sim: Simulation) -> None:
+    def happen(self, sim: MemoryLedger) -> None:
         """Reconcile comes by."""
         sim.release(self.at)
 
@@ -108,14 +108,14 @@ class Setting:
     inhibited: tuple[int, int] = (0, 0)  # from which minute to which, for ticker A
     name: str = RULE
 
-    def simulation(self) -> Simulation:
+    def simulation(self) -> MemoryLedger:
         """A new one, in which nothing has happened."""
-        return Simulation(
+        return MemoryLedger(
             self.name,
             self.settings,
             silences=self.silences,
             inhibitors=self._inhibitors,
-            keep_steps=True,
+            keep_evaluations=True,
         )
 
     def _inhibitors(self, moment: datetime) -> Iterable[Inhibitor]:
@@ -123,7 +123,7 @@ class Setting:
         if at(start) <= moment < at(end):
             yield Inhibitor("exchange-down", "A", (Inhibition(rule=self.name),))
 
-    def after(self, history: History) -> Simulation:
+    def after(self, history: History) -> MemoryLedger:
         """What became of a history."""
         sim = self.simulation()
         for item in history:

@@ -13,14 +13,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from sentinel_core.decide.observe import Kind, Observation
-from sentinel_core.decide.policy import (
-    Action,
-    Decision,
-    DecisionContext,
-    Series,
-    decide,
-    resolved_by_hand,
-)
+from sentinel_core.decide.state import Action, Decision, DecisionContext, Series
+from sentinel_core.decide.transition import decide, resolved_by_hand
 from sentinel_core.model.alert import Importance
 from sentinel_core.model.reasons import NotifyReason, Suppression, SuppressionCode
 from sentinel_core.model.rule import Policy
@@ -87,7 +81,7 @@ def lived(
             world = DecisionContext(muted(minute), told)
             decisions.append(decide(rules, series, seen(sign, minute), world))
             series = decisions[-1].series
-            if decisions[-1].tell is not None and decisions[-1].suppressed is None:
+            if decisions[-1].notify is not None and decisions[-1].suppression is None:
                 told.append(at(minute))
         minute += 1
     return decisions
@@ -109,18 +103,20 @@ def outcome(rules: Policy, history: str, **more: object) -> str:
 def messages(rules: Policy, history: str, **more: object) -> list[tuple[int, NotifyReason]]:
     """What people were told, with the minute."""
     return [
-        (_minute(decision), decision.tell)
+        (_minute(decision), decision.notify)
         for decision in lived(rules, history, **more)  # type: ignore[arg-type]
-        if decision.tell is not None and decision.suppressed is None
+        if decision.notify is not None and decision.suppression is None
     ]
 
 
 def held_back(rules: Policy, history: str, **more: object) -> list[tuple[int, NotifyReason]]:
     """What people were not told though they should have been, where that is first noted."""
     return [
-        (_minute(decision), decision.tell)
+        (_minute(decision), decision.notify)
         for decision in lived(rules, history, **more)  # type: ignore[arg-type]
-        if decision.tell is not None and decision.suppressed is not None and not decision.again
+        if decision.notify is not None
+        and decision.suppression is not None
+        and not decision.repeated
     ]
 
 

@@ -14,11 +14,11 @@ from typing import Any
 
 from sentinel_core.decide.misfire import skipped
 from sentinel_core.decide.observe import Kind, judge
-from sentinel_core.decide.simulation import SimulatedEvent, Simulation
 from sentinel_core.model.alert import AlertOutput
 from sentinel_core.model.rule import Inhibition, RuleSettings
 from sentinel_core.model.run import SKIPPED, Run, Schedule, StateType
 from sentinel_core.model.silence import Inhibitor, Matchers, Silence
+from sentinel_core.replay.ledger import Event, MemoryLedger
 from tests.support.runs import ROUTES
 
 DAY = datetime(2026, 11, 2, tzinfo=UTC)
@@ -70,12 +70,12 @@ class Play:
         self.schedules = [Schedule(cron=cron)] if cron else []
         self.inhibited = False
         self.silences: list[Silence] = []
-        self.simulation = Simulation(
+        self.simulation = MemoryLedger(
             "shop",
             self.settings,
             silences=self.silences,
             inhibitors=lambda _: [_GATEWAY] if self.inhibited else [],
-            keep_steps=True,
+            keep_evaluations=True,
         )
 
     def run(self) -> list[str]:
@@ -83,11 +83,11 @@ class Play:
         recorded = DAY
         for line in lines(self.example["timeline"]):
             recorded = max(recorded, line.at)
-            steps, messages = len(self.simulation.steps), len(self.simulation.messages)
+            steps, messages = len(self.simulation.evaluations), len(self.simulation.notifications)
             self._happen(line, recorded)
-            fresh = self.simulation.messages[messages:]
+            fresh = self.simulation.notifications[messages:]
             told = ", ".join(f"{'not ' if m.suppressed else ''}{m.reason}" for m in fresh)
-            reasons = [step.reason for step in self.simulation.steps[steps:]]
+            reasons = [step.reason for step in self.simulation.evaluations[steps:]]
             self._compare(line, line.reason, " / ".join(reasons))
             self._compare(line, line.told, told)
         found = [_words(event) for event in self.simulation.events]
@@ -164,7 +164,7 @@ def _output(text: str) -> AlertOutput:
     return AlertOutput(**given)
 
 
-def _words(event: SimulatedEvent) -> str:
+def _words(event: Event) -> str:
     """`error A 09:01-09:03 recovered`; an alert is not named, as most are."""
     kind = "" if event.kind is Kind.ALERT else event.kind.value
     end = f"{event.resolved_at:%H:%M}" if event.resolved_at else ""

@@ -4,11 +4,12 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from sentinel_core.decide.simulation import Message, SimulatedEvent
+from sentinel_core.replay.ledger import Notification, Event
 from sentinel_core.model.cleaning import clean_text
 from sentinel_core.model.reasons import NotifyReason
 from sentinel_core.model.times import utc
-from sentinel_core.replay.replay import Comparison, Timeline, Told, Unlike
+from sentinel_core.replay.compare import Comparison, Sent
+from sentinel_core.replay.replay import Timeline, Mismatch
 from sentinel_core.replay.service import Result
 from sentinel_core.wording.text import counted
 
@@ -50,16 +51,16 @@ def totals(line: Timeline) -> str:
 
 def unlike(line: Timeline) -> list[str]:
     """Where the record is not what this version decides."""
-    if not line.unlike:
+    if not line.mismatches:
         return []
     report = [
         "the record differs from what this version would decide: "
-        f"{line.unlike:,} of {counted(line.evaluations, 'evaluation')}"
+        f"{line.mismatches:,} of {counted(line.evaluations, 'evaluation')}"
     ]
     return report + [f"  {_unlike(one)}" for one in line.examples[:3]]
 
 
-def _unlike(one: Unlike) -> str:
+def _unlike(one: Mismatch) -> str:
     return f"{utc(one.at)} {_subject(one.kind, one.ticker)}: {one.recorded} / now {one.decided}"
 
 
@@ -70,8 +71,8 @@ def difference(comparison: Comparison) -> list[str]:
     c = comparison
     report = [
         f"difference: events {len(c.added)} added, {len(c.removed)} removed, "
-        f"{len(c.changed)} changed; notifications {len(c.told_added)} added, "
-        f"{len(c.told_removed)} removed"
+        f"{len(c.changed)} changed; notifications {len(c.sent_added)} added, "
+        f"{len(c.sent_removed)} removed"
     ]
     report += _cut([*_changes(c)])
     width = max([len(name) for name in c.channels], default=0)
@@ -92,20 +93,20 @@ def _changes(c: Comparison) -> Iterator[str]:
     for old, new in c.changed:
         yield f"  ~ {_event(old)}"
         yield f"    {_event(new)}"
-    for message in c.told_removed:
+    for message in c.sent_removed:
         yield f"  - {_notification(message)}"
-    for message in c.told_added:
+    for message in c.sent_added:
         yield f"  + {_notification(message)}"
 
 
-def _event(event: SimulatedEvent) -> str:
+def _event(event: Event) -> str:
     end = f"to {utc(event.resolved_at)}" if event.resolved_at else "still open"
     subject = _subject(event.kind, event.ticker)
     reason = event.reason.removeprefix("opened: ")[:_MESSAGE]
     return f"{utc(event.opened_at)} {end}  {event.importance:8}  {subject}  {reason}"
 
 
-def _notification(message: Told) -> str:
+def _notification(message: Sent) -> str:
     subject = _subject(message.kind, message.ticker)
     return f"{utc(message.at)} notified {message.channel}: {message.reason} {subject}"
 
@@ -115,14 +116,14 @@ def _timeline(line: Timeline) -> list[str]:
     items: list[tuple[datetime, int, str]] = []
     for event in line.events:
         items += _moments(event, line.since)
-    for message in line.messages:
+    for message in line.notifications:
         ends = message.reason == NotifyReason.RESOLVED.value  # after the event's end
         items.append((message.at, 3 if ends else 1, _message(message)))
     items.sort(key=lambda item: item[:2])
     return _cut([f"  {utc(at)}  {text}" for at, _, text in items])
 
 
-def _moments(event: SimulatedEvent, since: datetime) -> Iterator[tuple[datetime, int, str]]:
+def _moments(event: Event, since: datetime) -> Iterator[tuple[datetime, int, str]]:
     subject = _subject(event.kind, event.ticker)
     if event.opened_at >= since:
         reason = event.reason if event.reason.startswith("opened") else f"opened: {event.reason}"
@@ -135,7 +136,7 @@ def _moments(event: SimulatedEvent, since: datetime) -> Iterator[tuple[datetime,
         yield event.resolved_at, 2, f"{event.importance:8}  {subject}  resolved: {event.resolution}"
 
 
-def _message(message: Message) -> str:
+def _message(message: Notification) -> str:
     to = ", ".join(message.channels) or f"nobody: no route for {message.importance}"
     subject = _subject(message.kind, message.ticker)
     if message.suppressed is not None:
@@ -170,7 +171,7 @@ def as_data(result: Result) -> dict[str, Any]:
         "evaluations": line.evaluations,
         "notes": list(result.notes),
         "unlike_record": {
-            "count": line.unlike,
+            "count": line.mismatches,
             "examples": [
                 {
                     "at": one.at.isoformat(),
@@ -194,8 +195,8 @@ def as_data(result: Result) -> dict[str, Any]:
                 ],
             },
             "notifications": {
-                "added": [_told_data(message) for message in c.told_added],
-                "removed": [_told_data(message) for message in c.told_removed],
+                "added": [_told_data(message) for message in c.sent_added],
+                "removed": [_told_data(message) for message in c.sent_removed],
                 "more": c.more,
             },
             "channels": {
@@ -224,12 +225,12 @@ def _line_data(line: Timeline) -> dict[str, Any]:
                 "channels": list(m.channels),
                 "suppressed": m.suppressed,
             }
-            for m in line.messages
+            for m in line.notifications
         ],
     }
 
 
-def _event_data(event: SimulatedEvent) -> dict[str, Any]:
+def _event_data(event: Event) -> dict[str, Any]:
     return {
         "kind": event.kind.value,
         "ticker": event.ticker,
@@ -244,7 +245,7 @@ def _event_data(event: SimulatedEvent) -> dict[str, Any]:
     }
 
 
-def _told_data(message: Told) -> dict[str, Any]:
+def _told_data(message: Sent) -> dict[str, Any]:
     return {
         "at": message.at.isoformat(),
         "kind": message.kind.value,

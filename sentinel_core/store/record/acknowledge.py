@@ -12,7 +12,6 @@ from sentinel_core.model.reasons import NotifyReason
 from sentinel_core.store.db.engine import answering, writing
 from sentinel_core.store.db.tables import AUDIT, EVENT, UNACKNOWLEDGED
 from sentinel_core.store.outbox.enqueue import drop_steps, owe_steps_again, tell_of
-from sentinel_core.store.record.recording import NOBODY
 from sentinel_core.store.state.audit import (
     BY_LIMIT,
     COMMENT_LIMIT,
@@ -25,6 +24,7 @@ from sentinel_core.store.state.audit import (
     sorted_ids,
     storable_ids,
 )
+from sentinel_core.store.state.rows import NOT_ACKNOWLEDGED
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,9 @@ def unacknowledge(
         for some in chunks(within):
             _in_order(connection, some)
             taken = update(EVENT).where(e.id.in_(some), e.is_acknowledged)
-            done.extend(connection.scalars(taken.values(**NOBODY, **detail).returning(e.id)))
+            done.extend(
+                connection.scalars(taken.values(**NOT_ACKNOWLEDGED, **detail).returning(e.id))
+            )
         owe_steps_again(connection, sorted(done), now)
         add_entries(connection, who, "unacknowledged", now, sorted(done), detail)
         tell_of(connection, sorted(done), NotifyReason.UNACKNOWLEDGED.value, now)

@@ -18,7 +18,8 @@ from sqlalchemy import (
 
 from sentinel_core.decide.fanout import dropped_columns
 from sentinel_core.decide.observe import Kind
-from sentinel_core.decide.policy import Status, resolved_by_hand
+from sentinel_core.decide.state import Status
+from sentinel_core.decide.transition import resolved_by_hand
 from sentinel_core.model.reasons import NotifyReason, Suppression, SuppressionCode
 from sentinel_core.store.db.engine import answering, writing
 from sentinel_core.store.db.tables import EVALUATION, EVENT, NOTIFICATION, SERIES

@@ -45,4 +45,6 @@ def why_muted(muting: Mutes, event: Mapping[str, Any]) -> Suppression | None:
         settings=RuleSettings(category=event["category"]),
         tags=tuple(event["tags"] or ()),
     )
-    return muting.why(rule, Kind(event["kind"]), event["ticker"], Importance(event["importance"]))
+    return muting.reason_for(
+        rule, Kind(event["kind"]), event["ticker"], Importance(event["importance"])
+    )

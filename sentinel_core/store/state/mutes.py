@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from sqlalchemy import Connection, RowMapping, and_, func, select
 
 from sentinel_core.decide.observe import Kind
-from sentinel_core.decide.policy import Status
+from sentinel_core.decide.state import Status
 from sentinel_core.model.alert import Importance, describe
 from sentinel_core.model.reasons import Suppression, SuppressionCode
 from sentinel_core.model.rule import Inhibition
@@ -28,7 +28,7 @@ class Mutes:
         self._now = now
         self._read: tuple[list[Silence], list[Inhibitor]] | None = None
 
-    def why(
+    def reason_for(
         self, rule: Rule, kind: Kind, ticker: str, importance: Importance
     ) -> Suppression | None:
         """Why nobody is told of this series just now; None when people are."""

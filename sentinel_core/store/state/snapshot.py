@@ -1,15 +1,18 @@
-"""What the store knows already: of a run, of its series, and of the evaluations around it."""
+"""What one transaction reads first: of a run, of its series, of the evaluations around it."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, func, select, true
 
 from sentinel_core.decide.conditions import Samples
+from sentinel_core.decide.late import Neighbour
+from sentinel_core.decide.lifecycle import OUTPUTS
 from sentinel_core.decide.observe import Kind, Observation
-from sentinel_core.decide.policy import Neighbour, Series, Status
+from sentinel_core.decide.state import Key, Series, Status
 from sentinel_core.model.alert import Importance
 from sentinel_core.model.reasons import NotifyReason
 from sentinel_core.model.run import Run, StateType
@@ -39,7 +42,7 @@ _KINDS = {kind.value: kind for kind in Kind}
 _STATUSES = {status.value: status for status in Status}
 _IMPORTANCES = {importance.value: importance for importance in Importance}
 
-_Told = tuple[int, datetime]  # which attempt, and when the state it was told in began
+_Attempt = tuple[int, datetime]  # which attempt, and when its state began
 
 
 class RuleSnapshot:
@@ -51,7 +54,10 @@ class RuleSnapshot:
         self.run = run
 
     def not_yet_recorded(self, observations: Sequence[Observation]) -> list[Observation]:
-        """What of this is new of this run."""
+        """The observations that are not on record for this run.
+
+        An attempt measures once and fails once; its last state wins.
+        """
         if self.run is None:
             return list(observations)
         c = EVALUATION.c
@@ -60,20 +66,21 @@ class RuleSnapshot:
             .where(c.prefect_flow_run_id == self.run.id)
             .group_by(c.kind, c.retry_count)
         )
-        told = sorted((retries, ended, kind) for kind, retries, ended in rows)
-        measured = next((t[:2] for t in reversed(told) if t[2] != Kind.FAILURE), None)
-        failed = next((t[:2] for t in reversed(told) if t[2] == Kind.FAILURE), None)
-        return [seen for seen in observations if self._is_news(seen, measured, failed)]
+        attempts = sorted((retries, ended, kind) for kind, retries, ended in rows)
+        measured = next((a[:2] for a in reversed(attempts) if a[2] != Kind.FAILURE), None)
+        failed = next((a[:2] for a in reversed(attempts) if a[2] == Kind.FAILURE), None)
+        return [each for each in observations if self._is_new(each, measured, failed)]
 
-    def _is_news(self, seen: Observation, measured: _Told | None, failed: _Told | None) -> bool:
-        """Is this new of this run? An attempt measures once and fails once; its last state wins."""
+    def _is_new(
+        self, observation: Observation, measured: _Attempt | None, failed: _Attempt | None
+    ) -> bool:
         assert self.run is not None
         attempt = retries_of(self.run)
         now = (attempt, self.run.state_at)
-        if not (seen.kind is Kind.FAILURE and seen.breached):
+        if not (observation.kind is Kind.FAILURE and observation.breached):
             if measured is not None and measured[0] >= attempt:
                 return False
-            return seen.evaluated or failed is None or failed <= now
+            return observation.evaluated or failed is None or failed <= now
         if failed is not None and failed[0] >= attempt:
             return False
         # "What it measured is gone" is no news of a run whose measurement is on record.
@@ -83,55 +90,52 @@ class RuleSnapshot:
             or (measured < now and self.run.state_type is not StateType.COMPLETED)
         )
 
-    def checked_since(self, seen: Observation) -> bool:
-        """Of a run that failed: did another one check since? It is late then."""
-        if seen.kind is not Kind.FAILURE or not seen.breached or self.run is None:
+    def checked_since(self, at: datetime) -> bool:
+        """True if another run, due at `at` or later, has checked."""
+        if self.run is None:
             return False
         c = EVALUATION.c
         later = select(c.id).where(
             c.rule_id == self.rule_id,
-            c.at >= seen.at,
+            c.at >= at,
             c.kind == Kind.ALERT.value,
             c.prefect_flow_run_id != self.run.id,
         )
         return self.connection.execute(later.limit(1)).first() is not None
 
-    def series(
-        self, observations: Sequence[Observation], *, everything: bool
-    ) -> dict[tuple[Kind, str], Series]:
+    def series(self, observations: Sequence[Observation], *, everything: bool) -> dict[Key, Series]:
         """The series these are about, and those of the rule that are not simply ok.
 
         With `everything`, all of the rule's.
         """
-        mine = SERIES.c.rule_id == self.rule_id
-        tickers = sorted({seen.ticker for seen in observations})
+        tickers = sorted({observation.ticker for observation in observations})
         if everything or len(tickers) > _CHUNK:
-            return self._series(mine)
-        found = self._series(and_(mine, SERIES.c.status != Status.OK.value))
-        return found | self._series(and_(mine, SERIES.c.ticker.in_(tickers)))
+            return self.select_series()
+        not_ok = self.select_series(SERIES.c.status != Status.OK.value)
+        return not_ok | self.select_series(SERIES.c.ticker.in_(tickers))
 
-    def _series(self, which: ColumnElement[bool]) -> dict[tuple[Kind, str], Series]:
+    def select_series(self, *conditions: ColumnElement[bool]) -> dict[Key, Series]:
+        """The rule's series for which these conditions hold, in the order they were first seen."""
         event = SERIES.join(EVENT, EVENT.c.id == SERIES.c.event_id, isouter=True)
         columns = (SERIES.c.kind, SERIES.c.ticker, *(SERIES.c[name] for name in _STATE), *_ACKED)
-        rows = self.connection.execute(select(*columns).select_from(event).where(which))
+        mine = select(*columns).select_from(event).where(SERIES.c.rule_id == self.rule_id)
+        rows = self.connection.execute(mine.where(*conditions).order_by(SERIES.c.id))
         return {(_KINDS[kind], ticker): _series_of(*state) for kind, ticker, *state in rows}
 
     def samples(
         self, observations: Sequence[Observation], look_back: timedelta
     ) -> dict[str, Samples]:
-        """What the rule's conditions may look at, by ticker; this run's measurements included."""
-        measured = [seen for seen in observations if seen.reported is not None]
-        found: dict[str, Samples] = {seen.ticker: Samples() for seen in measured}
-        if not measured:
-            return found
-        if look_back:
-            first, last = min(s.at for s in measured) - look_back, max(s.at for s in measured)
+        """What the rule's conditions look at, by ticker; this run's measurements included."""
+        measured = [each for each in observations if each.reported is not None]
+        samples: dict[str, Samples] = {each.ticker: Samples() for each in measured}
+        if measured and look_back:
+            first, last = min(m.at for m in measured) - look_back, max(m.at for m in measured)
             for ticker, at, metrics in self.connection.execute(self._measured(first, last)):
-                if ticker in found:
-                    found[ticker].add(at.timestamp(), metrics)
-        for seen in measured:
-            found[seen.ticker].add(seen.at.timestamp(), seen.metrics)
-        return found
+                if ticker in samples:
+                    samples[ticker].add(at.timestamp(), metrics)
+        for each in measured:
+            samples[each.ticker].add(each.at.timestamp(), each.metrics)
+        return samples
 
     def _measured(self, first: datetime, last: datetime) -> Select[Any]:
         c = EVALUATION.c
@@ -151,35 +155,45 @@ class RuleSnapshot:
         )
         return first
 
-    def told(self) -> list[datetime]:
-        """When people were last told of this rule's events."""
+    def notified(self) -> list[datetime]:
+        """When people were last notified of this rule's events, oldest first."""
         texts = self.connection.scalar(select(RULE.c.told).where(RULE.c.id == self.rule_id)) or []
         return [datetime.fromisoformat(text) for text in texts]
 
-    def neighbours(self, seen: Observation, count: int, *, newer: bool) -> list[Neighbour]:
-        """The evaluations next to `seen` in time, nearest first; for a failure, any run that did
-        check is an ok."""
-        c = EVALUATION.c
-        side = c.at > seen.at if newer else c.at <= seen.at
+    def neighbours(self, observation: Observation, count: int, *, newer: bool) -> list[Neighbour]:
+        """The evaluations next to an observation in time, nearest first.
+
+        For a failure, every due time at which the rule was checked is an ok.
+        """
+        c, at = EVALUATION.c, observation.at
+        side = c.at > at if newer else c.at <= at
+        mine = and_(c.rule_id == self.rule_id, c.kind == observation.kind.value, side)
+        if observation.kind is not Kind.FAILURE:
+            mine = and_(mine, c.ticker == observation.ticker)
         order = (c.at.asc(), c.id.asc()) if newer else (c.at.desc(), c.id.desc())
-        statement = (
-            select(c.kind, c.triggered, c.event_id, EVENT.c.importance)
-            .join(EVENT, EVENT.c.id == c.event_id, isouter=True)
-            .where(c.rule_id == self.rule_id, side)
-        )
-        if seen.kind is Kind.FAILURE:
-            statement = statement.where(c.kind != Kind.SKIPPED.value)
-        else:
-            statement = statement.where(c.kind == seen.kind.value, c.ticker == seen.ticker)
-        rows = self.connection.execute(statement.order_by(*order).limit(count))
-        return [
-            Neighbour(
-                bool(row.triggered) and row.kind == seen.kind,
-                row.event_id,
-                Importance(row.importance) if row.importance else None,
+        columns = (c.at, c.id, c.triggered, c.event_id, EVENT.c.importance, EVENT.c.is_acknowledged)
+        own = select(*columns).join(EVENT, EVENT.c.id == c.event_id, isouter=True).where(mine)
+        nearest = [
+            (
+                row.at,
+                row.id,
+                Neighbour(
+                    bool(row.triggered),
+                    row.event_id,
+                    _IMPORTANCES[row.importance] if row.importance else None,
+                    bool(row.is_acknowledged),
+                ),
             )
-            for row in rows
+            for row in self.connection.execute(own.order_by(*order).limit(count))
         ]
+        if observation.kind is Kind.FAILURE:
+            last = (func.min if newer else func.max)(c.id)
+            kinds = c.kind.in_([kind.value for kind in OUTPUTS])
+            checks = select(c.at, last).where(c.rule_id == self.rule_id, kinds, side)
+            rows = self.connection.execute(checks.group_by(c.at).order_by(order[0]).limit(count))
+            nearest += [(checked, key, Neighbour(False, None)) for checked, key in rows]
+            nearest.sort(key=itemgetter(0, 1), reverse=not newer)
+        return [neighbour for *_, neighbour in nearest[:count]]
 
 
 def series_of(row: Mapping[str, Any]) -> Series:
@@ -200,13 +214,13 @@ def _series_of(
     breached_at: datetime | None,
     ended_at: datetime | None,
     ended_importance: str | None,
-    told_at: datetime | None,
-    tells: int,
-    untold: str | None,
+    notified_at: datetime | None,
+    notify_count: int,
+    withheld: str | None,
     is_acknowledged: bool | None,
     acknowledged_until: datetime | None,
 ) -> Series:
-    """In the order of `Series`, as thousands are read at once."""
+    """The values in the order of `Series`, as thousands are read at once."""
     return Series(
         _STATUSES[status],
         last_at,
@@ -219,9 +233,9 @@ def _series_of(
         breached_at,
         ended_at,
         _IMPORTANCES[ended_importance] if ended_importance else None,
-        told_at,
-        tells,
-        NotifyReason(untold) if untold else None,
+        notified_at,
+        notify_count,
+        NotifyReason(withheld) if withheld else None,
         bool(is_acknowledged),
         acknowledged_until,
     )

@@ -6,7 +6,7 @@ from uuid import NAMESPACE_URL, uuid5
 from sqlalchemy import Engine, select
 
 from sentinel_core.decide.observe import Kind
-from sentinel_core.decide.policy import Status
+from sentinel_core.decide.state import Status
 from sentinel_core.model.alert import Importance
 from sentinel_core.model.routing import Routes
 from sentinel_core.model.rule import Policy, RuleSettings

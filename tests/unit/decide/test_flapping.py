@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sentinel_core.decide.policy import Status, flapping_percent
+from sentinel_core.decide.flapping import flapping_percent
+from sentinel_core.decide.state import Status
 from sentinel_core.model.rule import Policy
 from tests.support.lives import lived, outcome
 

@@ -2,8 +2,8 @@
 
 import pytest
 
+from sentinel_core.decide.late import LateAction, Neighbour, decide_late, late_neighbours
 from sentinel_core.decide.observe import Observation
-from sentinel_core.decide.policy import LateAction, Neighbour, decide_late, late_neighbours
 from sentinel_core.model.rule import Policy
 from tests.support.lives import HIGH, MEDIUM, STEADY, policy, seen
 
@@ -126,7 +126,7 @@ CASES: dict[str, tuple[str, Side, Side, tuple[LateAction, int | None, str]]] = {
 def test_late(case: str) -> None:
     sign, before, after, expected = CASES[case]
     placed = decide_late(STEADY, seen(sign, 5), before, after)
-    assert (placed.place, placed.event_id, placed.code) == expected
+    assert (placed.action, placed.event_id, placed.code) == expected
 
 
 REASONS: dict[str, tuple[Observation, Side, Side, str]] = {
@@ -190,7 +190,7 @@ def test_a_late_alert_is_an_event_only_when_its_policy_has_enough_breaches(case:
     if enough:
         assert placed.code == "late-past"
     else:
-        assert (placed.place, placed.code) == (LateAction.IGNORE, "late-pending")
+        assert (placed.action, placed.code) == (LateAction.IGNORE, "late-pending")
         assert placed.reason == f"late: fewer than {rules.breaches} breaches"
 
 

@@ -9,17 +9,10 @@ from typing import Any
 import pytest
 
 from sentinel_core.decide.conditions import Samples
-from sentinel_core.decide.lifecycle import UNSEEN, Key, Lifecycle, is_late
+from sentinel_core.decide.late import LateAction, LateDecision, Neighbour
+from sentinel_core.decide.lifecycle import UNSEEN, Lifecycle, is_late
 from sentinel_core.decide.observe import Kind, Observation
-from sentinel_core.decide.policy import (
-    Action,
-    DecisionContext,
-    LateAction,
-    LateDecision,
-    Neighbour,
-    Series,
-    Status,
-)
+from sentinel_core.decide.state import Action, DecisionContext, Key, Series, Status
 from sentinel_core.model.alert import Importance
 from sentinel_core.model.cleaning import MESSAGE_LIMIT
 from sentinel_core.model.rule import Meaning, RuleSettings
@@ -451,9 +444,9 @@ def test_it_may_take_several_problems_in_a_row(kind: Kind, name: str) -> None:
 
 def test_the_end_of_a_problem_that_is_none_any_more_is_muted_as_any_other() -> None:
     rule = lifecycle(on_error="keep", notify_resolved=True)
-    told = replace(FIRING, told_at=at(5), tells=1)
+    told = replace(FIRING, notified_at=at(5), notify_count=1)
     decision = rule.decide(told, seen(ERROR, breached=True), DecisionContext(SILENCED))
-    assert (decision.action, decision.suppressed) == (Action.RESOLVE, SILENCED)
+    assert (decision.action, decision.suppression) == (Action.RESOLVE, SILENCED)
 
 
 def test_what_breaches_take_is_not_asked_of_problems() -> None:
@@ -485,7 +478,7 @@ def test_what_says_nothing_changes_nothing_but_the_time(case: str) -> None:
         decision = lifecycle().decide(previous, said, DecisionContext())
         assert (decision.action, decision.code, decision.reason) == (action, code, reason)
         assert decision.series == replace(previous, last_at=at(10))
-        assert decision.tell is None
+        assert decision.notify is None
     new = lifecycle().decide(None, said, DecisionContext())
     assert (new.action, new.code, new.reason) == (Action.QUIET, code, reason)
     assert new.series == Series(Status.OK, at(10))
@@ -528,7 +521,7 @@ def test_a_late_breach_is_placed_with_the_policy_of_its_kind() -> None:
 @pytest.mark.parametrize("meaning", [Meaning.KEEP, Meaning.OK])
 def test_a_late_problem_that_is_none_changes_nothing(meaning: Meaning) -> None:
     placed = lifecycle(on_error=meaning).decide_late(seen(ERROR, breached=True), [], [])
-    assert (placed.place, placed.code) == (LateAction.IGNORE, "late-ok")
+    assert (placed.action, placed.code) == (LateAction.IGNORE, "late-ok")
 
 
 def test_a_run_that_was_skipped_is_that_when_it_is_late_as_well() -> None:
@@ -538,7 +531,7 @@ def test_a_run_that_was_skipped_is_that_when_it_is_late_as_well() -> None:
 
 def test_what_was_not_judged_changes_nothing_when_it_is_late() -> None:
     unjudged = seen(breached=True, unjudged="too few")
-    assert lifecycle().decide_late(unjudged, [], []).place is LateAction.IGNORE
+    assert lifecycle().decide_late(unjudged, [], []).action is LateAction.IGNORE
 
 
 @pytest.mark.parametrize(

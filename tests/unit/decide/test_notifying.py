@@ -4,15 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from sentinel_core.decide.policy import (
-    Action,
-    Decision,
-    DecisionContext,
-    Series,
-    Status,
-    decide,
-    released,
-)
+from sentinel_core.decide.notifying import released
+from sentinel_core.decide.state import Action, Decision, DecisionContext, Series, Status
+from sentinel_core.decide.transition import decide
 from sentinel_core.model.reasons import NotifyReason, SuppressionCode
 from sentinel_core.model.rule import Flapping, Policy
 from tests.support.lives import SILENCED, STEADY, during, held_back, lived, messages, policy, seen
@@ -250,12 +244,12 @@ def test_what_is_held_back_says_why_at_every_run_and_is_noted_once() -> None:
         "continued: still firing; not told: silenced by ann",
         "continued: still firing",
     ]
-    assert [d.suppressed for d in decisions] == [SILENCED, SILENCED, None]
-    assert [d.again for d in decisions] == [False, True, False]
+    assert [d.suppression for d in decisions] == [SILENCED, SILENCED, None]
+    assert [d.repeated for d in decisions] == [False, True, False]
     assert held_back(STEADY, "111", muted=during(0, 1)) == [(0, OPENED)]
-    assert [d.series.tells for d in decisions] == [1, 1, 2]
-    assert [d.series.untold for d in decisions] == [OPENED, OPENED, None]
-    assert [d.series.told_at for d in decisions] == [None, None, at(2)]
+    assert [d.series.notify_count for d in decisions] == [1, 1, 2]
+    assert [d.series.withheld for d in decisions] == [OPENED, OPENED, None]
+    assert [d.series.notified_at for d in decisions] == [None, None, at(2)]
 
 
 def test_each_new_thing_that_is_held_back_is_noted() -> None:
@@ -265,14 +259,14 @@ def test_each_new_thing_that_is_held_back_is_noted() -> None:
 
 def test_nothing_is_held_back_when_there_is_nothing_to_tell() -> None:
     decisions = lived(policy(breaches=2), "1010", muted=during(0, 9))
-    assert [d.suppressed for d in decisions] == [None] * 4
+    assert [d.suppression for d in decisions] == [None] * 4
     assert not any("silenced" in d.reason for d in decisions)
 
 
 def test_what_is_over_is_owed_to_nobody() -> None:
     over = lived(NOTIFY, "10", muted=during(0, 9))[-1]
-    assert over.series.untold is None
-    assert lived(NOTIFY, "101", muted=during(0, 1))[-1].tell is OPENED
+    assert over.series.withheld is None
+    assert lived(NOTIFY, "101", muted=during(0, 1))[-1].notify is OPENED
 
 
 # -- rate limit ----------------------------------------------------------------------------
@@ -287,36 +281,36 @@ def first(rules: Policy, told: list, minute: float = 0, sign: str = "1") -> Deci
 
 def test_what_is_told_beyond_the_limit_is_held_back_and_says_until_when() -> None:
     decision = first(LIMIT, FULL)
-    assert decision.suppressed == (
+    assert decision.suppression == (
         SuppressionCode.RATE_LIMITED,
         "rate limit: 2 in an hour, the next one from 09:01 UTC",
     )
-    assert decision.series.untold is OPENED
+    assert decision.series.withheld is OPENED
 
 
 def test_the_limit_is_one_hour_to_the_second() -> None:
-    assert first(LIMIT, [at(-60), at(-10)]).suppressed is None
-    assert first(LIMIT, [at(-59.9), at(-10)]).suppressed is not None
+    assert first(LIMIT, [at(-60), at(-10)]).suppression is None
+    assert first(LIMIT, [at(-59.9), at(-10)]).suppression is not None
 
 
 def test_fewer_than_the_limit_are_told() -> None:
-    assert first(LIMIT, FULL[:1]).suppressed is None
-    assert first(policy(max_notifications_per_hour=3), FULL).suppressed is None
+    assert first(LIMIT, FULL[:1]).suppression is None
+    assert first(policy(max_notifications_per_hour=3), FULL).suppression is None
 
 
 def test_the_next_one_is_told_when_the_oldest_that_counts_is_an_hour_old() -> None:
     told = [at(-50), at(-40), at(-30), at(-20)]
-    suppressed = first(LIMIT, told).suppressed
+    suppressed = first(LIMIT, told).suppression
     assert suppressed is not None
     assert suppressed.sentence == "rate limit: 2 in an hour, the next one from 09:30 UTC"
 
 
 def test_what_was_told_of_later_runs_counts_for_a_late_one_too() -> None:
-    assert first(LIMIT, [at(5), at(6)]).suppressed is not None
+    assert first(LIMIT, [at(5), at(6)]).suppression is not None
 
 
 def test_without_a_limit_all_are_told() -> None:
-    assert first(STEADY, [at(-1)] * 5_000).suppressed is None
+    assert first(STEADY, [at(-1)] * 5_000).suppression is None
 
 
 def test_the_held_message_is_told_when_its_turn_comes() -> None:
@@ -337,7 +331,7 @@ def test_an_end_is_told_beyond_the_limit() -> None:
 
 def test_a_silence_is_the_reason_before_the_limit_is() -> None:
     decision = decide(LIMIT, None, seen("1", 0), DecisionContext(SILENCED, FULL))
-    assert decision.suppressed == SILENCED
+    assert decision.suppression == SILENCED
 
 
 # -- flapping ------------------------------------------------------------------------------
@@ -385,17 +379,17 @@ HELD = replace(lived(STEADY, "0M", muted=during(0, 9))[-1].series, event_id=7)
 def test_what_was_held_back_is_told_without_a_run_once_nothing_mutes_it() -> None:
     decision = released(STEADY, HELD, DecisionContext(), at(30))
     assert decision is not None
-    assert (decision.tell, decision.suppressed, decision.code) == (OPENED, None, "released")
+    assert (decision.notify, decision.suppression, decision.code) == (OPENED, None, "released")
     assert decision.action is Action.CONTINUE
     assert decision.reason == "told now: what muted it has ended"
-    assert decision.series == replace(HELD, told_at=at(30), tells=2, untold=None)
+    assert decision.series == replace(HELD, notified_at=at(30), notify_count=2, withheld=None)
 
 
 @pytest.mark.parametrize(
     ("series", "world"),
     [
         (HELD, DecisionContext(SILENCED)),
-        (replace(HELD, untold=None), DecisionContext()),
+        (replace(HELD, withheld=None), DecisionContext()),
         (replace(HELD, acknowledged=True), DecisionContext()),
         (replace(HELD, status=Status.OK), DecisionContext()),
     ],

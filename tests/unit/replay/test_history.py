@@ -12,13 +12,16 @@ from sentinel_core.decide.lifecycle import Lifecycle
 from sentinel_core.model.alert import AlertOutput
 from sentinel_core.model.rule import RuleSettings
 from sentinel_core.model.run import Rule, Run
+from sentinel_core.replay.compare import compare
 from sentinel_core.replay.history import Span, past, rules_named, runs, span
-from sentinel_core.replay.replay import Timeline, Variant, compare, replay, states_needed
+from sentinel_core.replay.recorded import Variant
+from sentinel_core.replay.replay import Timeline, replay, states_needed
 from sentinel_core.store.db.engine import reading, writing
 from sentinel_core.store.db.tables import EVALUATION, SILENCE, Silence
 from sentinel_core.store.record.acknowledge import acknowledge, unacknowledge
 from sentinel_core.store.record.resolve import resolve
-from sentinel_core.store.record.unmute import release
+from sentinel_core.store.record.silences import expire
+from sentinel_core.store.record.unmute import notify_unmuted
 from sentinel_core.store.state.rules import sync
 from tests.support.runs import a_rule, a_run, at, fired, quiet, rows, told
 
@@ -154,7 +157,7 @@ def test_what_was_decided_live_is_decided_again(
     story(engine, rule)
     [line] = again(engine, rule)
     assert line.evaluations == len(rows(engine, "evaluation"))
-    assert line.unlike == 0, line.examples
+    assert line.mismatches == 0, line.examples
     assert events_of(line) == recorded_events(engine)
     assert messages_of(line) == recorded_messages(engine)
 
@@ -173,7 +176,9 @@ def recorded_events(engine: Engine) -> list[tuple[Any, ...]]:
 
 def messages_of(line: Timeline) -> list[tuple[str, str, bool]]:
     return sorted(
-        (channel, m.reason, m.suppressed is None) for m in line.messages for channel in m.channels
+        (channel, m.reason, m.suppressed is None)
+        for m in line.notifications
+        for channel in m.channels
     )
 
 
@@ -189,8 +194,8 @@ def test_what_happened_before_the_look_back_is_known_and_not_counted(engine: Eng
     waves(engine, rule)
     [line] = again(engine, rule, since=121)
     assert line.evaluations == 2 * 59
-    assert line.unlike == 0, line.examples
-    later = [m for m in line.messages if m.at < at(121)]
+    assert line.mismatches == 0, line.examples
+    later = [m for m in line.notifications if m.at < at(121)]
     assert later == []
     assert line.events
     assert all(e.resolved_at is None or e.resolved_at >= at(121) for e in line.events)
@@ -201,7 +206,7 @@ def test_a_rule_that_is_changed_is_compared_channel_by_channel(engine: Engine) -
     for minute in range(0, 60, 5):
         live(engine, rule, a_run(minute), [fired() if minute in (5, 20, 25, 30) else quiet()])
     before, after = again(engine, rule, settings_of(policy={"breaches": 2}))
-    assert before.unlike == 0, before.examples
+    assert before.mismatches == 0, before.examples
     changes = compare(before, after)
     assert [event.opened_at for event in changes.removed] == [at(5)]
     assert changes.added == ()
@@ -220,7 +225,7 @@ def test_a_rule_without_conditions_can_be_given_some(engine: Engine) -> None:
     direct = a_rule("direct", conditions=[{**AVERAGE, "clear": None}], importance="high")
     waves(engine, direct)
     [wanted] = again(engine, direct)
-    assert wanted.unlike == 0, wanted.examples
+    assert wanted.mismatches == 0, wanted.examples
     assert after.events
     assert events_of(after) == events_of(wanted)
     assert [e.message for e in after.events] == [e.message for e in wanted.events]
@@ -236,8 +241,8 @@ def test_acknowledging_takes_effect_in_the_replay_when_it_did_live(engine: Engin
     unacknowledge(engine, [rows(engine, "alert_event")[0]["id"]], by="bob", now=at(58))
     live(engine, rule, a_run(60), [fired()])
     [line] = again(engine, rule)
-    assert line.unlike == 0, line.examples
-    assert [(m.at, m.reason) for m in line.messages] == [
+    assert line.mismatches == 0, line.examples
+    assert [(m.at, m.reason) for m in line.notifications] == [
         (at(0), "opened"),
         (at(10), "reminder"),
         (at(45), "acknowledgement-ended"),
@@ -252,7 +257,7 @@ def test_an_event_that_was_resolved_by_hand_ends_in_the_replay(engine: Engine) -
     for minute in range(5, 40, 5):
         live(engine, rule, a_run(minute), [fired()])
     [line] = again(engine, rule)
-    assert line.unlike == 0, line.examples
+    assert line.mismatches == 0, line.examples
     assert [(e.opened_at, e.resolved_at, e.resolution) for e in line.events] == [
         (at(0), at(3), "by-hand"),
         (at(25), None, None),
@@ -267,8 +272,8 @@ def test_acknowledging_an_event_that_was_over_touches_no_later_one(engine: Engin
     acknowledge(engine, [rows(engine, "alert_event")[0]["id"]], by="ada", now=at(12))
     live(engine, rule, a_run(20), [fired()])
     [line] = again(engine, rule)
-    assert line.unlike == 0, line.examples
-    assert [m.reason for m in line.messages] == ["opened", "opened", "reminder"]
+    assert line.mismatches == 0, line.examples
+    assert [m.reason for m in line.notifications] == ["opened", "opened", "reminder"]
     assert [e.acknowledged_by for e in line.events] == [None, None]
 
 
@@ -279,8 +284,8 @@ def test_an_acknowledgement_from_before_the_look_back_holds_in_it(engine: Engine
     for minute in range(5, 600, 5):
         live(engine, rule, a_run(minute), [fired()])
     [line] = again(engine, rule, since=560)
-    assert line.messages == []
-    assert line.unlike == 0, line.examples
+    assert line.notifications == []
+    assert line.mismatches == 0, line.examples
 
 
 def a_silence(
@@ -306,12 +311,12 @@ def test_a_silence_of_the_time_mutes_the_replay_and_is_named(engine: Engine) -> 
         live(engine, rule, a_run(minute), [fired() if minute in (5, 10, 15) else quiet()])
         reconciled(engine, rule, range(minute + 1, minute + 5))
     [line] = again(engine, rule)
-    assert line.unlike == 0, line.examples
-    assert [(m.at, m.suppressed) for m in line.messages] == [
+    assert line.mismatches == 0, line.examples
+    assert [(m.at, m.suppressed) for m in line.notifications] == [
         (at(5), "silenced by ada until 2026-11-02 09:14 UTC: maintenance"),
         (at(14), None),
     ]
-    assert told_at(engine) == [(m.at, m.reason) for m in line.messages if m.suppressed is None]
+    assert told_at(engine) == [(m.at, m.reason) for m in line.notifications if m.suppressed is None]
 
 
 @pytest.mark.parametrize(
@@ -334,16 +339,16 @@ def test_what_was_held_back_is_told_in_the_replay_when_it_was_told_live(
         reconciled(engine, rule, range(minute + 1, minute + 20))
     reconciled(engine, rule, range(200, 300))
     [line] = again(engine, rule, until=300)
-    assert line.unlike == 0, line.examples
-    assert told_at(engine) == [(m.at, m.reason) for m in line.messages if m.suppressed is None]
+    assert line.mismatches == 0, line.examples
+    assert told_at(engine) == [(m.at, m.reason) for m in line.notifications if m.suppressed is None]
     assert messages_of(line) == recorded_messages(engine)
-    assert any(m.at.minute % 20 for m in line.messages)  # told between two runs
+    assert any(m.at.minute % 20 for m in line.notifications)  # told between two runs
 
 
 def reconciled(engine: Engine, rule: Rule, minutes: Sequence[int]) -> None:
     """Reconcile comes by at each of these minutes."""
     for minute in minutes:
-        release(engine, {rule.deployment_id: rule}, at(minute))
+        notify_unmuted(engine, {rule.deployment_id: rule}, at(minute))
 
 
 def told_at(engine: Engine) -> list[tuple[datetime, str]]:
@@ -362,8 +367,8 @@ def test_a_silence_mutes_nothing_from_before_it_was_made(engine: Engine) -> None
     live(engine, rule, a_run(5), [quiet()])
     live(engine, rule, a_run(10), [fired()])
     [line] = again(engine, rule, until=30)
-    assert line.unlike == 0, line.examples
-    assert [m.suppressed is None for m in line.messages] == [True, False]
+    assert line.mismatches == 0, line.examples
+    assert [m.suppressed is None for m in line.notifications] == [True, False]
 
 
 def test_a_rule_that_inhibited_then_inhibits_in_the_replay(engine: Engine) -> None:
@@ -377,11 +382,72 @@ def test_a_rule_that_inhibited_then_inhibits_in_the_replay(engine: Engine) -> No
     reconciled(engine, rule, (9,))
     live(engine, rule, a_run(10), [fired(), fired("IBM")])
     [line] = again(engine, rule)
-    assert line.unlike == 0, line.examples
-    assert [(m.ticker, m.at, m.suppressed) for m in line.messages] == [
+    assert line.mismatches == 0, line.examples
+    assert [(m.ticker, m.at, m.suppressed) for m in line.notifications] == [
         ("AAPL", at(5), "inhibited: host-down fires on AAPL"),
         ("IBM", at(5), None),
         ("AAPL", at(9), None),
+    ]
+
+
+def test_a_run_that_is_recorded_late_finds_its_whole_window_again(engine: Engine) -> None:
+    average = {"metric": "value", "op": "gte", "value": 85, "over_seconds": 300}
+    rule = a_rule(conditions=[{**average, "aggregate": "avg", "minimum_points": 3}])
+    for minute in range(60):
+        if minute != 10:
+            live(engine, rule, a_run(minute), [measured(90)])
+        if minute == 50:
+            live(engine, rule, a_run(10, ended=50.5), [measured(90)])
+    [late] = rows(engine, "evaluation", decision_code="late-joined")
+    assert late["at"] == at(10)
+    [line] = again(engine, rule)
+    assert line.mismatches == 0, line.examples
+    assert events_of(line) == recorded_events(engine)
+    assert {event.kind.value for event in line.events} == {"alert"}
+
+
+def test_a_silence_that_somebody_ended_is_replayed_as_it_was_planned(engine: Engine) -> None:
+    rule = a_rule(policy={"repeat_seconds": 600})
+    a_silence(engine, 4, 60, rule="aapl-*")
+    live(engine, rule, a_run(5), [fired()])
+    [silence] = rows(engine, "silence")
+    expire(engine, [silence["id"]], by="ada", now=at(7))
+    reconciled(engine, rule, range(6, 10))
+    live(engine, rule, a_run(10), [quiet()])
+    live(engine, rule, a_run(15), [fired()])
+    [line] = again(engine, rule)
+    assert line.mismatches == 0, line.examples
+    assert [(n.at, n.suppressed) for n in line.notifications] == [
+        (at(5), "silenced by ada until 2026-11-02 10:00 UTC: maintenance"),
+        (at(7), None),
+        (at(15), None),
+    ]
+
+
+def test_of_two_series_that_inhibit_the_one_named_live_is_named_again(engine: Engine) -> None:
+    host, rule = a_rule("host-down", inhibits=[{"rule": "aapl-*", "same_ticker": False}]), a_rule()
+    sync(engine, [host, rule], at(0))
+    live(engine, host, a_run(0), [fired("Z"), quiet("B")])
+    live(engine, host, a_run(3), [fired("Z"), fired("B")])
+    live(engine, rule, a_run(5), [fired()])
+    [line] = again(engine, rule)
+    assert line.mismatches == 0, line.examples
+    assert [n.suppressed for n in line.notifications] == ["inhibited: host-down fires on B"]
+
+
+def test_a_rule_inhibits_from_when_its_run_was_recorded_and_no_earlier(engine: Engine) -> None:
+    host, rule = a_rule("host-down", inhibits=["aapl-*"]), a_rule()
+    sync(engine, [host, rule], at(0))
+    live(engine, rule, a_run(5, ended=5.1), [fired()])
+    live(engine, host, a_run(4, ended=6), [fired()])  # due before, recorded after
+    live(engine, rule, a_run(10), [quiet()])
+    live(engine, rule, a_run(11, ended=11.1), [fired()])
+    live(engine, host, a_run(10.5, ended=12), [quiet()])  # ended before, known after
+    [line] = again(engine, rule, until=12)
+    assert line.mismatches == 0, line.examples
+    assert [(n.at, n.suppressed) for n in line.notifications] == [
+        (at(5), None),
+        (at(11), "inhibited: host-down fires on AAPL"),
     ]
 
 
@@ -411,7 +477,7 @@ def test_evaluations_from_before_what_was_reported_was_kept_are_counted_as_such(
     assert over == Span(at(0), at(5), at(100), older=3)
     conditions = [{"metric": "value", "op": "gt", "value": 1000}]
     before, after = again(engine, rule, settings_of(conditions=conditions))
-    assert before.unlike == 0, before.examples
+    assert before.mismatches == 0, before.examples
     assert [e.opened_at for e in after.events if e.kind == "alert"] == [at(10)]
 
 
@@ -426,7 +492,7 @@ def test_a_decision_that_the_record_does_not_have_is_counted_and_shown(engine: E
             .values(decision="quiet", decision_code="cooldown", decision_reason="suppressed")
         )
     [line] = again(engine, rule)
-    assert line.unlike == 1
+    assert line.mismatches == 1
     [example] = line.examples
     assert (example.at, example.recorded) == (at(5), "quiet: suppressed")
     assert example.decided == "continue: continued: still firing"

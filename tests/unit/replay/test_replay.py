@@ -4,21 +4,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sentinel_core.decide.observe import Kind
-from sentinel_core.decide.simulation import Message, SimulatedEvent
 from sentinel_core.model.alert import Importance
 from sentinel_core.model.rule import Inhibition, Policy, RuleSettings
 from sentinel_core.model.silence import Inhibitor
-from sentinel_core.replay.replay import (
-    Firing,
-    ManualAction,
-    Past,
-    Stored,
-    Timeline,
-    Variant,
-    compare,
-    replay,
-    states_needed,
-)
+from sentinel_core.replay.compare import compare
+from sentinel_core.replay.ledger import Event, Notification
+from sentinel_core.replay.recorded import Firing, ManualAction, Past, Stored, Variant
+from sentinel_core.replay.replay import Timeline, replay, states_needed
 
 START = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 NOTHING = Past("disk")
@@ -65,7 +57,7 @@ def replayed(rows: list[Stored], *given: RuleSettings, past: Past = NOTHING) -> 
 
 def test_an_empty_record_is_an_empty_timeline() -> None:
     [line] = replayed([], settings())
-    assert (line.runs, line.evaluations, line.events, line.messages) == (0, 0, [], [])
+    assert (line.runs, line.evaluations, line.events, line.notifications) == (0, 0, [], [])
 
 
 def test_conditions_judge_what_the_trigger_itself_said_and_measured() -> None:
@@ -137,7 +129,7 @@ def test_people_act_at_their_time_on_the_event_that_is_open_then() -> None:
     ]
     policy = {"repeat_seconds": 60}
     [line] = replayed(rows, settings(policy=policy), past=Past("disk", actions=acts))
-    assert [(m.at, m.reason) for m in line.messages] == [
+    assert [(m.at, m.reason) for m in line.notifications] == [
         (at(0), "opened"),
         (at(1), "reminder"),
         (at(3), "acknowledgement-ended"),
@@ -159,7 +151,7 @@ def test_other_rules_inhibit_while_they_fired_and_not_longer() -> None:
     past = Past("disk", firings=[Firing(host, at(4), at(8)), Firing(host, at(12), None)])
     rows = [row(minute, minute % 5 == 0) for minute in range(0, 20)]
     [line] = replayed(rows, settings(), past=past)
-    told = [(m.at, m.suppressed is None) for m in line.messages]
+    told = [(m.at, m.suppressed is None) for m in line.notifications]
     assert told == [(at(0), True), (at(5), False), (at(10), True), (at(15), False)]
 
 
@@ -181,17 +173,17 @@ def test_a_policy_needs_as_many_runs_before_as_it_may_count() -> None:
 # -- comparing -------------------------------------------------------------------------------
 
 
-def an_event(start: float, end: float | None, ticker: str = "A", **fields: Any) -> SimulatedEvent:
+def an_event(start: float, end: float | None, ticker: str = "A", **fields: Any) -> Event:
     over = {"resolved_at": at(end), "resolution": "recovered"} if end is not None else {}
     given: dict[str, Any] = {"importance": Importance.HIGH, "message": "", "reason": "opened"}
-    return SimulatedEvent(1, Kind.ALERT, ticker, at(start), **{**given, **over, **fields})
+    return Event(1, Kind.ALERT, ticker, at(start), **{**given, **over, **fields})
 
 
-def told(minute: float, *channels: str, why: str | None = None) -> Message:
-    return Message(at(minute), 1, Kind.ALERT, "A", Importance.HIGH, "opened", channels, why)
+def told(minute: float, *channels: str, why: str | None = None) -> Notification:
+    return Notification(at(minute), 1, Kind.ALERT, "A", Importance.HIGH, "opened", channels, why)
 
 
-def line(*events: SimulatedEvent, messages: list[Message] | None = None) -> Timeline:
+def line(*events: Event, messages: list[Notification] | None = None) -> Timeline:
     return Timeline(START, list(events), messages or [])
 
 
@@ -241,5 +233,5 @@ def test_notifications_are_counted_by_channel_and_suppressed_ones_apart() -> Non
     }
     assert changes.channels["a"].suppressed == (1, 1)
     assert changes.more == 1
-    assert [(m.at, m.channel) for m in changes.told_added] == [(at(0), "c"), (at(5), "a")]
-    assert [(m.at, m.channel) for m in changes.told_removed] == [(at(0), "a")]
+    assert [(m.at, m.channel) for m in changes.sent_added] == [(at(0), "c"), (at(5), "a")]
+    assert [(m.at, m.channel) for m in changes.sent_removed] == [(at(0), "a")]

@@ -12,18 +12,18 @@ from hypothesis import HealthCheck, given, settings
 from sqlalchemy import Engine, insert, select, update
 
 from sentinel_core.decide.observe import Kind
-from sentinel_core.decide.policy import Series
-from sentinel_core.decide.simulation import Simulation
+from sentinel_core.decide.state import Series
 from sentinel_core.model.alert import AlertOutput
 from sentinel_core.model.rule import RuleSettings
 from sentinel_core.model.run import Rule
 from sentinel_core.model.silence import Matchers, Silence
+from sentinel_core.replay.ledger import MemoryLedger
 from sentinel_core.store.db.engine import reading, writing
 from sentinel_core.store.db.tables import EVENT, NOTIFICATION, SILENCE
 from sentinel_core.store.record.acknowledge import acknowledge, unacknowledge
 from sentinel_core.store.record.recording import record
 from sentinel_core.store.record.resolve import resolve
-from sentinel_core.store.record.unmute import release
+from sentinel_core.store.record.unmute import notify_unmuted
 from sentinel_core.store.state.snapshot import RuleSnapshot
 from tests.support.histories import (
     CHANNELS,
@@ -63,7 +63,9 @@ def silence_all(engine: Engine, setting: Setting) -> None:
     """The setting's silences, in the store."""
     with writing(engine) as connection:
         for silence in setting.silences:
-            row = silence.model_dump(mode="json", exclude={"id", "starts_at", "ends_at"})
+            row = silence.model_dump(
+                mode="json", exclude={"id", "starts_at", "ends_at", "ended_at"}
+            )
             times = {"starts_at": silence.starts_at, "ends_at": silence.ends_at}
             connection.execute(insert(SILENCE).values(**row, **times, created_at=silence.starts_at))
 
@@ -77,7 +79,7 @@ class Live:
     def happen(self, item: Ran | Hand | Released, event_id: int | None) -> None:
         """`event_id`: the open event that a person does something to."""
         if isinstance(item, Released):
-            release(self.engine, {self.rule.deployment_id: self.rule}, item.at)
+            notify_unmuted(self.engine, {self.rule.deployment_id: self.rule}, item.at)
         elif isinstance(item, Ran):
             seen = item.seen(self.rule.settings)
             record(self.engine, self.rule, item.facts, seen, now=item.now)
@@ -165,10 +167,10 @@ def _comparable(series: Series) -> Series:
     return replace(series, event_id=None)
 
 
-def events_of(sim: Simulation) -> list[tuple[Any, ...]]:
+def events_of(sim: MemoryLedger) -> list[tuple[Any, ...]]:
     """As `Live.events` has them."""
     told: dict[int, list[tuple[str, str, str | None]]] = defaultdict(list)
-    for message in sim.messages:
+    for message in sim.notifications:
         for channel in message.channels:
             told[message.event_id].append((channel, message.reason, message.suppressed))
     return sorted(
@@ -188,24 +190,24 @@ def events_of(sim: Simulation) -> list[tuple[Any, ...]]:
     )
 
 
-def decided(sim: Simulation, since: int) -> set[tuple[Any, ...]]:
+def decided(sim: MemoryLedger, since: int) -> set[tuple[Any, ...]]:
     """As `Live.steps` has them, of the newest run."""
     return {
         (
-            s.seen.kind.value,
-            s.seen.ticker,
-            s.seen.at,
-            s.seen.breached,
-            s.seen.message,
+            s.observation.kind.value,
+            s.observation.ticker,
+            s.observation.at,
+            s.observation.breached,
+            s.observation.message,
             s.action,
             s.code,
             s.reason,
         )
-        for s in sim.steps[since:]
+        for s in sim.evaluations[since:]
     }
 
 
-def both(engine: Engine, setting: Setting, history: History) -> Simulation:
+def both(engine: Engine, setting: Setting, history: History) -> MemoryLedger:
     """Let it happen in a store and in memory, and compare all there is."""
     setting = of_this_rule(setting, next(_names))
     live = Live(engine, a_rule(setting.name, **setting.settings.model_dump(mode="json")))
@@ -214,7 +216,7 @@ def both(engine: Engine, setting: Setting, history: History) -> Simulation:
     sim = setting.simulation()
     expected: dict[Any, set[tuple[Any, ...]]] = {}
     for item in history:
-        steps = len(sim.steps)
+        steps = len(sim.evaluations)
         event_id = live.open_event(*item.key) if isinstance(item, Hand) else None
         done = item.happen(sim)
         if not isinstance(item, Hand) or done:
@@ -494,4 +496,4 @@ KNOWN: dict[str, tuple[Setting, History, set[str]]] = {
 def test_a_known_history_is_decided_in_memory_as_it_was_live(engine: Engine, case: str) -> None:
     setting, history, reasons = KNOWN[case]
     sim = both(engine, setting, history)
-    assert {message.reason for message in sim.messages} >= reasons
+    assert {message.reason for message in sim.notifications} >= reasons

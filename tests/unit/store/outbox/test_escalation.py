@@ -16,7 +16,7 @@ from sentinel_core.store.outbox.settle import settle
 from sentinel_core.store.record import silences
 from sentinel_core.store.record.acknowledge import acknowledge, unacknowledge
 from sentinel_core.store.record.resolve import resolve
-from sentinel_core.store.record.unmute import release
+from sentinel_core.store.record.unmute import notify_unmuted
 from tests.support.posted import deliver_at
 from tests.support.runs import a_rule, a_run, at, fired, quiet, rows, told
 
@@ -201,7 +201,7 @@ def test_what_opens_while_it_is_mute_escalates_from_when_people_are_told(engine:
     clock.silence(0, 20)
     clock.run(0, fired())
     clock.until(19)
-    release(engine, {clock.rule.deployment_id: clock.rule}, at(20))
+    notify_unmuted(engine, {clock.rule.deployment_id: clock.rule}, at(20))
     clock.until(60)
     assert clock.handed == [(20 + minute, what) for minute, what in ALL]
 

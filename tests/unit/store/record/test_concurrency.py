@@ -11,9 +11,9 @@ import pytest
 from sqlalchemy import Engine
 
 from sentinel_core.decide.observe import judge
-from sentinel_core.decide.simulation import Simulation
 from sentinel_core.model.rule import Policy
 from sentinel_core.model.run import Rule
+from sentinel_core.replay.ledger import MemoryLedger
 from tests.support.deciders import keep_recording, output_of
 from tests.support.runs import a_rule, a_run, rows
 from tests.support.swarm import at_once
@@ -95,9 +95,9 @@ def test_what_several_processes_decide_is_what_one_decides_in_the_order_of_recor
     )
 
 
-def decided_alone(letters: list[Any]) -> Simulation:
+def decided_alone(letters: list[Any]) -> MemoryLedger:
     """The same runs in one process, one after the other."""
-    simulation = Simulation(LIVELY.name, LIVELY.settings, keep_steps=True)
+    simulation = MemoryLedger(LIVELY.name, LIVELY.settings, keep_evaluations=True)
     for letter in letters:
         simulation.run(judge(a_run(), LIVELY.settings, [output_of(letter)]))
     return simulation

@@ -16,7 +16,7 @@ from sentinel_core.store.read import silences as stored_silences
 from sentinel_core.store.record import silences
 from sentinel_core.store.record.acknowledge import acknowledge, unacknowledge
 from sentinel_core.store.record.recording import Recorded
-from sentinel_core.store.record.unmute import release
+from sentinel_core.store.record.unmute import notify_unmuted
 from tests.support.runs import a_rule, a_run, at, fired, quiet, rows, snapshot, told
 from tests.support.swarm import killed_at_statement
 
@@ -98,11 +98,11 @@ def test_what_was_silenced_is_told_without_a_run_once_the_silence_is_over(engine
     a_silence(engine, 0, 30)
     measured(engine, RULE, 5, fired())
     rules = {RULE.deployment_id: RULE}
-    assert release(engine, rules, at(29)) == []
-    [owed] = release(engine, rules, at(31))
+    assert notify_unmuted(engine, rules, at(29)) == []
+    [owed] = notify_unmuted(engine, rules, at(31))
     assert only(engine, "notification", status="pending")["id"] == owed
     assert only(engine, "alert_event")["suppressed"] is None
-    assert release(engine, rules, at(32)) == []
+    assert notify_unmuted(engine, rules, at(32)) == []
     assert measured(engine, RULE, 35, fired()).notifications == []
 
 
@@ -111,7 +111,7 @@ def test_what_recovers_while_it_is_silenced_is_never_told(engine: Engine) -> Non
     a_silence(engine, 0, 30)
     measured(engine, loud, 5, fired())
     measured(engine, loud, 10, quiet())
-    assert release(engine, {loud.deployment_id: loud}, at(40)) == []
+    assert notify_unmuted(engine, {loud.deployment_id: loud}, at(40)) == []
     assert Counter(n["status"] for n in rows(engine, "notification")) == {"suppressed": 1}
     assert only(engine, "alert_event")["suppressed"] == SILENCED
 
@@ -128,7 +128,7 @@ def test_a_silence_that_starts_while_it_fires_holds_back_reminders_only(engine: 
 def test_a_rule_whose_deployment_is_gone_is_not_released(engine: Engine) -> None:
     a_silence(engine, 0, 30)
     measured(engine, RULE, 5, fired())
-    assert release(engine, {}, at(40)) == []
+    assert notify_unmuted(engine, {}, at(40)) == []
 
 
 def test_a_silence_nobody_can_read_any_more_mutes_nobody(engine: Engine) -> None:
@@ -146,7 +146,7 @@ def test_of_two_reasons_that_mute_one_after_the_other_the_present_one_is_shown(
     a_silence(engine, 0, 10)
     a_silence(engine, 8, 30)
     measured(engine, RULE, 5, fired())
-    assert release(engine, {RULE.deployment_id: RULE}, at(12)) == []
+    assert notify_unmuted(engine, {RULE.deployment_id: RULE}, at(12)) == []
     assert only(engine, "alert_event")["suppressed"] == SILENCED
 
 
@@ -157,16 +157,16 @@ def test_what_somebody_acknowledged_is_not_told_late(engine: Engine) -> None:
     a_silence(engine, 0, 30)
     [key] = measured(engine, RULE, 5, fired()).opened
     acknowledge(engine, [key], by="bo", now=at(6))
-    assert release(engine, {RULE.deployment_id: RULE}, at(31)) == []
+    assert notify_unmuted(engine, {RULE.deployment_id: RULE}, at(31)) == []
     assert measured(engine, RULE, 35, fired()).notifications == []
-    assert release(engine, {RULE.deployment_id: RULE}, at(36)) == []
+    assert notify_unmuted(engine, {RULE.deployment_id: RULE}, at(36)) == []
 
 
 def test_what_is_told_when_an_acknowledgements_time_is_up_is_told_once(engine: Engine) -> None:
     a_silence(engine, 0, 30)
     [key] = measured(engine, RULE, 5, fired()).opened
     acknowledge(engine, [key], by="bo", until=at(20), now=at(6))
-    assert len(release(engine, {RULE.deployment_id: RULE}, at(31))) == 1
+    assert len(notify_unmuted(engine, {RULE.deployment_id: RULE}, at(31))) == 1
     assert only(engine, "alert_event")["is_acknowledged"] is False
     assert measured(engine, RULE, 35, fired()).notifications == []
 
@@ -181,7 +181,7 @@ def test_what_nobody_was_told_of_is_told_once_its_acknowledgement_is_taken_back(
     if run_between:
         measured(engine, RULE, 10, fired())
     unacknowledge(engine, [key], by="bo", now=at(20))
-    assert len(release(engine, {RULE.deployment_id: RULE}, at(31))) == 1
+    assert len(notify_unmuted(engine, {RULE.deployment_id: RULE}, at(31))) == 1
 
 
 def test_taking_an_acknowledgement_back_brings_the_reminders_back(engine: Engine) -> None:
@@ -237,8 +237,8 @@ def test_the_rest_waits_for_its_turn(engine: Engine) -> None:
     assert len(measured(engine, rule, 61, *outputs).notifications) == 2
     assert only(engine, "alert_rule")["told"] == [at(61).isoformat()] * 2
     rules = {rule.deployment_id: rule}
-    assert release(engine, rules, at(100)) == []
-    assert len(release(engine, rules, at(122))) == 1
+    assert notify_unmuted(engine, rules, at(100)) == []
+    assert len(notify_unmuted(engine, rules, at(122))) == 1
     told_of = {n["event_id"] for n in rows(engine, "notification", status="pending")}
     assert told_of == {event["id"] for event in rows(engine, "alert_event")}
 
@@ -276,9 +276,9 @@ def test_what_was_inhibited_is_told_when_the_other_rule_recovers(engine: Engine)
     measured(engine, SWITCH, 0, fired("host-1"))
     measured(engine, DISK, 1, fired("host-1"))
     rules = {rule.deployment_id: rule for rule in (SWITCH, DISK)}
-    assert release(engine, rules, at(4)) == []
+    assert notify_unmuted(engine, rules, at(4)) == []
     measured(engine, SWITCH, 5, quiet("host-1"))
-    assert len(release(engine, rules, at(6))) == 1
+    assert len(notify_unmuted(engine, rules, at(6))) == 1
 
 
 def test_two_rules_that_inhibit_each_other_are_not_both_mute(engine: Engine) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy.exc import OperationalError
 
 from sentinel_core.decide.lifecycle import Lifecycle
 from sentinel_core.decide.observe import Kind, Observation, judge
-from sentinel_core.decide.policy import Decision, DecisionContext, Series
+from sentinel_core.decide.state import Decision, DecisionContext, Series
 from sentinel_core.model.alert import dump_outputs
 from sentinel_core.store.db.schema import ensure_schema
 from sentinel_core.store.record.acknowledge import acknowledge

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from sentinel_core.decide.due import standing
+from sentinel_core.decide.schedule import standing
 from sentinel_core.model.run import Schedule
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)

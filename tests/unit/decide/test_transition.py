@@ -9,11 +9,9 @@ from datetime import timedelta
 import pytest
 
 from sentinel_core.decide.observe import Kind
-from sentinel_core.decide.policy import (
+from sentinel_core.decide.state import Action, Series, Status
+from sentinel_core.decide.transition import (
     STATES_KEPT,
-    Action,
-    Series,
-    Status,
     decide,
     expired,
     meaning_of,
@@ -205,8 +203,8 @@ def test_the_series_tells_what_it_went_through() -> None:
         oks=1,
         recent="0110",
         breached_at=at(2),
-        told_at=at(2),
-        tells=2,
+        notified_at=at(2),
+        notify_count=2,
     )
     assert last.status is Status.FIRING
 
@@ -217,7 +215,7 @@ def test_a_series_that_ended_remembers_when_and_how_much_it_mattered() -> None:
     assert (series.ended_at, series.ended_importance) == (at(2), HIGH)
     again = lived(STEADY, "1H01")[-1].series
     assert (again.ended_at, again.ended_importance) == (at(2), HIGH)
-    assert (again.event_importance, again.told_at, again.tells) == (MEDIUM, at(3), 1)
+    assert (again.event_importance, again.notified_at, again.notify_count) == (MEDIUM, at(3), 1)
 
 
 def test_a_breach_that_is_no_event_is_pending_and_an_ok_takes_that_back() -> None:
@@ -341,7 +339,7 @@ def test_an_event_expires_when_no_run_confirms_it_for_so_long() -> None:
     assert over is not None
     assert (over.action, over.code) == (Action.RESOLVE, "expired")
     assert over.reason == "resolved: expired, no breach since 09:00 UTC"
-    assert over.tell is None
+    assert over.notify is None
     assert over.series == Series(
         Status.OK, at(2), breached_at=at(0), ended_at=at(10), ended_importance=HIGH
     )
@@ -365,7 +363,7 @@ def test_nothing_expires_that_does_not_fire_or_has_no_time_to() -> None:
 def test_an_end_by_hand_says_whose_and_the_series_begins_anew() -> None:
     series = replace(lived(STEADY, "0H")[-1].series, event_id=7, acknowledged=True)
     over = resolved_by_hand(series, at(5), "ann")
-    assert (over.action, over.code, over.reason, over.tell) == (
+    assert (over.action, over.code, over.reason, over.notify) == (
         Action.RESOLVE,
         "by-hand",
         "resolved: by ann",

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from sentinel_core.decide.observe import Kind, Observation, judge
-from sentinel_core.decide.policy import Series, Status
-from sentinel_core.decide.simulation import Message, SimulatedEvent, Simulation
+from sentinel_core.decide.state import Series, Status
 from sentinel_core.model.alert import AlertOutput, Importance
 from sentinel_core.model.reasons import NotifyReason
 from sentinel_core.model.rule import Inhibition, RuleSettings
 from sentinel_core.model.silence import Inhibitor, Matchers, Silence
+from sentinel_core.replay.ledger import Event, MemoryLedger, Notification
 from tests.support.runs import ROUTES, a_run, at, fired, quiet
 
 LOW, MEDIUM, HIGH, CRITICAL = Importance
@@ -26,7 +26,7 @@ def simulation(
     silences: Sequence[Silence] = (),
     inhibitors: Any = None,
     **policy: Any,
-) -> Simulation:
+) -> MemoryLedger:
     settings = RuleSettings.model_validate(
         {
             "importance": "high",
@@ -36,13 +36,18 @@ def simulation(
             "policy": {"flapping": None, **policy},
         }
     )
-    return Simulation(
-        "surge", settings, tags=tags, silences=silences, inhibitors=inhibitors, keep_steps=True
+    return MemoryLedger(
+        "surge",
+        settings,
+        tags=tags,
+        silences=silences,
+        inhibitors=inhibitors,
+        keep_evaluations=True,
     )
 
 
 def run(
-    sim: Simulation,
+    sim: MemoryLedger,
     minute: float,
     *outputs: AlertOutput,
     state: str = "COMPLETED",
@@ -54,7 +59,7 @@ def run(
     sim.run(judge(facts, sim.settings, list(outputs)), now)
 
 
-def runs(sim: Simulation, ticker_states: str, ticker: str = "AAPL", start: float = 0) -> None:
+def runs(sim: MemoryLedger, ticker_states: str, ticker: str = "AAPL", start: float = 0) -> None:
     """A run a minute: `1` triggered, `0` not, `x` failed, `e` an error, `n` no data, `.` none."""
     for minute, sign in enumerate(ticker_states):
         when = start + minute
@@ -67,7 +72,7 @@ def runs(sim: Simulation, ticker_states: str, ticker: str = "AAPL", start: float
             run(sim, when, fired(ticker) if sign == "1" else quiet(ticker))
 
 
-def lives(sim: Simulation) -> list[tuple[str, str, int, int | None, str | None, int]]:
+def lives(sim: MemoryLedger) -> list[tuple[str, str, int, int | None, str | None, int]]:
     """Kind, ticker, opened, resolved (minutes), how, and occurrences of every event."""
     return [
         (
@@ -86,17 +91,17 @@ def minute(moment: datetime) -> int:
     return int((moment - at(0)).total_seconds() // 60)
 
 
-def told(sim: Simulation, *, suppressed: bool = False) -> list[tuple[int, int, str]]:
+def told(sim: MemoryLedger, *, suppressed: bool = False) -> list[tuple[int, int, str]]:
     """Minute, event and reason of every message that was told, or held back."""
     return [
         (minute(m.at), m.event_id, m.reason)
-        for m in sim.messages
+        for m in sim.notifications
         if (m.suppressed is not None) == suppressed
     ]
 
 
-def codes(sim: Simulation, kind: Kind = ALERT) -> list[str]:
-    return [step.code for step in sim.steps if step.seen.kind is kind]
+def codes(sim: MemoryLedger, kind: Kind = ALERT) -> list[str]:
+    return [step.code for step in sim.evaluations if step.observation.kind is kind]
 
 
 def silence(start: float, end: float, **matchers: Any) -> Silence:
@@ -116,7 +121,7 @@ def test_an_event_opens_counts_and_ends_and_every_step_says_why() -> None:
     sim = simulation(notify_resolved=True)
     runs(sim, "0110")
     assert sim.events == [
-        SimulatedEvent(
+        Event(
             id=1,
             kind=ALERT,
             ticker="AAPL",
@@ -130,12 +135,12 @@ def test_an_event_opens_counts_and_ends_and_every_step_says_why() -> None:
         )
     ]
     assert codes(sim) == ["ok", "started", "still-firing", "recovered"]
-    assert [step.action for step in sim.steps] == ["quiet", "open", "continue", "resolve"]
-    assert [step.event_id for step in sim.steps] == [None, 1, 1, 1]
+    assert [step.action for step in sim.evaluations] == ["quiet", "open", "continue", "resolve"]
+    assert [step.event_id for step in sim.evaluations] == [None, 1, 1, 1]
     channels = ("slack-incoming-webhook/everyone",)
-    assert sim.messages == [
-        Message(at(1), 1, ALERT, "AAPL", HIGH, "opened", channels),
-        Message(at(3), 1, ALERT, "AAPL", HIGH, "resolved", channels),
+    assert sim.notifications == [
+        Notification(at(1), 1, ALERT, "AAPL", HIGH, "opened", channels),
+        Notification(at(3), 1, ALERT, "AAPL", HIGH, "resolved", channels),
     ]
     assert dict(sim.firing) == {}
 
@@ -148,7 +153,7 @@ def test_an_open_event_shows_its_newest_message_and_the_most_it_mattered() -> No
     [event] = sim.events
     assert (event.importance, event.message) == (CRITICAL, "a little better")
     assert told(sim) == [(0, 1, "opened"), (1, 1, "escalated-critical")]
-    assert [m.channels for m in sim.messages] == [
+    assert [m.channels for m in sim.notifications] == [
         ("slack-incoming-webhook/warnings",),
         ("slack-incoming-webhook/critical", "slack-incoming-webhook/everyone"),
     ]
@@ -157,21 +162,21 @@ def test_an_open_event_shows_its_newest_message_and_the_most_it_mattered() -> No
 
 
 def test_without_keeping_steps_only_events_and_messages_are_kept() -> None:
-    sim = Simulation("surge", RuleSettings())
+    sim = MemoryLedger("surge", RuleSettings())
     runs(sim, "10")
-    assert (len(sim.events), sim.steps) == (1, [])
+    assert (len(sim.events), sim.evaluations) == (1, [])
 
 
 def test_what_observed_nothing_changes_nothing() -> None:
     sim = simulation()
     sim.run([])
-    assert (sim.series, sim.events, sim.steps) == ({}, [], [])
+    assert (sim.series, sim.events, sim.evaluations) == ({}, [], [])
 
 
 def test_good_news_about_what_is_fine_is_no_step() -> None:
     sim = simulation()
     run(sim, 0, quiet())
-    assert [(s.seen.kind, s.code) for s in sim.steps] == [(ALERT, "ok")]
+    assert [(s.observation.kind, s.code) for s in sim.evaluations] == [(ALERT, "ok")]
     assert list(sim.series) == [(ALERT, "AAPL")]
 
 
@@ -342,15 +347,15 @@ def test_an_expiry_at_the_very_moment_of_the_newest_run_is_one() -> None:
 # -- tickers that are gone -----------------------------------------------------------------
 
 
-def missing(sim: Simulation, *minutes: float) -> None:
+def missing(sim: MemoryLedger, *minutes: float) -> None:
     """Runs in which B is there and A is not."""
     for when in minutes:
         run(sim, when, quiet("B"))
 
 
-def absences(sim: Simulation) -> list[int]:
+def absences(sim: MemoryLedger) -> list[int]:
     """When A was reported to be missing."""
-    return [minute(s.seen.at) for s in sim.steps if s.seen.kind is NO_DATA]
+    return [minute(s.observation.at) for s in sim.evaluations if s.observation.kind is NO_DATA]
 
 
 def test_a_ticker_that_is_gone_is_known_no_longer_once_somebody_has_ended_it() -> None:
@@ -425,7 +430,7 @@ def test_what_was_never_missing_is_never_forgotten() -> None:
 # -- conditions ----------------------------------------------------------------------------
 
 
-def measure(sim: Simulation, when: float, value: float, ticker: str = "A") -> None:
+def measure(sim: MemoryLedger, when: float, value: float, ticker: str = "A") -> None:
     run(sim, when, quiet(ticker, message="", metrics={"value": value}))
 
 
@@ -473,7 +478,8 @@ def test_a_late_measurement_is_judged_by_what_was_before_it() -> None:
 
 
 def test_windows_stay_small_however_long_the_history() -> None:
-    sim = simulation(conditions=[{**MEAN, "minimum_points": 1}])
+    settings = RuleSettings.model_validate({"conditions": [{**MEAN, "minimum_points": 1}]})
+    sim = MemoryLedger("rule", settings, latest_by=timedelta(minutes=1))
     for when in range(500):
         measure(sim, when, 1)
     assert len(sim._samples["A"].times) < 150
@@ -484,7 +490,7 @@ def test_what_is_in_the_window_is_never_forgotten() -> None:
     sim = simulation(conditions=[counted])
     for step in range(500):
         measure(sim, step / 120, 1)
-    counts = [step.seen.message for step in sim.steps[3:]]
+    counts = [step.observation.message for step in sim.evaluations[3:]]
     assert set(counts) == {"count(value) over 2 s 4 is not < 4"}
 
 
@@ -496,7 +502,7 @@ def test_a_silence_holds_back_what_is_told_once_it_ends() -> None:
     runs(sim, "11111")
     assert told(sim) == [(3, 1, "opened")]
     assert told(sim, suppressed=True) == [(0, 1, "opened")]
-    assert sim.messages[0].suppressed == "silenced by ann until 2026-11-02 09:03 UTC: moving"
+    assert sim.notifications[0].suppressed == "silenced by ann until 2026-11-02 09:03 UTC: moving"
 
 
 def test_a_silence_counts_when_the_run_was_recorded() -> None:
@@ -549,7 +555,7 @@ def test_another_rule_that_fires_mutes_and_stops_muting_when_it_ends() -> None:
 
     sim = simulation(inhibitors=firing)
     runs(sim, "111")
-    assert sim.messages[0].suppressed == "inhibited: exchange-down fires on AAPL"
+    assert sim.notifications[0].suppressed == "inhibited: exchange-down fires on AAPL"
     assert told(sim) == [(2, 1, "opened")]
 
 
@@ -579,7 +585,7 @@ def test_a_late_breach_within_an_event_counts_into_it() -> None:
     runs(sim, "1.1")
     runs(sim, "1", start=1)
     assert lives(sim) == [("alert", "AAPL", 0, None, None, 3)]
-    assert (sim.steps[-1].action, sim.steps[-1].code, sim.steps[-1].event_id) == (
+    assert (sim.evaluations[-1].action, sim.evaluations[-1].code, sim.evaluations[-1].event_id) == (
         "join",
         "late-joined",
         1,
@@ -604,12 +610,14 @@ def test_what_is_told_of_a_late_breach_is_told_where_it_matters_as_much() -> Non
     run(sim, 2.5, fired("NVDA", importance="medium"), now=at(10))
     run(sim, 2.6, fired("NVDA", importance="critical"), now=at(11))
     everyone, critical = "slack-incoming-webhook/everyone", "slack-incoming-webhook/critical"
-    late = [m for m in sim.messages if m.at >= at(9)]
+    late = [m for m in sim.notifications if m.at >= at(9)]
     assert late == [
-        Message(at(9), 1, ALERT, "AAPL", CRITICAL, "opened", (critical, everyone)),
-        Message(at(11), 2, ALERT, "NVDA", CRITICAL, "escalated-critical", (critical, everyone)),
+        Notification(at(9), 1, ALERT, "AAPL", CRITICAL, "opened", (critical, everyone)),
+        Notification(
+            at(11), 2, ALERT, "NVDA", CRITICAL, "escalated-critical", (critical, everyone)
+        ),
     ]
-    assert sim.steps[-1].reason == (
+    assert sim.evaluations[-1].reason == (
         "late: counted into the event of the run before it, which was only high"
     )
 
@@ -670,7 +678,7 @@ def test_a_late_ok_changes_nothing() -> None:
     runs(sim, "1.1")
     runs(sim, "0", start=1)
     assert lives(sim) == [("alert", "AAPL", 0, None, None, 2)]
-    assert sim.steps[-1].action == "nowhere"
+    assert sim.evaluations[-1].action == "nowhere"
 
 
 def test_a_late_breach_that_matters_more_raises_the_event_and_is_told() -> None:
@@ -779,7 +787,7 @@ def test_an_end_by_hand_is_told_to_those_who_heard_of_the_event() -> None:
     runs(sim, "1")
     sim.resolve(ALERT, "AAPL", at(1), "ann")
     assert told(sim) == [(0, 1, "opened"), (1, 1, "resolved")]
-    assert sim.messages[1].channels == sim.messages[0].channels
+    assert sim.notifications[1].channels == sim.notifications[0].channels
 
 
 def test_an_end_by_hand_is_told_to_nobody_who_did_not_hear_or_does_not_want_to() -> None:
@@ -787,7 +795,7 @@ def test_an_end_by_hand_is_told_to_nobody_who_did_not_hear_or_does_not_want_to()
     for sim in (quiet_end, muted):
         runs(sim, "1")
         sim.resolve(ALERT, "AAPL", at(1), "ann")
-        assert [message.reason for message in sim.messages] == ["opened"]
+        assert [message.reason for message in sim.notifications] == ["opened"]
 
 
 def test_what_somebody_has_acknowledged_stays_theirs() -> None:
@@ -824,7 +832,7 @@ def test_what_somebody_does_to_one_event_is_done_to_no_other() -> None:
     assert [event.acknowledged_by for event in sim.events] == ["bob", None, None]
     assert sim.series[ALERT, "B"].acknowledged is False
     run(sim, 1, fired("B", importance="medium"))
-    assert sim.messages[-1].importance is MEDIUM
+    assert sim.notifications[-1].importance is MEDIUM
     sim.resolve(ALERT, "B", at(2), "ann")
     assert [event.resolution for event in sim.events] == [None, "by-hand", None]
 
@@ -872,5 +880,5 @@ def test_the_moment_of_a_run_is_when_it_was_recorded_unless_another_is_given() -
     sim = simulation(silences=[silence(1, 2)])
     runs(sim, "01")
     assert told(sim) == []
-    assert sim.messages[0].reason == NotifyReason.OPENED.value
-    assert sim.messages[0].at == at(1) == at(0) + timedelta(minutes=1)
+    assert sim.notifications[0].reason == NotifyReason.OPENED.value
+    assert sim.notifications[0].at == at(1) == at(0) + timedelta(minutes=1)

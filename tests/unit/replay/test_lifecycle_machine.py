@@ -9,11 +9,20 @@ from hypothesis import HealthCheck, event, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from sentinel_core.decide.notifying import HOUR, released
 from sentinel_core.decide.observe import Kind
-from sentinel_core.decide.policy import HOUR, DecisionContext, Series, Status, policy_for, released
-from sentinel_core.decide.simulation import Message, SimulatedEvent, Simulation, Step
+from sentinel_core.decide.state import DecisionContext, Series, Status
+from sentinel_core.decide.transition import policy_for
 from sentinel_core.model.reasons import NotifyReason
 from sentinel_core.model.rule import Meaning
+from sentinel_core.replay.ledger import (
+    ACKNOWLEDGED,
+    TAKEN_BACK,
+    Evaluated,
+    Event,
+    MemoryLedger,
+    Notification,
+)
 from tests.support.histories import (
     ENDS,
     TICKERS,
@@ -31,10 +40,7 @@ from tests.support.runs import at
 LATE = {"raise", "past"}
 IN_TIME = {"recovered", "flapping-ended"}
 ENDED = {NotifyReason.RESOLVED.value, NotifyReason.FLAPPING_ENDED.value}
-DEEDS = {
-    NotifyReason.ACKNOWLEDGED,
-    NotifyReason.UNACKNOWLEDGED,
-}  # told to whoever wants to know what people do
+DEEDS = {ACKNOWLEDGED, TAKEN_BACK}  # told to whoever wants to know what people do
 
 
 class RuleLife(RuleBasedStateMachine):
@@ -47,7 +53,7 @@ class RuleLife(RuleBasedStateMachine):
         self.history: list[Ran | Hand] = []
         self.resolved_by_hand: set[int] = set()
         self.open_before: set[int] = set()
-        self.steps, self.messages = 0, 0  # how many there were before the last thing that happened
+        self.evaluations = self.messages = 0  # how many before the last thing that happened
 
     @initialize(setting=any_setting())
     def begin(self, setting: Setting) -> None:
@@ -59,7 +65,7 @@ class RuleLife(RuleBasedStateMachine):
 
     def happens(self, item: Ran | Hand) -> None:
         self.open_before = {e.id for e in self.sim.events if e.resolved_at is None}
-        self.steps, self.messages = len(self.sim.steps), len(self.sim.messages)
+        self.evaluations, self.messages = len(self.sim.evaluations), len(self.sim.notifications)
         self.history.append(item)
         known = self.sim.series.get(item.key) if isinstance(item, Hand) else None
         done = item.happen(self.sim)
@@ -101,14 +107,14 @@ class RuleLife(RuleBasedStateMachine):
             assert series.acknowledged == (known.acknowledged_by is not None)
         for series in self.sim.series.values():
             if series.status is not Status.FIRING:
-                assert (series.event_id, series.untold, series.flapping) == (None, None, False)
+                assert (series.event_id, series.withheld, series.flapping) == (None, None, False)
 
     @invariant()
     def nobody_is_told_of_what_is_not_open(self) -> None:
         """A message is about an event that is open, or was until the run that ended it; what is
         found out late is told though it is over."""
-        late = {s.event_id for s in self.sim.steps[self.steps :] if s.action in LATE}
-        for message in self.sim.messages[self.messages :]:
+        late = {s.event_id for s in self.sim.evaluations[self.evaluations :] if s.action in LATE}
+        for message in self.sim.notifications[self.messages :]:
             about = self.sim.events[message.event_id - 1]
             assert (about.kind, about.ticker) == (message.kind, message.ticker)
             if message.event_id in late:
@@ -122,7 +128,7 @@ class RuleLife(RuleBasedStateMachine):
     @invariant()
     def the_first_that_is_said_of_an_event_is_that_it_is_there(self) -> None:
         first: dict[int, str] = {}
-        for message in self.sim.messages:
+        for message in self.sim.notifications:
             first.setdefault(message.event_id, message.reason)
         assert first.keys() == {e.id for e in self.sim.events}
         assert set(first.values()) <= {NotifyReason.OPENED.value, NotifyReason.FLAPPING.value}
@@ -130,7 +136,7 @@ class RuleLife(RuleBasedStateMachine):
     @invariant()
     def the_end_of_what_nobody_heard_of_is_not_told(self) -> None:
         heard: set[int] = set()
-        for message in self.sim.messages:
+        for message in self.sim.notifications:
             if message.reason == NotifyReason.RESOLVED.value:
                 assert message.event_id in heard
             if message.suppressed is None:
@@ -138,8 +144,8 @@ class RuleLife(RuleBasedStateMachine):
 
     @invariant()
     def every_life_is_explained_by_its_steps(self) -> None:
-        of: dict[int, list[Step]] = defaultdict(list)
-        for step in self.sim.steps:
+        of: dict[int, list[Evaluated]] = defaultdict(list)
+        for step in self.sim.evaluations:
             assert step.code
             assert step.reason
             if step.event_id is not None:
@@ -147,21 +153,25 @@ class RuleLife(RuleBasedStateMachine):
         for known in self.sim.events:
             self._explained(known, of[known.id])
 
-    def _explained(self, known: SimulatedEvent, steps: list[Step]) -> None:
-        assert {(s.seen.kind, s.seen.ticker) for s in steps} == {(known.kind, known.ticker)}
+    def _explained(self, known: Event, steps: list[Evaluated]) -> None:
+        assert {(s.observation.kind, s.observation.ticker) for s in steps} == {
+            (known.kind, known.ticker)
+        }
         [opening] = [s for s in steps if s.action in ("open", "past")]
-        assert (opening.seen.at, opening.reason) == (known.opened_at, known.reason)
-        assert opening is min(steps, key=self.sim.steps.index)
-        breaches = [s for s in steps if s.seen.breached and s.action != "resolve"]
+        assert (opening.observation.at, opening.reason) == (known.opened_at, known.reason)
+        assert opening is min(steps, key=self.sim.evaluations.index)
+        breaches = [s for s in steps if s.observation.breached and s.action != "resolve"]
         assert known.occurrences == len(breaches)
-        assert known.importance is max((s.seen.importance for s in breaches), key=lambda i: i.rank)
+        assert known.importance is max(
+            (s.observation.importance for s in breaches), key=lambda i: i.rank
+        )
         ends = [s for s in steps if s.action == "resolve"]
         assert len(ends) <= 1
         if known.resolved_at is None:
             assert not ends
             assert known.resolution is None
         elif ends:
-            assert (ends[0].seen.at, ends[0].code) == (known.resolved_at, known.resolution)
+            assert (ends[0].observation.at, ends[0].code) == (known.resolved_at, known.resolution)
             assert known.id not in self.resolved_by_hand
         elif known.resolution == "by-hand":
             assert known.id in self.resolved_by_hand
@@ -179,9 +189,9 @@ class RuleLife(RuleBasedStateMachine):
         most = self.policy.max_notifications_per_hour
         if most is None:
             return
-        told: list[Message] = []
-        late = {s.event_id for s in self.sim.steps if s.action in LATE}
-        for message in self.sim.messages:
+        told: list[Notification] = []
+        late = {s.event_id for s in self.sim.evaluations if s.action in LATE}
+        for message in self.sim.notifications:
             if message.suppressed is not None or message.event_id in late:
                 continue
             if self.is_of_a_person(message):
@@ -194,10 +204,10 @@ class RuleLife(RuleBasedStateMachine):
     @invariant()
     def somebody_who_has_acknowledged_is_left_alone(self) -> None:
         held = {s.event_id for s in self.sim.firing.values() if s.acknowledged}
-        fresh = [m for m in self.sim.messages[self.messages :] if m.reason not in DEEDS]
+        fresh = [m for m in self.sim.notifications[self.messages :] if m.reason not in DEEDS]
         assert not [m for m in fresh if m.event_id in held]
 
-    def is_of_a_person(self, message: Message) -> bool:
+    def is_of_a_person(self, message: Notification) -> bool:
         """Does it say what somebody did? No rate limit counts that."""
         by_hand = self.sim.events[message.event_id - 1].resolution == "by-hand"
         return message.reason in DEEDS or (
@@ -217,20 +227,20 @@ class RuleLife(RuleBasedStateMachine):
 
     def the_same_history_again_is_decided_the_same(self) -> None:
         again = self.setting.after(self.history)
-        assert again.steps == self.sim.steps
+        assert again.evaluations == self.sim.evaluations
         assert again.events == self.sim.events
-        assert again.messages == self.sim.messages
+        assert again.notifications == self.sim.notifications
         assert again.series == self.sim.series
 
     def everybody_hears_of_what_is_open_once_nothing_mutes_it(self) -> None:
-        heard = {m.event_id for m in self.sim.messages if m.suppressed is None}
+        heard = {m.event_id for m in self.sim.notifications if m.suppressed is None}
         for (kind, _), series in self.sim.firing.items():
             policy = policy_for(kind, self.policy)
             decision = released(policy, series, DecisionContext(), at(ENDS))
             if series.acknowledged and series.acknowledged_until is None:
                 assert decision is None
             elif decision is not None:
-                assert decision.tell is series.untold
+                assert decision.notify is series.withheld
                 assert released(policy, decision.series, DecisionContext(), at(ENDS)) is None
             else:
                 assert series.event_id in heard
@@ -271,18 +281,20 @@ class RuleLife(RuleBasedStateMachine):
             assert lived(other, kind, TICKERS[2]) == lived(self.sim, kind, TICKERS[2])
 
 
-def lived(sim: Simulation, kind: Kind, ticker: str) -> dict[str, Any]:
+def lived(sim: MemoryLedger, kind: Kind, ticker: str) -> dict[str, Any]:
     """All that is known of one series, without the numbers of its events."""
     series = sim.series.get((kind, ticker))
     return {
         "steps": [
-            (s.seen, s.action, s.code, s.reason)
-            for s in sim.steps
-            if (s.seen.kind, s.seen.ticker) == (kind, ticker)
+            (s.observation, s.action, s.code, s.reason)
+            for s in sim.evaluations
+            if (s.observation.kind, s.observation.ticker) == (kind, ticker)
         ],
         "events": [replace(e, id=0) for e in sim.events if (e.kind, e.ticker) == (kind, ticker)],
         "messages": [
-            replace(m, event_id=0) for m in sim.messages if (m.kind, m.ticker) == (kind, ticker)
+            replace(m, event_id=0)
+            for m in sim.notifications
+            if (m.kind, m.ticker) == (kind, ticker)
         ],
         "series": nameless(series) if series else None,
     }

@@ -1,0 +1,341 @@
+"""What a run does to its rule: written once, for the store and for replay alike. Pure.
+
+The functions decide and call a `Ledger`, which knows the rule's past and takes the effects down:
+the store's in SQL, replay's and the rule tests' in memory.
+"""
+
+from bisect import insort
+from collections.abc import Iterable, MutableMapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Protocol
+
+from sentinel_core.decide.conditions import Samples
+from sentinel_core.decide.late import LateAction, LateDecision, Neighbour
+from sentinel_core.decide.lifecycle import Lifecycle, is_late
+from sentinel_core.decide.notifying import released, unless_suppressed
+from sentinel_core.decide.observe import Kind, Observation
+from sentinel_core.decide.state import (
+    UNRESTRICTED,
+    Action,
+    Decision,
+    DecisionContext,
+    Key,
+    Series,
+    Status,
+    importance_of,
+)
+from sentinel_core.decide.transition import policy_for
+from sentinel_core.model.alert import Importance
+from sentinel_core.model.reasons import NotifyReason, Reason, Suppression
+
+
+@dataclass(frozen=True, slots=True)
+class Notify:
+    """A notification of an event, for every route of its importance.
+
+    `at` is when its run was due; None if that was late: people are notified when it is recorded.
+    `sequence` tells notifications with one reason apart. `restarts`: the steps of the escalation
+    begin anew. `escalates` is False for events that have ended: no step follows.
+    """
+
+    at: datetime | None
+    importance: Importance
+    reason: NotifyReason
+    suppression: Suppression | None = None
+    sequence: int = 0
+    restarts: bool = False
+    escalates: bool = True
+
+    @property
+    def full_reason(self) -> Reason:
+        """The reason with its data."""
+        escalated = self.reason is NotifyReason.ESCALATED
+        return Reason(self.reason, importance=self.importance if escalated else None)
+
+
+class Ledger(Protocol):
+    """A rule's state and past, and where effects are taken down.
+
+    `series` holds the state of every series an observation may concern; effects change it.
+    `notified` is when people were last notified of the rule's events, oldest first; it is kept only
+    for a rule with a rate limit. The id of an event that opens may be provisional.
+    """
+
+    @property
+    def series(self) -> MutableMapping[Key, Series]: ...
+
+    @property
+    def notified(self) -> list[datetime]: ...
+
+    # -- the past ---------------------------------------------------------------------------
+
+    def samples(self, observation: Observation) -> Samples:
+        """What the series measured, this observation included, as far back as conditions look."""
+
+    def first_at(self) -> datetime | None:
+        """When the rule was first evaluated."""
+
+    def checked_since(self, at: datetime) -> bool:
+        """True if another run, due at `at` or later, has checked."""
+
+    def neighbours(
+        self, observation: Observation, count: int
+    ) -> tuple[list[Neighbour], list[Neighbour]]:
+        """The recorded evaluations before and after, nearest first, at most `count` of each.
+
+        For a failure, every other run that checked is an ok.
+        """
+
+    def suppression(self, key: Key, importance: Importance) -> Suppression | None:
+        """Why nobody is notified of this series at the moment of recording."""
+
+    # -- effects ----------------------------------------------------------------------------
+
+    def save(self, key: Key, series: Series) -> None:
+        """The state of a series from now on."""
+
+    def evaluated(
+        self,
+        observation: Observation,
+        action: str,
+        decision: Decision | LateDecision,
+        event_id: int | None,
+    ) -> None:
+        """An evaluation with its decision."""
+
+    def open_event(
+        self,
+        observation: Observation,
+        reason: str,
+        suppression: Suppression | None,
+        *,
+        ended: bool = False,
+    ) -> int:
+        """A new event, already over if `ended`; its id."""
+
+    def continue_event(self, event_id: int, observation: Observation, *, escalated: bool) -> None:
+        """One more breach of an open event, which shows it; `escalated` raises its importance."""
+
+    def merge_late(self, event_id: int, observation: Observation) -> None:
+        """A late breach of an event, open or over."""
+
+    def escalate_late(self, event_id: int, importance: Importance, *, reopen: bool) -> None:
+        """A late breach raises an event's importance; `reopen` ends its acknowledgement."""
+
+    def resolve_event(self, event_id: int, at: datetime, code: str) -> None:
+        """The end of an event."""
+
+    def reopen_event(self, event_id: int) -> None:
+        """An acknowledgement no longer holds."""
+
+    def suppress(self, event_id: int, suppression: Suppression | None) -> None:
+        """Why people are not notified of an event's latest change; None when they are."""
+
+    def notify(self, event_id: int, key: Key, notify: Notify) -> None:
+        """A notification for every route of an importance."""
+
+    def notify_followers(
+        self, event_id: int, at: datetime, reason: NotifyReason, suppression: Suppression | None
+    ) -> None:
+        """News for those who were notified of the event: its end."""
+
+
+def apply_run(
+    lifecycle: Lifecycle, ledger: Ledger, observations: Sequence[Observation], *, ran: bool = True
+) -> list[Observation]:
+    """Judge and decide what one run observed, in order; what was judged.
+
+    `ran` is False for what no run observed (silence): it implies nothing about other series.
+    """
+    judged = list(observations)
+    if lifecycle.settings.conditions:
+        judged = [_judged(lifecycle, ledger, observation) for observation in observations]
+    if ran:
+        judged += lifecycle.consequences(judged, ledger.series)
+    for observation in judged:
+        _take(lifecycle, ledger, observation)
+    if ran and judged:
+        for end, previous, decision in lifecycle.expiries(judged[0].at, judged, ledger.series):
+            context = _context(ledger, end, previous)
+            _apply(lifecycle, ledger, end, previous, unless_suppressed(decision, context))
+    return judged
+
+
+def _judged(lifecycle: Lifecycle, ledger: Ledger, observation: Observation) -> Observation:
+    if observation.reported is None:
+        return observation
+    previous = ledger.series.get((observation.kind, observation.ticker))
+    first_at = ledger.first_at() if lifecycle.look_back else None
+    return lifecycle.judged(observation, previous, ledger.samples(observation), first_at)
+
+
+def _take(lifecycle: Lifecycle, ledger: Ledger, observation: Observation) -> None:
+    """What one observation does to its series."""
+    previous = ledger.series.get((observation.kind, observation.ticker))
+    fine = previous is None or previous.status is Status.OK
+    quiet = fine and not observation.breached  # nothing to notify anybody of
+    if quiet and not observation.evaluated:
+        return
+    if _is_late(ledger, observation):
+        if observation.evaluated:
+            _place(lifecycle, ledger, observation)
+        return
+    context = UNRESTRICTED if quiet else _context(ledger, observation, previous)
+    decision = lifecycle.decide(previous, observation, context)
+    _apply(lifecycle, ledger, observation, previous, decision)
+
+
+def _is_late(ledger: Ledger, observation: Observation) -> bool:
+    if is_late(observation, ledger.series):
+        return True
+    failed = observation.kind is Kind.FAILURE and observation.breached
+    return failed and ledger.checked_since(observation.at)
+
+
+def _context(ledger: Ledger, observation: Observation, previous: Series | None) -> DecisionContext:
+    key = (observation.kind, observation.ticker)
+    suppression = ledger.suppression(key, importance_of(previous, observation))
+    return DecisionContext(suppression, ledger.notified)
+
+
+def _apply(
+    lifecycle: Lifecycle,
+    ledger: Ledger,
+    observation: Observation,
+    previous: Series | None,
+    decision: Decision,
+) -> None:
+    """The newest observation of a series: its event, state, notification and evaluation."""
+    event_id = previous.event_id if previous else None
+    key, series = (observation.kind, observation.ticker), decision.series
+    if decision.action is Action.OPEN:
+        event_id = ledger.open_event(observation, decision.reason, decision.suppression)
+        series = replace(series, event_id=event_id)
+    elif event_id is not None:
+        if decision.action is Action.RESOLVE:
+            ledger.resolve_event(event_id, observation.at, decision.code)
+        elif observation.breached:
+            escalated = decision.action is Action.ESCALATE
+            ledger.continue_event(event_id, observation, escalated=escalated)
+        if decision.reopen:
+            ledger.reopen_event(event_id)
+    ledger.save(key, series)
+    if decision.notify is not None and event_id is not None:
+        _notify(lifecycle, ledger, observation, decision, event_id)
+    if observation.evaluated:
+        ledger.evaluated(observation, decision.action.value, decision, event_id)
+
+
+def _notify(
+    lifecycle: Lifecycle,
+    ledger: Ledger,
+    observation: Observation,
+    decision: Decision,
+    event_id: int,
+) -> None:
+    """The decision's notification, or the record of why it is suppressed."""
+    assert decision.notify is not None
+    at, suppression = observation.at, decision.suppression
+    if decision.action is not Action.OPEN:  # an event that opens has it from the start
+        ledger.suppress(event_id, suppression)
+    if decision.repeated:
+        return
+    if suppression is None:
+        count_notification(lifecycle, ledger, at)
+    if decision.action is Action.RESOLVE:
+        ledger.notify_followers(event_id, at, decision.notify, suppression)
+        return
+    series = decision.series
+    notify = Notify(
+        at,
+        series.event_importance or observation.importance,
+        decision.notify,
+        suppression,
+        sequence=max(series.notify_count - 1, 0),
+        restarts=decision.reopen,
+    )
+    ledger.notify(event_id, (observation.kind, observation.ticker), notify)
+
+
+def count_notification(lifecycle: Lifecycle, ledger: Ledger, at: datetime) -> None:
+    """Remember a notification for the rule's rate limit."""
+    most = lifecycle.policy.max_notifications_per_hour
+    if most is not None:
+        insort(ledger.notified, at)
+        del ledger.notified[:-most]
+
+
+def _place(lifecycle: Lifecycle, ledger: Ledger, observation: Observation) -> None:
+    """An observation that is older than its series' newest one."""
+    before, after = ledger.neighbours(observation, lifecycle.late_neighbours)
+    late = lifecycle.decide_late(observation, before, after)
+    key, event_id = (observation.kind, observation.ticker), late.event_id
+    if event_id is not None:
+        ledger.merge_late(event_id, observation)
+        if late.action is LateAction.ESCALATE:
+            _escalate_late(lifecycle, ledger, observation, event_id, late.acknowledged)
+    elif late.action is LateAction.BACKFILL:
+        suppression = ledger.suppression(key, observation.importance)
+        event_id = ledger.open_event(observation, late.reason, suppression, ended=True)
+        opened, importance = NotifyReason.OPENED, observation.importance
+        notify = Notify(None, importance, opened, suppression, escalates=False)
+        ledger.notify(event_id, key, notify)
+    ledger.evaluated(observation, late.action.value, late, event_id)
+
+
+def _escalate_late(
+    lifecycle: Lifecycle,
+    ledger: Ledger,
+    observation: Observation,
+    event_id: int,
+    acknowledged: bool,
+) -> None:
+    """A late breach with a higher importance than the event it belongs to, be that over or not."""
+    key, importance = (observation.kind, observation.ticker), observation.importance
+    reopen = not lifecycle.policy.sticky_acknowledgement
+    ledger.escalate_late(event_id, importance, reopen=reopen)
+    series = ledger.series.get(key)
+    if series is not None and series.event_id == event_id:
+        held = series.acknowledged and not reopen
+        until = series.acknowledged_until if held else None
+        changed = replace(
+            series, event_importance=importance, acknowledged=held, acknowledged_until=until
+        )
+        ledger.save(key, changed)
+    if reopen or not acknowledged:
+        suppression = ledger.suppression(key, importance)
+        escalated = NotifyReason.ESCALATED
+        ledger.notify(event_id, key, Notify(None, importance, escalated, suppression))
+
+
+def release_withheld(
+    lifecycle: Lifecycle, ledger: Ledger, keys: Iterable[Key], at: datetime
+) -> None:
+    """Notify of what was withheld and nothing suppresses any longer, without a new run."""
+    for key in keys:
+        series = ledger.series[key]
+        if series.event_id is None:
+            continue
+        importance = series.event_importance or lifecycle.settings.importance
+        suppression = ledger.suppression(key, importance)
+        context = DecisionContext(suppression, ledger.notified)
+        decision = released(policy_for(key[0], lifecycle.policy), series, context, at)
+        if decision is None:
+            if suppression is not None:  # what suppressed it first may have ended before this
+                ledger.suppress(series.event_id, suppression)
+            continue
+        assert decision.notify is not None
+        ledger.save(key, decision.series)
+        ledger.suppress(series.event_id, None)
+        if decision.reopen:  # or the next run would notify of the same once more
+            ledger.reopen_event(series.event_id)
+        count_notification(lifecycle, ledger, at)
+        notify = Notify(
+            at,
+            importance,
+            decision.notify,
+            sequence=decision.series.notify_count - 1,
+            restarts=decision.reopen,
+        )
+        ledger.notify(series.event_id, key, notify)

@@ -1,0 +1,296 @@
+"""The ledger of one transaction: reads a rule's past, gathers effects, writes them in one go."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from functools import cached_property
+from operator import itemgetter
+from typing import Any
+
+from sqlalchemy import Connection, Table, bindparam, func, insert, select, update
+
+from sentinel_core.decide.conditions import Samples
+from sentinel_core.decide.effects import Notify
+from sentinel_core.decide.fanout import Fanout
+from sentinel_core.decide.late import LateDecision, Neighbour
+from sentinel_core.decide.lifecycle import Lifecycle
+from sentinel_core.decide.observe import Observation
+from sentinel_core.decide.state import Decision, Key, Series
+from sentinel_core.model.alert import Importance
+from sentinel_core.model.reasons import NotifyReason, Suppression, SuppressionCode
+from sentinel_core.model.run import Rule, Run
+from sentinel_core.store.db.bulk import MANY, newest_id, write_rows
+from sentinel_core.store.db.tables import EVALUATION, EVENT, RULE, SERIES, Row
+from sentinel_core.store.outbox.enqueue import drop_steps, insert_messages, owe_notices
+from sentinel_core.store.state.mutes import Mutes
+from sentinel_core.store.state.rows import (
+    NOT_ACKNOWLEDGED,
+    evaluation_row,
+    event_row,
+    newest_run_row,
+    series_row,
+    suppressed_columns,
+)
+from sentinel_core.store.state.rules import insert_or
+from sentinel_core.store.state.snapshot import RuleSnapshot
+
+RESTARTED = Suppression(SuppressionCode.ESCALATION_RESTARTED, "the escalation began anew")
+
+
+class SqlLedger:
+    """A rule's state and past in the store, for one run in one transaction.
+
+    Nothing is written before `write`. Until then a new event's id is provisional: negative.
+    Events are updated in the order of their ids, so that two transactions never wait for each
+    other.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        rule_id: int,
+        rule: Rule,
+        run: Run | None,
+        lifecycle: Lifecycle,
+        now: datetime,
+        observations: Sequence[Observation],
+        series: dict[Key, Series],
+    ) -> None:
+        self.connection = connection
+        self.rule_id = rule_id
+        self.rule = rule
+        self.run = run
+        self.now = now
+        self.series = series
+        self._look_back = lifecycle.look_back
+        self._observations = observations
+        self._snapshot = RuleSnapshot(connection, rule_id, run)
+        self._mutes = Mutes(connection, now)
+        limited = lifecycle.policy.max_notifications_per_hour is not None
+        self.notified: list[datetime] = self._snapshot.notified() if limited else []
+        self._notified_before = list(self.notified)
+        self._fanout = Fanout(rule, rule_id, now)
+        self._opened: list[Row] = []
+        self._evaluations: list[Row] = []
+        self._saved: dict[Key, Series] = {}
+        self._continued: list[Row] = []
+        self._merged: list[Row] = []
+        self._escalated: list[Row] = []
+        self._resolved: list[Row] = []
+        self._reopened: list[int] = []
+        self._suppressed: dict[int, Suppression | None] = {}
+        self._notifications: list[Row] = []
+        self._followed: list[tuple[int, str, Suppression | None]] = []
+
+    # -- the past ---------------------------------------------------------------------------
+
+    @cached_property
+    def _samples(self) -> dict[str, Samples]:
+        return self._snapshot.samples(self._observations, self._look_back)
+
+    def samples(self, observation: Observation) -> Samples:
+        """What the series measured, this observation included, as far back as conditions look."""
+        return self._samples.get(observation.ticker, Samples())
+
+    @cached_property
+    def _first_at(self) -> datetime | None:
+        return self._snapshot.first_at()
+
+    def first_at(self) -> datetime | None:
+        """When the rule was first evaluated."""
+        return self._first_at
+
+    def checked_since(self, at: datetime) -> bool:
+        """True if another run, due at `at` or later, has checked."""
+        return self._snapshot.checked_since(at)
+
+    def neighbours(
+        self, observation: Observation, count: int
+    ) -> tuple[list[Neighbour], list[Neighbour]]:
+        """The recorded evaluations before and after, nearest first."""
+        before = self._snapshot.neighbours(observation, count, newer=False)
+        return before, self._snapshot.neighbours(observation, count, newer=True)
+
+    def suppression(self, key: Key, importance: Importance) -> Suppression | None:
+        """Why nobody is notified of this series just now."""
+        return self._mutes.reason_for(self.rule, *key, importance)
+
+    # -- effects ----------------------------------------------------------------------------
+
+    def save(self, key: Key, series: Series) -> None:
+        """The state of a series from now on."""
+        self.series[key] = self._saved[key] = series
+
+    def evaluated(
+        self,
+        observation: Observation,
+        action: str,
+        decision: Decision | LateDecision,
+        event_id: int | None,
+    ) -> None:
+        """An evaluation with its decision."""
+        if self.run is not None:
+            row = evaluation_row(
+                self.rule_id, self.run, observation, action, decision, event_id, self.now
+            )
+            self._evaluations.append(row)
+
+    def open_event(
+        self,
+        observation: Observation,
+        reason: str,
+        suppression: Suppression | None,
+        *,
+        ended: bool = False,
+    ) -> int:
+        """A new event, already over if `ended`; its provisional id."""
+        del reason  # the evaluation has it
+        resolved_at = self.now if ended else None
+        row = event_row(self.rule_id, self.rule, self.run, observation, resolved_at, suppression)
+        self._opened.append(row)
+        return -len(self._opened)
+
+    def continue_event(self, event_id: int, observation: Observation, *, escalated: bool) -> None:
+        """One more breach of an open event, which shows it."""
+        newest = newest_run_row(self.run, observation, self.rule.settings.suggestions)
+        importance = observation.importance.value if escalated else None
+        row = {f"new_{name}": value for name, value in newest.items()}
+        self._continued.append({"event": event_id, "importance": importance, **row})
+
+    def merge_late(self, event_id: int, observation: Observation) -> None:
+        """A late breach of an event, open or over."""
+        self._merged.append({"event": event_id, "at": observation.at})
+
+    def escalate_late(self, event_id: int, importance: Importance, *, reopen: bool) -> None:
+        """A late breach raises an event's importance."""
+        row = {"importance": importance.value, **(NOT_ACKNOWLEDGED if reopen else {})}
+        self._escalated.append({"event": event_id, "columns": row})
+
+    def resolve_event(self, event_id: int, at: datetime, code: str) -> None:
+        """The end of an event."""
+        self._resolved.append({"event": event_id, "at": at, "how": code})
+
+    def reopen_event(self, event_id: int) -> None:
+        """An acknowledgement no longer holds."""
+        self._reopened.append(event_id)
+
+    def suppress(self, event_id: int, suppression: Suppression | None) -> None:
+        """Why people are not notified of an event's latest change; None when they are."""
+        self._suppressed[event_id] = suppression
+
+    def notify(self, event_id: int, key: Key, notify: Notify) -> None:
+        """A notification for every route of an importance."""
+        self._notifications += self._fanout.plan(event_id, key[1], notify)
+
+    def notify_followers(
+        self, event_id: int, at: datetime, reason: NotifyReason, suppression: Suppression | None
+    ) -> None:
+        """News for those who were notified of the event."""
+        del at  # it is enqueued now
+        self._followed.append((event_id, reason.value, suppression))
+
+    # -- writing ----------------------------------------------------------------------------
+
+    def write(self) -> tuple[list[int], list[int], list[int]]:
+        """Write what was gathered; ids of opened and resolved events and of new notifications."""
+        opened = self._insert_events()
+        for row in (*self._evaluations, *self._notifications):
+            if (row["event_id"] or 0) < 0:
+                row["event_id"] = opened[-row["event_id"] - 1]
+        self._update_events()
+        self._upsert(EVALUATION, ["prefect_flow_run_id", "kind", "ticker"], self._evaluations)
+        self._upsert(SERIES, ["rule_id", "kind", "ticker"], self._series_rows(opened))
+        if self.notified != self._notified_before:
+            latest = [moment.isoformat() for moment in self.notified]
+            mine = RULE.c.id == self.rule_id
+            self.connection.execute(update(RULE).where(mine).values(told=latest))
+        notifications = owe_notices(self.connection, self._followed, self.now)
+        notifications = [*self._notifications, *notifications]
+        sent = insert_messages(self.connection, notifications, self.now) if notifications else []
+        return opened, [row["event"] for row in self._resolved], sent
+
+    @property
+    def evaluations(self) -> int:
+        """How many evaluations were gathered."""
+        return len(self._evaluations)
+
+    def _series_rows(self, opened: Sequence[int]) -> list[Row]:
+        rows = [series_row(self.rule_id, *item, self.now) for item in self._saved.items()]
+        for row in rows:
+            if (row["event_id"] or 0) < 0:
+                row["event_id"] = opened[-row["event_id"] - 1]
+        return rows
+
+    def _insert_events(self) -> list[int]:
+        """The ids of the new events, in the order in which they opened."""
+        rows = self._opened
+        if not rows:
+            return []
+        # SQLite has one writer at a time: whatever is new in a table is this transaction's.
+        if self.connection.dialect.name == "sqlite" and len(rows) >= MANY:
+            before = newest_id(self.connection, EVENT)
+            write_rows(self.connection, insert(EVENT), rows)
+            new = select(EVENT.c.id).where(EVENT.c.id > before).order_by(EVENT.c.id)
+            return list(self.connection.scalars(new))
+        statement = insert(EVENT).returning(EVENT.c.id, sort_by_parameter_order=True)
+        return list(self.connection.scalars(statement, rows))
+
+    def _update_events(self) -> None:
+        """What becomes of events that were on record before, one kind of change after another."""
+        e, this = EVENT.c, EVENT.c.id == bindparam("event")
+        if self._continued:
+            names = [name for name in self._continued[0] if name.startswith("new_")]
+            newest = {
+                e[name.removeprefix("new_")]: bindparam(
+                    name, type_=e[name.removeprefix("new_")].type
+                )
+                for name in names
+            }
+            raised = bindparam("importance", type_=e.importance.type)
+            changed = {
+                e.occurrences: e.occurrences + 1,
+                e.importance: func.coalesce(raised, e.importance),
+                **newest,
+            }
+            self._update(update(EVENT).where(this).values(changed), self._continued)
+        if self._merged:
+            sqlite = self.connection.dialect.name == "sqlite"
+            least, most = (func.min, func.max) if sqlite else (func.least, func.greatest)
+            at = bindparam("at", type_=e.timestamp.type)
+            seen = {"first_seen": least(e.first_seen, at), "last_seen": most(e.last_seen, at)}
+            merge = update(EVENT).where(this).values(occurrences=e.occurrences + 1, **seen)
+            self._update(merge, self._merged)
+        for row in sorted(self._escalated, key=itemgetter("event")):
+            mine = e.id == row["event"]
+            self.connection.execute(update(EVENT).where(mine).values(**row["columns"]))
+        if self._reopened:
+            reopen = update(EVENT).where(this).values(**NOT_ACKNOWLEDGED)
+            self._update(reopen, [{"event": event_id} for event_id in self._reopened])
+            drop_steps(self.connection, self._reopened, RESTARTED, self.now)
+        if self._suppressed:
+            columns: Any = {
+                c: bindparam(f"new_{c.name}") for c in (e.suppressed, e.suppressed_code)
+            }
+            rows = [
+                {"event": event_id}
+                | {f"new_{name}": value for name, value in suppressed_columns(why).items()}
+                for event_id, why in self._suppressed.items()
+            ]
+            self._update(update(EVENT).where(this).values(columns), rows)
+        if self._resolved:
+            ended = {
+                "resolved_at": bindparam("at", type_=e.resolved_at.type),
+                "resolution": bindparam("how", type_=e.resolution.type),
+            }
+            resolve = update(EVENT).where(this, e.resolved_at.is_(None)).values(**ended)
+            self._update(resolve, self._resolved)
+
+    def _update(self, statement: Any, rows: list[Row]) -> None:
+        write_rows(self.connection, statement, sorted(rows, key=itemgetter("event")))
+
+    def _upsert(self, table: Table, key: list[str], rows: list[Row]) -> None:
+        if not rows:
+            return
+        statement = insert_or(self.connection, table)
+        changed = {name: statement.excluded[name] for name in rows[0] if name not in key}
+        statement = statement.on_conflict_do_update(index_elements=key, set_=changed)
+        write_rows(self.connection, statement, rows)
