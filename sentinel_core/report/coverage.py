@@ -9,7 +9,7 @@ from itertools import chain, pairwise, takewhile
 
 from cronsim import CronSimError
 
-from sentinel_core.decide.due import GRACE, due_times
+from sentinel_core.decide.schedule import GRACE, due_times
 from sentinel_core.model.run import Schedule
 from sentinel_core.report.figures import RuleRuns, RunOutcome, Window
 
