@@ -4,12 +4,12 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from sentinel_core.replay.ledger import Notification, Event
 from sentinel_core.model.cleaning import clean_text
 from sentinel_core.model.reasons import NotifyReason
 from sentinel_core.model.times import utc
 from sentinel_core.replay.compare import Comparison, Sent
-from sentinel_core.replay.replay import Timeline, Mismatch
+from sentinel_core.replay.ledger import Event, Notification
+from sentinel_core.replay.replay import Mismatch, Timeline
 from sentinel_core.replay.service import Result
 from sentinel_core.wording.text import counted
 

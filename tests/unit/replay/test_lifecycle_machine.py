@@ -15,14 +15,7 @@ from sentinel_core.decide.state import DecisionContext, Series, Status
 from sentinel_core.decide.transition import policy_for
 from sentinel_core.model.reasons import NotifyReason
 from sentinel_core.model.rule import Meaning
-from sentinel_core.replay.ledger import (
-    ACKNOWLEDGED,
-    TAKEN_BACK,
-    Evaluated,
-    Event,
-    MemoryLedger,
-    Notification,
-)
+from sentinel_core.replay.ledger import Evaluated, Event, MemoryLedger, Notification
 from tests.support.histories import (
     ENDS,
     TICKERS,
@@ -40,7 +33,10 @@ from tests.support.runs import at
 LATE = {"raise", "past"}
 IN_TIME = {"recovered", "flapping-ended"}
 ENDED = {NotifyReason.RESOLVED.value, NotifyReason.FLAPPING_ENDED.value}
-DEEDS = {ACKNOWLEDGED, TAKEN_BACK}  # told to whoever wants to know what people do
+DEEDS = {
+    NotifyReason.ACKNOWLEDGED,
+    NotifyReason.UNACKNOWLEDGED,
+}  # told to whoever wants to know what people do
 
 
 class RuleLife(RuleBasedStateMachine):

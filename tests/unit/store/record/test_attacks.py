@@ -6,8 +6,8 @@ from sqlalchemy import Engine
 
 from sentinel_core.prefect_io.facts import rule_settings
 from sentinel_core.store.db.engine import reading
-from sentinel_core.store.record.recording import recorded_runs
 from sentinel_core.store.state import rules
+from sentinel_core.store.state.snapshot import recorded_runs
 from tests.support.runs import a_rule, a_run, at, quiet, rows, told
 
 RULE = a_rule()
