@@ -356,7 +356,7 @@ def test_a_block_that_cannot_notify_is_named(sentinel: Sentinel, client: SyncPre
 
     for slug in _block(client, Secret(value=SecretStr(SECRET))):
         sentence = sentinel.refused("test", slug)
-        assert f"{slug} is none" in sentence
+        assert sentence == f"{slug} can't send notifications: choose another block"
         assert slug not in sentinel("list").out
 
 

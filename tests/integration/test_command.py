@@ -53,4 +53,4 @@ def test_what_a_process_of_its_own_does_is_in_the_store(sentinel: Command, store
     [event] = rows(store, "alert_event")
     assert (event["acknowledged_by"], event["comment"]) == ("ana", "on it")
     [silence] = rows(store, "silence")
-    assert (silence["comment"], silence["created_by"]) == ("moving logs", "ana")
+    assert (silence["comment"], silence["author"]) == ("moving logs", "ana")

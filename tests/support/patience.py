@@ -2,7 +2,8 @@
 
 import os
 
-PATIENCE = float(os.environ.get("SENTINEL_TEST_PATIENCE", "1"))
+VARIABLE = "SENTINEL_TEST_PATIENCE"
+PATIENCE = float(os.environ.get(VARIABLE, "1"))
 """A slow machine multiplies every deadline of the tests by this."""
 
 

@@ -14,7 +14,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.utilities.asyncutils import run_coro_as_sync
 from prefect.workers.utilities import get_default_base_job_template_for_infrastructure_type
 
-from tests.support.patience import patient
+from tests.support.patience import PATIENCE, VARIABLE, patient
 from tests.support.processes import (
     BIN,
     ROOT,
@@ -70,6 +70,7 @@ def clean_environment(folder: Path) -> dict[str, str]:
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("PREFECT_", "SENTINEL_"))}
     return {
         **kept,
+        VARIABLE: str(PATIENCE),
         "PATH": f"{BIN}{os.pathsep}{kept.get('PATH', '')}",
         "HOME": str(folder),
         "PREFECT_HOME": str(folder / "prefect"),

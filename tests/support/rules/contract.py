@@ -23,6 +23,7 @@ from prefect.logging import get_run_logger
 
 from sentinel_core import AlertOutput, Trigger, rule_flow
 from sentinel_core.flow.hooks import record_run
+from tests.support import patience
 
 Mode = Literal[
     "ok",
@@ -90,7 +91,7 @@ class Brief(Contract):
     @classmethod
     def longest_seconds(cls) -> float:
         """Enough for a slow machine to get as far as the misbehaviour."""
-        return 5
+        return patience.patient(10)
 
 
 class Hasty(Contract):
