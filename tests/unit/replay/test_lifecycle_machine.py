@@ -33,10 +33,8 @@ from tests.support.runs import at
 LATE = {"raise", "past"}
 IN_TIME = {"recovered", "flapping-ended"}
 ENDED = {NotifyReason.RESOLVED.value, NotifyReason.FLAPPING_ENDED.value}
-DEEDS = {
-    NotifyReason.ACKNOWLEDGED,
-    NotifyReason.UNACKNOWLEDGED,
-}  # told to whoever wants to know what people do
+# What people do, for whoever wants to know.
+DEEDS = {NotifyReason.ACKNOWLEDGED, NotifyReason.UNACKNOWLEDGED}
 
 
 class RuleLife(RuleBasedStateMachine):
