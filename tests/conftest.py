@@ -149,3 +149,9 @@ def store(_own_store: Path, shared: Shared) -> Iterator[Engine]:
 def server(shared: Shared) -> PrefectServer:
     """One real Prefect server."""
     return shared.prefect()
+
+
+@pytest.fixture(scope="session")
+def reconciling_server(shared: Shared) -> PrefectServer:
+    """Another one, for tests that reconcile: they record and notify of the rules of all others."""
+    return shared.prefect("reconciling")

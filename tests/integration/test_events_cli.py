@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from sentinel_core.model.silence import Matchers, Silence
+from sentinel_core.model.times import utc
 from sentinel_core.store.read.event_detail import event_detail
 from sentinel_core.store.record import silences
 from sentinel_core.store.record.acknowledge import acknowledge
@@ -250,7 +251,7 @@ def test_an_acknowledgement_may_end_after_a_while_or_at_a_time(
     said = sentinel("events", "acknowledge", str(first), "--until", "1h30m", "--by", "bo")
     until = event(engine, first)["acknowledged_until"]
     assert before + timedelta(minutes=90) <= until <= datetime.now(UTC) + timedelta(minutes=90)
-    assert f"acknowledged by bo until {until:%Y-%m-%d %H:%M:%S} UTC" in said
+    assert f"acknowledged by bo until {utc(until)}" in said
     sentinel("events", "acknowledge", str(second), "--until", "2099-01-01T12:00+02:00")
     assert event(engine, second)["acknowledged_until"] == datetime(2099, 1, 1, 10, tzinfo=UTC)
 

@@ -117,6 +117,11 @@ Play = Callable[[str], Scene]
 
 
 @pytest.fixture(scope="module")
+def server(reconciling_server: PrefectServer) -> PrefectServer:
+    return reconciling_server
+
+
+@pytest.fixture(scope="module")
 def client(server: PrefectServer) -> Iterator[SyncPrefectClient]:
     with client_of(server) as client:
         yield client

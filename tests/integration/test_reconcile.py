@@ -36,6 +36,11 @@ STORE_AWAY = {"env": NO_STORE}
 
 
 @pytest.fixture(scope="module")
+def server(reconciling_server: PrefectServer) -> PrefectServer:
+    return reconciling_server
+
+
+@pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("reconcile")
 

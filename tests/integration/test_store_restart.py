@@ -18,6 +18,11 @@ CHAOS = "tests/support/rules/chaos.py:chaos"
 POOL = "outage"
 
 
+@pytest.fixture(scope="module")
+def server(reconciling_server: PrefectServer) -> PrefectServer:
+    return reconciling_server
+
+
 @pytest.fixture
 def postgres_server() -> Iterator[Any]:
     """A PostgreSQL of this test's own, to be stopped and started."""

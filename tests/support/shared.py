@@ -38,16 +38,16 @@ class Shared:
         """The URL of a real PostgreSQL's maintenance database."""
         return str(self.once("postgres", lambda: start_postgres(self.folder / "pg")[0]))
 
-    def prefect(self) -> PrefectServer:
-        """A real Prefect server."""
-        folder = self.folder / "prefect"
+    def prefect(self, name: str = "prefect") -> PrefectServer:
+        """The real Prefect server of this name."""
+        folder = self.folder / name
 
         def start() -> tuple[str, int]:
             folder.mkdir(exist_ok=True)
             server = start_prefect_server(folder)
             return server.api_url, server.pid
 
-        url, pid = self.once("server", start)
+        url, pid = self.once(f"server-{name}", start)
         return PrefectServer(url, environment(folder, url), folder, pid)
 
     def once(self, name: str, make: Callable[[], Any]) -> Any:
@@ -62,8 +62,7 @@ class Shared:
 
     def end(self) -> None:
         """Stop what was started and remove every trace."""
-        server = self.folder / "server.json"
-        if server.exists():
+        for server in self.folder.glob("server-*.json"):
             _, pid = json.loads(server.read_text())
             _end_group(pid)
         if (self.folder / "pg").exists():
