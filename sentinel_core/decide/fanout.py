@@ -1,4 +1,7 @@
-"""Which messages are owed for what happened to an event, as rows. Pure: nothing read or written."""
+"""Who is notified of what happened to an event: one row for each recipient. Pure.
+
+A route is where a rule notifies an importance; a row is a notification as the outbox keeps it.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +19,10 @@ from sentinel_core.model.run import Rule
 Row = dict[str, Any]
 
 BLANK: Row = {"about": "", "content": {}, "attempts": 0, "unknown": 0, "claimed_at": None}
-"""What a new message has in the columns nobody asks about."""
+"""Column defaults for a new notification."""
+
+AFTER, MEANT = "after_seconds", "importance"  # what a step keeps beside its route
+_RESTARTED = 10  # sequence of steps that restart, above those of the four importances
 
 
 def dropped_columns(suppression: Suppression | None) -> Row:
@@ -26,19 +32,25 @@ def dropped_columns(suppression: Suppression | None) -> Row:
     return {"last_error": suppression.sentence, "dropped_code": suppression.code.value}
 
 
-AFTER, MEANT = "after_seconds", "importance"  # what a step keeps beside its route
-_AGAIN = 10  # steps that begin anew are numbered from here on, above the four importances
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A route, with what all its notifications have in common."""
+
+    route: Route
+    recipient: str
+    kept: dict[str, Any]
+    wait: timedelta
 
 
 class Fanout:
-    """What one rule's routes and escalation mean for messages, worked out once a transaction."""
+    """What one rule's routes and escalation mean for notifications, for one transaction."""
 
     def __init__(self, rule: Rule, rule_id: int, now: datetime) -> None:
         self.settings = rule.settings
         self.rule_id = rule_id
         self.now = now
-        self._ways: dict[Importance, list[_Way]] = {}
-        self._steps: dict[Importance, list[tuple[str, timedelta, list[_Way]]]] = {}
+        self._targets: dict[Importance, list[Target]] = {}
+        self._steps: dict[Importance, list[tuple[str, timedelta, list[Target]]]] = {}
 
     def plan(self, event_id: int, ticker: str, notify: Notify) -> list[Row]:
         """One notification for each route of an importance, and those of the escalation's steps.
@@ -57,21 +69,21 @@ class Fanout:
         reminder = notify.reason is NotifyReason.REMINDER
         text = str(notify.full_reason)
         rows = [
-            self._row(way, event_id, event, text, notify.sequence, notify.suppression)
-            for way in self._of(importance)
-            if not reminder or self.settings.wants_reminder(way.route)
+            self._row(target, event_id, event, text, notify.sequence, notify.suppression)
+            for target in self._targets_of(importance)
+            if not reminder or self.settings.wants_reminder(target.route)
         ]
         if notify.escalates and notify.suppression is None and not reminder:
-            number = _AGAIN + notify.sequence if notify.restarts else importance.rank
+            number = _RESTARTED + notify.sequence if notify.restarts else importance.rank
             rows += self._step_rows(event_id, event, importance, number)
         return rows
 
     def _step_rows(
         self, event_id: int, event: Mapping[str, Any], importance: Importance, number: int
     ) -> Iterator[Row]:
-        for reason, after, ways in self._later(importance):
-            for way in ways:
-                row = self._row(way, event_id, event, reason, number, None)
+        for reason, after, targets in self._steps_of(importance):
+            for target in targets:
+                row = self._row(target, event_id, event, reason, number, None)
                 row["next_attempt_at"] = self.now + after
                 row["route"] = {
                     **row["route"],
@@ -82,7 +94,7 @@ class Fanout:
 
     def _row(
         self,
-        way: "_Way",
+        target: Target,
         event_id: int,
         event: Mapping[str, Any],
         reason: str,
@@ -92,75 +104,68 @@ class Fanout:
         return {
             **BLANK,
             "event_id": event_id,
-            "channel": way.route.channel,
-            "recipient": way.recipient,
+            "channel": target.route.channel,
+            "recipient": target.recipient,
             "reason": reason,
             "sequence": sequence,
-            "route": way.kept,
-            "group_key": way.route.group_key(event),
+            "route": target.kept,
+            "group_key": target.route.group_key(event),
             "status": "suppressed" if suppressed else "pending",
             "created_at": self.now,
-            "next_attempt_at": self.now + way.wait,
+            "next_attempt_at": self.now + target.wait,
             **dropped_columns(suppressed),
         }
 
-    def _of(self, importance: Importance) -> "list[_Way]":
-        if importance not in self._ways:
+    def _targets_of(self, importance: Importance) -> list[Target]:
+        if importance not in self._targets:
             routes = self.settings.notify.routes(importance)
-            self._ways[importance] = [self._way(route) for route in routes]
-        return self._ways[importance]
+            self._targets[importance] = [self._target(route) for route in routes]
+        return self._targets[importance]
 
-    def _later(self, importance: Importance) -> "list[tuple[str, timedelta, list[_Way]]]":
+    def _steps_of(self, importance: Importance) -> list[tuple[str, timedelta, list[Target]]]:
         if importance not in self._steps:
             self._steps[importance] = [
                 (
                     str(Reason(NotifyReason.STEP, step=number)),
                     timedelta(seconds=step.after_seconds),
-                    [self._way(one) for route in step.channels for one in route.each()],
+                    [self._target(one) for route in step.channels for one in route.each()],
                 )
                 for number, step in enumerate(self.settings.escalation.steps(importance), start=1)
             ]
         return self._steps[importance]
 
-    def _way(self, route: Route) -> "_Way":
-        # At the rule's own pace, which the policy decides on by when runs were due, there is
-        # nothing left to ask when the reminder is sent.
+    def _target(self, route: Route) -> Target:
+        # The policy decides reminders at the rule's own pace, by when runs were due: a row keeps
+        # only a pace that is slower.
         pace = self.settings.repeat_of(route)
         slower = pace if pace != self.settings.effective_policy.repeat_seconds else None
-        kept = kept_route(route, ends=self.settings.wants_end(route), repeat=slower)
-        return _Way(route, route.recipient, kept, timedelta(seconds=route.group_wait_seconds))
-
-
-@dataclass(frozen=True, slots=True)
-class _Way:
-    """A route with what its messages have in common."""
-
-    route: Route
-    recipient: str
-    kept: dict[str, Any]
-    wait: timedelta
+        kept = kept_route(route, resolved=self.settings.wants_end(route), repeat_seconds=slower)
+        return Target(route, route.recipient, kept, timedelta(seconds=route.group_wait_seconds))
 
 
 def kept_route(
-    route: Route, *, ends: bool | None = None, repeat: float | None = None
+    route: Route, *, resolved: bool | None = None, repeat_seconds: float | None = None
 ) -> dict[str, Any]:
-    """How a route tells, as its messages keep it: what is not the default.
+    """What a notification's row keeps of its route: everything that is not the default.
 
-    `ends`: whether it hears of the end; `repeat`: how often of what goes on, where less often than
-    the rule is reminded.
+    `resolved`: whether the route is notified of the event's end; `repeat_seconds`: its own pace of
+    reminders, where that is slower than the rule's.
     """
     left_out = {"channel", "to", "repeat_seconds"}
     kept = route.model_dump(mode="json", exclude_defaults=True, exclude=left_out)
-    if ends is not None and ends != route.follows:
-        kept["resolved"] = ends
-    if repeat is not None:
-        kept["repeat_seconds"] = repeat
+    if resolved is not None and resolved != route.follows:
+        kept["resolved"] = resolved
+    if repeat_seconds is not None:
+        kept["repeat_seconds"] = repeat_seconds
     return kept
 
 
 def route_of(row: Mapping[str, Any]) -> Route:
-    """The route a message was owed by. What can't be read counts as not said: a message that an
-    older Sentinel owed, or a newer one, must not hold up the others."""
+    """The route of a notification's row.
+
+    What can't be read counts as not said: a row that an older or a newer Sentinel wrote must not
+    hold up the others.
+    """
     kept = {key: value for key, value in row["route"].items() if key in Route.model_fields}
     to = tuple(part for part in row["recipient"].split(",") if part)
     try:
@@ -169,70 +174,65 @@ def route_of(row: Mapping[str, Any]) -> Route:
         return Route.model_construct(channel=row["channel"], to=to)
 
 
-# -- news for those who were told before -----------------------------------------------------
-
-
-def notices(
-    before: Sequence[Mapping[str, Any]],
+def follow_ups(
+    previous: Sequence[Mapping[str, Any]],
     event_id: int,
     reason: str,
     now: datetime,
-    suppressed: Suppression | None = None,
+    suppression: Suppression | None = None,
 ) -> list[Row]:
-    """Messages that go to whoever was told of an event: its end, its acknowledgement.
+    """Notifications for those who were notified of an event before: of its end, of a person's act.
 
-    `before` are the event's messages, oldest first. A channel in which a storm told of it hears no
-    more: the storm's summary says how many are over. The end of an incident is told although its
-    rule is mute: the page was sent, and somebody would work on it.
+    `previous` are the event's notifications, oldest first. A channel that a storm's message told of
+    the event gets none: the storm's summary counts those that have ended. Incidents and threads
+    are notified although the rule is muted: the page was sent, and somebody would work on it.
     """
-    found: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
-    for row in before:
-        found.setdefault((row["channel"], row["recipient"]), []).append(row)
-    owed = []
-    for (channel, recipient), rows in found.items():
-        told = [row for row in rows if _heard(row)]
-        if not told:
+    by_recipient: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    for row in previous:
+        by_recipient.setdefault((row["channel"], row["recipient"]), []).append(row)
+    rows = []
+    for (channel, recipient), earlier in by_recipient.items():
+        delivered = [row for row in earlier if _may_be_delivered(row)]
+        if not delivered:
             continue
-        route = route_of(told[-1])
-        if not _wanted(route, reason):
+        route = route_of(delivered[-1])
+        if not _is_wanted(route, reason):
             continue
-        mute = suppressed if not route.follows else None
-        owed.append(
+        withheld = suppression if not route.follows else None
+        rows.append(
             {
                 **BLANK,
                 "event_id": event_id,
                 "channel": channel,
                 "recipient": recipient,
                 "reason": reason,
-                "sequence": sum(row["reason"] == reason for row in rows),
-                "route": told[-1]["route"],
-                "group_key": told[-1]["group_key"],
-                "status": "suppressed" if mute else "pending",
+                "sequence": sum(row["reason"] == reason for row in earlier),
+                "route": delivered[-1]["route"],
+                "group_key": delivered[-1]["group_key"],
+                "status": "suppressed" if withheld else "pending",
                 "created_at": now,
                 "next_attempt_at": now,
-                **dropped_columns(mute),
+                **dropped_columns(withheld),
             }
         )
-    return owed
+    return rows
 
 
-def _heard(row: Mapping[str, Any]) -> bool:
-    """Did, or will, anybody get this message, as far as one can know?"""
-    may_have_arrived = row["unknown"] > 0 or row["claimed_at"] is not None
-    if row["status"] == "sent" or may_have_arrived:
+def _may_be_delivered(row: Mapping[str, Any]) -> bool:
+    """True if the notification was delivered, may have been, or will be."""
+    attempted = row["unknown"] > 0 or row["claimed_at"] is not None
+    if row["status"] == "sent" or attempted:
         return True
     return row["status"] == "pending" and not is_step(row["reason"])
 
 
-def _wanted(route: Route, reason: str) -> bool:
+def _is_wanted(route: Route, reason: str) -> bool:
+    """True if the route wants follow-ups of this kind. The end of flapping reaches everybody."""
     if reason == NotifyReason.RESOLVED:
         return route.follows if route.resolved is None else route.resolved
     if reason in (NotifyReason.ACKNOWLEDGED, NotifyReason.UNACKNOWLEDGED):
         return route.follows if route.acknowledged is None else route.acknowledged
-    return True  # who heard that it flaps hears that it does no longer
-
-
-# -- what is no event ------------------------------------------------------------------------
+    return True
 
 
 def about_row(
@@ -245,7 +245,7 @@ def about_row(
     content: Mapping[str, Any] | None = None,
     storm_id: int | None = None,
 ) -> Row:
-    """A message about something else than an event: a storm, a report."""
+    """A notification about something other than an event: a storm, a report."""
     return {
         **BLANK,
         "about": about,

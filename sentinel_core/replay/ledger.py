@@ -14,7 +14,7 @@ from uuid import UUID
 
 from sentinel_core.decide.conditions import Samples
 from sentinel_core.decide.effects import Notify, apply_run, release_withheld
-from sentinel_core.decide.fanout import Fanout, Row, notices
+from sentinel_core.decide.fanout import Fanout, Row, follow_ups
 from sentinel_core.decide.late import LateDecision, Neighbour
 from sentinel_core.decide.lifecycle import OUTPUTS, Lifecycle
 from sentinel_core.decide.observe import Kind, Observation
@@ -325,7 +325,7 @@ class MemoryLedger:
     ) -> None:
         """The end of an event, for those who were notified of it."""
         event = self.events[event_id - 1]
-        rows = notices(self._rows.pop(event_id, ()), event_id, reason.value, at, suppression)
+        rows = follow_ups(self._rows.pop(event_id, ()), event_id, reason.value, at, suppression)
         if rows:
             self._write_followed(event, at, reason.value, rows, suppression)
         else:
@@ -436,7 +436,7 @@ class MemoryLedger:
         """What a person did, for those who were notified of the event and want to know."""
         self._now = at
         suppression = self.suppression((event.kind, event.ticker), event.importance)
-        rows = notices(self._rows.get(event.id, ()), event.id, reason.value, at, suppression)
+        rows = follow_ups(self._rows.get(event.id, ()), event.id, reason.value, at, suppression)
         if rows:
             self._rows[event.id] += rows
             self._write_followed(event, at, reason.value, rows, suppression)

@@ -37,7 +37,7 @@ from sentinel_core.report.figures import (
 )
 from sentinel_core.store.db.engine import reading, writing
 from sentinel_core.store.db.tables import EVALUATION, EVENT, NOTIFICATION, RULE
-from sentinel_core.store.outbox.enqueue import insert_messages
+from sentinel_core.store.outbox.enqueue import insert_notifications
 
 REASON = NotifyReason.REPORT.value
 LISTED = 10  # unacknowledged events
@@ -75,7 +75,7 @@ def enqueue_report(
     if not rows:
         return []
     with writing(engine) as connection:
-        return insert_messages(connection, rows, now)
+        return insert_notifications(connection, rows, now)
 
 
 # -- events --------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Messages into the outbox, within somebody else's transaction."""
+"""Notifications into the outbox, within the caller's transaction."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, bindparam, literal_column, select, update
 
-from sentinel_core.decide.fanout import AFTER, dropped_columns, notices
+from sentinel_core.decide.fanout import AFTER, dropped_columns, follow_ups
 from sentinel_core.model.reasons import STEPS_LIKE, Suppression, SuppressionCode
 from sentinel_core.store.db.bulk import MANY, newest_id, write_rows
 from sentinel_core.store.db.tables import NOTIFICATION, Row
@@ -27,46 +27,48 @@ IS_ABOUT: ColumnElement[bool] = _N.about != literal_column("''")
 IS_STEP: ColumnElement[bool] = _N.reason.like(STEPS_LIKE)
 
 
-def hold_messages(connection: Connection, *which: ColumnElement[bool]) -> None:
-    """Lock these rows in one order: two who change overlapping ones never wait for each other."""
+def lock_notifications(connection: Connection, *which: ColumnElement[bool]) -> None:
+    """Lock these rows in a fixed order, so that two transactions never wait for each other."""
     if connection.dialect.name == "postgresql":
         connection.execute(select(_N.id).where(*which).order_by(_N.id).with_for_update())
 
 
-# -- news of events --------------------------------------------------------------------------
-
-
-def owe_notices(
-    connection: Connection, news: Sequence[tuple[int, str, Suppression | None]], now: datetime
+def plan_follow_ups(
+    connection: Connection, changes: Sequence[tuple[int, str, Suppression | None]], now: datetime
 ) -> list[Row]:
-    """What is owed to those who were told of these events: (event, reason, why it is not told)."""
-    wanted = {event_id: (reason, suppressed) for event_id, reason, suppressed in news}
-    owed: list[Row] = []
-    for some in chunks(sorted(wanted)):
+    """Notifications for those who were notified of these events before.
+
+    Each change is an event's id, the reason, and why it is suppressed, if it is.
+    """
+    changed = {event_id: (reason, suppression) for event_id, reason, suppression in changes}
+    planned: list[Row] = []
+    for some in chunks(sorted(changed)):
         statement = select(NOTIFICATION).where(_N.event_id.in_(some)).order_by(_N.event_id, _N.id)
         rows = [dict(row) for row in connection.execute(statement).mappings()]
-        for event_id, before in groupby(rows, key=itemgetter("event_id")):
-            reason, suppressed = wanted[event_id]
-            owed += notices(list(before), event_id, reason, now, suppressed)
-    return owed
+        for event_id, previous in groupby(rows, key=itemgetter("event_id")):
+            reason, suppression = changed[event_id]
+            planned += follow_ups(list(previous), event_id, reason, now, suppression)
+    return planned
 
 
-def tell_of(connection: Connection, event_ids: Sequence[int], reason: str, now: datetime) -> None:
-    """Owe this news of some events to whoever heard of them; of the mute ones only where that is
-    part of something that goes on."""
-    rows = owe_notices(connection, [(key, reason, None) for key in event_ids], now)
+def notify_followers(
+    connection: Connection, event_ids: Sequence[int], reason: str, now: datetime
+) -> None:
+    """Enqueue follow-ups of these events; of muted ones only for incidents and threads."""
+    rows = plan_follow_ups(connection, [(key, reason, None) for key in event_ids], now)
     if not rows:
         return
-    muting = Mutes(connection, now)
+    mutes = Mutes(connection, now)
     events = events_by_id(connection, [row["event_id"] for row in rows])
-    muted = {key: why for key, event in events.items() if (why := why_muted(muting, event))}
+    muted = {key: why for key, event in events.items() if (why := why_muted(mutes, event))}
     if muted:
-        rows = owe_notices(connection, [(key, reason, muted.get(key)) for key in event_ids], now)
-    insert_messages(connection, rows, now)
+        changes = [(key, reason, muted.get(key)) for key in event_ids]
+        rows = plan_follow_ups(connection, changes, now)
+    insert_notifications(connection, rows, now)
 
 
-def insert_messages(connection: Connection, rows: Sequence[Row], now: datetime) -> list[int]:
-    """Write them; ids of the new ones that are to be sent now."""
+def insert_notifications(connection: Connection, rows: Sequence[Row], now: datetime) -> list[int]:
+    """Insert these rows; ids of the new ones that are due now."""
     statement = insert_or(connection, NOTIFICATION).on_conflict_do_nothing()
     # SQLite has one writer at a time: whatever is new in a table is this transaction's
     if connection.dialect.name == "sqlite" and len(rows) >= MANY:
@@ -79,9 +81,6 @@ def insert_messages(connection: Connection, rows: Sequence[Row], now: datetime) 
     return [key for key, status, due in written if status == PENDING and due <= now]
 
 
-# -- escalations -----------------------------------------------------------------------------
-
-
 def drop_steps(
     connection: Connection,
     event_ids: Sequence[int],
@@ -90,12 +89,12 @@ def drop_steps(
     *,
     before: datetime | None = None,
 ) -> None:
-    """Steps of these events that would come before then are not sent, unless one is on its way."""
+    """Suppress the escalation steps of these events that are due before then and not claimed."""
     for some in chunks(sorted(event_ids)):
         which = [_N.event_id.in_(some), IS_PENDING, IS_STEP, _N.claimed_at.is_(None)]
         if before is not None:
             which.append(_N.next_attempt_at < before)
-        hold_messages(connection, *which)
+        lock_notifications(connection, *which)
         connection.execute(
             update(NOTIFICATION)
             .where(*which)
@@ -103,25 +102,27 @@ def drop_steps(
         )
 
 
-def owe_steps_again(connection: Connection, event_ids: Sequence[int], now: datetime) -> None:
-    """Nobody has taken on these events after all: the steps that were spared for it are to come,
-    as long after now as they were to come after people were told."""
+def restore_steps(connection: Connection, event_ids: Sequence[int], now: datetime) -> None:
+    """Schedule anew the escalation steps that an acknowledgement suppressed, as it is taken back.
+
+    Each is due as long after now as it was after the first notification.
+    """
     for some in chunks(sorted(event_ids)):
         statement = select(_N.id, _N.event_id, _N.created_at, _N.route, _N.dropped_code).where(
             _N.event_id.in_(some), IS_STEP
         )
         rows = connection.execute(statement.order_by(_N.id)).all()
         newest = {row.event_id: row.created_at for row in rows}
-        spared = [
+        suppressed = [
             {"key": row.id, "at": now + timedelta(seconds=row.route.get(AFTER) or 0)}
             for row in rows
             if row.created_at == newest[row.event_id]
             and row.dropped_code == SuppressionCode.ACKNOWLEDGED
         ]
-        if not spared:
+        if not suppressed:
             continue
         at = bindparam("at", type_=_N.next_attempt_at.type)
         again = {"status": PENDING, "settled_at": None, "next_attempt_at": at}
         never_sent = (_N.status == SUPPRESSED, _N.attempts == 0)
         update_them = update(NOTIFICATION).where(_N.id == bindparam("key"), *never_sent)
-        connection.execute(update_them.values(**again, **dropped_columns(None)), spared)
+        connection.execute(update_them.values(**again, **dropped_columns(None)), suppressed)

@@ -10,7 +10,13 @@ from sentinel_core.decide.fanout import dropped_columns
 from sentinel_core.model.reasons import Suppression
 from sentinel_core.store.db.engine import writing
 from sentinel_core.store.db.tables import NOTIFICATION
-from sentinel_core.store.outbox.enqueue import IS_FAILED, IS_PENDING, PENDING, SENT, hold_messages
+from sentinel_core.store.outbox.enqueue import (
+    IS_FAILED,
+    IS_PENDING,
+    PENDING,
+    SENT,
+    lock_notifications,
+)
 
 _N = NOTIFICATION.c
 
@@ -54,7 +60,7 @@ def settle(
     if status != SENT and claimed_at is not None:
         which.append(_N.claimed_at == claimed_at)
     with writing(engine) as connection:
-        hold_messages(connection, *which)
+        lock_notifications(connection, *which)
         connection.execute(update(NOTIFICATION).where(*which).values(**values))
 
 
@@ -67,7 +73,7 @@ def postpone_channel(engine: Engine, channel: str, until: datetime) -> None:
         _N.next_attempt_at < until,
     )
     with writing(engine) as connection:
-        hold_messages(connection, *which)
+        lock_notifications(connection, *which)
         connection.execute(update(NOTIFICATION).where(*which).values(next_attempt_at=until))
 
 
@@ -77,5 +83,5 @@ def retry_failed(engine: Engine, channel: str, since: datetime, now: datetime) -
     again = {"status": PENDING, "attempts": 0, "next_attempt_at": now}
     again |= {"settled_at": None, "dropped_code": None}
     with writing(engine) as connection:
-        hold_messages(connection, *which)
+        lock_notifications(connection, *which)
         return connection.execute(update(NOTIFICATION).where(*which).values(**again)).rowcount

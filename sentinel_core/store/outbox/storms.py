@@ -29,7 +29,7 @@ from sentinel_core.model.reasons import NotifyReason, Suppression, SuppressionCo
 from sentinel_core.model.routing import StormLimit
 from sentinel_core.store.db.engine import reading, writing
 from sentinel_core.store.db.tables import EVENT, NOTIFICATION, STORM, Row
-from sentinel_core.store.outbox.enqueue import IS_PENDING, IS_STEP, SUPPRESSED, insert_messages
+from sentinel_core.store.outbox.enqueue import IS_PENDING, IS_STEP, SUPPRESSED, insert_notifications
 
 BEGAN, ENDED = NotifyReason.STORM.value, NotifyReason.STORM_ENDED.value
 _NEWS = (NotifyReason.OPENED.value, NotifyReason.FLAPPING.value)
@@ -135,7 +135,7 @@ def _begin(
     }
     storm_id = connection.scalar(insert(STORM).values(**values).returning(STORM.c.id))
     assert storm_id is not None
-    [message_id] = insert_messages(connection, [_message(storm_id, lead, BEGAN, now)], now)
+    [message_id] = insert_notifications(connection, [_message(storm_id, lead, BEGAN, now)], now)
     return storm_id, message_id
 
 
@@ -219,7 +219,7 @@ def _end(engine: Engine, storm_id: int, channel: str, recipient: str, now: datet
             connection, storm_id, channel, recipient, now
         )  # or they would begin the next storm
         connection.execute(update(STORM).where(STORM.c.id == storm_id).values(ended_at=now))
-        insert_messages(connection, [_message(storm_id, storm, ENDED, now)], now)
+        insert_notifications(connection, [_message(storm_id, storm, ENDED, now)], now)
         return True
 
 

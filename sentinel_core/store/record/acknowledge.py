@@ -11,7 +11,7 @@ from sentinel_core.decide.delivery import acknowledged
 from sentinel_core.model.reasons import NotifyReason
 from sentinel_core.store.db.engine import answering, writing
 from sentinel_core.store.db.tables import AUDIT, EVENT, UNACKNOWLEDGED
-from sentinel_core.store.outbox.enqueue import drop_steps, owe_steps_again, tell_of
+from sentinel_core.store.outbox.enqueue import drop_steps, notify_followers, restore_steps
 from sentinel_core.store.state.audit import (
     BY_LIMIT,
     COMMENT_LIMIT,
@@ -89,7 +89,7 @@ def acknowledge(
             rest.update(_handled(connection, set(some).difference(done)))
         drop_steps(connection, done, acknowledged(who, now), now, before=until)
         add_entries(connection, who, "acknowledged", now, sorted(done), detail)
-        tell_of(connection, sorted(done), NotifyReason.ACKNOWLEDGED.value, now)
+        notify_followers(connection, sorted(done), NotifyReason.ACKNOWLEDGED.value, now)
     missing = tuple(key for key in wanted if key not in rest and key not in set(done))
     return Acknowledged(tuple(sorted(done)), tuple(rest[key] for key in sorted(rest)), missing)
 
@@ -115,9 +115,9 @@ def unacknowledge(
             done.extend(
                 connection.scalars(taken.values(**NOT_ACKNOWLEDGED, **detail).returning(e.id))
             )
-        owe_steps_again(connection, sorted(done), now)
+        restore_steps(connection, sorted(done), now)
         add_entries(connection, who, "unacknowledged", now, sorted(done), detail)
-        tell_of(connection, sorted(done), NotifyReason.UNACKNOWLEDGED.value, now)
+        notify_followers(connection, sorted(done), NotifyReason.UNACKNOWLEDGED.value, now)
         found = existing(connection, within)
     return changed(wanted, done, found)
 

@@ -20,7 +20,7 @@ from sentinel_core.model.reasons import NotifyReason, Suppression, SuppressionCo
 from sentinel_core.model.run import Rule, Run
 from sentinel_core.store.db.bulk import MANY, newest_id, write_rows
 from sentinel_core.store.db.tables import EVALUATION, EVENT, RULE, SERIES, Row
-from sentinel_core.store.outbox.enqueue import drop_steps, insert_messages, owe_notices
+from sentinel_core.store.outbox.enqueue import drop_steps, insert_notifications, plan_follow_ups
 from sentinel_core.store.state.mutes import Mutes
 from sentinel_core.store.state.rows import (
     NOT_ACKNOWLEDGED,
@@ -203,9 +203,11 @@ class SqlLedger:
             latest = [moment.isoformat() for moment in self.notified]
             mine = RULE.c.id == self.rule_id
             self.connection.execute(update(RULE).where(mine).values(told=latest))
-        notifications = owe_notices(self.connection, self._followed, self.now)
+        notifications = plan_follow_ups(self.connection, self._followed, self.now)
         notifications = [*self._notifications, *notifications]
-        sent = insert_messages(self.connection, notifications, self.now) if notifications else []
+        sent = (
+            insert_notifications(self.connection, notifications, self.now) if notifications else []
+        )
         return opened, [row["event"] for row in self._resolved], sent
 
     @property

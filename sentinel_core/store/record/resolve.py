@@ -23,7 +23,7 @@ from sentinel_core.decide.transition import resolved_by_hand
 from sentinel_core.model.reasons import NotifyReason, Suppression, SuppressionCode
 from sentinel_core.store.db.engine import answering, writing
 from sentinel_core.store.db.tables import EVALUATION, EVENT, NOTIFICATION, SERIES
-from sentinel_core.store.outbox.enqueue import hold_messages, tell_of
+from sentinel_core.store.outbox.enqueue import lock_notifications, notify_followers
 from sentinel_core.store.record.acknowledge import Changed, changed
 from sentinel_core.store.state.audit import (
     add_entries,
@@ -63,7 +63,7 @@ def resolve(
         _forget_gone(connection, done)
         why = Suppression(SuppressionCode.RESOLVED, f"resolved by {who}")
         _drop_pending(connection, done, why, now)
-        tell_of(connection, sorted(done), NotifyReason.RESOLVED.value, now)
+        notify_followers(connection, sorted(done), NotifyReason.RESOLVED.value, now)
         add_entries(connection, who, "resolved", now, sorted(done), detail)
         found = existing(connection, within)
     return changed(wanted, done, found)
@@ -114,7 +114,7 @@ def _drop_pending(
     n = NOTIFICATION.c
     for some in chunks(sorted(ids)):
         waiting = (n.event_id.in_(some), n.status == "pending")
-        hold_messages(connection, *waiting)
+        lock_notifications(connection, *waiting)
         connection.execute(
             update(NOTIFICATION)
             .where(*waiting)
