@@ -315,8 +315,7 @@ def release_withheld(
     """Notify of what was withheld and nothing suppresses any longer, without a new run."""
     for key in keys:
         series = ledger.series[key]
-        if series.event_id is None:
-            continue
+        assert series.event_id is not None  # only an open event withholds a notification
         importance = series.event_importance or lifecycle.settings.importance
         suppression = ledger.suppression(key, importance)
         context = DecisionContext(suppression, ledger.notified)

@@ -203,11 +203,9 @@ class SqlLedger:
             latest = [moment.isoformat() for moment in self.notified]
             mine = RULE.c.id == self.rule_id
             self.connection.execute(update(RULE).where(mine).values(told=latest))
-        notifications = plan_follow_ups(self.connection, self._followed, self.now)
-        notifications = [*self._notifications, *notifications]
-        sent = (
-            insert_notifications(self.connection, notifications, self.now) if notifications else []
-        )
+        planned = plan_follow_ups(self.connection, self._followed, self.now)
+        planned = [*self._notifications, *planned]
+        sent = insert_notifications(self.connection, planned, self.now) if planned else []
         return opened, [row["event"] for row in self._resolved], sent
 
     @property

@@ -15,6 +15,7 @@ from sentinel_core.decide.delivery import (
     MUTE_PAUSE,
     Waiting,
     backoff,
+    exhausted,
     still_needed,
     storm_begins,
     storm_ends,
@@ -140,3 +141,9 @@ def test_a_storm_ends_when_at_most_half_of_its_threshold_opened_in_a_whole_windo
     lasted: timedelta, opened: int, ends: bool
 ) -> None:
     assert storm_ends(3, MINUTE, NOW - lasted, opened, NOW) is ends
+
+
+def test_a_message_that_failed_every_time_keeps_what_was_said_last() -> None:
+    code, sentence = exhausted("503 Service Unavailable")
+    assert code is SuppressionCode.ATTEMPTS_EXHAUSTED
+    assert sentence == f"given up after {MOST_ATTEMPTS} attempts: 503 Service Unavailable"

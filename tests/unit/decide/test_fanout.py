@@ -188,3 +188,12 @@ def test_a_notification_about_a_storm_is_about_no_event() -> None:
     row = about_row("storm:2", HOOK, "", "storm", at(0), content={"events": 3}, storm_id=2)
     assert (row["about"], row["event_id"], row["storm_id"]) == ("storm:2", None, 2)
     assert (row["content"], row["status"]) == ({"events": 3}, "pending")
+
+
+def test_one_fanout_plans_for_many_events() -> None:
+    rule = Rule(uuid.UUID(int=1), "disk", "flow", RuleSettings.model_validate(ESCALATING))
+    fanout = Fanout(rule, 7, at(0))
+    notify = Notify(at(0), HIGH, NotifyReason.OPENED)
+    first, second = fanout.plan(3, "AAPL", notify), fanout.plan(4, "IBM", notify)
+    assert brief(first) == brief(second)
+    assert {row["event_id"] for row in second} == {4}

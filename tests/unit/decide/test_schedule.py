@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from sentinel_core.decide.schedule import standing
+from sentinel_core.decide.schedule import due_times, standing
 from sentinel_core.model.run import Schedule
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -60,3 +60,13 @@ def test_a_daily_rule_keeps_its_hour_when_the_clocks_change() -> None:
     ):
         found = standing([schedule], before, before)
         assert found.sentence == "checked on time, next at 2026-11-01 14:00 UTC"
+
+
+def test_a_rule_of_recurrence_that_has_ended_is_due_no_more() -> None:
+    twice = Schedule(rrule="FREQ=DAILY;COUNT=2")
+    assert len(list(due_times(twice, NOON))) == 1
+    over = Schedule(rrule="FREQ=DAILY;UNTIL=20261101T000000")
+    assert list(due_times(over, NOON)) == []
+    assert (
+        standing([over], NOON, NOON + 1000 * HOUR).sentence == "checked on time, and not due again"
+    )

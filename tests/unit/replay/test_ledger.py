@@ -882,3 +882,66 @@ def test_the_moment_of_a_run_is_when_it_was_recorded_unless_another_is_given() -
     assert told(sim) == []
     assert sim.notifications[0].reason == NotifyReason.OPENED.value
     assert sim.notifications[0].at == at(1) == at(0) + timedelta(minutes=1)
+
+
+# -- between runs ----------------------------------------------------------------------------
+
+
+def test_what_a_silence_withheld_is_sent_once_it_is_over_and_only_once() -> None:
+    sim = simulation(silences=[silence(0, 9)])
+    runs(sim, "1")
+    sim.release(at(8))
+    assert told(sim) == []
+    sim.release(at(9))
+    sim.release(at(10))
+    assert told(sim) == [(9, 1, "opened")]
+    assert sim.series[ALERT, "AAPL"].notify_count == 2
+    assert not sim.withholds
+
+
+def test_what_somebody_has_acknowledged_is_sent_only_when_that_has_lapsed() -> None:
+    sim = simulation(silences=[silence(0, 9)])
+    runs(sim, "1")
+    assert sim.acknowledge(ALERT, "AAPL", at(1), "ann", at(20))
+    sim.release(at(15))
+    assert told(sim) == []
+    sim.release(at(20))
+    assert told(sim) == [(20, 1, "opened")]
+    assert sim.events[0].acknowledged_by is None
+
+
+def test_what_is_sent_between_runs_counts_for_the_rate_limit() -> None:
+    sim = simulation(silences=[silence(0, 9)], max_notifications_per_hour=1)
+    runs(sim, "1")
+    sim.release(at(9))
+    run(sim, 10, fired(), fired("IBM"))
+    assert told(sim) == [(9, 1, "opened")]
+    sim.release(at(68))
+    assert told(sim) == [(9, 1, "opened")]
+    sim.release(at(69))
+    assert told(sim) == [(9, 1, "opened"), (69, 2, "opened")]
+
+
+def test_an_event_that_expires_in_a_silence_ends_without_a_word() -> None:
+    sim = simulation(silences=[silence(5, 60)], expire_seconds=600, notify_resolved=True)
+    runs(sim, "1")
+    run(sim, 10, fired("IBM"))
+    assert [event.resolution for event in sim.events] == ["expired", None]
+    assert (told(sim), told(sim, suppressed=True)) == (
+        [(0, 1, "opened")],
+        [(10, 2, "opened"), (10, 1, "resolved")],
+    )
+
+
+def test_an_end_that_expired_reaches_those_who_were_notified() -> None:
+    sim = simulation(expire_seconds=600, notify_resolved=True)
+    runs(sim, "1")
+    run(sim, 10, quiet("IBM"))
+    assert told(sim) == [(0, 1, "opened"), (10, 1, "resolved")]
+
+
+def test_a_late_measurement_ends_no_error_that_is_newer() -> None:
+    sim = simulation()
+    run(sim, 10, quiet(problem="error"))
+    run(sim, 5, quiet())
+    assert lives(sim) == [("error", "AAPL", 10, None, None, 1)]
