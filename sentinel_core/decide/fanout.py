@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from sentinel_core.decide.effects import Notify
+from sentinel_core.decide.ledger import Notify
 from sentinel_core.model.alert import Importance
 from sentinel_core.model.reasons import NotifyReason, Reason, Suppression, is_step
 from sentinel_core.model.routing import Route

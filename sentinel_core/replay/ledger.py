@@ -13,9 +13,10 @@ from operator import itemgetter
 from uuid import UUID
 
 from sentinel_core.decide.conditions import Samples
-from sentinel_core.decide.effects import Notify, apply_run, release_withheld
+from sentinel_core.decide.effects import apply_run, release_withheld
 from sentinel_core.decide.fanout import Fanout, Row, follow_ups
 from sentinel_core.decide.late import LateDecision, Neighbour
+from sentinel_core.decide.ledger import Notify
 from sentinel_core.decide.lifecycle import OUTPUTS, Lifecycle
 from sentinel_core.decide.observe import Kind, Observation
 from sentinel_core.decide.state import Decision, Key, Series, Status

@@ -9,9 +9,9 @@ from typing import Any
 from sqlalchemy import Connection, Table, bindparam, func, insert, select, update
 
 from sentinel_core.decide.conditions import Samples
-from sentinel_core.decide.effects import Notify
 from sentinel_core.decide.fanout import Fanout
 from sentinel_core.decide.late import LateDecision, Neighbour
+from sentinel_core.decide.ledger import Notify
 from sentinel_core.decide.lifecycle import Lifecycle
 from sentinel_core.decide.observe import Observation
 from sentinel_core.decide.state import Decision, Key, Series

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from sentinel_core.decide.effects import Notify
 from sentinel_core.decide.fanout import Fanout, Row, about_row, follow_ups, route_of
+from sentinel_core.decide.ledger import Notify
 from sentinel_core.model.alert import Importance
 from sentinel_core.model.reasons import NotifyReason, Suppression, SuppressionCode
 from sentinel_core.model.rule import RuleSettings
