@@ -1,4 +1,4 @@
-"""How the channels have fared: what was sent, what is owed, what failed. Read only."""
+"""The state of each channel: sent, pending and failed notifications. Read only."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,17 +12,18 @@ from sentinel_core.store.outbox.enqueue import FAILED, IS_STEP, PENDING, SENT
 from sentinel_core.store.state.audit import chunks
 
 _N = NOTIFICATION.c
-# An escalation's step is owed long before it is due; only one that was tried is a message waiting.
+# Escalation steps are enqueued long before they are due: only an attempted one counts as pending.
 _LATER = and_(_N.status == PENDING, _N.attempts == 0, IS_STEP)
 
 
 @dataclass(frozen=True, slots=True)
 class ChannelState:
-    """What the record says of one channel, all its recipients together.
+    """The state of one channel, all its recipients together.
 
-    `pending` are messages that wait to be sent, `steps` those of escalations whose time may come.
-    `last_error` is of the newest message that was tried and not accepted, `last_failed_at` when a
-    message failed for good. `storm_since` is when a storm began that has not ended.
+    `pending` counts notifications that wait to be sent, `steps` escalation steps that may become
+    due. `last_error` is that of the newest attempted notification without success,
+    `last_failed_at` the last time a notification failed for good, and `storm_since` the start of
+    the storm that is open.
     """
 
     channel: str
@@ -37,7 +38,7 @@ class ChannelState:
 
 
 def states(engine: Engine) -> dict[str, ChannelState]:
-    """Every channel that was ever owed a message, by slug."""
+    """The state of every channel with notifications on record, by slug."""
     with reading(engine) as connection:
         storms = {
             row.channel: row.since
@@ -56,14 +57,14 @@ def states(engine: Engine) -> dict[str, ChannelState]:
                 _count(_LATER).label("steps"),
                 _count(_N.status == FAILED).label("failed"),
                 func.max(case((_N.status == FAILED, _N.settled_at))).label("last_failed_at"),
-                func.max(case((_is_troubled(), _N.id))).label("troubled"),
+                func.max(case((_has_error(), _N.id))).label("failing"),
             )
             .group_by(_N.channel)
             .order_by(_N.channel)
         ).all()
-        newest = [row.troubled for row in counted if row.troubled is not None]
-        told = connection.execute(select(_N.id, _N.last_error).where(_N.id.in_(newest)))
-        errors = {row.id: row.last_error for row in told}
+        newest = [row.failing for row in counted if row.failing is not None]
+        rows = connection.execute(select(_N.id, _N.last_error).where(_N.id.in_(newest)))
+        errors = {row.id: row.last_error for row in rows}
     return {
         row.channel: ChannelState(
             row.channel,
@@ -73,7 +74,7 @@ def states(engine: Engine) -> dict[str, ChannelState]:
             steps=row.steps,
             failed=row.failed,
             last_failed_at=row.last_failed_at,
-            last_error=errors.get(row.troubled),
+            last_error=errors.get(row.failing),
             storm_since=storms.get(row.channel),
         )
         for row in counted
@@ -84,13 +85,13 @@ def _count(condition: ColumnElement[bool]) -> ColumnElement[int]:
     return func.count(case((condition, 1)))
 
 
-def _is_troubled() -> ColumnElement[bool]:
+def _has_error() -> ColumnElement[bool]:
     tried = and_(_N.status == PENDING, _N.attempts > 0, _N.last_error.is_not(None))
     return (_N.status == FAILED) | tried
 
 
 def failed_since(engine: Engine, channel: str, since: datetime) -> list[int]:
-    """Ids of the messages that a channel failed to take since then, oldest first."""
+    """Ids of notifications that failed in a channel since then, oldest first."""
     with reading(engine) as connection:
         statement = select(_N.id).where(
             _N.channel == channel, _N.status == FAILED, _N.settled_at >= since
@@ -99,11 +100,11 @@ def failed_since(engine: Engine, channel: str, since: datetime) -> list[int]:
 
 
 def standing(engine: Engine, ids: Sequence[int]) -> dict[str, int]:
-    """How many of these messages stand at which status."""
-    found: dict[str, int] = {}
+    """The number of these notifications by status."""
+    by_status: dict[str, int] = {}
     with reading(engine) as connection:
         for some in chunks(list(ids)):
             counts = select(_N.status, func.count()).where(_N.id.in_(some)).group_by(_N.status)
             for status, count in connection.execute(counts):
-                found[status] = found.get(status, 0) + count
-    return found
+                by_status[status] = by_status.get(status, 0) + count
+    return by_status

@@ -1,6 +1,6 @@
 """Claiming pending notifications for sending.
 
-All that are due in one group are claimed together and leave as one message. A claim writes the
+Due notifications of one group are claimed together and leave as one message. A claim writes the
 attempt before anything is sent. A deliverer that dies before it writes the outcome leaves a claim
 that ends with its lease, and a message that may have arrived.
 """
@@ -29,19 +29,19 @@ from sentinel_core.store.outbox.storms import gathered, storm_facts
 from sentinel_core.store.state.audit import chunks
 from sentinel_core.store.state.events import events_by_id, templates_of
 
-LEASE = timedelta(minutes=2)  # a deliverer that died is taken to be gone after this long
+LEASE = timedelta(minutes=2)  # after this long, a deliverer is taken to have died
 
 _N = NOTIFICATION.c
 
 
 @dataclass(frozen=True, slots=True)
 class ClaimedMessage:
-    """A claimed message: the notifications that it stands for, and their events.
+    """A claimed message: the notifications it sends, and their events.
 
     `events` are (columns by name, reason), in the order of `ids`; none for a storm or a report,
-    which `about` names and `facts` describes. `attempts` are counted with this one, `thread` is the
-    provider's name of the first message in the same thread, `unknown` counts earlier attempts that
-    may have arrived, and `claimed_at` identifies the claim.
+    which `about` names and `facts` describes. `attempts` include this one, `thread` is the
+    provider's reference of the thread's first message, `unknown` counts earlier attempts that may
+    have arrived, and `claimed_at` identifies the claim.
     """
 
     ids: tuple[int, ...]
@@ -61,7 +61,7 @@ class ClaimedMessage:
 
     @property
     def id(self) -> int:
-        """The leading notification: its claim is the claim of all."""
+        """The leading notification's id; its claim covers all of them."""
         return self.ids[0]
 
     @property
@@ -73,7 +73,7 @@ class ClaimedMessage:
 def due(
     engine: Engine, now: datetime, *, without: Collection[str] = (), limit: int = 500
 ) -> list[int]:
-    """Ids of notifications that may be attempted now, oldest first, without some channels."""
+    """Ids of notifications that may be attempted now, oldest first, except in some channels."""
     with reading(engine) as connection:
         statement = (
             select(_N.id)
@@ -85,12 +85,12 @@ def due(
 
 
 def still_due(engine: Engine, ids: Sequence[int], now: datetime) -> list[int]:
-    """Those of these notifications that may be attempted now, in the order given."""
-    left: set[int] = set()
+    """The given notifications that may be attempted now, in the same order."""
+    remaining: set[int] = set()
     with reading(engine) as connection:
         for some in chunks(ids):
-            left.update(connection.scalars(select(_N.id).where(_N.id.in_(some), ready(now))))
-    return [key for key in ids if key in left]
+            remaining.update(connection.scalars(select(_N.id).where(_N.id.in_(some), ready(now))))
+    return [key for key in ids if key in remaining]
 
 
 def claim(
@@ -101,12 +101,12 @@ def claim(
     without: Collection[str] = (),
     lease: timedelta = LEASE,
 ) -> ClaimedMessage | None:
-    """Claim a notification for sending, with all that leave in the same message.
+    """Claim a notification for sending, with the others of its message.
 
-    None if another deliverer has it, if it is settled or not due, if its channel is one of
-    `without`, and if it is no longer needed or has to wait (which is written): its event is
-    acknowledged, its group was notified just now, a storm replaces it. Where it begins a storm,
-    the storm's message is claimed. The attempt is on record before anything is sent.
+    None if another deliverer has it, if it is settled or not due, or if its channel is one of
+    `without`. Also None, with the reason on record, if it is no longer needed or has to wait: its
+    event is acknowledged, its group's last message is recent, or a storm replaces it. If it begins
+    a storm, the storm's message is claimed. The attempt is on record before anything is sent.
     """
     with writing(engine) as connection:
         lead = lock_leader(connection, notification_id, now, without)
@@ -125,7 +125,7 @@ def claim(
 
 
 def _unless_storm(connection: Connection, lead: Row, now: datetime) -> Row | None:
-    """The leading notification; the storm's own where one begins with it; None within a storm."""
+    """The leading notification; the storm's message if it begins one; None within a storm."""
     if lead["attempts"] or is_step(lead["reason"]):
         return lead
     storm = gathered(connection, lead, route_of(lead).storm, now)
@@ -151,7 +151,7 @@ def _claimed(
         .where(_N.id.in_(ids))
         .values(
             attempts=_N.attempts + 1,
-            # A claim that was never settled: that attempt may have arrived.
+            # The earlier claim was never settled: its message may have arrived.
             unknown=_N.unknown + cast(_N.claimed_at.is_not(None), Integer),
             claimed_at=now,
             next_attempt_at=now + lease,
@@ -170,7 +170,7 @@ def _claimed(
     }
     if lead["about"]:
         facts = _facts(connection, lead)
-        # Stores number their storms alike: two of them may page through the same service.
+        # Every store numbers its storms from 1, and two stores may use the same paging service.
         began = f"/{facts['started_at'].isoformat()}" if lead["storm_id"] is not None else ""
         return ClaimedMessage(
             **common,
@@ -196,7 +196,7 @@ def _facts(connection: Connection, lead: Row) -> Mapping[str, Any]:
 
 
 def _thread_about(connection: Connection, lead: Row) -> str | None:
-    """The provider's name of the first message about a storm."""
+    """The provider's reference of the first message about a storm or report."""
     statement = select(_N.reference).where(
         _N.about == lead["about"],
         IS_ABOUT,

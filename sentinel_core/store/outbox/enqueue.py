@@ -1,4 +1,4 @@
-"""Notifications into the outbox, within the caller's transaction."""
+"""Adds notifications to the outbox within the caller's transaction."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -20,7 +20,7 @@ from sentinel_core.store.state.rules import insert_or
 SENT, PENDING, FAILED, SUPPRESSED = "sent", "pending", "failed", "suppressed"
 
 _N = NOTIFICATION.c
-# Written out, not a parameter: the planner has to see that an index over some rows has these.
+# Literals instead of parameters: the planner must see that a partial index covers these rows.
 IS_PENDING: ColumnElement[bool] = _N.status == literal_column(f"'{PENDING}'")
 IS_FAILED: ColumnElement[bool] = _N.status == literal_column(f"'{FAILED}'")
 IS_ABOUT: ColumnElement[bool] = _N.about != literal_column("''")
@@ -28,7 +28,7 @@ IS_STEP: ColumnElement[bool] = _N.reason.like(STEPS_LIKE)
 
 
 def lock_notifications(connection: Connection, *which: ColumnElement[bool]) -> None:
-    """Lock these rows in a fixed order, so that two transactions never wait for each other."""
+    """Lock these rows in the order of their ids, so that transactions never deadlock."""
     if connection.dialect.name == "postgresql":
         connection.execute(select(_N.id).where(*which).order_by(_N.id).with_for_update())
 
@@ -36,9 +36,9 @@ def lock_notifications(connection: Connection, *which: ColumnElement[bool]) -> N
 def plan_follow_ups(
     connection: Connection, changes: Sequence[tuple[int, str, Suppression | None]], now: datetime
 ) -> list[Row]:
-    """Notifications for those who were notified of these events before.
+    """Notifications for everybody who was notified of these events before.
 
-    Each change is an event's id, the reason, and why it is suppressed, if it is.
+    Each change is an event's id, the reason, and the suppression, if any.
     """
     changed = {event_id: (reason, suppression) for event_id, reason, suppression in changes}
     planned: list[Row] = []
@@ -54,7 +54,7 @@ def plan_follow_ups(
 def notify_followers(
     connection: Connection, event_ids: Sequence[int], reason: str, now: datetime
 ) -> None:
-    """Enqueue follow-ups of these events; of muted ones only for incidents and threads."""
+    """Enqueue follow-ups to these events; to muted ones only in incidents and threads."""
     rows = plan_follow_ups(connection, [(key, reason, None) for key in event_ids], now)
     if not rows:
         return
@@ -68,9 +68,9 @@ def notify_followers(
 
 
 def insert_notifications(connection: Connection, rows: Sequence[Row], now: datetime) -> list[int]:
-    """Insert these rows; ids of the new ones that are due now."""
+    """Insert these rows; returns the ids of new rows that are due now."""
     statement = insert_or(connection, NOTIFICATION).on_conflict_do_nothing()
-    # SQLite has one writer at a time: whatever is new in a table is this transaction's
+    # SQLite has one writer at a time: every new row of a table is this transaction's.
     if connection.dialect.name == "sqlite" and len(rows) >= MANY:
         before = newest_id(connection, NOTIFICATION)
         write_rows(connection, statement, rows)
@@ -89,7 +89,7 @@ def drop_steps(
     *,
     before: datetime | None = None,
 ) -> None:
-    """Suppress the escalation steps of these events that are due before then and not claimed."""
+    """Suppress escalation steps of these events that are due before then and not claimed."""
     for some in chunks(sorted(event_ids)):
         which = [_N.event_id.in_(some), IS_PENDING, IS_STEP, _N.claimed_at.is_(None)]
         if before is not None:
@@ -103,9 +103,9 @@ def drop_steps(
 
 
 def restore_steps(connection: Connection, event_ids: Sequence[int], now: datetime) -> None:
-    """Schedule anew the escalation steps that an acknowledgement suppressed, as it is taken back.
+    """Restore the escalation steps that an acknowledgement suppressed, as it is taken back.
 
-    Each is due as long after now as it was after the first notification.
+    Their original delays are counted from now.
     """
     for some in chunks(sorted(event_ids)):
         statement = select(_N.id, _N.event_id, _N.created_at, _N.route, _N.dropped_code).where(

@@ -1,4 +1,4 @@
-"""Channels that do not take messages, as the outbox knows them."""
+"""Channels in which notifications fail, according to the outbox."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,9 +15,9 @@ _DAY = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class FailingChannel:
-    """A channel and the messages it failed to take. `recovered`: it has taken one since.
+    """A channel with notifications that failed for good. `recovered`: a later one was sent.
 
-    `failed` counts those messages, `latest` and `error` are of the newest.
+    `failed` counts the failed notifications, `latest` and `error` are those of the newest.
     """
 
     channel: str
@@ -28,8 +28,8 @@ class FailingChannel:
 
 
 def failing_channels(engine: Engine, since: datetime) -> list[FailingChannel]:
-    """Channels, by slug, that a message failed for good in since then."""
-    # The index has when an attempt's claim ends, which is not long before or after its outcome.
+    """Channels in which a notification failed for good since then, ordered by slug."""
+    # The index is on the end of an attempt's claim, which is close to the time of its outcome.
     failed = and_(_N.status == FAILED, _N.next_attempt_at > since - _DAY, _N.settled_at >= since)
     by_channel = (
         select(_N.channel, func.count(), func.max(_N.settled_at))
@@ -38,12 +38,12 @@ def failing_channels(engine: Engine, since: datetime) -> list[FailingChannel]:
         .order_by(_N.channel)
     )
     with reading(engine) as connection:
-        found = []
+        channels = []
         for channel, count, latest in connection.execute(by_channel).all():
             error = select(_N.last_error).where(
                 failed, _N.channel == channel, _N.settled_at == latest
             )
-            found.append(
+            channels.append(
                 FailingChannel(
                     channel,
                     count,
@@ -52,11 +52,11 @@ def failing_channels(engine: Engine, since: datetime) -> list[FailingChannel]:
                     _sent_since(connection, channel, latest),
                 )
             )
-        return found
+        return channels
 
 
 def sent_since(engine: Engine, channel: str, at: datetime) -> bool:
-    """True if this channel has taken a message since then."""
+    """True if a notification was sent in this channel since then."""
     with reading(engine) as connection:
         return _sent_since(connection, channel, at)
 

@@ -1,6 +1,6 @@
-"""The notifications that leave as one message: the leader, its group, and which are still needed.
+"""Grouping: the leading notification, the others of its message, and which are still needed.
 
-Within the transaction that claims them.
+All within the transaction that claims them.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -43,23 +43,23 @@ _EARLIER = NOTIFICATION.alias("earlier").c
 
 
 def ready(now: datetime) -> ColumnElement[bool]:
-    """Due, and no earlier notification to the same recipient about the same event is pending."""
+    """SQL condition: due, and no earlier notification of the same event to this recipient pends."""
     return and_(IS_PENDING, _N.next_attempt_at <= now, _is_first())
 
 
 def _is_first() -> ColumnElement[bool]:
-    """Steps of an escalation are for others, or for later: nothing waits for them."""
+    """SQL condition: nothing earlier is pending. Escalation steps never hold others up."""
     e = _EARLIER
     before = (
         e.channel == _N.channel,
         e.recipient == _N.recipient,
         e.id < _N.id,
-        # Not as IS_PENDING has it: PostgreSQL, as long as it believes that little is pending,
-        # would compare each that is with each other one instead of asking for the event's.
+        # Not written as IS_PENDING: while few are pending, PostgreSQL would compare every pending
+        # row with every other instead of using the event's index.
         func.lower(e.status) == "pending",
     )
     of_event = exists().where(e.event_id == _N.event_id, *before, e.reason.not_like(STEPS_LIKE))
-    some: ColumnElement[str] = literal_column("''")  # no parameter: as IS_PENDING
+    some: ColumnElement[str] = literal_column("''")  # a literal, as in IS_PENDING
     of_other = exists().where(_N.about != some, e.about == _N.about, e.about != some, *before)
     return and_(not_(of_event), not_(of_other))
 
@@ -75,18 +75,20 @@ def lock_leader(
         return None
     one_at_a_time(connection, way.channel, way.recipient)
     statement = select(NOTIFICATION).where(_N.id == notification_id, ready(now))
-    found = connection.execute(_unheld(statement)).mappings().first()
-    return dict(found) if found else None
+    row = connection.execute(_unlocked(statement)).mappings().first()
+    return dict(row) if row else None
 
 
-def _unheld(statement: Any) -> Any:
-    """On PostgreSQL: only rows that nobody else is changing just now."""
+def _unlocked(statement: Any) -> Any:
+    """The statement without rows that another transaction has locked (PostgreSQL only)."""
     return statement.with_for_update(skip_locked=True, of=NOTIFICATION)
 
 
 def group_members(connection: Connection, lead: Row, now: datetime) -> list[Row]:
-    """Others of its group with the same reason: those that are due, and those that only waited for
-    their group. Follow-ups stay in their event's thread."""
+    """Others of its group with the same reason that are due or only waited for the group.
+
+    Follow-ups stay in their event's thread.
+    """
     if not lead["group_key"]:
         return []
     waiting = and_(IS_PENDING, _N.attempts == 0, not_(IS_STEP))
@@ -104,14 +106,14 @@ def group_members(connection: Connection, lead: Row, now: datetime) -> list[Row]
         .order_by(_N.id)
         .limit(MOST_TOGETHER - 1)
     )
-    found = [dict(row) for row in connection.execute(_unheld(statement)).mappings()]
-    threads = threads_of(connection, [lead, *found])
-    mine = threads.get(lead["event_id"])
-    return [row for row in found if threads.get(row["event_id"]) == mine]
+    rows = [dict(row) for row in connection.execute(_unlocked(statement)).mappings()]
+    threads = threads_of(connection, [lead, *rows])
+    thread = threads.get(lead["event_id"])
+    return [row for row in rows if threads.get(row["event_id"]) == thread]
 
 
 def threads_of(connection: Connection, rows: Sequence[Row]) -> dict[int, str]:
-    """By event: the reference of the first message about it in this channel."""
+    """The reference of the first message about each event in this channel, by event id."""
     lead = rows[0]
     statement = (
         select(_N.event_id, _N.reference)
@@ -127,7 +129,7 @@ def threads_of(connection: Connection, rows: Sequence[Row]) -> dict[int, str]:
 
 
 def too_soon(connection: Connection, lead: Row, route: Route, now: datetime) -> bool:
-    """Postpone the leader if its group got a message less than the group's interval ago."""
+    """True if the group's last message is too recent; the leader is postponed then."""
     if not route.group_interval_seconds or not lead["group_key"] or lead["attempts"]:
         return False
     interval = timedelta(seconds=route.group_interval_seconds)
@@ -142,11 +144,11 @@ def too_soon(connection: Connection, lead: Row, route: Route, now: datetime) -> 
     if last is None:
         return False
     why = f"waits for its group: the last message was sent at {last:%H:%M:%S} UTC"
-    _put_off(connection, lead["id"], Waiting(last + interval, why))
+    _postpone(connection, lead["id"], Waiting(last + interval, why))
     return True
 
 
-# -- what has become of it since ------------------------------------------------------------
+# -- still needed ----------------------------------------------------------------------------
 
 
 def still_wanted(
@@ -156,36 +158,36 @@ def still_wanted(
     now: datetime,
 ) -> list[Row]:
     """The notifications that are still needed; the others are dropped or postponed."""
-    muting = Mutes(connection, now)
-    left = []
+    mutes = Mutes(connection, now)
+    wanted = []
     for row in rows:
-        verdict = _verdict(connection, row, events.get(row["event_id"]), muting, now)
+        verdict = _verdict(connection, row, events.get(row["event_id"]), mutes, now)
         if verdict is None:
-            left.append(row)
+            wanted.append(row)
         elif isinstance(verdict, Suppression):
             _drop(connection, row["id"], verdict, now)
         else:
-            _put_off(connection, row["id"], verdict)
-    return left
+            _postpone(connection, row["id"], verdict)
+    return wanted
 
 
 def _verdict(
     connection: Connection,
     row: Row,
     event: Mapping[str, Any] | None,
-    muting: Mutes,
+    mutes: Mutes,
     now: datetime,
 ) -> Suppression | Waiting | None:
     if event is None:
         return Suppression(SuppressionCode.EVENT_DELETED, "its event is no longer on record")
     if not is_step(row["reason"]) and row["reason"] != NotifyReason.REMINDER:
         return None
-    muted = why_muted(muting, event) if is_step(row["reason"]) else None
+    muted = why_muted(mutes, event) if is_step(row["reason"]) else None
     return still_needed(row, event, muted, now) or _repeated(connection, row, now)
 
 
 def _repeated(connection: Connection, row: Row, now: datetime) -> Suppression | None:
-    """Why a reminder is dropped in a channel that got a message less than its own repeat ago."""
+    """Why a reminder is dropped: the channel's own repeat interval is not over yet."""
     seconds = route_of(row).repeat_seconds if row["reason"] == NotifyReason.REMINDER else None
     if seconds is None:
         return None
@@ -196,14 +198,14 @@ def _repeated(connection: Connection, row: Row, now: datetime) -> Suppression | 
             _N.recipient == row["recipient"],
         )
     )
-    # What was due at the same pace may come a few seconds early.
+    # A reminder at the same interval may be due a few seconds early.
     if last is None or (now - last).total_seconds() >= seconds * 0.95:
         return None
     sentence = f"told at {last:%H:%M} UTC; this channel repeats every {seconds:g} s"
     return Suppression(SuppressionCode.REPEAT_INTERVAL, sentence)
 
 
-def _put_off(connection: Connection, key: int, waiting: Waiting) -> None:
+def _postpone(connection: Connection, key: int, waiting: Waiting) -> None:
     connection.execute(
         update(NOTIFICATION)
         .where(_N.id == key)

@@ -1,4 +1,4 @@
-"""The outcome of an attempt, and what a channel failed to take, tried again."""
+"""Writes the outcomes of attempts, and schedules failed notifications again."""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -33,10 +33,10 @@ def settle(
     unknown: bool = False,
     claimed_at: datetime | None = None,
 ) -> None:
-    """Write the outcome of an attempt: sent, pending (tried again at `next_attempt_at`), failed.
+    """Write the outcome of an attempt: sent, pending (until `next_attempt_at`) or failed.
 
-    A notification that was sent stays sent, and one that was dropped meanwhile (its event was
-    resolved by hand) is not tried again. `unknown`: it may have arrived. `claimed_at` identifies
+    A sent notification stays sent, and a notification suppressed meanwhile (its event was resolved
+    by hand) is not tried again. `unknown`: it may have arrived. `claimed_at` identifies
     the claim: once its lease has ended and another deliverer has claimed the notification, the
     only outcome still written is that it was sent.
     """
@@ -65,7 +65,7 @@ def settle(
 
 
 def postpone_channel(engine: Engine, channel: str, until: datetime) -> None:
-    """Try nothing else in this channel before then, as its provider asked."""
+    """Postpone everything pending in this channel until then, as its provider asked."""
     which = (
         IS_PENDING,
         _N.channel == channel,
@@ -78,7 +78,7 @@ def postpone_channel(engine: Engine, channel: str, until: datetime) -> None:
 
 
 def retry_failed(engine: Engine, channel: str, since: datetime, now: datetime) -> int:
-    """Try again what this channel failed to take since then; the number of notifications."""
+    """Schedule again what failed in this channel since then; returns the number of them."""
     which = (IS_FAILED, _N.channel == channel, _N.settled_at >= since)
     again = {"status": PENDING, "attempts": 0, "next_attempt_at": now}
     again |= {"settled_at": None, "dropped_code": None}

@@ -1,6 +1,6 @@
-"""Storms: times in which a channel gets one message instead of one for each event.
+"""Storms: periods in which a channel gets one message instead of one for each event.
 
-A storm drops no event: each notification says which storm's message replaces it.
+No event is lost: each replaced notification names the storm whose message replaces it.
 """
 
 from collections.abc import Mapping
@@ -40,12 +40,12 @@ _FOLLOWING_UP = (
     NotifyReason.UNACKNOWLEDGED.value,
 )
 _LISTED = 10
-_AREA = 0x5E47  # of PostgreSQL's advisory locks: those that are about channels
+_AREA = 0x5E47  # namespace of PostgreSQL's advisory locks on channels
 
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """A notification replaced by a storm; `message_id` is the storm's own if it begins just now."""
+    """A storm replaces this notification; `message_id` is the storm's message if it begins now."""
 
     message_id: int | None = None
 
@@ -53,7 +53,7 @@ class Gathered:
 def gathered(
     connection: Connection, lead: Mapping[str, Any], limit: StormLimit | None, now: datetime
 ) -> Gathered | None:
-    """The storm that replaces this notification and all that wait for the same channel, if any.
+    """The storm that replaces this notification and all others waiting for the channel, if any.
 
     The caller holds the channel (`one_at_a_time`).
     """
@@ -74,7 +74,7 @@ def gathered(
 
 
 def one_at_a_time(connection: Connection, channel: str, recipient: str) -> None:
-    """Lock a channel: only one deliverer at a time decides what leaves there together."""
+    """Lock a channel: one transaction at a time decides which notifications leave together."""
     if connection.dialect.name == "postgresql":
         key = crc32(f"{channel} {recipient}".encode()) - 2**31  # PostgreSQL's are signed
         lock = text("SELECT pg_advisory_xact_lock(:area, :key)")
@@ -88,14 +88,14 @@ def _follows_up(connection: Connection, message: Mapping[str, Any]) -> bool:
         return False
     before = select(n.id).where(
         n.event_id == message["event_id"],
-        *_mine(message["channel"], message["recipient"]),
+        *_to(message["channel"], message["recipient"]),
         n.id < message["id"],
         n.attempts > 0,
     )
     return connection.scalar(before.limit(1)) is not None
 
 
-def _mine(channel: str, recipient: str) -> tuple[ColumnElement[bool], ...]:
+def _to(channel: str, recipient: str) -> tuple[ColumnElement[bool], ...]:
     n = NOTIFICATION.c
     return n.channel == channel, n.recipient == recipient
 
@@ -110,11 +110,13 @@ def _open_storm(connection: Connection, channel: str, recipient: str) -> int | N
 def _opened(
     connection: Connection, way: Mapping[str, Any], since: datetime, until: datetime
 ) -> int:
-    """The number of events with a notification for this channel in between, also within a storm;
-    muted ones are not counted."""
+    """The number of events enqueued for this channel in between, in storms or not.
+
+    Muted events are not counted.
+    """
     n = NOTIFICATION.c
     statement = select(func.count(n.event_id.distinct())).where(
-        *_mine(way["channel"], way["recipient"]),
+        *_to(way["channel"], way["recipient"]),
         n.created_at >= since,
         n.created_at <= until,
         n.reason.in_(_NEWS),
@@ -147,9 +149,9 @@ def _message(storm_id: int, way: Mapping[str, Any], reason: str, now: datetime) 
 def _take_in(
     connection: Connection, storm_id: int, channel: str, recipient: str, now: datetime
 ) -> None:
-    """Replace what was not attempted yet.
+    """Replace the channel's notifications that were not attempted yet.
 
-    Attempted notifications are on their way, steps of an escalation are for others, and follow-ups
+    Attempted notifications may have arrived, escalation steps go to other people, and follow-ups
     to individually sent events stay individual.
     """
     n, earlier = NOTIFICATION.c, NOTIFICATION.alias("earlier").c
@@ -161,15 +163,15 @@ def _take_in(
         earlier.attempts > 0,
     )
     waiting = (
-        *_mine(channel, recipient),
+        *_to(channel, recipient),
         IS_PENDING,
         n.event_id.is_not(None),
         n.attempts == 0,
         not_(IS_STEP),
-        _may_be_gathered(connection),
+        _storms_enabled(connection),
         or_(n.reason.not_in(_FOLLOWING_UP), not_(sent_individually)),
     )
-    # Rows that another process has locked are decided when they are claimed.
+    # Rows that another transaction has locked are handled when they are claimed.
     chosen = select(n.id).where(*waiting).with_for_update(skip_locked=True)
     why = Suppression(SuppressionCode.STORM, f"told in the message of storm {storm_id}")
     connection.execute(
@@ -179,26 +181,26 @@ def _take_in(
     )
 
 
-def _may_be_gathered(connection: Connection) -> ColumnElement[bool]:
-    """The route of a notification does not say `storm: null`, in SQL."""
+def _storms_enabled(connection: Connection) -> ColumnElement[bool]:
+    """SQL condition: the notification's route has storms enabled."""
     route: Any = NOTIFICATION.c.route
     if connection.dialect.name == "sqlite":
         kind = func.json_type(route, "$.storm")
     else:
         kind = func.jsonb_typeof(route.op("->")("storm"))
-    may: ColumnElement[bool] = kind.is_distinct_from("null")
-    return may
+    enabled: ColumnElement[bool] = kind.is_distinct_from("null")
+    return enabled
 
 
 def end_storms(engine: Engine, now: datetime) -> list[int]:
-    """End the storms that have calmed down and enqueue their summaries; ids of the storms."""
+    """End storms that have calmed down and enqueue their summaries; returns the storms' ids."""
     s = STORM.c
     with reading(engine) as connection:
         statement = select(s.id, s.channel, s.recipient).where(s.ended_at.is_(None))
-        open_ones = connection.execute(statement.order_by(s.id)).all()
+        open_storms = connection.execute(statement.order_by(s.id)).all()
     return [
         storm_id
-        for storm_id, channel, recipient in open_ones
+        for storm_id, channel, recipient in open_storms
         if _end(engine, storm_id, channel, recipient, now)
     ]
 
@@ -207,24 +209,23 @@ def _end(engine: Engine, storm_id: int, channel: str, recipient: str, now: datet
     with writing(engine) as connection:
         one_at_a_time(connection, channel, recipient)
         statement = select(STORM).where(STORM.c.id == storm_id, STORM.c.ended_at.is_(None))
-        found = connection.execute(statement).mappings().first()
-        if found is None:
+        row = connection.execute(statement).mappings().first()
+        if row is None:
             return False
-        storm = dict(found)
+        storm = dict(row)
         window = timedelta(seconds=storm["window_seconds"])
         opened = _opened(connection, storm, now - window, now)
         if not storm_ends(storm["threshold"], window, storm["started_at"], opened, now):
             return False
-        _take_in(
-            connection, storm_id, channel, recipient, now
-        )  # or they would begin the next storm
+        # Left pending, they would begin the next storm.
+        _take_in(connection, storm_id, channel, recipient, now)
         connection.execute(update(STORM).where(STORM.c.id == storm_id).values(ended_at=now))
         insert_notifications(connection, [_message(storm_id, storm, ENDED, now)], now)
         return True
 
 
 def storm_facts(connection: Connection, storm_id: int) -> dict[str, Any]:
-    """What a storm's message counts: its events by rule, category and importance."""
+    """The counts in a storm's message: its events by rule, category and importance."""
     storm = dict(connection.execute(select(STORM).where(STORM.c.id == storm_id)).mappings().one())
     events = _events_of(storm)
     e = EVENT.c
@@ -247,12 +248,12 @@ def storm_facts(connection: Connection, storm_id: int) -> dict[str, Any]:
 
 def _events_of(storm: Mapping[str, Any]) -> Any:
     n = NOTIFICATION.c
-    told = select(n.event_id).where(n.storm_id == storm["id"], n.event_id.is_not(None))
-    return told.scalar_subquery()
+    ids = select(n.event_id).where(n.storm_id == storm["id"], n.event_id.is_not(None))
+    return ids.scalar_subquery()
 
 
 def _counted(connection: Connection, column: Any, events: Any) -> list[list[Any]]:
-    """Values with how many events they have, the most frequent first."""
+    """Pairs of a value and its number of events, the most frequent first."""
     statement = (
         select(column, func.count())
         .where(EVENT.c.id.in_(events))

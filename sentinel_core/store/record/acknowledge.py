@@ -1,4 +1,4 @@
-"""Acknowledging events: exactly those named, each with an entry in the audit."""
+"""Acknowledges events and takes acknowledgements back, each with an audit entry."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -29,7 +29,7 @@ from sentinel_core.store.state.rows import NOT_ACKNOWLEDGED
 
 @dataclass(frozen=True, slots=True)
 class Handled:
-    """An event somebody had acknowledged before."""
+    """An event that was acknowledged before."""
 
     id: int
     by: str
@@ -38,7 +38,7 @@ class Handled:
 
 @dataclass(frozen=True, slots=True)
 class Acknowledged:
-    """What one acknowledgement did: to which events, and to which not."""
+    """The result of an acknowledgement: ids done, events acknowledged before, missing ids."""
 
     done: tuple[int, ...] = ()
     handled: tuple[Handled, ...] = ()
@@ -47,7 +47,7 @@ class Acknowledged:
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """What a person's word did: to which events, to which nothing new, and which there are not."""
+    """The result of a person's change: ids changed, ids unchanged, missing ids."""
 
     done: tuple[int, ...] = ()
     already: tuple[int, ...] = ()
@@ -65,10 +65,9 @@ def acknowledge(
 ) -> Acknowledged:
     """Acknowledge exactly these events, each with an audit entry, all in one transaction.
 
-    It holds until the event ends, or until the time `until`; one whose time is up counts as none.
-    Whatever somebody else acknowledged first stays theirs and is told in `handled`. Raises
-    ValueError without a name (an acknowledgement nobody made helps nobody) and for a time that is
-    over; StoreUnavailableError when nothing was written because the store did not answer.
+    An acknowledgement holds until the event ends, or until the time `until`. Events that somebody
+    acknowledged before stay as they are and are returned in `handled`. Raises ValueError without a
+    name and for a time in the past, StoreUnavailableError if nothing was written.
     """
     who, said = require_name(by, "acknowledges"), comment_of(comment)
     if until is not None:
@@ -97,9 +96,9 @@ def acknowledge(
 def unacknowledge(
     engine: Engine, ids: Sequence[int], *, by: str, comment: str = "", now: datetime
 ) -> Changed:
-    """Nobody has taken on these events after all: people are reminded of them again.
+    """Take acknowledgements back: reminders and escalation continue.
 
-    Raises ValueError without a name, StoreUnavailableError when nothing was written.
+    Raises ValueError without a name, StoreUnavailableError if nothing was written.
     """
     who, said = require_name(by, "takes the acknowledgement back"), comment_of(comment)
     wanted = sorted_ids(ids)
@@ -122,13 +121,13 @@ def unacknowledge(
     return changed(wanted, done, found)
 
 
-def changed(wanted: Sequence[int], done: Sequence[int], found: set[int]) -> Changed:
-    """What was asked for, sorted by what became of it."""
+def changed(wanted: Sequence[int], done: Sequence[int], existing: set[int]) -> Changed:
+    """The wanted ids: changed, unchanged, missing."""
     new = set(done)
     return Changed(
         tuple(key for key in wanted if key in new),
-        tuple(key for key in wanted if key in found and key not in new),
-        tuple(key for key in wanted if key not in found),
+        tuple(key for key in wanted if key in existing and key not in new),
+        tuple(key for key in wanted if key not in existing),
     )
 
 
@@ -140,7 +139,7 @@ def _in_future(until: datetime, now: datetime) -> None:
 
 
 def _in_order(connection: Connection, ids: Sequence[int]) -> None:
-    """Rows locked in one order: two who chose overlapping ones never wait for each other."""
+    """Lock rows in the order of their ids, so that transactions never deadlock."""
     e = EVENT.c
     connection.execute(select(e.id).where(e.id.in_(ids)).order_by(e.id).with_for_update())
 

@@ -1,6 +1,6 @@
-"""What people say about events: a comment, who looks after them, what they turned out to be.
+"""Comments, assignments and dispositions: what people write on events.
 
-Each touches exactly the events given, in one transaction, with an audit entry for each.
+Each function changes exactly the given events in one transaction, with an audit entry for each.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,7 +27,7 @@ from sentinel_core.store.state.audit import (
 
 
 class Disposition(StrEnum):
-    """What an event turned out to be, as people judge it."""
+    """What an event turned out to be, in a person's judgement."""
 
     ACTIONABLE = "actionable"
     NOISE = "noise"
@@ -35,10 +35,10 @@ class Disposition(StrEnum):
 
 
 def comment(engine: Engine, ids: Sequence[int], *, by: str, comment: str, now: datetime) -> Changed:
-    """Comment on these events. The event shows the newest comment, the audit has all of them.
+    """Comment on these events. An event shows its newest comment, the audit has all of them.
 
-    Raises ValueError without a name or without words, StoreUnavailableError when nothing was
-    written; so do the others.
+    Raises ValueError for an empty name or comment and, like the other functions here,
+    StoreUnavailableError if nothing was written.
     """
     who, said = require_name(by, "comments"), comment_of(comment)
     if not said:
@@ -55,7 +55,7 @@ def assign(
     comment: str = "",
     now: datetime,
 ) -> Changed:
-    """Assign these events to a person; None or "" takes them back from everybody."""
+    """Assign these events to a person; None or "" unassigns them."""
     who, said = require_name(by, "assigns"), comment_of(comment)
     whom = require_name(to, "is to look after it") if to and to.strip() else None
     entry = _Entry(who, "assigned", now, {"to": whom}) if whom else _Entry(who, "unassigned", now)
@@ -71,7 +71,7 @@ def disposition(
     comment: str = "",
     now: datetime,
 ) -> Changed:
-    """Record what these events turned out to be; None clears it."""
+    """Set the disposition of these events; None clears it."""
     who, said = require_name(by, "says so"), comment_of(comment)
     value = _disposition(disposition).value if disposition is not None else None
     entry = _Entry(who, "disposition", now, {"disposition": value})
@@ -87,7 +87,7 @@ def _disposition(what: str) -> Disposition:
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """The audit entry of an act."""
+    """The audit entry of a change."""
 
     actor: str
     action: str
@@ -98,8 +98,10 @@ class _Entry:
 def _set(
     engine: Engine, ids: Sequence[int], values: Mapping[str, Any], said: str, entry: _Entry
 ) -> Changed:
-    """Write these columns of exactly these events. An event that has these values already is left
-    as it is, unless there is a comment."""
+    """Set these columns of exactly these events.
+
+    An event that has these values already is unchanged, unless there is a comment.
+    """
     wanted = sorted_ids(ids)
     within = storable_ids(wanted)
     comment = {"comment": said} if said else {}

@@ -1,4 +1,4 @@
-"""The ledger of one transaction: reads a rule's past, gathers effects, writes them in one go."""
+"""The ledger of one transaction: reads a rule's past, collects effects, writes them together."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -40,8 +40,7 @@ class SqlLedger:
     """A rule's state and past in the store, for one run in one transaction.
 
     Nothing is written before `write`. Until then a new event's id is provisional: negative.
-    Events are updated in the order of their ids, so that two transactions never wait for each
-    other.
+    Events are updated in the order of their ids, so that transactions never deadlock.
     """
 
     def __init__(
@@ -88,7 +87,7 @@ class SqlLedger:
         return self._snapshot.samples(self._observations, self._look_back)
 
     def samples(self, observation: Observation) -> Samples:
-        """What the series measured, this observation included, as far back as conditions look."""
+        """The series' measurements as far back as conditions look, including this observation."""
         return self._samples.get(observation.ticker, Samples())
 
     @cached_property
@@ -96,7 +95,7 @@ class SqlLedger:
         return self._snapshot.first_at()
 
     def first_at(self) -> datetime | None:
-        """When the rule was first evaluated."""
+        """The time of the rule's first evaluation."""
         return self._first_at
 
     def checked_since(self, at: datetime) -> bool:
@@ -111,13 +110,13 @@ class SqlLedger:
         return before, self._snapshot.neighbours(observation, count, newer=True)
 
     def suppression(self, key: Key, importance: Importance) -> Suppression | None:
-        """Why nobody is notified of this series just now."""
+        """Why this series is muted now; None if it is not."""
         return self._mutes.reason_for(self.rule, *key, importance)
 
     # -- effects ----------------------------------------------------------------------------
 
     def save(self, key: Key, series: Series) -> None:
-        """The state of a series from now on."""
+        """Set the state of a series."""
         self.series[key] = self._saved[key] = series
 
     def evaluated(
@@ -127,7 +126,7 @@ class SqlLedger:
         decision: Decision | LateDecision,
         event_id: int | None,
     ) -> None:
-        """An evaluation with its decision."""
+        """Add an evaluation with its decision."""
         if self.run is not None:
             row = evaluation_row(
                 self.rule_id, self.run, observation, action, decision, event_id, self.now
@@ -142,7 +141,7 @@ class SqlLedger:
         *,
         ended: bool = False,
     ) -> int:
-        """A new event, already over if `ended`; its provisional id."""
+        """Open an event, already over if `ended`; returns its provisional id."""
         del reason  # the evaluation has it
         resolved_at = self.now if ended else None
         row = event_row(self.rule_id, self.rule, self.run, observation, resolved_at, suppression)
@@ -150,48 +149,48 @@ class SqlLedger:
         return -len(self._opened)
 
     def continue_event(self, event_id: int, observation: Observation, *, escalated: bool) -> None:
-        """One more breach of an open event, which shows it."""
+        """Add a breach to an open event, which shows the newest run."""
         newest = newest_run_row(self.run, observation, self.rule.settings.suggestions)
         importance = observation.importance.value if escalated else None
         row = {f"new_{name}": value for name, value in newest.items()}
         self._continued.append({"event": event_id, "importance": importance, **row})
 
     def merge_late(self, event_id: int, observation: Observation) -> None:
-        """A late breach of an event, open or over."""
+        """Count a late breach into an event, open or over."""
         self._merged.append({"event": event_id, "at": observation.at})
 
     def escalate_late(self, event_id: int, importance: Importance, *, reopen: bool) -> None:
-        """A late breach raises an event's importance."""
+        """Raise an event's importance because of a late breach."""
         row = {"importance": importance.value, **(NOT_ACKNOWLEDGED if reopen else {})}
         self._escalated.append({"event": event_id, "columns": row})
 
     def resolve_event(self, event_id: int, at: datetime, code: str) -> None:
-        """The end of an event."""
+        """End an event."""
         self._resolved.append({"event": event_id, "at": at, "how": code})
 
     def reopen_event(self, event_id: int) -> None:
-        """An acknowledgement no longer holds."""
+        """Clear an acknowledgement that no longer holds."""
         self._reopened.append(event_id)
 
     def suppress(self, event_id: int, suppression: Suppression | None) -> None:
-        """Why people are not notified of an event's latest change; None when they are."""
+        """Set why nobody is notified of an event's latest change; None if people are."""
         self._suppressed[event_id] = suppression
 
     def notify(self, event_id: int, key: Key, notify: Notify) -> None:
-        """A notification for every route of an importance."""
+        """Add a notification for every route that applies."""
         self._notifications += self._fanout.plan(event_id, key[1], notify)
 
     def notify_followers(
         self, event_id: int, at: datetime, reason: NotifyReason, suppression: Suppression | None
     ) -> None:
-        """News for those who were notified of the event."""
+        """Add a follow-up for everybody who was notified of the event."""
         del at  # it is enqueued now
         self._followed.append((event_id, reason.value, suppression))
 
     # -- writing ----------------------------------------------------------------------------
 
     def write(self) -> tuple[list[int], list[int], list[int]]:
-        """Write what was gathered; ids of opened and resolved events and of new notifications."""
+        """Write all effects; ids of opened events, resolved events and new notifications."""
         opened = self._insert_events()
         for row in (*self._evaluations, *self._notifications):
             if (row["event_id"] or 0) < 0:
@@ -210,7 +209,7 @@ class SqlLedger:
 
     @property
     def evaluations(self) -> int:
-        """How many evaluations were gathered."""
+        """The number of evaluations."""
         return len(self._evaluations)
 
     def _series_rows(self, opened: Sequence[int]) -> list[Row]:
@@ -221,11 +220,11 @@ class SqlLedger:
         return rows
 
     def _insert_events(self) -> list[int]:
-        """The ids of the new events, in the order in which they opened."""
+        """Insert the new events; returns their ids in the order in which they opened."""
         rows = self._opened
         if not rows:
             return []
-        # SQLite has one writer at a time: whatever is new in a table is this transaction's.
+        # SQLite has one writer at a time: every new row of a table is this transaction's.
         if self.connection.dialect.name == "sqlite" and len(rows) >= MANY:
             before = newest_id(self.connection, EVENT)
             write_rows(self.connection, insert(EVENT), rows)
@@ -235,7 +234,7 @@ class SqlLedger:
         return list(self.connection.scalars(statement, rows))
 
     def _update_events(self) -> None:
-        """What becomes of events that were on record before, one kind of change after another."""
+        """Update the events that were on record before, one kind of change after another."""
         e, this = EVENT.c, EVENT.c.id == bindparam("event")
         if self._continued:
             names = [name for name in self._continued[0] if name.startswith("new_")]

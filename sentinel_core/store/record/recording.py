@@ -1,4 +1,4 @@
-"""One run, recorded once, in one transaction: evaluations, series, events and notifications."""
+"""Records one run in one transaction: evaluations, series, events and notifications."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -22,7 +22,7 @@ from sentinel_core.store.state.snapshot import RuleSnapshot
 
 @dataclass(slots=True)
 class Recorded:
-    """What one recording changed. All empty when the run was recorded before."""
+    """What one recording changed; all empty if the run was on record already."""
 
     evaluations: int = 0
     opened: list[int] = field(default_factory=list)
@@ -42,8 +42,8 @@ def record(
     """Record what a run observed: evaluations, series, events and notifications, all or nothing.
 
     Recording the same run again changes nothing (the evaluation's key is the run and the series),
-    unless the run itself was started once more. `run` None is for what no run observed: silence.
-    `lifecycle` is that of the rule's settings unless another is given.
+    unless the run itself was started once more. `run` is None for observations without a run, such
+    as silence. `lifecycle` defaults to that of the rule's settings.
     """
     lifecycle = lifecycle or Lifecycle(rule.settings)
     with gc_paused(len(observations)), writing(engine) as connection:

@@ -1,4 +1,4 @@
-"""Events resolved by hand: exactly those given, in one transaction, each with an audit entry."""
+"""Resolves events by hand, in one transaction, each with an audit entry."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -42,12 +42,12 @@ from sentinel_core.store.state.snapshot import series_of
 def resolve(
     engine: Engine, ids: Sequence[int], *, by: str, comment: str = "", now: datetime
 ) -> Changed:
-    """Resolve these events. Their series begin anew: one that still fires opens another event at
-    its next run, unless the rule's cooldown prevents it.
+    """Resolve these events. Their series start anew: if a check still triggers, its next run opens
+    another event, unless the rule's cooldown prevents it.
 
-    Pending notifications about them are not sent. Resolving acknowledges: an event that nobody
-    acknowledged is acknowledged in the same name. Raises ValueError without a name,
-    StoreUnavailableError when nothing was written.
+    Pending notifications about them are not sent. Resolving acknowledges: an unacknowledged event
+    is acknowledged in the same name. Raises ValueError without a name, StoreUnavailableError if
+    nothing was written.
     """
     who, said = require_name(by, "resolves"), comment_of(comment)
     wanted = sorted_ids(ids)
@@ -70,7 +70,7 @@ def resolve(
 
 
 def _open(connection: Connection, ids: Sequence[int]) -> list[RowMapping]:
-    """The unresolved events with their series, locked in the order in which all lock events."""
+    """The unresolved events with their series, locked in the order of their ids."""
     e = EVENT.c
     unresolved = select(e.id).where(e.id.in_(ids), e.resolved_at.is_(None))
     connection.execute(unresolved.order_by(e.id).with_for_update())
@@ -123,10 +123,10 @@ def _drop_pending(
 
 
 def _forget_gone(connection: Connection, ids: Sequence[int]) -> None:
-    """Delete the series of tickers that their check no longer reports, so that nothing misses them.
+    """Delete the series of tickers that their check no longer reports, so that none is missing.
 
-    Only once both the alert and the "no data" about its absence have ended: until a person has
-    resolved the latter, it says that the ticker is gone.
+    Only once both the alert and the "no data" event about its absence have ended: until a person
+    resolves the latter, it says that the ticker is gone.
     """
     e = EVENT.c
     for some in chunks(sorted(ids)):
@@ -157,6 +157,6 @@ def _is_gone(connection: Connection, rule_id: int, ticker: str) -> bool:
         .order_by(v.at.desc(), v.id.desc())
         .limit(1)
     ).first()
-    # A check that reports a ticker without a value says so itself; one that is absent, nobody.
+    # Only an absent ticker has no report: a check without a value for it still reports it.
     absent = newest is not None and newest.reported is None
     return absent and last[Kind.NO_DATA] > last[Kind.ALERT]

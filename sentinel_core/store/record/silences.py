@@ -1,4 +1,4 @@
-"""Silences: created, and ended before their time. Each act has an entry in the audit."""
+"""Creates silences, and ends them early. Each change has an audit entry."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -23,10 +23,10 @@ _INSTANT = timedelta(microseconds=1)
 
 
 def create(engine: Engine, silence: Silence, *, now: datetime) -> Silence:
-    """Store a silence and return it with its id. What it mutes is still recorded.
+    """Store a silence and return it with its id. Muted events are still recorded.
 
-    Raises ValueError without an author or a comment and for an end that has passed,
-    StoreUnavailableError when nothing was written.
+    Raises ValueError without an author or a comment and for an end in the past,
+    StoreUnavailableError if nothing was written.
     """
     author, comment = require_name(silence.author, "silences"), comment_of(silence.comment)
     if not comment:
@@ -60,10 +60,10 @@ def create(engine: Engine, silence: Silence, *, now: datetime) -> Silence:
 def expire(
     engine: Engine, ids: Sequence[int], *, by: str, comment: str = "", now: datetime
 ) -> Changed:
-    """End these silences now; the next run or reconcile notifies of what they held back.
+    """End these silences now; the next run or reconcile sends the withheld notifications.
 
     A silence that has not begun will never mute. Raises ValueError without a name,
-    StoreUnavailableError when nothing was written.
+    StoreUnavailableError if nothing was written.
     """
     who, reason = require_name(by, "ends the silence"), comment_of(comment)
     wanted = sorted_ids(ids, "silence")
@@ -77,7 +77,7 @@ def expire(
                 existing.add(row.id)
                 if row.ends_at <= now:
                     continue
-                # A silence ends after it starts, also one that never came to mute anything.
+                # A silence must end after it starts, even if it never muted anything.
                 starts_at = min(row.starts_at, now - _INSTANT)
                 ended = update(SILENCE).values(starts_at=starts_at, ends_at=now)
                 connection.execute(ended.where(c.id == row.id))

@@ -1,4 +1,4 @@
-"""Sends the notifications that were withheld while a rule was muted, once nothing mutes it.
+"""Enqueues notifications that were withheld while a rule was muted, once nothing mutes it.
 
 The next run of a rule would send them too; a rule that is checked once a day must not wait for it.
 """
@@ -23,7 +23,10 @@ _WITHHELD = (SERIES.c.untold.is_not(None), SERIES.c.status == Status.FIRING.valu
 
 
 def notify_unmuted(engine: Engine, rules: Mapping[UUID, Rule], now: datetime) -> list[int]:
-    """Enqueue what nothing mutes any longer; ids of the notifications. `rules` by deployment id."""
+    """Enqueue withheld notifications that nothing mutes now; returns their ids.
+
+    `rules` are by deployment id.
+    """
     enqueued: list[int] = []
     for deployment_id in _deployments(engine):
         rule = rules.get(deployment_id)
@@ -40,7 +43,7 @@ def notify_unmuted(engine: Engine, rules: Mapping[UUID, Rule], now: datetime) ->
 
 
 def _deployments(engine: Engine) -> list[UUID]:
-    """Deployments of the rules with a withheld notification."""
+    """Deployments of rules with withheld notifications."""
     statement = select(RULE.c.deployment_id).join(SERIES, SERIES.c.rule_id == RULE.c.id)
     with reading(engine) as connection:
         return list(connection.scalars(statement.where(*_WITHHELD).distinct()))

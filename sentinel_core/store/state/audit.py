@@ -1,4 +1,4 @@
-"""Acts of people: their names, the ids they give, the locks they need, their audit entries."""
+"""What every change by a person needs: a name, valid ids, locks, audit entries."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
@@ -16,7 +16,7 @@ SILENCE_EXPIRED = "silence-expired"  # the action of ending a silence by hand
 
 
 def require_name(name: str, does: str) -> str:
-    """The name in one line. Raises ValueError if it is empty: each act is signed."""
+    """The name on one line. Raises ValueError if it is empty: every change is signed."""
     who = clean_line(name)[:BY_LIMIT]
     if not who:
         raise ValueError(f"say who {does}: the name is part of the record")
@@ -24,12 +24,12 @@ def require_name(name: str, does: str) -> str:
 
 
 def comment_of(text: str) -> str:
-    """The comment as it is kept: clean and cut at its limit."""
+    """The comment as stored: cleaned and cut at its limit."""
     return clean_text(text).strip()[:COMMENT_LIMIT]
 
 
 def sorted_ids(ids: Sequence[int], what: str = "event") -> list[int]:
-    """The ids, each once, smallest first. Raises ValueError for anything but whole numbers."""
+    """The ids without duplicates, in order. Raises ValueError for anything but whole numbers."""
     for key in ids:
         if isinstance(key, bool) or not isinstance(key, int):
             raise ValueError(f"{what} {str(key)[:40]!r}: an id is a whole number")  # noqa: TRY004
@@ -37,7 +37,7 @@ def sorted_ids(ids: Sequence[int], what: str = "event") -> list[int]:
 
 
 def storable_ids(ids: Sequence[int]) -> list[int]:
-    """Those of the ids that a database can store; no row has any of the others."""
+    """The ids within the database's range; no row can have any other."""
     return [key for key in ids if 0 < key < 2**63]
 
 
@@ -50,8 +50,9 @@ def chunks(ids: Sequence[int]) -> Iterator[Sequence[int]]:
 def lock_rules(connection: Connection, ids: Sequence[int]) -> None:
     """Lock the rules of these events: no run of theirs is recorded until the transaction ends.
 
-    A recording reads a series before it decides: a person's change in between would be lost. All
-    are locked in one order, so that two people with overlapping events never deadlock.
+    A recording reads a series before it decides: a person's change in between would be lost. Rows
+    are locked in the order of their ids, so that transactions with overlapping events never
+    deadlock.
     """
     e, r = EVENT.c, RULE.c
     rules: set[int] = set()
@@ -62,7 +63,7 @@ def lock_rules(connection: Connection, ids: Sequence[int]) -> None:
 
 
 def existing(connection: Connection, ids: Sequence[int]) -> set[int]:
-    """Those of the ids that are events."""
+    """The ids for which there is an event."""
     e = EVENT.c
     return {
         key
@@ -79,7 +80,7 @@ def add_entries(
     events: Sequence[int | None],
     detail: Mapping[str, Any],
 ) -> None:
-    """Add one entry for each of the events; `(None,)` for an act that concerns none."""
+    """Add one audit entry for each event; `(None,)` for a change that concerns no event."""
     if events:
         entry = {"at": now, "actor": actor, "action": action, "detail": dict(detail)}
         connection.execute(insert(AUDIT), [{**entry, "event_id": key} for key in events])

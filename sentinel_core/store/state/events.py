@@ -1,4 +1,4 @@
-"""The events that messages tell of, as they are now."""
+"""Events as notifications need them."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -16,8 +16,8 @@ from sentinel_core.store.state.mutes import Mutes
 
 
 def events_by_id(connection: Connection, ids: Sequence[int]) -> dict[int, dict[str, Any]]:
-    """Events with what their rules' rows say besides; those that are gone are not among them."""
-    found = {}
+    """Events by id, with columns of their rules; deleted events are missing."""
+    events = {}
     for some in chunks(sorted(set(ids))):
         statement = (
             select(EVENT, RULE.c.deployment_id, RULE.c.tags)
@@ -25,19 +25,19 @@ def events_by_id(connection: Connection, ids: Sequence[int]) -> dict[int, dict[s
             .where(EVENT.c.id.in_(some))
         )
         for row in connection.execute(statement).mappings():
-            found[row["id"]] = dict(row)
-    return found
+            events[row["id"]] = dict(row)
+    return events
 
 
 def templates_of(connection: Connection, rule_id: int) -> Mapping[str, Any]:
-    """A rule's own texts, as its deployment has them."""
+    """A rule's own message templates, from its deployment's parameters."""
     parameters = connection.scalar(select(RULE.c.parameters).where(RULE.c.id == rule_id))
     templates = (parameters or {}).get("templates")
     return templates if isinstance(templates, dict) else {}
 
 
-def why_muted(muting: Mutes, event: Mapping[str, Any]) -> Suppression | None:
-    """Why nobody is to hear of this event just now; None when people are."""
+def why_muted(mutes: Mutes, event: Mapping[str, Any]) -> Suppression | None:
+    """Why this event is muted now; None if it is not."""
     rule = Rule(
         deployment_id=event["deployment_id"],
         name=event["rule_name"],
@@ -45,6 +45,6 @@ def why_muted(muting: Mutes, event: Mapping[str, Any]) -> Suppression | None:
         settings=RuleSettings(category=event["category"]),
         tags=tuple(event["tags"] or ()),
     )
-    return muting.reason_for(
+    return mutes.reason_for(
         rule, Kind(event["kind"]), event["ticker"], Importance(event["importance"])
     )

@@ -1,4 +1,4 @@
-"""What mutes whom just now, as the store knows it: silences, and rules that inhibit others."""
+"""What mutes events now: silences, and firing rules that inhibit others."""
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping
@@ -21,7 +21,7 @@ logger = logging.getLogger("sentinel.store")
 
 
 class Mutes:
-    """Silences and inhibitors of one moment, read when first asked for."""
+    """The silences and inhibitors at one time, read on first use."""
 
     def __init__(self, connection: Connection, now: datetime) -> None:
         self._connection = connection
@@ -31,7 +31,7 @@ class Mutes:
     def reason_for(
         self, rule: Rule, kind: Kind, ticker: str, importance: Importance
     ) -> Suppression | None:
-        """Why nobody is told of this series just now; None when people are."""
+        """Why this series is muted now; None if it is not."""
         if self._read is None:
             self._read = silences(self._connection, self._now), inhibitors(self._connection)
         if not any(self._read):
@@ -43,15 +43,17 @@ class Mutes:
 
 
 def silences(connection: Connection, now: datetime) -> list[Silence]:
-    """Those that may mute at this moment, oldest first."""
+    """Silences that may mute at this time, oldest first."""
     c = SILENCE.c
     statement = select(SILENCE).where(c.starts_at <= now, c.ends_at > now).order_by(c.id)
     return list(readable(connection.execute(statement).mappings()))
 
 
 def readable(rows: Iterable[RowMapping]) -> Iterator[Silence]:
-    """Silences as their rows have them. One that can't be read mutes nobody: rather told too
-    often than not at all."""
+    """The silences of these rows, without unreadable ones, which are logged.
+
+    An unreadable silence mutes nothing: a needless notification is better than a missing one.
+    """
     for row in rows:
         try:
             yield silence_of(dict(row))
@@ -60,7 +62,7 @@ def readable(rows: Iterable[RowMapping]) -> Iterator[Silence]:
 
 
 def silence_of(row: Mapping[str, Any]) -> Silence:
-    """A silence as its row has it."""
+    """The silence of a row."""
     recurrence = row["recurrence"]
     return Silence(
         id=row["id"],
@@ -74,8 +76,10 @@ def silence_of(row: Mapping[str, Any]) -> Silence:
 
 
 def inhibitors(connection: Connection) -> list[Inhibitor]:
-    """Series that fire, of rules that inhibit. One that is inhibited itself inhibits nothing: two
-    rules that name each other would otherwise both be mute."""
+    """Firing series of rules that inhibit others.
+
+    An inhibited series inhibits nothing, so that two rules can't mute each other.
+    """
     statement = (
         select(RULE.c.name, RULE.c.inhibits, SERIES.c.ticker)
         .join(SERIES, and_(SERIES.c.rule_id == RULE.c.id, SERIES.c.kind == Kind.ALERT.value))
@@ -95,6 +99,6 @@ def inhibitors(connection: Connection) -> list[Inhibitor]:
 
 
 def has_items(connection: Connection) -> Any:
-    """The rule inhibits others, in SQL."""
+    """SQL condition: the rule inhibits others."""
     length = "json_array_length" if connection.dialect.name == "sqlite" else "jsonb_array_length"
     return getattr(func, length)(RULE.c.inhibits) > 0

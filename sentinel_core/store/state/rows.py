@@ -1,4 +1,4 @@
-"""What is recorded, as rows. Pure: names and values of columns, nothing read or written."""
+"""Rows for what was observed and decided. Pure: nothing is read or written."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -18,16 +18,16 @@ NOT_ACKNOWLEDGED: Row = {
     "acknowledged_by": None,
     "acknowledged_until": None,
 }
-"""The columns of an event that nobody has acknowledged."""
+"""The acknowledgement columns of an unacknowledged event."""
 
 
 def retries_of(run: Run) -> int:
-    """How often Prefect ran this run again."""
+    """The number of retries of this run by Prefect."""
     return max(run.run_count - 1, 0)
 
 
 def last_run(run: Run, observations: Sequence[Observation]) -> Row:
-    """What a rule's row shows of its newest run. A cancelled or skipped run evaluated nothing."""
+    """The columns of a rule that show its newest run; cancelled and skipped runs check nothing."""
     unchecked = run.state_type is StateType.CANCELLED or run.state_name == SKIPPED
     evaluated = (observation for observation in observations if observation.evaluated)
     return {
@@ -54,7 +54,7 @@ def evaluation_row(
     event_id: int | None,
     now: datetime,
 ) -> Row:
-    """One series judged by one run, with its decision."""
+    """The row of an evaluation: one series in one run, with its decision."""
     return {
         "rule_id": rule_id,
         "prefect_flow_run_id": run.id,
@@ -84,14 +84,14 @@ def evaluation_row(
 
 
 def series_row(rule_id: int, key: Key, series: Series, now: datetime) -> Row:
-    """A series as a row of its own."""
+    """The row of a series."""
     kind, ticker = key
     row = state_row(series, now, series.event_id)
     return {"rule_id": rule_id, "kind": kind.value, "ticker": ticker, **row}
 
 
 def state_row(series: Series, now: datetime, event_id: int | None) -> Row:
-    """The state a series is in now, without what it is about."""
+    """The columns of a series' state."""
     importance, ended = series.event_importance, series.ended_importance
     return {
         "status": series.status.value,
@@ -113,7 +113,7 @@ def state_row(series: Series, now: datetime, event_id: int | None) -> Row:
 
 
 def newest_run_row(run: Run | None, observation: Observation, suggestions: Suggestions = ()) -> Row:
-    """The columns of an event that always show its newest run."""
+    """The columns of an event that show its newest run."""
     action = suggested_action(suggestions, observation.message) if suggestions else None
     return {
         "suggested_action": action,
@@ -138,7 +138,7 @@ def event_row(
     resolved_at: datetime | None,
     suppression: Suppression | None = None,
 ) -> Row:
-    """An event that opens, or one that was over before it was known."""
+    """The row of a new event, which may have ended already."""
     settings = rule.settings
     return {
         "rule_id": rule_id,
@@ -161,7 +161,7 @@ def event_row(
 
 
 def suppressed_columns(suppression: Suppression | None) -> Row:
-    """Why people are not notified of an event, as its row keeps it."""
+    """The columns of an event that say why nobody is notified."""
     if suppression is None:
         return {"suppressed": None, "suppressed_code": None}
     return {"suppressed": suppression.sentence, "suppressed_code": suppression.code.value}

@@ -1,4 +1,4 @@
-"""What one transaction reads first: of a run, of its series, of the evaluations around it."""
+"""Reads what is on record of a run, its series and neighbouring evaluations."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -42,11 +42,11 @@ _KINDS = {kind.value: kind for kind in Kind}
 _STATUSES = {status.value: status for status in Status}
 _IMPORTANCES = {importance.value: importance for importance in Importance}
 
-_Attempt = tuple[int, datetime]  # which attempt, and when its state began
+_Attempt = tuple[int, datetime]  # number of the attempt, and start of its state
 
 
 class RuleSnapshot:
-    """What one transaction reads before anything is decided."""
+    """A rule's record as one transaction reads it before anything is decided."""
 
     def __init__(self, connection: Connection, rule_id: int, run: Run | None) -> None:
         self.connection = connection
@@ -56,7 +56,7 @@ class RuleSnapshot:
     def not_yet_recorded(self, observations: Sequence[Observation]) -> list[Observation]:
         """The observations that are not on record for this run.
 
-        An attempt measures once and fails once; its last state wins.
+        Each attempt measures once and fails once; its last state wins.
         """
         if self.run is None:
             return list(observations)
@@ -83,7 +83,7 @@ class RuleSnapshot:
             return observation.evaluated or failed is None or failed <= now
         if failed is not None and failed[0] >= attempt:
             return False
-        # "What it measured is gone" is no news of a run whose measurement is on record.
+        # A lost measurement is no failure if the run's measurement is on record.
         return (
             measured is None
             or measured[0] < attempt
@@ -104,9 +104,9 @@ class RuleSnapshot:
         return self.connection.execute(later.limit(1)).first() is not None
 
     def series(self, observations: Sequence[Observation], *, everything: bool) -> dict[Key, Series]:
-        """The series these are about, and those of the rule that are not simply ok.
+        """The series of these observations, and the rule's series that are not OK.
 
-        With `everything`, all of the rule's.
+        With `everything`, all series of the rule.
         """
         tickers = sorted({observation.ticker for observation in observations})
         if everything or len(tickers) > _CHUNK:
@@ -115,7 +115,7 @@ class RuleSnapshot:
         return not_ok | self.select_series(SERIES.c.ticker.in_(tickers))
 
     def select_series(self, *conditions: ColumnElement[bool]) -> dict[Key, Series]:
-        """The rule's series for which these conditions hold, in the order they were first seen."""
+        """The rule's series that meet these conditions, in the order they were created."""
         event = SERIES.join(EVENT, EVENT.c.id == SERIES.c.event_id, isouter=True)
         columns = (SERIES.c.kind, SERIES.c.ticker, *(SERIES.c[name] for name in _STATE), *_ACKED)
         mine = select(*columns).select_from(event).where(SERIES.c.rule_id == self.rule_id)
@@ -125,7 +125,7 @@ class RuleSnapshot:
     def samples(
         self, observations: Sequence[Observation], look_back: timedelta
     ) -> dict[str, Samples]:
-        """What the rule's conditions look at, by ticker; this run's measurements included."""
+        """The measurements for the rule's conditions, by ticker, including this run's."""
         measured = [each for each in observations if each.reported is not None]
         samples: dict[str, Samples] = {each.ticker: Samples() for each in measured}
         if measured and look_back:
@@ -148,7 +148,7 @@ class RuleSnapshot:
         )
 
     def first_at(self) -> datetime | None:
-        """When the rule was first evaluated."""
+        """The time of the rule's first evaluation."""
         c = EVALUATION.c
         first: datetime | None = self.connection.scalar(
             select(func.min(c.at)).where(c.rule_id == self.rule_id)
@@ -156,14 +156,14 @@ class RuleSnapshot:
         return first
 
     def notified(self) -> list[datetime]:
-        """When people were last notified of this rule's events, oldest first."""
+        """The times of the rule's recent notifications, oldest first."""
         texts = self.connection.scalar(select(RULE.c.told).where(RULE.c.id == self.rule_id)) or []
         return [datetime.fromisoformat(text) for text in texts]
 
     def neighbours(self, observation: Observation, count: int, *, newer: bool) -> list[Neighbour]:
         """The evaluations next to an observation in time, nearest first.
 
-        For a failure, every due time at which the rule was checked is an ok.
+        For a failure, every due time at which the rule was checked counts as OK.
         """
         c, at = EVALUATION.c, observation.at
         side = c.at > at if newer else c.at <= at
@@ -197,8 +197,7 @@ class RuleSnapshot:
 
 
 def series_of(row: Mapping[str, Any]) -> Series:
-    """A series as its row has it, with what its open event's row says of acknowledgement."""
-
+    """The series of a row that includes its open event's acknowledgement columns."""
     return _series_of(*(row[name] for name in (*_STATE, *(column.name for column in _ACKED))))
 
 
@@ -220,7 +219,7 @@ def _series_of(
     is_acknowledged: bool | None,
     acknowledged_until: datetime | None,
 ) -> Series:
-    """The values in the order of `Series`, as thousands are read at once."""
+    """The series; positional arguments in the order of `Series`, as thousands are read at once."""
     return Series(
         _STATUSES[status],
         last_at,
@@ -244,8 +243,8 @@ def _series_of(
 def recorded_runs(
     connection: Connection, run_ids: Sequence[UUID]
 ) -> dict[UUID, set[tuple[str, int]]]:
-    """Of these runs, those with a record: the Prefect state types and retries on record."""
-    found: dict[UUID, set[tuple[str, int]]] = {}
+    """Prefect state types and retries on record, by run, for the runs that have a record."""
+    recorded: dict[UUID, set[tuple[str, int]]] = {}
     c = EVALUATION.c
     for start in range(0, len(run_ids), _CHUNK):
         statement = (
@@ -254,12 +253,12 @@ def recorded_runs(
             .distinct()
         )
         for run_id, state, retries in connection.execute(statement):
-            found.setdefault(run_id, set()).add((state, retries))
-    return found
+            recorded.setdefault(run_id, set()).add((state, retries))
+    return recorded
 
 
 def firing_rules(connection: Connection, kind: Kind) -> set[int]:
-    """Ids of the rules with a series of this kind that fires."""
+    """Ids of rules with a firing series of this kind."""
     firing = select(SERIES.c.rule_id).where(
         SERIES.c.kind == kind.value, SERIES.c.status == Status.FIRING.value
     )

@@ -1,4 +1,4 @@
-"""Sentinel's own rule: what it says of channels that fail. It has no deployment in Prefect."""
+"""Sentinel's own rule, whose events name failing channels. It has no deployment in Prefect."""
 
 from datetime import datetime
 from uuid import NAMESPACE_URL, uuid5
@@ -20,7 +20,7 @@ DEPLOYMENT_ID = uuid5(NAMESPACE_URL, "sentinel/notifications")
 
 
 def rule(notify: Routes) -> Rule:
-    """The rule whose events say that a channel fails; `notify` says who hears of them."""
+    """The system rule, with `notify` as its routes."""
     return Rule(
         deployment_id=DEPLOYMENT_ID,
         name=NAME,
@@ -37,7 +37,7 @@ def rule(notify: Routes) -> Rule:
 
 
 def firing_channels(engine: Engine) -> dict[str, datetime]:
-    """Channels with an open event, and when each failed last as far as that event knows."""
+    """Channels with an open event, each with the newest failure that the event covers."""
     s = SERIES.c
     statement = (
         select(s.ticker, s.last_at)
