@@ -11,23 +11,25 @@ from itertools import pairwise
 from sentinel_core.model.condition import Aggregate, AllOf, AnyOf, Condition, Operator
 from sentinel_core.model.times import duration
 
-_PILE = 64  # samples that may be out of date before they are worth dropping
+_PILE = 64  # old samples that accumulate before they are dropped
 
 
 class MetricMissingError(ValueError):
-    """A condition asks for a number there is not (a metric that was not measured, a sum too large
-    for a number): an error, never "not triggered"."""
+    """A condition has no number: its metric was not measured, or a sum is too large for a float.
+
+    This is an error, never "not triggered".
+    """
 
 
 @dataclass(slots=True)
 class Column:
-    """One metric of a series: where it was measured, when and how much."""
+    """Times and values of one metric of a series."""
 
     times: list[float] = field(default_factory=list)
     values: list[float] = field(default_factory=list)
 
     def window(self, after: float, until: float) -> slice:
-        """Where the measurements of (after, until] are."""
+        """The slice of the measurements in (after, until]."""
         times = self.times
         end = len(times) if not times or times[-1] <= until else bisect_right(times, until)
         return slice(bisect_right(times, after, 0, end), end)
@@ -35,9 +37,9 @@ class Column:
 
 @dataclass(slots=True)
 class Samples:
-    """What one series measured, oldest first: seconds since 1970, and the metrics of each.
+    """The measurements of one series, oldest first: seconds since 1970 and metrics.
 
-    A metric that is asked for is kept as a column as well: a window is then a slice of it.
+    Metrics in use are also kept as columns, of which a window is a slice.
     """
 
     times: list[float] = field(default_factory=list)
@@ -45,7 +47,7 @@ class Samples:
     _columns: dict[str, Column] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def add(self, time: float, metrics: Mapping[str, float]) -> None:
-        """Put a measurement where it belongs in time."""
+        """Insert a measurement in order of time."""
         if self.times and time < self.times[-1]:
             place = bisect_right(self.times, time)
             self.times.insert(place, time)
@@ -60,8 +62,10 @@ class Samples:
                 column.values.append(metrics[metric])
 
     def forget(self, before: float) -> None:
-        """Drop what is older than `before`. Cheap when called for every sample: it lets some pile
-        up first."""
+        """Drop measurements older than `before`.
+
+        Cheap when called for every sample, as some accumulate before any are dropped.
+        """
         if len(self.times) <= _PILE:
             return
         old = bisect_right(self.times, before)
@@ -71,22 +75,22 @@ class Samples:
             self._columns.clear()
 
     def column(self, metric: str) -> Column:
-        """All that was measured of a metric."""
-        found = self._columns.get(metric)
-        if found is None:
+        """All measurements of a metric."""
+        column = self._columns.get(metric)
+        if column is None:
             pairs = [
                 (time, metrics[metric])
                 for time, metrics in zip(self.times, self.metrics, strict=True)
                 if metric in metrics
             ]
-            found = Column([time for time, _ in pairs], [value for _, value in pairs])
-            self._columns[metric] = found
-        return found
+            column = Column([time for time, _ in pairs], [value for _, value in pairs])
+            self._columns[metric] = column
+        return column
 
 
 @dataclass(slots=True)
 class Verdict:
-    """What conditions say. `breached` None: too few values to say anything."""
+    """The result of conditions. `breached` is None if there are too few values to decide."""
 
     breached: bool | None
     sentence: str
@@ -95,10 +99,11 @@ class Verdict:
 def evaluate(
     conditions: Sequence[Condition | AnyOf], samples: Samples, at: float, *, firing: bool
 ) -> Verdict:
-    """Do all of these hold at the moment `at`, whose measurement is among the samples?
+    """Whether all of these conditions hold at the time `at`, as a verdict with its sentence.
 
-    `firing` says which threshold counts where one has two (hysteresis). Too few values for one
-    leave the answer open, unless the others settle it. Raises MetricMissingError.
+    The samples include the measurement at that time. `firing` selects the threshold of a condition
+    with two (hysteresis). Too few values for one condition leave the verdict open, unless another
+    decides it. Raises MetricMissingError.
     """
     if len(conditions) == 1:
         return _verdict(conditions[0], samples, at, firing)
@@ -109,12 +114,12 @@ def _verdict(item: Condition | AnyOf | AllOf, samples: Samples, at: float, firin
     if isinstance(item, Condition):
         return _single(item, samples, at, firing)
     if isinstance(item, AllOf):
-        return _all([_single(one, samples, at, firing) for one in item.all])
-    return _any([_verdict(one, samples, at, firing) for one in item.any])
+        return _all([_single(part, samples, at, firing) for part in item.all])
+    return _any([_verdict(part, samples, at, firing) for part in item.any])
 
 
 def _all(verdicts: Sequence[Verdict]) -> Verdict:
-    """Told is what decides: the first that does not hold, or all that do."""
+    """The verdict of the deciding condition: the first that does not hold, or all together."""
     for wanted in (False, None):
         against = [verdict for verdict in verdicts if verdict.breached is wanted]
         if against:
@@ -126,9 +131,9 @@ def _any(verdicts: Sequence[Verdict]) -> Verdict:
     holding = [verdict.sentence for verdict in verdicts if verdict.breached]
     if holding:
         return Verdict(True, " and ".join(holding))
-    open_ones = [verdict for verdict in verdicts if verdict.breached is None]
-    if open_ones:
-        return open_ones[0]
+    undecided = [verdict for verdict in verdicts if verdict.breached is None]
+    if undecided:
+        return undecided[0]
     return Verdict(False, " and ".join(verdict.sentence for verdict in verdicts))
 
 
@@ -156,7 +161,10 @@ _ORDERS: dict[Operator, Callable[[float, float], bool]] = {
 
 
 def compare(value: float, op: Operator, threshold: float, tolerance: float = 0.0) -> bool:
-    """`tolerance` is for eq and ne: relative to the larger number, and absolute around zero."""
+    """True if the comparison holds.
+
+    `tolerance` applies to eq and ne: relative to the larger number, and absolute around zero.
+    """
     if (order := _ORDERS.get(op)) is not None:
         return order(value, threshold)
     same = math.isclose(value, threshold, rel_tol=tolerance, abs_tol=tolerance)
@@ -212,9 +220,9 @@ def aggregated(
     percentile: float | None = None,
     times: Sequence[float] = (),
 ) -> float:
-    """One number for the values of a window (at least one; two for delta and rate).
+    """The aggregate of a window's values (at least one; two for delta and rate).
 
-    Only `rate` asks for their times. Raises OverflowError where that is more than a number holds.
+    Only `rate` needs their times. Raises OverflowError if the result is too large for a float.
     """
     if (plain := _PLAIN.get(aggregate)) is not None:
         number = plain(numbers)
@@ -239,7 +247,7 @@ _PLAIN: dict[Aggregate, Callable[[Sequence[float]], float]] = {
 
 
 def _rate(times: Sequence[float], numbers: Sequence[float]) -> float:
-    """Growth per second. A counter that is lower than before was reset, as Prometheus takes it."""
+    """Growth per second. A counter that is lower than before was reset, as in Prometheus."""
     grown = 0.0
     for before, after in pairwise(numbers):
         grown += after - before if after >= before else after
@@ -248,7 +256,7 @@ def _rate(times: Sequence[float], numbers: Sequence[float]) -> float:
 
 
 def _percentile(ordered: Sequence[float], percent: float) -> float:
-    """Linear between the two nearest ranks (Hyndman and Fan's type 7, NumPy's default)."""
+    """The percentile, linear between the nearest ranks (Hyndman and Fan's type 7, as in NumPy)."""
     place = (len(ordered) - 1) * percent / 100
     low = math.floor(place)
     high = min(low + 1, len(ordered) - 1)
@@ -262,7 +270,7 @@ def _percent(value: float, earlier: float) -> float:
 
 
 def _sigma(value: float, earlier: Sequence[float], least: int) -> float | None:
-    """Sample standard deviations from the mean; where all were the same, any change is infinite."""
+    """Sample standard deviations from the mean; infinite for any change of a constant series."""
     if len(earlier) < max(2, least):
         return None
     mean, spread = math.fsum(earlier) / len(earlier), statistics.stdev(earlier)

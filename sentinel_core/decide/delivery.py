@@ -14,13 +14,13 @@ from sentinel_core.model.times import utc
 MOST_ATTEMPTS = 30  # with the growing pauses between them, about a day
 FIRST_PAUSE = timedelta(seconds=30)
 LONGEST_PAUSE = timedelta(hours=1)
-LONGEST_ASKED = timedelta(days=1)  # of what a provider asks us to wait
+LONGEST_ASKED = timedelta(days=1)  # the longest Retry-After that is respected
 MUTE_PAUSE = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """Not now; looked at again at `until`."""
+    """Wait until `until`, then decide again."""
 
     until: datetime
     why: str
@@ -57,16 +57,16 @@ def acknowledged(by: str, at: datetime | None) -> Suppression:
 
 
 def exhausted(error: str | None) -> Suppression:
-    """Why a message is not tried again that failed each time it was tried."""
+    """Why a message is not tried again: every attempt failed."""
     sentence = f"given up after {MOST_ATTEMPTS} attempts: {error}"
     return Suppression(SuppressionCode.ATTEMPTS_EXHAUSTED, sentence)
 
 
 def backoff(notification_id: int, attempt: int, asked_seconds: float | None = None) -> timedelta:
-    """How long to wait after the `attempt`-th one has failed: doubling, up to an hour.
+    """The pause after the failed attempt number `attempt`: doubling, up to an hour.
 
-    Between half of it and all of it, another share for each message, so that what failed together
-    does not come back together; never less than the provider asked for.
+    Jitter takes between half and all of it, so that messages that failed together are not retried
+    together. The pause is never shorter than the provider asked for.
     """
     doubled = FIRST_PAUSE * (1 << min(attempt - 1, 12))
     share = crc32(f"{notification_id}:{attempt}".encode()) / 0xFFFFFFFF
@@ -79,15 +79,18 @@ def backoff(notification_id: int, attempt: int, asked_seconds: float | None = No
 
 
 def storm_window(limit: StormLimit, since: datetime, now: datetime) -> tuple[datetime, datetime]:
-    """The times between which a storm counts events: its window up to now, or from `since` on
-    where that is longer ago (a notification that waited counts the window it began to wait in)."""
+    """The period in which a storm counts events: its window up to now.
+
+    It starts at `since` if that is earlier: a notification that waited counts the window in which
+    it was enqueued.
+    """
     window = timedelta(seconds=limit.window_seconds)
     first = min(since, now - window)
     return first, first + window
 
 
 def storm_begins(limit: StormLimit, opened: int) -> bool:
-    """True if more events opened within the window than the limit says."""
+    """True if more events opened within the window than the limit allows."""
     return opened > limit.events
 
 

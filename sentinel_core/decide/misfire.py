@@ -1,4 +1,4 @@
-"""Runs that start long after they were due: does measuring still mean anything? Pure."""
+"""Runs that start long after they were due: whether they are still evaluated. Pure."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -12,7 +12,7 @@ from sentinel_core.model.times import span
 
 
 def lateness(policy: Policy, due: datetime, now: datetime) -> timedelta | None:
-    """How late a run starts, if that is later than the policy takes for usual."""
+    """The delay of a run if it exceeds the policy's limit; else None."""
     late = now - due
     if policy.stale_seconds is None or late <= timedelta(seconds=policy.stale_seconds):
         return None
@@ -22,27 +22,27 @@ def lateness(policy: Policy, due: datetime, now: datetime) -> timedelta | None:
 def skipped(
     policy: Policy, schedules: Sequence[Schedule], due: datetime, now: datetime
 ) -> str | None:
-    """Why a run that was due then and starts now is not evaluated; None when it is.
+    """Why a run that was due then and starts now is skipped; None if it is evaluated.
 
-    A schedule that can't be read says nothing of later runs: the run is evaluated.
+    It is evaluated if an unreadable schedule leaves later runs unknown.
     """
     late = lateness(policy, due, now)
     if late is None or policy.on_stale is Stale.MARK:
         return None
-    told = f"Not checked: the run started {span(late.total_seconds())} late"
+    reason = f"Not checked: the run started {span(late.total_seconds())} late"
     if policy.on_stale is Stale.SKIP:
-        return f"{told}."
+        return f"{reason}."
     try:
         following = next_due(schedules, due)
     except (CronSimError, ValueError, KeyError, OSError, ArithmeticError):
         return None
     if following is None or following > now:
-        return None  # nothing speaks for now but this run
-    return f"{told}, and a later one is due as well."
+        return None  # no later run is due by now
+    return f"{reason}, and a later one is due as well."
 
 
 def late_mark(policy: Policy, run: Run) -> str:
-    """What the message of an alert says that was detected late; empty for any other."""
+    """The suffix of a late alert's message; empty if it is on time."""
     if run.started_at is None or run.run_count > 1:
         return ""
     late = lateness(policy, run.expected_start, run.started_at)

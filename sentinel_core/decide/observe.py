@@ -1,4 +1,4 @@
-"""From a run and its outputs to what was observed, series by series. Pure: no clock, no I/O."""
+"""The observations of a run, one for each series. Pure: no clock, no I/O."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,25 +14,25 @@ from sentinel_core.model.run import SKIPPED, Run, StateType
 
 
 class Kind(StrEnum):
-    """What an event is about."""
+    """The kind of an observation and its event."""
 
-    ALERT = "alert"  # the check ran and says: triggered
-    FAILURE = "failure"  # the check did not run to its end
+    ALERT = "alert"  # the check ran and triggered
+    FAILURE = "failure"  # the check did not complete
     SILENT = "silent"  # the check was due and nothing ran
     ERROR = "error"  # the check ran, and this series could not be judged
-    NO_DATA = "no_data"  # the check ran, and found no value for this series
-    SKIPPED = "skipped"  # the run was too late to mean anything; never an event
+    NO_DATA = "no_data"  # the check ran and has no value for this series
+    SKIPPED = "skipped"  # the run started too late to be useful; never an event
 
 
 @dataclass(slots=True)  # never changed once made; frozen ones take replay twice as long
 class Observation:
-    """One series at one moment.
+    """One series at one time.
 
-    `breached` means: something a person should know. `reported` is what the trigger itself said,
-    before the rule's conditions were asked, and `said` its message then (None where no condition
-    had a say). `evaluated` is False for what a run says in passing
-    (it completed, so the rule is not failing): such news changes a series but is no evaluation of
-    its own. `unjudged` says why it is neither breached nor ok (a window that is not full yet).
+    `breached`: a person should know. `reported` is the trigger's own result, before the rule's
+    conditions, and `said` its message then (None if no condition applied). `evaluated` is False for
+    what a run implies (it completed, so the rule is not failing): this updates a series, but adds
+    no evaluation row. `unjudged` says why it is neither breached nor ok, such as a window that is
+    not full yet.
     """
 
     kind: Kind
@@ -51,10 +51,10 @@ class Observation:
 
 
 def judge(run: Run, rule: RuleSettings, outputs: Sequence[AlertOutput] | None) -> list[Observation]:
-    """What this run tells of the rule's series; its conditions are asked later (lifecycle.py).
+    """The observations of this run. The rule's conditions are evaluated later (lifecycle.py).
 
-    `outputs` None on a completed run means: it completed, and what it measured is gone. That is
-    "not checked", so it is a failure.
+    `outputs` of a completed run are None if its measurement is lost: it counts as not checked, so
+    it is a failure.
     """
     if run.state_type is not StateType.COMPLETED:
         return [_failure(run, rule, _failure_message(run))]
@@ -89,7 +89,7 @@ def _said(output: AlertOutput, rule: RuleSettings) -> str:
     if output.problem is not None:
         return "No data." if output.problem == "no_data" else "Not checked: no reason given."
     if rule.conditions:
-        return ""  # they will say what they found
+        return ""  # their verdict provides the message
     return "Triggered." if output.triggered else "Not triggered."
 
 
@@ -99,7 +99,7 @@ def _skipped(run: Run, rule: RuleSettings) -> Observation:
 
 
 def _nothing(run: Run, rule: RuleSettings) -> Observation:
-    """A check that found no series at all (a query without rows) was still a check."""
+    """The observation of a check without any series, such as a query without rows."""
     return Observation(
         kind=Kind.ALERT,
         ticker="",
@@ -117,7 +117,7 @@ def _failure(run: Run, rule: RuleSettings, message: str) -> Observation:
         ticker="",
         at=run.at,
         breached=True,
-        # Somebody, or a concurrency limit, chose to cancel: worth seeing, not worth a page.
+        # A person or a concurrency limit cancelled it: worth showing, not worth a page.
         importance=Importance.LOW if cancelled else rule.importance,
         message=message,
         metadata={

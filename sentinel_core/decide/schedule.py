@@ -1,4 +1,4 @@
-"""Was every rule checked when it should have been? Pure: schedules and times in, a verdict out."""
+"""Due times of schedules, and whether a rule is overdue. Pure."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ GRACE = timedelta(seconds=90)
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where a rule stands. `due_at` is the first evaluation that is missing, when one is."""
+    """The schedule status of a rule. `due_at` is the due time of the first missing evaluation."""
 
     overdue: bool
     due_at: datetime | None
@@ -29,11 +29,11 @@ class Standing:
 
 
 def standing(schedules: Sequence[Schedule], since: datetime, now: datetime) -> Standing:
-    """Is an active rule overdue: were two due times after `since` missed?
+    """The schedule status of an active rule: overdue if two due times after `since` were missed.
 
-    `since` is the due time of its newest evaluation, or when its schedule last changed. With
-    several schedules the due times of all count. All times aware. A schedule that can't be read is
-    said to be so: never "fine".
+    `since` is the due time of its newest evaluation, or the last change of its schedule. The due
+    times of all schedules count. All times are aware. A schedule that can't be read makes the rule
+    overdue.
     """
     if not schedules:
         return Standing(False, None, "no schedule: runs only when asked to")
@@ -52,7 +52,7 @@ def standing(schedules: Sequence[Schedule], since: datetime, now: datetime) -> S
 
 
 def next_due(schedules: Sequence[Schedule], after: datetime) -> datetime | None:
-    """The first due time after a moment, of all schedules together; None when there is none.
+    """The first due time of all schedules after a given time; None if there is none.
 
     Raises what a schedule that can't be read raises (see `standing`).
     """
@@ -64,7 +64,7 @@ def _next(times: Sequence[datetime]) -> str:
 
 
 def due_times(schedule: Schedule, since: datetime) -> Iterator[datetime]:
-    """When a schedule is due after a moment, which intervals and rules of recurrence go on from.
+    """The due times of a schedule after `since`, from which intervals and RRULEs continue.
 
     Raises what a schedule that can't be read raises (see `standing`).
     """
@@ -79,9 +79,9 @@ def due_times(schedule: Schedule, since: datetime) -> Iterator[datetime]:
     else:
         local = since.astimezone(zone).replace(tzinfo=None)
         rule: Any = rrulestr(schedule.rrule or "", dtstart=local, ignoretz=True)
-        # From `since` on, itself a due time: counting minutes from 2020 on takes many seconds.
-        said: dict[str, Any] = vars(rule) if isinstance(rule, rrule) else {"_count": 0}
-        if said["_count"] is None and said["_dtstart"] < local:
+        # Start at `since`, itself a due time: counting minutes from 2020 takes many seconds.
+        options: dict[str, Any] = vars(rule) if isinstance(rule, rrule) else {"_count": 0}
+        if options["_count"] is None and options["_dtstart"] < local:
             rule = rule.replace(dtstart=local)
         for due in rule.xafter(local):
             yield due.replace(tzinfo=zone).astimezone(UTC)

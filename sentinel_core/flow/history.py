@@ -1,4 +1,4 @@
-"""A rule's own past, read from the event store when its trigger asks for it."""
+"""A rule's past evaluations, read from the event store when its trigger needs them."""
 
 from uuid import UUID
 
@@ -31,7 +31,7 @@ class _StoreHistory:
                 f"the event store could not be read for this rule's past: {error}"
             ) from error
         return [
-            # When it was measured, not when it was due: after a backlog the two differ.
+            # The time of the measurement, which differs from the due time after a backlog.
             PastEvaluation(
                 row["measured_at"] or row["at"], row["ticker"], row["triggered"], row["metrics"]
             )
@@ -45,7 +45,7 @@ def history_of(deployment_id: UUID | None) -> History:
 
 
 def history_of_this_run() -> History:
-    """The recorded past of the rule whose run this process is in."""
+    """The recorded past of the rule that this process runs."""
     context = FlowRunContext.get()
     run = context.flow_run if context else None
     return history_of(run.deployment_id if run else None)

@@ -1,4 +1,4 @@
-"""What happens when a rule's run ends: it is judged, decided, recorded, and people are notified.
+"""Handles the end of a rule's run: judge, decide, record, notify.
 
 Hooks are the fast path. Prefect only logs what they raise; reconcile is the guarantee.
 """
@@ -64,7 +64,7 @@ def _complete(flow_run: FlowRun, state: State[Any]) -> FlowRun:
 
 
 def returned_outputs(state: State[Any]) -> list[AlertOutput] | None:
-    """The outputs that the flow returned; None when there are none or they can't be read."""
+    """The outputs returned by the flow; None if there are none or they can't be read."""
     if state.type.value != StateType.COMPLETED.value:
         return None
     try:
@@ -92,7 +92,7 @@ def _rule(engine: Engine, flow: Flow[..., Any], flow_run: FlowRun) -> Rule:
 
 
 def unreadable_settings(parameters: Mapping[str, Any]) -> str | None:
-    """What is wrong with a rule's settings, so that defaults replace them; None when all are valid.
+    """The error in a rule's settings, which defaults replace then; None if all are valid.
 
     Prefect validates each field by its schema, but not that fields fit together.
     """
@@ -104,7 +104,7 @@ def unreadable_settings(parameters: Mapping[str, Any]) -> str | None:
 
 
 def connect(settings: Settings) -> Engine:
-    """The event store, ready to write; waits a bounded time for one that restarts.
+    """The event store, ready for writing; waits a bounded time while it restarts.
 
     Raises StoreUnavailableError, and SchemaBehindError for a store of an older Sentinel.
     """

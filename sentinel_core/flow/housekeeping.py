@@ -1,4 +1,4 @@
-"""What Sentinel's own flows do (flows/): deliver, reconcile, report. Each returns a sentence."""
+"""The jobs of Sentinel's own flows: deliver, reconcile, report. Each returns a sentence."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
@@ -24,7 +24,7 @@ def send_due(notify: Routes) -> str:
 
 
 def record_missed(settle_seconds: float, say: Callable[[str], None]) -> str:
-    """Record the runs that no hook recorded. Raises ReconcileError when some can't be."""
+    """Record the runs that no hook recorded. Raises ReconcileError if some can't be recorded."""
     settings = get_settings()
     settle = timedelta(seconds=settle_seconds)
     with get_client(sync_client=True) as client:

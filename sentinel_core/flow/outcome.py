@@ -1,4 +1,4 @@
-"""How a rule's run ends in Prefect: its state, and the artifact that keeps what was measured."""
+"""The end of a rule's run in Prefect: its state, and an artifact with its outputs."""
 
 import json
 from collections.abc import Sequence
@@ -27,9 +27,9 @@ MOST_LOGGED = 20  # lines of each kind
 
 
 def final_state(outputs: list[AlertOutput], rule: RuleSettings) -> State[Any]:
-    """The run's final state: "Triggered" where people look, with the evidence beside it.
+    """The run's final state in Prefect: "Triggered", "Measured" or checked; the outputs are kept.
 
-    Conditions over a window are evaluated when the run is recorded: such a run is "Measured".
+    "Measured" is for runs that are judged when they are recorded, as conditions over a window are.
     """
     fired = [output for output in outputs if _fires(output, rule)]
     problems = [output for output in outputs if output.problem is not None]

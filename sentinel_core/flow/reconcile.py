@@ -1,6 +1,6 @@
-"""Records what hooks missed, found by comparing Prefect's runs with the event store.
+"""Records what hooks missed, by comparing Prefect's runs with the event store.
 
-Hooks are the fast path and can be lost (a killed process, an import error, a store that was away);
+Hooks are the fast path and can be lost (a killed process, an import error, an unavailable store);
 this is the guarantee. It reads Prefect and records as a hook would have done.
 """
 
@@ -41,8 +41,8 @@ from sentinel_core.store.state import rules
 from sentinel_core.store.state.rows import retries_of
 from sentinel_core.store.state.snapshot import recorded_runs
 
-SETTLE = timedelta(seconds=30)  # the hook of a run that ended just now is still at work
-OVERLAP = timedelta(minutes=5)  # what is committed late
+SETTLE = timedelta(seconds=30)  # hooks of runs that ended just now are still at work
+OVERLAP = timedelta(minutes=5)  # for records committed late
 SLICE = timedelta(hours=1)
 FIRST_LOOK = timedelta(days=1)  # how far back the very first reconcile goes
 
@@ -51,7 +51,7 @@ Say = Callable[[str], None]
 
 @dataclass(slots=True)
 class Report:
-    """What one reconcile did."""
+    """The result of one reconcile."""
 
     rules: int = 0
     runs: int = 0
@@ -62,7 +62,7 @@ class Report:
     failed: list[str] = field(default_factory=list)
 
     def sentence(self) -> str:
-        """The report in a line."""
+        """The result in one line."""
         text = (
             f"{self.rules} rules, {self.runs} runs looked at, {self.recorded} recorded late, "
             f"{self.closed} closed, {self.sent} notifications sent"
@@ -81,13 +81,13 @@ def reconcile(
     """Record every terminal run of a rule that has no record, close stuck runs, report silence.
 
     The checkpoint moves only after everything before it is recorded. Raises what Prefect's client
-    or the store raise when they are away; the next reconcile starts where this one did.
+    or the store raise when unavailable; the next reconcile starts where this one did.
     """
     return Reconciliation(client, engine, settings, say).run(settle)
 
 
 class Reconciliation:
-    """One reconcile: what it works with, and the report of what it did."""
+    """One reconcile: its inputs and its report."""
 
     def __init__(
         self, client: SyncPrefectClient, engine: Engine, settings: Settings, say: Say
@@ -101,7 +101,7 @@ class Reconciliation:
         self.report = Report(rules=len(self.rules))
 
     def run(self, settle: timedelta) -> Report:
-        """Do it all, in this order. Raises ReconcileError when something could not be recorded."""
+        """Run all parts in order. Raises ReconcileError if something could not be recorded."""
         self._sync_rules()
         self._close_stuck()
         until = self.now - settle
@@ -154,7 +154,7 @@ class Reconciliation:
             with reading(self.engine) as connection:
                 done = recorded_runs(connection, [run.id for run in page])
             missing += [run for run in page if _needs_record(run, done.get(run.id, set()))]
-        # Oldest first: each is decided as it would have been had its hook been there.
+        # Oldest first, so that each is decided as its hook would have decided it.
         for flow_run in sorted(missing, key=lambda run: run_facts(run).at):
             assert flow_run.deployment_id is not None
             self._record_run(self.rules[flow_run.deployment_id], flow_run)
@@ -197,7 +197,7 @@ class Reconciliation:
 
 
 def _slices(since: datetime, until: datetime) -> Iterator[tuple[datetime, datetime]]:
-    """Hour by hour: after a long outage each reconcile gets further, even when it is cut off."""
+    """The period in hours: after a long outage each reconcile makes progress, even if cut off."""
     while since < until:
         end = min(since + SLICE, until)
         yield since, end
@@ -205,7 +205,7 @@ def _slices(since: datetime, until: datetime) -> Iterator[tuple[datetime, dateti
 
 
 def read_rules(client: SyncPrefectClient) -> dict[UUID, Rule]:
-    """Every rule deployment Prefect knows, by deployment id."""
+    """Every rule deployment in Prefect, by deployment id."""
     return {
         deployment.id: rule_facts(deployment, flow_name)
         for deployment, flow_name in all_deployments(client)
@@ -214,7 +214,7 @@ def read_rules(client: SyncPrefectClient) -> dict[UUID, Rule]:
 
 
 def _needs_record(run: FlowRun, recorded: set[tuple[str, int]]) -> bool:
-    """No record of this state in this attempt (the last state wins; each attempt counts)."""
+    """True if this state of this attempt is not on record (each attempt counts)."""
     if run.state is None:
         return False
     return (run.state.type.value, retries_of(run_facts(run))) not in recorded
@@ -223,9 +223,9 @@ def _needs_record(run: FlowRun, recorded: set[tuple[str, int]]) -> bool:
 def recovered_outputs(client: SyncPrefectClient, flow_run: FlowRun) -> list[AlertOutput] | None:
     """The outputs of a completed run whose hook was lost; None if they are unknown.
 
-    A triggered run kept its output, and so did one whose rule has conditions. Of a run whose check
-    found nothing that fact alone is known. A run that a person set to Completed was not checked,
-    whatever its message says.
+    Triggered runs and runs of rules with conditions kept their outputs. Of a run that did not
+    trigger, only that fact is known. A run that a person set to Completed was not checked, whatever
+    its message says.
     """
     state = flow_run.state
     if state is None or not state.is_completed():

@@ -12,7 +12,7 @@ from prefect.context import FlowRunContext
 from prefect.states import Completed
 from pydantic import Field
 
-import sentinel_core.base.gc_freeze  # noqa: F401 (before whatever else is imported)
+import sentinel_core.base.gc_freeze  # noqa: F401 (before all other imports)
 from sentinel_core.base.errors import SentinelError
 from sentinel_core.decide.misfire import lateness, skipped
 from sentinel_core.flow.history import history_of_this_run
@@ -36,7 +36,7 @@ T = TypeVar("T", bound=Trigger)
 
 
 def rule_flow(trigger: type[T]) -> Flow[..., State[Any]]:
-    """A flow named after the trigger whose parameters are the rule: Prefect's UI shows a form.
+    """A flow named after the trigger; its parameters are the rule, as a form in Prefect's UI.
 
     One line in flows/<family>.py is all it takes: `price_surge = rule_flow(PriceSurge)`.
     """
@@ -120,11 +120,11 @@ def _signature(trigger: type[Trigger]) -> inspect.Signature:
 
 
 def _skipped(policy: Policy) -> str | None:
-    """Why this run is out of date and skipped; None when it measures."""
+    """Why this run is too late and skipped; None if it measures."""
     context = FlowRunContext.get()
     run = context.flow_run if context else None
     if run is None or run.deployment_id is None or not run.auto_scheduled:
-        return None  # started by hand: somebody wants a result now
+        return None  # started by hand: a person wants a result now
     now, due = datetime.now(UTC), run.expected_start_time
     if due is None or (run.run_count or 0) > 1 or lateness(policy, due, now) is None:
         return None
@@ -132,7 +132,7 @@ def _skipped(policy: Policy) -> str | None:
 
 
 def _schedules(deployment_id: UUID) -> list[Schedule]:
-    """The rule's schedules from the store; none when it can't be read."""
+    """The rule's schedules from the store; none if it can't be read."""
     from sqlalchemy.exc import SQLAlchemyError
 
     from sentinel_core.base.settings import get_settings

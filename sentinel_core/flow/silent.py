@@ -1,4 +1,4 @@
-"""Rules that are silent: two of their due times have passed without a run."""
+"""Silent rules: two of their due times have passed without a run."""
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -17,7 +17,7 @@ from sentinel_core.store.state.snapshot import firing_rules
 def silence_observations(
     engine: Engine, rules: Mapping[UUID, Rule], now: datetime
 ) -> Iterator[tuple[Rule, list[Observation]]]:
-    """What to record of each rule that is silent, and of each that was and is no longer."""
+    """Observations of rules that are silent, and of rules that no longer are."""
     with reading(engine) as connection:
         firing = firing_rules(connection, Kind.SILENT)
     for row in all_rules(engine):
@@ -32,7 +32,7 @@ def silence_observations(
 
 
 def _observation(rule: Rule, status: Standing, now: datetime, ticker: str) -> Observation:
-    """The series of a schedule that can't be read is "schedule": a run does not resolve it."""
+    """The observation; an unreadable schedule has its own series, which no run resolves."""
     is_this = status.unreadable == (ticker == "schedule")
     overdue = rule.active and status.overdue and is_this
     return Observation(

@@ -1,4 +1,4 @@
-"""Runs that no process will ever end: they outlived their timeout, and are crashed in Prefect."""
+"""Stuck runs: they outlived their timeout, no process will end them, and Prefect crashes them."""
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -18,7 +18,7 @@ FALLBACK_TIMEOUT_SECONDS = 3600.0
 def close_stuck(
     client: SyncPrefectClient, rules: Mapping[UUID, Rule], now: datetime, grace_seconds: float
 ) -> Iterator[tuple[Rule, FlowRun, str]]:
-    """Crash stuck runs, which also frees their concurrency slots; each with why it was crashed."""
+    """Crash stuck runs, which frees their concurrency slots; yields each with the reason."""
     unfinished = (StateType.RUNNING, StateType.PENDING, StateType.CANCELLING)
     wanted = FlowRunFilter(state=in_states(unfinished))
     for flow_run in [run for page in runs_of(client, list(rules), wanted) for run in page]:
@@ -34,7 +34,7 @@ def close_stuck(
 
 
 def _seconds_in_state(flow_run: FlowRun, now: datetime) -> float:
-    """For how long a run has been in its state; one that is running, since its start."""
+    """Seconds that a run has been in its state; for a running one, since its start."""
     if flow_run.state is None:
         return 0.0
     running = flow_run.state.type is StateType.RUNNING

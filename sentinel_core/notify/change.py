@@ -1,4 +1,4 @@
-"""One step in the life of an event or a storm, for whoever wants to react to it. Pure data."""
+"""One change of an event or a storm, for anything that reacts to it. Pure data."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,10 +11,9 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 class EventChange:
     """What happened, when it became known, and to what.
 
-    `name` is what comes after "sentinel." in the name of Prefect's event. `key` tells this step
-    from every other one of its deployment, whoever reads it from the record and however often.
-    `event` are the columns of the event it is about; a storm's step has none, and `subject` names
-    what it is about instead.
+    `name` is the part after "sentinel." in the name of Prefect's event. `key` identifies the change
+    within its deployment, however often it is read from the record. `event` has the columns of the
+    event; it is empty for a storm, which `subject` names instead.
     """
 
     name: str
@@ -28,7 +27,7 @@ class EventChange:
 
     @property
     def id(self) -> UUID:
-        """The same for the same step, so that who is told of it twice can see that."""
+        """The change's id, always the same, so that duplicates can be recognised."""
         return uuid5(self.deployment_id or NAMESPACE_URL, f"sentinel/{self.name}/{self.key}")
 
 
@@ -41,9 +40,9 @@ def of_event(
     flow_run_id: UUID | None = None,
     **detail: Any,
 ) -> EventChange:
-    """A step of an event. `which` tells steps of one name apart that the same event can have.
+    """A change of an event. `which` distinguishes changes of one event with the same name.
 
-    Ids of events begin anew in a new store: the time the event opened is part of the key as well.
+    A new store numbers its events from 1 again, so the key includes the time the event opened.
     """
     return EventChange(
         name=f"event.{name}",

@@ -1,6 +1,6 @@
-"""What happened to events, read back from the record: by one recording, or since a moment.
+"""The changes of events, read from the record: of one recording, or since a time.
 
-Both ways find the same steps with the same keys, so that what was told of once is known.
+Both ways produce the same changes with the same keys, so that duplicates are recognised.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -59,87 +59,89 @@ _DAY = timedelta(days=1)
 
 _V, _N, _S, _E = EVALUATION.c, NOTIFICATION.c, SERIES.c, EVENT.c
 
-# A step before the columns of its event are known: (event, name, at, which, run, detail).
-_Found = tuple[int, str, datetime, str, UUID | None, Mapping[str, Any]]
+# A change before its event's columns are read: (event, name, at, which, run, detail).
+_RawChange = tuple[int, str, datetime, str, UUID | None, Mapping[str, Any]]
 
 
 def of_recording(
     engine: Engine, run_id: UUID | None, recorded: Recorded, now: datetime
 ) -> list[EventChange]:
-    """What one recording did; empty for most runs."""
-    found: list[_Found] = []
+    """The changes made by one recording; none for most runs."""
+    changes: list[_RawChange] = []
     with reading(engine) as connection:
         if run_id is not None:
             judged = list(_judged(connection, _V.prefect_flow_run_id == run_id))
             newest = max((at for _, _, at, *_ in judged), default=now)
-            found += [one for one in judged if one[2] == newest]  # not of an earlier state
+            changes += [change for change in judged if change[2] == newest]  # no earlier state
         for some in chunks(recorded.notifications):
-            found += _told(connection, _N.id.in_(some))
-        # What has no evaluation of its own; what has one was found.
-        found += [(key, "opened", now, "", run_id, {}) for key in recorded.opened]
-        found += [(key, _RESOLVED, now, "", run_id, {}) for key in recorded.resolved]
-        return _once(_steps(connection, found))
+            changes += _notified(connection, _N.id.in_(some))
+        # Changes without an evaluation of their own; duplicates are dropped.
+        changes += [(key, "opened", now, "", run_id, {}) for key in recorded.opened]
+        changes += [(key, _RESOLVED, now, "", run_id, {}) for key in recorded.resolved]
+        return _once(_with_events(connection, changes))
 
 
-def _once(found: Iterable[EventChange]) -> list[EventChange]:
-    """Each step as it was found first."""
+def _once(changes: Iterable[EventChange]) -> list[EventChange]:
+    """The first of all changes with the same id."""
     first: dict[UUID, EventChange] = {}
-    for step in found:
-        first.setdefault(step.id, step)
+    for change in changes:
+        first.setdefault(change.id, change)
     return list(first.values())
 
 
 def since(
     engine: Engine, after: datetime, before: datetime, settled: datetime
 ) -> list[EventChange]:
-    """Every step of a time, oldest first. What recordings did only as far as `settled`: they tell
-    of it themselves."""
+    """All changes of a period, oldest first.
+
+    Changes made by recordings are included up to `settled`: recordings announce later ones.
+    """
     with reading(engine) as connection:
         by_hand = list(_by_hand(connection, after, before))
-        found = [*by_hand, *_recorded(connection, after, settled)]
-        steps = _steps(connection, found)
-        steps += _not_delivered(connection, after, before)
-        steps += _storms(connection, after, before)
-    return sorted(_once(steps), key=lambda step: step.at)
+        raw = [*by_hand, *_recorded(connection, after, settled)]
+        changes = _with_events(connection, raw)
+        changes += _not_delivered(connection, after, before)
+        changes += _storms(connection, after, before)
+    return sorted(_once(changes), key=lambda change: change.at)
 
 
 # -- from ids to events ----------------------------------------------------------------------
 
 
-def _steps(connection: Connection, found: Iterable[_Found]) -> list[EventChange]:
-    found = list(found)
-    events = _events(connection, [one[0] for one in found])
+def _with_events(connection: Connection, changes: Iterable[_RawChange]) -> list[EventChange]:
+    changes = list(changes)
+    events = _events(connection, [change[0] for change in changes])
     return [
         of_event(name, events[key], at, which, flow_run_id=run, **detail)
-        for key, name, at, which, run, detail in found
+        for key, name, at, which, run, detail in changes
         if key in events
     ]
 
 
 def _events(connection: Connection, ids: Sequence[int]) -> dict[int, dict[str, Any]]:
-    known: dict[int, dict[str, Any]] = {}
+    events: dict[int, dict[str, Any]] = {}
     for some in chunks(sorted(set(ids))):
         statement = (
             select(EVENT, RULE.c.deployment_id)
             .join(RULE, RULE.c.id == _E.rule_id)
             .where(_E.id.in_(some))
         )
-        known |= {row["id"]: dict(row) for row in connection.execute(statement).mappings()}
-    return known
+        events |= {row["id"]: dict(row) for row in connection.execute(statement).mappings()}
+    return events
 
 
 # -- what recordings did ---------------------------------------------------------------------
 
 
-def _recorded(connection: Connection, after: datetime, before: datetime) -> Iterator[_Found]:
+def _recorded(connection: Connection, after: datetime, before: datetime) -> Iterator[_RawChange]:
     within = _later(connection, EVALUATION, _V.recorded_at, after)
     yield from _judged(connection, and_(within, _V.recorded_at <= before))
     within = _later(connection, NOTIFICATION, _N.created_at, after)
-    yield from _told(connection, and_(within, _N.created_at <= before))
-    yield from _in_passing(connection, after, before)
+    yield from _notified(connection, and_(within, _N.created_at <= before))
+    yield from _unevaluated(connection, after, before)
 
 
-def _judged(connection: Connection, wanted: ColumnElement[bool]) -> Iterator[_Found]:
+def _judged(connection: Connection, wanted: ColumnElement[bool]) -> Iterator[_RawChange]:
     statement = select(
         _V.id,
         _V.rule_id,
@@ -168,7 +170,7 @@ def _judged(connection: Connection, wanted: ColumnElement[bool]) -> Iterator[_Fo
 
 
 def _begins_to_flap(connection: Connection, row: RowMapping) -> bool:
-    """Is this the first evaluation of its series that says so?"""
+    """True for the first evaluation of its series that is decided as flapping."""
     if row["decision_code"] != FLAPPING:
         return False
     statement = (
@@ -186,8 +188,8 @@ def _begins_to_flap(connection: Connection, row: RowMapping) -> bool:
     return bool(connection.scalar(statement) != FLAPPING)
 
 
-def _told(connection: Connection, wanted: ColumnElement[bool]) -> Iterator[_Found]:
-    """Of what only messages have a record; several channels are one step."""
+def _notified(connection: Connection, wanted: ColumnElement[bool]) -> Iterator[_RawChange]:
+    """Changes that only notifications record; several channels are one change."""
     statement = (
         select(_N.event_id, _N.reason, _N.sequence, func.min(_N.created_at))
         .where(wanted, _N.reason.in_(_REASONS), _N.event_id.is_not(None))
@@ -197,9 +199,9 @@ def _told(connection: Connection, wanted: ColumnElement[bool]) -> Iterator[_Foun
         yield event_id, _REASONS[reason], at, str(sequence), None, {}
 
 
-def _in_passing(connection: Connection, after: datetime, before: datetime) -> Iterator[_Found]:
-    """Events of series that opened or ended without an evaluation of their own: a rule that was
-    silent and runs again, a channel that fails, an event that nothing confirmed for long."""
+def _unevaluated(connection: Connection, after: datetime, before: datetime) -> Iterator[_RawChange]:
+    """Events that opened or ended without an evaluation of their own: a silent rule that runs
+    again, a failing channel, an event that no run has confirmed for long."""
     changed = and_(_S.changed_at > after, _S.changed_at <= before)
     opened = (
         select(_S.event_id, _S.changed_at)
@@ -209,8 +211,8 @@ def _in_passing(connection: Connection, after: datetime, before: datetime) -> It
     )
     for event_id, at in connection.execute(opened):
         yield event_id, "opened", at, "", None, {}
-    # What an evaluation says, `_judged` has found.
-    said = exists().where(
+    # Changes with an evaluation come from `_judged`.
+    evaluated = exists().where(
         _V.rule_id == _S.rule_id,
         _V.kind == _S.kind,
         _V.ticker == _S.ticker,
@@ -221,7 +223,7 @@ def _in_passing(connection: Connection, after: datetime, before: datetime) -> It
         select(_E.id, _S.changed_at)
         .join(EVENT, and_(_E.rule_id == _S.rule_id, _E.kind == _S.kind, _E.ticker == _S.ticker))
         .where(changed, recently, _S.ended_at > after - _DAY, _E.resolved_at == _S.ended_at)
-        .where(_E.timestamp <= _S.ended_at, ~said)
+        .where(_E.timestamp <= _S.ended_at, ~evaluated)
     )
     for event_id, at in connection.execute(ended):
         yield event_id, _RESOLVED, at, "", None, {}
@@ -230,7 +232,7 @@ def _in_passing(connection: Connection, after: datetime, before: datetime) -> It
 # -- what people did -------------------------------------------------------------------------
 
 
-def _by_hand(connection: Connection, after: datetime, before: datetime) -> Iterator[_Found]:
+def _by_hand(connection: Connection, after: datetime, before: datetime) -> Iterator[_RawChange]:
     a = AUDIT.c
     statement = (
         select(AUDIT)
@@ -243,7 +245,7 @@ def _by_hand(connection: Connection, after: datetime, before: datetime) -> Itera
         .order_by(a.id)
     )
     for row in connection.execute(statement).mappings().all():
-        resolved = row["action"] == _RESOLVED  # which happens once, by whomever
+        resolved = row["action"] == _RESOLVED  # an event is resolved once, whoever does it
         which = "" if resolved else f"{row['id']}/{row['at'].isoformat()}"
         detail = {"by": row["actor"], **(row["detail"] or {})}
         yield row["event_id"], row["action"], row["at"], which, None, detail
@@ -253,7 +255,7 @@ def _by_hand(connection: Connection, after: datetime, before: datetime) -> Itera
 
 
 def _not_delivered(connection: Connection, after: datetime, before: datetime) -> list[EventChange]:
-    """Messages that failed for good. Few ever do: the index of what is due has them together."""
+    """Notifications that failed for good. They are few, and the index of due ones has them."""
     statement = (
         select(NOTIFICATION)
         .where(_N.status == "failed", _N.settled_at > after, _N.settled_at <= before)
@@ -277,24 +279,26 @@ def _failed(row: RowMapping, event: dict[str, Any] | None) -> EventChange:
 def _storms(connection: Connection, after: datetime, before: datetime) -> list[EventChange]:
     s = STORM.c
     recent = or_(s.started_at > after, s.ended_at > after)
-    steps = []
+    changes = []
     for row in connection.execute(select(STORM).where(recent)).mappings():
         subject = (f"storm.{row['id']}", row["channel"])
         detail = {key: row[key] for key in ("channel", "threshold", "window_seconds")}
         key = f"{row['id']}/{row['started_at'].isoformat()}"
         for name, at in (("started", row["started_at"]), ("ended", row["ended_at"])):
             if at is not None and after < at <= before:
-                steps.append(EventChange(f"storm.{name}", key, at, subject=subject, detail=detail))
-    return steps
+                changes.append(
+                    EventChange(f"storm.{name}", key, at, subject=subject, detail=detail)
+                )
+    return changes
 
 
-# -- rows of a time, without an index of times -------------------------------------------------
+# -- rows of a period, without an index on the time ------------------------------------------
 
 
 def _later(
     connection: Connection, table: Table, column: Column[Any], after: datetime
 ) -> ColumnElement[bool]:
-    """Rows later than a moment. Ids grow with time, so the first one is found by halving."""
+    """SQL condition: later than `after`. Ids grow with time, so bisection finds the first row."""
     low, high = 0, int(connection.scalar(select(func.max(table.c.id))) or 0) + 1
     while low < high:
         middle = (low + high) // 2

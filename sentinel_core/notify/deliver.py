@@ -1,4 +1,4 @@
-"""Sends pending notifications: claims them, renders the message, sends it, writes the outcome.
+"""Sends pending notifications: claims them, renders the message, sends it, records the outcome.
 
 Decides nothing about events; decide/delivery.py says which notifications are still needed.
 """
@@ -35,7 +35,7 @@ logger = get_logger("sentinel")
 
 
 def deliver(engine: Engine, settings: Settings, notification_ids: Sequence[int]) -> int:
-    """Send these notifications; returns how many events people were notified of.
+    """Send these notifications; returns the number of events notified.
 
     Stops after twice the notify timeout, so that a run does not wait longer: flows/deliver.py
     sends the rest.
@@ -44,20 +44,20 @@ def deliver(engine: Engine, settings: Settings, notification_ids: Sequence[int])
 
 
 def deliver_due(engine: Engine, settings: Settings) -> int:
-    """Send what is due, within twice the notify timeout; the number of events."""
+    """Send what is due, within twice the notify timeout; returns the number of events notified."""
     return DeliveryRun(engine, settings).send_due()
 
 
 @dataclass(slots=True)
 class Delivered:
-    """What flows/deliver.py did."""
+    """The result of one run of flows/deliver.py."""
 
     sent: int = 0
     storms_ended: int = 0
     failing: list[str] = field(default_factory=list)
 
     def sentence(self) -> str:
-        """The report in a line."""
+        """The result in one line."""
         parts = [f"{self.sent} notifications sent"]
         if self.storms_ended:
             parts.append(f"{self.storms_ended} storms ended")
@@ -69,7 +69,7 @@ class Delivered:
 def deliver_all(engine: Engine, settings: Settings, notify: Routes) -> Delivered:
     """Run flows/deliver.py: end storms, send what is due, open events for failing channels.
 
-    `notify` has the routes of those events; a failing channel is left out of its own.
+    `notify` has the routes of those events; failing channels are left out of them.
     """
     report = Delivered(storms_ended=len(end_storms(engine, datetime.now(UTC))))
     report.sent = deliver_due(engine, settings)
@@ -82,8 +82,8 @@ def deliver_all(engine: Engine, settings: Settings, notify: Routes) -> Delivered
 class DeliveryRun:
     """One run of a deliverer, which ends after twice the notify timeout.
 
-    `slow_channels` made it wait: what is due there is left, so that it holds up no other channel.
-    `tried` are the notifications that this run claimed or could not claim.
+    `slow_channels` are skipped, so that they hold up no other channel. `tried` are the
+    notifications that this run has claimed or failed to claim.
     """
 
     def __init__(self, engine: Engine, settings: Settings) -> None:
@@ -95,7 +95,7 @@ class DeliveryRun:
         self._deadline = monotonic() + 2 * settings.notify_timeout_seconds
 
     def send_due(self) -> int:
-        """Send what is due until nothing is left; the number of events."""
+        """Send what is due until nothing is left; returns the number of events notified."""
         sent = 0
         while self._in_time():
             waiting = due(self.engine, datetime.now(UTC), without=self.slow_channels)
@@ -109,8 +109,8 @@ class DeliveryRun:
         return monotonic() <= self._deadline
 
     def send(self, ids: Sequence[int]) -> int:
-        """Send these notifications, each with its group; the number of events."""
-        sent, in_vain = 0, 0
+        """Send these notifications, each with its group; returns the number of events notified."""
+        sent, failed_claims = 0, 0
         left = deque(ids)
         while left and self._in_time():
             notification_id = left.popleft()
@@ -127,9 +127,9 @@ class DeliveryRun:
                 sent += self._send_one(claimed)
                 continue
             # A storm may have replaced thousands of these: they are not claimed one by one.
-            if in_vain % LOOK_AGAIN == 0 and len(left) > LOOK_AGAIN:
+            if failed_claims % LOOK_AGAIN == 0 and len(left) > LOOK_AGAIN:
                 left = deque(still_due(self.engine, list(left), now))
-            in_vain += 1
+            failed_claims += 1
         return sent
 
     def _send_one(self, claimed: ClaimedMessage) -> int:
@@ -140,7 +140,7 @@ class DeliveryRun:
             self.slow_channels.add(claimed.channel)
         if delivery.error:
             logger.warning("%s: %s: %s", claimed.channel, _what(claimed), delivery.error)
-        # A sent message without an outcome on record would be sent again, so this insists.
+        # Retried: a sent message without an outcome on record would be sent again.
         for attempt in retrying(self.settings.record_timeout_seconds):
             with attempt:
                 self._settle(claimed, delivery)
@@ -152,7 +152,7 @@ class DeliveryRun:
             message = render(medium_of(claimed.channel), content, self.links)
         except OperationalError:
             raise
-        except Exception as error:  # raised again, it would be retried for ever without a trace
+        except Exception as error:  # if raised, it would be retried forever without a record
             return Delivery(Outcome.FAILED, f"the message could not be written: {error!r}"[:1_000])
         return send(address_of(claimed), message, self.settings)
 
@@ -218,7 +218,7 @@ def address_of(claimed: ClaimedMessage) -> Address:
         thread=claimed.thread,
         dedup_key=claimed.incident,
         signal=_signal(claimed),
-        # Ids begin at 1 in each store: two of them may write to the same people.
+        # Every store numbers its rows from 1, and two stores may write to the same people.
         key=f"{claimed.created_at.isoformat()}/{','.join(str(key) for key in sorted(claimed.ids))}",
     )
 

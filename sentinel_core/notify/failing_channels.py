@@ -1,4 +1,4 @@
-"""Events about channels that fail: a message that nobody received is itself worth an event."""
+"""Events for failing channels: a notification that nobody received deserves an event."""
 
 from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime, timedelta
@@ -15,7 +15,7 @@ FAILED_WITHIN = timedelta(days=7)
 
 
 def record_failing_channels(engine: Engine, notify: Routes, now: datetime) -> list[str]:
-    """Open an event for each channel that fails for good, end those of channels that work again.
+    """Open an event for each failing channel, resolve those of channels that work again.
 
     Returns the failing channels.
     """

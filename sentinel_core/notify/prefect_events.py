@@ -1,7 +1,7 @@
-"""Steps in the life of events as Prefect events, so that Prefect's automations can react to them.
+"""Emits changes of events as Prefect events, so that Prefect's automations can react to them.
 
-A recording tells of what it did at once. What nobody told of (what people do by hand, and what a
-process that died took with it) is found in the record and sent by flows/deliver.py.
+Changes made by a recording are emitted at once. All others (changes by people, and those of a
+process that died first) are read from the record and sent by flows/deliver.py.
 """
 
 import json
@@ -22,7 +22,7 @@ from sqlalchemy import Engine
 from sentinel_core.base.settings import Settings
 from sentinel_core.model.cleaning import clean_text
 from sentinel_core.model.run import Run
-from sentinel_core.notify import changes as steps
+from sentinel_core.notify import changes
 from sentinel_core.notify.change import EventChange
 from sentinel_core.store.record.recording import Recorded
 from sentinel_core.store.state import system_rule
@@ -33,8 +33,8 @@ CHECKPOINT = "prefect-events"
 AT_ONCE = 200  # of one recording; the rest is for flows/deliver.py, which sends in bulk
 MOST = 5_000  # in one round of that
 PAGE = 50  # how many events Prefect's API gives
-SETTLE = timedelta(seconds=45)  # Prefect writes down what it is told a few seconds later
-OVERLAP = timedelta(minutes=3)  # what was committed late
+SETTLE = timedelta(seconds=45)  # Prefect stores an event a few seconds after it is emitted
+OVERLAP = timedelta(minutes=3)  # for changes committed late
 _TEXT, _METADATA = 2_000, 20_000  # characters of a payload's parts
 _LEFT_OUT = ("parameters", "rule_id", "metadata")
 
@@ -45,29 +45,29 @@ logger = get_logger("sentinel")
 
 
 def announce(engine: Engine, settings: Settings, run: Run | None, recorded: Recorded) -> int:
-    """Emit what a recording did; how many events that were. Never raises.
+    """Emit the changes made by a recording; returns the number of events. Never raises.
 
-    Prefect's client sends them in the background; without an API to send them to there are none.
+    Prefect's client sends them in the background; nothing is emitted without an API.
     """
     if not settings.prefect_events or not PREFECT_API_URL.value():
         return 0
     if not (recorded.evaluations or recorded.opened or recorded.resolved):
         return 0
     try:
-        found = steps.of_recording(engine, run.id if run else None, recorded, datetime.now(UTC))
-        for step in found[:AT_ONCE]:
-            _emit(event_of(step, settings))
+        pending = changes.of_recording(engine, run.id if run else None, recorded, datetime.now(UTC))
+        for change in pending[:AT_ONCE]:
+            _emit(event_of(change, settings))
     except Exception as error:
         logger.warning("Prefect events could not be emitted: %r", error)
         return 0
-    return len(found[:AT_ONCE])
+    return len(pending[:AT_ONCE])
 
 
 def _emit(event: Event) -> None:
     emit_event(
         event.event,
         resource=dict(event.resource),
-        related=[dict(one) for one in event.related],
+        related=[dict(resource) for resource in event.related],
         payload=event.payload,
         occurred=event.occurred,
         id=event.id,
@@ -78,10 +78,10 @@ def _emit(event: Event) -> None:
 
 
 def keep_up(engine: Engine, settings: Settings) -> int:
-    """What flows/deliver.py does each minute: catch up.
+    """Catch up on Prefect events, once a minute in flows/deliver.py; returns their number.
 
-    What happens while it is switched off is never told, or automations would react to it on the
-    day it is switched on.
+    Changes made while Prefect events are switched off are never sent: automations would react to
+    them on the day they are switched on.
     """
     if settings.prefect_events:
         with get_client(sync_client=True) as client:
@@ -91,11 +91,11 @@ def keep_up(engine: Engine, settings: Settings) -> int:
 
 
 def catch_up(client: SyncPrefectClient, engine: Engine, settings: Settings) -> int:
-    """Send the steps that Prefect does not know yet; how many. Never raises.
+    """Send the changes that Prefect does not have yet; returns their number. Never raises.
 
-    Up to now, but for what recordings did just now, as they tell of it themselves. The checkpoint
-    moves once Prefect has taken everything: what is asked for twice is known by its id. The first
-    time there is nothing to catch up on.
+    Changes that recordings made just now are left out: recordings announce them. The checkpoint
+    moves once Prefect has accepted everything; an event that is sent twice has the same id. The
+    first call sends nothing.
     """
     try:
         return _catch_up(client, engine, settings)
@@ -110,23 +110,23 @@ def _catch_up(client: SyncPrefectClient, engine: Engine, settings: Settings) -> 
     if done is None:
         set_checkpoint(engine, CHECKPOINT, now - SETTLE)
         return 0
-    found = steps.since(engine, done - OVERLAP, now, now - SETTLE)
-    missing = list(_unknown(client, found))
+    pending = changes.since(engine, done - OVERLAP, now, now - SETTLE)
+    missing = list(_unknown(client, pending))
     for some in _pages(missing[:MOST]):
-        send(client, [event_of(step, settings) for step in some])
+        send(client, [event_of(change, settings) for change in some])
     until = missing[MOST].at if len(missing) > MOST else now
     set_checkpoint(engine, CHECKPOINT, min(until, now - SETTLE))
     return len(missing[:MOST])
 
 
-def _unknown(client: SyncPrefectClient, found: Sequence[EventChange]) -> Iterator[EventChange]:
-    for some in _pages(found):
-        known = known_ids(client, [step.id for step in some])
-        yield from (step for step in some if step.id not in known)
+def _unknown(client: SyncPrefectClient, pending: Sequence[EventChange]) -> Iterator[EventChange]:
+    for some in _pages(pending):
+        known = known_ids(client, [change.id for change in some])
+        yield from (change for change in some if change.id not in known)
 
 
 def known_ids(client: SyncPrefectClient, ids: Sequence[UUID]) -> set[UUID]:
-    """Those of at most fifty ids that are Prefect events."""
+    """The ids (at most fifty) for which Prefect has an event."""
     now = datetime.now(UTC)
     wanted = EventFilter(
         id=EventIDFilter(id=list(ids)),
@@ -136,7 +136,7 @@ def known_ids(client: SyncPrefectClient, ids: Sequence[UUID]) -> set[UUID]:
 
 
 def send(client: SyncPrefectClient, events: Sequence[Event]) -> None:
-    """Hand events to Prefect's API and know that it took them. Raises what its client raises."""
+    """Send events to Prefect's API and wait for its answer. Raises what its client raises."""
     body = [event.model_dump(mode="json") for event in events]
     response: httpx.Response = client.request("POST", "/events", json=body)
     response.raise_for_status()
@@ -147,30 +147,30 @@ def _pages(items: Sequence[EventChange]) -> Iterator[Sequence[EventChange]]:
         yield items[start : start + PAGE]
 
 
-# -- a step as Prefect's event -----------------------------------------------------------------
+# -- a change as Prefect's event ---------------------------------------------------------------
 
 
-def event_of(step: EventChange, settings: Settings) -> Event:
-    """The event: the rule as its resource, the deployment and the run related, the evidence."""
+def event_of(change: EventChange, settings: Settings) -> Event:
+    """The Prefect event of a change: its resource is the rule; deployment and run are related."""
     return Event(
-        id=step.id,
-        event=f"sentinel.{step.name}",
-        occurred=step.at,
-        resource=Resource.model_validate(_resource(step)),
-        related=[RelatedResource.model_validate(one) for one in _related(step)],
-        payload=_payload(step, settings),
+        id=change.id,
+        event=f"sentinel.{change.name}",
+        occurred=change.at,
+        resource=Resource.model_validate(_resource(change)),
+        related=[RelatedResource.model_validate(resource) for resource in _related(change)],
+        payload=_payload(change, settings),
     )
 
 
-def _resource(step: EventChange) -> dict[str, str]:
-    """What happens to a rule's event happens to the rule; its labels are what triggers match."""
-    if not step.event:
-        kind, name = step.subject
+def _resource(change: EventChange) -> dict[str, str]:
+    """The rule, with labels for automations to match; for a storm, the storm."""
+    if not change.event:
+        kind, name = change.subject
         return {"prefect.resource.id": f"sentinel.{kind}", "prefect.resource.name": name}
-    labels = {f"sentinel.{key}": str(step.event[key]) for key in _LABELS}
+    labels = {f"sentinel.{key}": str(change.event[key]) for key in _LABELS}
     return {
-        "prefect.resource.id": f"sentinel.rule.{step.deployment_id}",
-        "prefect.resource.name": step.event["rule_name"],
+        "prefect.resource.id": f"sentinel.rule.{change.deployment_id}",
+        "prefect.resource.name": change.event["rule_name"],
         **{key: shorten(value, 250) for key, value in labels.items()},
     }
 
@@ -178,29 +178,29 @@ def _resource(step: EventChange) -> dict[str, str]:
 _LABELS = ("kind", "ticker", "category", "importance")
 
 
-def _related(step: EventChange) -> Iterator[dict[str, str]]:
-    if step.event and step.deployment_id != system_rule.DEPLOYMENT_ID:
+def _related(change: EventChange) -> Iterator[dict[str, str]]:
+    if change.event and change.deployment_id != system_rule.DEPLOYMENT_ID:
         yield {
-            "prefect.resource.id": f"prefect.deployment.{step.deployment_id}",
+            "prefect.resource.id": f"prefect.deployment.{change.deployment_id}",
             "prefect.resource.role": "deployment",
-            "prefect.resource.name": step.event["rule_name"],
+            "prefect.resource.name": change.event["rule_name"],
         }
-    if step.flow_run_id is not None:
+    if change.flow_run_id is not None:
         yield {
-            "prefect.resource.id": f"prefect.flow-run.{step.flow_run_id}",
+            "prefect.resource.id": f"prefect.flow-run.{change.flow_run_id}",
             "prefect.resource.role": "flow-run",
         }
 
 
-def _payload(step: EventChange, settings: Settings) -> dict[str, Any]:
-    """The event's columns, what else is known of the step, and where to look."""
-    payload = {key: _json(value) for key, value in step.event.items() if key not in _LEFT_OUT}
-    if step.event:
-        metadata = step.event["metadata"]
+def _payload(change: EventChange, settings: Settings) -> dict[str, Any]:
+    """The event's columns, the details of the change, and the event's URL."""
+    payload = {key: _json(value) for key, value in change.event.items() if key not in _LEFT_OUT}
+    if change.event:
+        metadata = change.event["metadata"]
         small = len(json.dumps(metadata, default=str)) <= _METADATA
         payload["metadata"] = metadata if small else {"left_out": "too large: see the blotter"}
-        payload["url"] = settings.event_url(step.event["id"])
-    return payload | {key: _json(value) for key, value in step.detail.items()}
+        payload["url"] = settings.event_url(change.event["id"])
+    return payload | {key: _json(value) for key, value in change.detail.items()}
 
 
 def _json(value: Any) -> Any:

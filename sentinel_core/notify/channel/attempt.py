@@ -28,7 +28,7 @@ class Attempt:
 
     @property
     def left(self) -> float:
-        """The seconds left to wait for a provider. Raises TooLateError when there are none."""
+        """The seconds left to wait for a provider. Raises TooLateError if there are none."""
         left = self._deadline - self._margin - monotonic()
         if left <= 0:
             raise TooLateError
@@ -47,7 +47,7 @@ class Attempt:
             self._begun = True
 
     def at_the_end(self, close: Callable[[], object]) -> None:
-        """Set what closes the connection on giving up: it might never end by itself."""
+        """Set the function that closes the connection on giving up."""
         with self._lock:
             self._close = close
 
@@ -57,6 +57,6 @@ class Attempt:
             self._over = True
             begun, close = self._begun, self._close
         if close is not None:
-            with contextlib.suppress(Exception):  # it may have ended at this very moment
+            with contextlib.suppress(Exception):  # it may be closed already
                 close()
         return begun

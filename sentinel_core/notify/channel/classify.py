@@ -117,7 +117,7 @@ def by_exception(error: BaseException, *, begun: bool, now: datetime) -> Deliver
             if status >= HTTPStatus.MULTIPLE_CHOICES:
                 return delivery
     if any(isinstance(link, _UNSENDABLE) for link in chain) or (
-        # (A certificate that can't be verified is both; it may be renewed.)
+        # A certificate that can't be verified is both, but may be renewed.
         not begun and isinstance(error, _UNMAKEABLE) and not isinstance(error, OSError)
     ):
         return Delivery(Outcome.FAILED, text)
@@ -172,7 +172,7 @@ def refusals(refused: Mapping[str, tuple[int, str]]) -> str:
 def by_apprise_log(log: str) -> Delivery:
     """The outcome of a failure in Apprise, by its log, the only trace of the provider's answer.
 
-    Its words for a refused connection and a lost answer are the same, hence unknown.
+    Apprise logs a refused connection and a lost answer alike, hence `unknown`.
     """
     text = log.strip() or "Apprise gave no reason"
     statuses = [int(status) for status in _APPRISE_STATUS.findall(log)]

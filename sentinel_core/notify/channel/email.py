@@ -20,7 +20,7 @@ _OK, _WILL_FORWARD, _CLOSING = 250, 251, 421
 def send_by_email(
     block: Any, address: Address, message: Message, settings: Settings, attempt: Attempt
 ) -> Delivery:
-    """Send to `address.recipient`, which may be several with commas between.
+    """Send to `address.recipient`, one address or several separated by commas.
 
     If only some recipients are refused, the message counts as sent and `error` names them: the
     others have it and must not get it again.
@@ -71,7 +71,7 @@ def _refusal(error: smtplib.SMTPException) -> Delivery | None:
 
 
 def _connect(block: Any, attempt: Attempt) -> smtplib.SMTP:
-    """As the block's `get_server`, which waits for ever and leaves connections open."""
+    """An open connection. The block's own `get_server` may wait forever and leak connections."""
     host = getattr(block.smtp_server, "value", block.smtp_server)
     kind = block.smtp_type
     port = block.smtp_port or kind.value
@@ -102,7 +102,7 @@ def _context(block: Any) -> ssl.SSLContext:
 def _submit(
     server: smtplib.SMTP, mail: EmailMessage, attempt: Attempt
 ) -> dict[str, tuple[int, bytes]]:
-    """Send one message to all; returns the refused. Nothing is sent before the last step."""
+    """Send one message to all; returns the refused recipients. The last command sends it."""
     data, sender = mail.as_bytes(), mail["From"].addresses[0].addr_spec
     recipients = [address.addr_spec for address in mail["To"].addresses]
     server.ehlo_or_helo_if_needed()

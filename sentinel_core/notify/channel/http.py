@@ -43,9 +43,9 @@ def request(
 ) -> Answer:
     """Make one request. Raises httpx's errors, and TooLateError when the time has run out.
 
-    `timeout` is the block's own, where that is shorter. A body may never end: a success's is read
-    only if `reads_success`, a refusal's for one second. Redirects are not followed: they would
-    send a secret to an address nobody has agreed to.
+    `timeout` is the block's own; the shorter limit applies. A body may never end: that of a success
+    is read only if `reads_success`, that of a refusal for one second. Redirects are not followed:
+    they would send a secret to an address that nobody configured.
     """
     until = time.monotonic() + min(timeout or attempt.left, attempt.left)
     # httpx logs the whole URL of a request, which for a webhook is its password.
@@ -79,7 +79,7 @@ def _watch(attempt: Attempt) -> Any:
     def watch(event: str, info: Mapping[str, Any]) -> None:
         if not event.endswith("send_request_headers.started"):
             return
-        if getattr(info.get("request"), "method", b"") != b"CONNECT":  # a proxy is asked first
+        if getattr(info.get("request"), "method", b"") != b"CONNECT":  # that is for a proxy
             attempt.begin()
 
     return watch

@@ -1,7 +1,7 @@
 """Composes an email: text and HTML, images inside. Pure; email.py sends it.
 
 The standard library's EmailMessage refuses line ends in headers; they are removed first, so
-that a hostile rule name costs no message.
+that a hostile rule name can't prevent a message.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ from sentinel_core.message.content import Message
 from sentinel_core.model.cleaning import clean_line, clean_text
 from sentinel_core.notify.channel.outcome import Address
 
-# Seven bits: not every server between here and the reader takes eight.
+# Seven bits: not every server on the way accepts eight.
 _POLICY = SMTP.clone(cte_type="7bit")
 _MESSAGE_ID = re.compile(r"<[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9.-]+>", re.ASCII)
 _NAMED = re.compile(r"([^<>]*)<([^<>]+)>")
@@ -102,8 +102,10 @@ def one_line(text: str) -> str:
 
 
 def message_id(domain: str, address: Address) -> str:
-    """The same for the same key, and new each time without one: mail programs show two messages
-    with one id only once."""
+    """The Message-ID: the same for the same key, and new each time without a key.
+
+    Mail programs show two messages with the same id only once.
+    """
     named = "\0".join((address.channel, address.recipient, address.key or uuid.uuid4().hex))
     digest = hashlib.sha256(named.encode("utf-8", "surrogatepass")).hexdigest()[:40]
     return f"<{digest}@{domain}>"

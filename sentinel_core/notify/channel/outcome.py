@@ -1,15 +1,15 @@
-"""How a delivery went. Pure data."""
+"""The outcome of a delivery. Pure data."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class Outcome(StrEnum):
-    """How a delivery went."""
+    """The outcome of a delivery."""
 
     SENT = "sent"
-    RETRY = "retry"  # may work later
-    FAILED = "failed"  # will not work until somebody changes something
+    RETRY = "retry"  # a later attempt may succeed
+    FAILED = "failed"  # no attempt will succeed until something is changed
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Delivery:
 
 
 class Signal(StrEnum):
-    """What a message does to an incident; other channels show it as words."""
+    """The effect of a message on an incident; channels without incidents show it in words."""
 
     TRIGGER = "trigger"
     ACKNOWLEDGE = "acknowledge"

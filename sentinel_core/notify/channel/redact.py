@@ -30,7 +30,7 @@ def secrets_of(block: BaseModel) -> frozenset[str]:
 
 
 def _hidden(value: Any) -> Iterator[str]:
-    """The texts inside whatever pydantic or Prefect shows as stars."""
+    """The texts inside values that pydantic or Prefect masks."""
     if hasattr(value, "get_secret_value"):
         yield from _leaves(value.get_secret_value())
     elif isinstance(value, BaseModel):
@@ -68,7 +68,7 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
         if len(form) >= _SHORTEST
     }
     longest_first = sorted(replacements, key=len, reverse=True)
-    # Before cleaning, as it changes characters, and after, as it may bring some together.
+    # Before cleaning, which changes characters, and after it, as removals may complete a secret.
     for form in longest_first:
         text = text.replace(form, replacements[form])
     text = clean_text(text)

@@ -34,8 +34,8 @@ def send(address: Address, message: Message, settings: Settings) -> Delivery:
         with prefect_settings:  # the caller's; a new thread starts without them
             box.append(_attempt(address, message, settings, attempt))
 
-    # A thread of its own: a block's own timeout may be thirty seconds, and some have none. Nor
-    # does it run inside the caller's flow or event loop, where blocks answer with coroutines.
+    # A thread of its own: a block's own timeout may be thirty seconds, and some have none. Inside
+    # the caller's flow or event loop, blocks would return coroutines.
     worker = threading.Thread(target=work, name=f"notify {address.channel}", daemon=True)
     worker.start()
     worker.join(seconds)
@@ -72,7 +72,7 @@ def _attempt(address: Address, message: Message, settings: Settings, attempt: At
 
 def _load(channel: str) -> Block | Delivery:
     try:
-        with quiet("apprise"):  # it logs the token it refuses
+        with quiet("apprise"):  # it logs invalid tokens
             return cast("Block", cast("Any", Block.load)(channel, _sync=True))
     except Exception as error:
         outcome = Outcome.FAILED if is_permanent_load_error(error) else Outcome.RETRY
@@ -82,7 +82,7 @@ def _load(channel: str) -> Block | Delivery:
 
 
 def _why_not_loaded(error: Exception) -> str:
-    """Prefect's own error only: a block's error may quote the secret it refuses."""
+    """The error in words: Prefect's own text only, as a block's error may quote a secret."""
     for link in (error, error.__cause__):
         if isinstance(link, ValidationError):
             return describe(link)
@@ -103,7 +103,7 @@ def _send(
     return Delivery(Outcome.FAILED, f"block {address.channel!r} is not a notification block")
 
 
-# Block types whose own way of sending says too little about the outcome. Others `notify`.
+# Block types whose `notify` says too little about the outcome. All others use `notify`.
 _OWN = {
     "slack-incoming-webhook": slack.send_to_webhook,
     "slack-webhook": slack.send_to_built_in,

@@ -25,8 +25,8 @@ def send_to_webhook(
 ) -> Delivery:
     """Post to an incoming webhook, which has one channel and no threads.
 
-    Not by the block's own client, which knows the status only at the end of the body: a message
-    that Slack has accepted would be sent again.
+    The block's own client is not used: it knows the status only at the end of the body, and would
+    send a message again that Slack has accepted.
     """
     answer = request(attempt, "POST", block.url.get_secret_value(), json=_content(message))
     if answer.status == _OK:
@@ -48,7 +48,7 @@ def send_as_bot(
 ) -> Delivery:
     """Post to `address.recipient`, or into the thread of an earlier message.
 
-    The reference is `channel id/ts`: a thread is found by its channel's id, names can change.
+    The reference is `channel id/ts`, as channel names can change.
     """
     if not address.recipient:
         return Delivery(

@@ -1,4 +1,4 @@
-"""Prefect's custom webhook: its own templates, with a status, a bounded time and Retry-After."""
+"""Prefect's custom webhook: the block's templates, sent with a status, a timeout, Retry-After."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -37,5 +37,5 @@ def send_to_webhook(
 
 
 def _inert(text: str) -> str:
-    """Text in which the block finds no placeholder: it would fill one with its secrets."""
+    """Text without placeholders, which the block would fill with its secrets."""
     return text.replace("{{", "{\N{WORD JOINER}{")
