@@ -57,6 +57,9 @@ def with_notification(
 ) -> Decision:
     """The decision: the event's fate, and whether people are notified now, later or not at all."""
     before, at = now.before, now.observation.at
+    if verdict.action is Action.QUIET:
+        series = _after(now, verdict, None, None, False)
+        return Decision(verdict.action, series, verdict.code, verdict.reason)
     held = before.acknowledged and verdict.action is not Action.OPEN
     lapsed = held and verdict.action is not Action.RESOLVE and not before.acknowledged_at(at)
     escalated = verdict.action is Action.ESCALATE and held and not policy.sticky_acknowledgement
@@ -88,8 +91,6 @@ def _due(
 ) -> NotifyReason | None:
     """Why people are due to be notified; None when they are not."""
     before = now.before
-    if verdict.action is Action.QUIET:
-        return None
     if verdict.action is Action.RESOLVE:  # the end of an event nobody was notified of is no news
         wanted = policy.notify_resolved or verdict.notify is NotifyReason.FLAPPING_ENDED
         return verdict.notify if wanted and before.notified_at is not None else None

@@ -80,12 +80,6 @@ class _Evaluations:
     entries: list[tuple[datetime, bool, int | None]] = field(default_factory=list)
     limit: int = _PILE  # entries from which on it is worth while to look for old ones
 
-    def add(self, at: datetime, breached: bool, event_id: int | None) -> None:
-        late = bool(self.entries) and at < self.entries[-1][0]
-        self.entries.append((at, breached, event_id))
-        if late:
-            self.entries.sort(key=itemgetter(0))
-
     def forget(self, before: datetime, keep: int) -> None:
         """Drop what is older than `before`, but for the last `keep` of them."""
         old = bisect_left(self.entries, before, key=itemgetter(0)) - keep
@@ -178,10 +172,13 @@ class MemoryLedger:
         past = self._past.get(key)
         if past is None:
             past = self._past[key] = _Evaluations()
-        past.add(at, breached, event_id)
-        if self._latest_by is not None and len(past.entries) > past.limit:
-            newest = past.entries[-1][0]
-            past.forget(newest - self._latest_by, self.lifecycle.late_neighbours)
+        entries = past.entries
+        late = entries and at < entries[-1][0]
+        entries.append((at, breached, event_id))
+        if late:
+            entries.sort(key=itemgetter(0))
+        if len(entries) > past.limit and self._latest_by is not None:
+            past.forget(entries[-1][0] - self._latest_by, self.lifecycle.late_neighbours)
 
     # -- the past ---------------------------------------------------------------------------
 
