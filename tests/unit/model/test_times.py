@@ -26,6 +26,7 @@ def test_a_time_on_the_same_day_needs_no_date() -> None:
         (0, "0 s"),
         (0.5, "0.5 s"),
         (1.5, "1.5 s"),
+        (45, "45 s"),
         (59, "59 s"),
         (60, "1 min"),
         (90, "90 s"),
@@ -35,6 +36,7 @@ def test_a_time_on_the_same_day_needs_no_date() -> None:
         (7_200, "2 h"),
         (86_400, "1 d"),
         (90_000, "25 h"),
+        (129_600, "36 h"),
         (172_800, "2 d"),
     ],
 )
