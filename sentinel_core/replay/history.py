@@ -41,7 +41,6 @@ from sentinel_core.store.state.mutes import has_items, silence_of
 _AT_ONCE = 200  # rows fetched together: of more, the garbage collector looks at each
 _ACTIONS = ("acknowledged", "unacknowledged", "resolved")
 SILENCE_ENDED = "silence-expired"  # the audit's word for a silence that somebody ended
-_ROUNDING = timedelta(milliseconds=1)  # of SQLite's days
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,14 +161,16 @@ def past(connection: Connection, rule_id: int, name: str, over: Span) -> Past:
 
 
 def _latest_by(connection: Connection, rule_id: int, over: Span) -> timedelta:
-    """How long after it was due a run was recorded at the most."""
+    """How long after it was due a run was recorded at the most, a second more or less."""
     c = EVALUATION.c
     mine = (c.rule_id == rule_id, c.at >= over.first, c.at < over.until)
     if connection.dialect.name == "sqlite":
         days = select(func.max(func.julianday(c.recorded_at) - func.julianday(c.at))).where(*mine)
-        return timedelta(days=connection.scalar(days) or 0) + _ROUNDING
-    latest = connection.scalar(select(func.max(c.recorded_at - c.at)).where(*mine))
-    return latest or timedelta()
+        seconds = (connection.scalar(days) or 0) * 86_400
+    else:
+        latest = connection.scalar(select(func.max(c.recorded_at - c.at)).where(*mine))
+        seconds = latest.total_seconds() if latest else 0
+    return timedelta(seconds=round(seconds) + 1)
 
 
 def _silences(connection: Connection, over: Span) -> list[Silence]:

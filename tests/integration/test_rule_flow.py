@@ -282,5 +282,5 @@ def test_a_flow_called_by_hand_is_nobodys_rule(server: PrefectServer, tmp_path: 
     call = "from tests.support.rules.lab import lab; print(lab(check={'mode': 'fire'})[0].ticker)"
     done = server.run("python", "-c", call, SENTINEL_DATABASE_URL=f"sqlite:///{file}")
     assert done.stdout.strip() == "AAPL"
-    assert "belongs to no deployment" in done.stderr
+    assert "this run has no deployment, so it belongs to no rule" in done.stderr
     assert not file.exists()

@@ -432,7 +432,7 @@ def test_an_email_server_without_anybody_to_write_from_is_a_warning(
         project.write(project.rule("mails", parameters=parameters))
         done = project.sentinel("rules", "check", str(project.file))
         assert "warning: " in done.stderr
-        assert "let SENTINEL_EMAIL_FROM of the worker say" in done.stderr
+        assert "set SENTINEL_EMAIL_FROM in the environment of the worker" in done.stderr
         monkeypatch.setenv("SENTINEL_EMAIL_FROM", "sentinel@example.org")
         done = project.sentinel("rules", "check", str(project.file))
         assert "SENTINEL_EMAIL_FROM" not in done.stderr

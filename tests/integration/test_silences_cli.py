@@ -97,7 +97,7 @@ def test_silences_are_listed_shown_and_ended(engine: Engine, sentinel: Command) 
         "silence 2: ended by ana",
         "silence 3: there is no such silence",
     ]
-    assert sentinel("silences", "expire", "1", code=1) == "silence 1: had ended before\n"
+    assert sentinel("silences", "expire", "1", code=1) == "silence 1: had ended already\n"
     assert "--all lists all" in sentinel("silences", "list")
     assert {row["state"] for row in sentinel.json("silences", "list", "--all")} == {"expired"}
     one = sentinel("silences", "show", "1")

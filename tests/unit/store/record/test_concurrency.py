@@ -91,7 +91,9 @@ def test_what_several_processes_decide_is_what_one_decides_in_the_order_of_recor
     assert unresolved == ([series["event_id"]] if series["status"] == "firing" else [])
     told = Counter((numbers[n["event_id"]], n["reason"]) for n in rows(engine, "notification"))
     assert told == Counter(
-        (message.event_id, message.reason) for message in alone.messages for _ in message.channels
+        (message.event_id, message.reason)
+        for message in alone.notifications
+        for _ in message.channels
     )
 
 
