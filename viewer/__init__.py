@@ -1,1 +1,1 @@
-"""The blotter. Reads and acknowledges; knows no Prefect, no SQL, and decides nothing."""
+"""The blotter. Reads and acknowledges events, without Prefect or SQL; decides nothing."""

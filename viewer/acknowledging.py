@@ -1,4 +1,4 @@
-"""The dialog that acknowledges: it lists the exact events and says who takes them."""
+"""The dialog that acknowledges: it lists the exact events and asks for a name."""
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -15,29 +15,29 @@ from viewer.escape import plain
 _RESULT = "result"
 _RESULT_SHOWN_FOR = timedelta(minutes=1)
 ROUND = "round"
-"""Counts up with each acknowledgement: selections of an earlier round are gone."""
+"""Session key of a counter that each acknowledgement increases, which clears selections."""
 
 
 def show_result() -> None:
-    """The result of the last acknowledgement, for a minute."""
+    """Show the result of the last acknowledgement, for a minute."""
     text, at = st.session_state.get(_RESULT, ("", None))
     if at and data.now() - at < _RESULT_SHOWN_FOR:
         st.markdown(f":green-badge[:material/check: {text}]", width="content")
 
 
 def signed_in() -> str | None:
-    """Who is logged in, where logging in is set up; else None."""
+    """The name of the signed-in person; None without authentication."""
     try:
         if not st.user.is_logged_in:
             return None
-    except AttributeError:  # what Streamlit raises where no authentication is configured
+    except AttributeError:  # Streamlit raises it if no authentication is configured
         return None
     return str(st.user.get("name") or st.user.get("email") or "") or None
 
 
 @st.dialog("Acknowledge", width="large")
 def ask(events: Sequence[Mapping[str, Any]]) -> None:
-    """Ask for a comment and acknowledge `events`: these, whatever has arrived since."""
+    """Ask for a comment and acknowledge exactly these events, whatever has arrived since."""
     st.session_state.pop(_RESULT, None)
     st.dataframe(
         rows.chosen(events),

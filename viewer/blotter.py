@@ -1,8 +1,8 @@
-"""The blotter itself: status line, filters, histogram, table, and what is done with a selection.
+"""The blotter: status line, filters, histogram, table, and actions on a selection.
 
-One fragment, so that a refresh or a filter costs this much and no more. Selections are positions,
-so they only mean something together with the rows that were on the screen: a table's key is made
-from its rows, and while rows are selected the table stays exactly what it was.
+All in one fragment, so that a refresh or a filter reruns nothing else. Streamlit reports selected
+positions, which are only valid for the rows on the screen: a table's key depends on its rows, and
+while rows are selected the table does not change.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ _AUTO, _SHOWN, _CURSORS, _CHOICE, _UPDATED = "auto", "shown", "cursors", "choice
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A table as it is on the screen: its rows, and the key under which they are selected."""
+    """The table on the screen: its rows, and the key of its selection."""
 
     key: str
     page: Page
@@ -37,29 +37,29 @@ class Shown:
     turn: int
 
     def selected(self) -> list[dict[str, Any]]:
-        """The rows chosen in this very table."""
+        """The rows selected in this table."""
         state = st.session_state.get(self.key)
         chosen = state["selection"]["rows"] if state else []
         return [self.page.rows[position] for position in chosen if position < len(self.page.rows)]
 
 
 def draw() -> None:
-    """The blotter, refreshing itself unless asked to hold still."""
+    """Draw the blotter, which refreshes itself unless that is switched off."""
     auto = bool(st.session_state.get(_AUTO, True))
     st.fragment(run_every=REFRESH_SECONDS if auto else None)(_draw)(auto)
 
 
 def _draw(armed: bool) -> None:
     if bool(st.session_state.get(_AUTO, True)) != armed:
-        st.rerun()  # the pace of a fragment is set by whoever starts it
+        st.rerun()  # a fragment's interval is set where it is started
     try:
         overview = data.overview()
         # Written at once: a placeholder filled later would blink with every refresh.
         st.markdown(
             status.line(overview.unacknowledged, data.coverage(), data.now(), data.local_zone())
         )
-        if troubles := status.deliveries(data.deliveries(), data.now(), data.local_zone()):
-            st.markdown("  \n".join(troubles))
+        if lines := status.deliveries(data.deliveries(), data.now(), data.local_zone()):
+            st.markdown("  \n".join(lines))
         known = data.facets()
         problems = controls.not_understood(known)
         choice = controls.draw(known, data.local_zone())
@@ -108,7 +108,7 @@ def _first_steps() -> None:
 
 
 def _current(choice: Choice) -> tuple[Shown, bool]:
-    """The table to show, and whether it is held still because rows of it are selected."""
+    """The table to show, and whether it is frozen because rows are selected."""
     if st.session_state.get(_CHOICE) != choice:
         st.session_state[_CHOICE] = choice
         st.session_state[_CURSORS] = []
@@ -129,7 +129,7 @@ def _current(choice: Choice) -> tuple[Shown, bool]:
 
 
 def _key(page: Page, choice: Choice, turn: int) -> str:
-    """Other rows, or an acknowledgement in between: another table, with nothing selected."""
+    """The table's key: other rows or an acknowledgement make a new table without a selection."""
     ids = ",".join(str(row["id"]) for row in page.rows)
     digest = hashlib.blake2b(f"{turn}|{choice}|{ids}".encode(), digest_size=8)
     return f"events-{digest.hexdigest()}"
@@ -149,7 +149,7 @@ def _histogram(choice: Choice) -> None:
 
 
 def _head(shown: Shown, frozen: bool) -> None:
-    """The line over the table: what it shows, or what is selected and what can be done with it."""
+    """Draw the line above the table: what it shows, or the selection and its actions."""
     selected = shown.selected()
     # Always the same buttons: a bar that grew with a selection would move the rows under the mouse
     with st.container(horizontal=True, vertical_alignment="center", key="bar", gap="small"):
@@ -157,7 +157,7 @@ def _head(shown: Shown, frozen: bool) -> None:
             "Acknowledge", type="primary", key="acknowledge", shortcut="a", disabled=not frozen
         ):
             acknowledging.ask(selected)
-        st.button("Clear selection", key="clear", disabled=not frozen, on_click=_let_go)
+        st.button("Clear selection", key="clear", disabled=not frozen, on_click=_clear_selection)
         if frozen:
             newer = data.count(shown.choice, shown.page.newest_id)
             st.markdown(
@@ -170,7 +170,7 @@ def _head(shown: Shown, frozen: bool) -> None:
         acknowledging.show_result()
 
 
-def _let_go() -> None:
+def _clear_selection() -> None:
     st.session_state[acknowledging.ROUND] = st.session_state.get(acknowledging.ROUND, 0) + 1
 
 
@@ -184,7 +184,7 @@ def _what(shown: Shown) -> str:
 def _table(shown: Shown) -> None:
     if not shown.page.rows:
         quiet = shown.choice == Choice(sort=shown.choice.sort, size=shown.choice.size)
-        say = st.success if quiet else st.info  # a search that finds nothing is no good news
+        say = st.success if quiet else st.info  # an empty search result is not good news
         say(
             "Nothing asks for attention. “all” shows what happened before."
             if quiet
@@ -239,7 +239,7 @@ def _columns(shown: Shown) -> dict[str, Any]:
 
 
 def _foot(shown: Shown) -> None:
-    """Paging, refreshing, and taking the events away as CSV."""
+    """Draw paging, refreshing and the CSV export."""
     cursors: list[Cursor] = st.session_state[_CURSORS]
     with st.container(horizontal=True, vertical_alignment="center", key="foot", gap="small"):
         st.button("Newest", on_click=cursors.clear, disabled=not cursors, key="newest")

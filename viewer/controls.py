@@ -13,7 +13,7 @@ _PROBLEMS = "not understood"
 
 
 def not_understood(known: Facets) -> list[str]:
-    """What the address bar asked for and nobody knows; looked at once, before any control is."""
+    """Invalid parameters of the address bar, determined once, before any control is drawn."""
     if _PROBLEMS not in st.session_state:
         given = {name: st.query_params.get_all(name) for name in st.query_params}
         st.session_state[_PROBLEMS] = filters.problems(given, known)
@@ -29,7 +29,7 @@ def _bound(name: str) -> dict[str, Any]:
 
 
 def draw(known: Facets, where: tzinfo) -> Choice:
-    """Draw the row; what was chosen in it."""
+    """Draw the filter row; returns the choices made in it."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="filters"):
         view = st.segmented_control(
             "View",
@@ -77,7 +77,7 @@ def draw(known: Facets, where: tzinfo) -> Choice:
 
 
 def _more(known: Facets, where: tzinfo) -> dict[str, Any]:
-    """The filters behind the button, whose label says how many are set."""
+    """The filters behind the button, whose label has the number of active ones."""
     names = ("importance", "category", "status", "kind", "state", "rule")
     times = ("since", "until")
     typed = ("ticker", "storm")

@@ -1,4 +1,4 @@
-"""Reading the store for the pages: one engine for all sessions, answers shared for two seconds."""
+"""Reads the store for the pages: one engine for all sessions, results cached for two seconds."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, tzinfo
@@ -40,7 +40,7 @@ _BY_VALUE: dict[str | type[Any], Callable[[Any], Any]] = {Choice: repr, Cursor: 
 
 
 def settings() -> Settings:
-    """Where things are."""
+    """The settings of this process."""
     return get_settings()
 
 
@@ -58,7 +58,7 @@ def engine() -> "Engine":
 
 
 def now() -> datetime:
-    """This moment, aware UTC."""
+    """The current time, aware, in UTC."""
     return datetime.now(UTC)
 
 
@@ -78,7 +78,7 @@ def _page(url: str, choice: Choice, after: Cursor | None) -> event_list.Page:
 
 
 def page(choice: Choice, after: Cursor | None) -> event_list.Page:
-    """The chosen events after a cursor."""
+    """A page of the filtered events, after a cursor."""
     return _page(settings().database_url, choice, after)
 
 
@@ -90,7 +90,7 @@ def _counts(url: str, choice: Choice, newer_than_id: int | None) -> int:
 
 
 def count(choice: Choice, newer_than_id: int | None = None) -> int:
-    """How many events are chosen, up to the cap; or how many of them are newer than an id."""
+    """The number of filtered events, up to the cap, or of those newer than an id."""
     return _counts(settings().database_url, choice, newer_than_id)
 
 
@@ -99,12 +99,14 @@ def _histogram(url: str, choice: Choice) -> tuple[list[Bucket], timedelta]:
     at = now()
     start, end, step = filters.bars(choice, at)
     wanted = filters.to_filter(choice, at)
-    found = store_overview.histogram(_engine(url), wanted, start=start, end=end, step=step, now=at)
-    return found, step
+    buckets = store_overview.histogram(
+        _engine(url), wanted, start=start, end=end, step=step, now=at
+    )
+    return buckets, step
 
 
 def histogram(choice: Choice) -> tuple[list[Bucket], timedelta]:
-    """The chosen events over time, and the width of a bar. At most 15 seconds old."""
+    """The filtered events over time, and the width of a bar. At most 15 seconds old."""
     return _histogram(settings().database_url, choice)
 
 
@@ -114,7 +116,7 @@ def _overview(url: str) -> Overview:
 
 
 def overview() -> Overview:
-    """What asks for attention."""
+    """The unacknowledged events, and whether the store has any events."""
     return _overview(settings().database_url)
 
 
@@ -124,7 +126,7 @@ def _deliveries(url: str) -> Deliveries:
 
 
 def deliveries() -> Deliveries:
-    """How messages fare. At most 5 seconds old."""
+    """Undelivered and late notifications, and open storms. At most 5 seconds old."""
     return _deliveries(settings().database_url)
 
 
@@ -135,7 +137,7 @@ def _coverage(url: str) -> status.Coverage:
 
 
 def coverage() -> status.Coverage:
-    """Which rules are being checked. At most 5 seconds old. Raises StoreUnavailableError."""
+    """Which rules are checked on time. At most 5 seconds old. Raises StoreUnavailableError."""
     with answering(engine()):
         return _coverage(settings().database_url)
 
@@ -146,27 +148,27 @@ def _facets(url: str) -> Facets:
 
 
 def facets() -> Facets:
-    """Names to choose from. At most 30 seconds old."""
+    """The values offered by filters. At most 30 seconds old."""
     return _facets(settings().database_url)
 
 
 def event(event_id: int) -> EventDetail | None:
-    """One event whole, as it is now."""
+    """One event with all details, not cached; None if it does not exist."""
     return event_detail(engine(), event_id)
 
 
 def csv(choice: Choice) -> bytes:
-    """The chosen events as CSV, up to the export's limit."""
+    """The filtered events as CSV, up to the export's limit."""
     at = now()
     sort, descending = filters.sorting(choice)
-    found, cut = event_list.export(
+    events, cut = event_list.export(
         engine(), filters.to_filter(choice, at), now=at, sort=sort, descending=descending
     )
-    return rows.csv_text(found, cut=cut, settings=settings())
+    return rows.csv_text(events, cut=cut, settings=settings())
 
 
 def acknowledge(ids: list[int], by: str, comment: str) -> Acknowledged:
-    """Acknowledge exactly these events; what everybody sees is read anew after."""
+    """Acknowledge exactly these events, and clear the caches of what it changes."""
     result = acknowledging.acknowledge(engine(), ids, by=by, comment=comment, now=now())
     for cached in (_page, _counts, _overview):
         cached.clear()
@@ -174,5 +176,5 @@ def acknowledge(ids: list[int], by: str, comment: str) -> Acknowledged:
 
 
 def local_zone() -> tzinfo:
-    """The zone of whoever looks."""
+    """The viewer's time zone."""
     return zone(st.context.timezone)

@@ -1,4 +1,4 @@
-"""Text for people: escaped where a page would take it for markup, times in their own zone. Pure."""
+"""Text for pages: escaped markdown, times in the viewer's zone. Pure."""
 
 import re
 from datetime import UTC, datetime, tzinfo
@@ -10,26 +10,25 @@ from sentinel_core.wording.times import stamp
 
 _MARKUP = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$&^=\"'])")
 
-_FOUND_LATE = re.compile(r"([:@]|www(?=\\\.))", re.IGNORECASE)
+_AFTER_ESCAPES = re.compile(r"([:@]|www(?=\\\.))", re.IGNORECASE)
 
 
 def plain(text: object, limit: int = 400) -> str:
-    """Text from outside on one line of markdown, as text and nothing else."""
+    """Text from outside on one line of markdown, without any effect as markup."""
     flat = shorten(" ".join(clean_text(str(text)).split()), limit)
     escaped = _MARKUP.sub(r"\\\1", flat)
-    # Icons and colours are `:name:` and `:red[…]`, and addresses become links: all of that is
-    # looked for after escapes are gone
-    return _FOUND_LATE.sub("\\1\N{WORD JOINER}", escaped)
+    # Icons (`:name:`), colours (`:red[…]`) and addresses are recognised after escapes are removed.
+    return _AFTER_ESCAPES.sub("\\1\N{WORD JOINER}", escaped)
 
 
 def code(text: object, limit: int = 400) -> str:
-    """Text from outside on one line of markdown, as something to copy."""
+    """Text from outside on one line of markdown, as code to copy."""
     flat = shorten(" ".join(clean_text(str(text)).split()), limit)
     return f"`{flat.replace('`', chr(39))}`"
 
 
 def zone(name: str | None) -> tzinfo:
-    """The browser's time zone by name; UTC when it names none we know."""
+    """The browser's time zone by name; UTC for an unknown one."""
     try:
         return ZoneInfo(name) if name else UTC
     except (KeyError, ValueError, OSError):
@@ -37,7 +36,7 @@ def zone(name: str | None) -> tzinfo:
 
 
 def short_time(at: datetime, where: tzinfo) -> str:
-    """`11-20 16:31:05`, in one piece wherever lines are broken."""
+    """`11-20 16:31:05`, without line breaks inside."""
     text = stamp(at, where, year=False)
     return text.replace("-", "\N{NON-BREAKING HYPHEN}").replace(" ", "\N{NO-BREAK SPACE}")
 
@@ -48,6 +47,6 @@ def number(count: int, cap: int) -> str:
 
 
 def listed(names: list[str] | tuple[str, ...], most: int = 3) -> str:
-    """The first few names, escaped, and how many there are besides."""
+    """The first few names, escaped, and the number of others."""
     shown = ", ".join(plain(name, 60) for name in names[:most])
     return f"{shown} and {len(names) - most} more" if len(names) > most else shown

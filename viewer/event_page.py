@@ -1,4 +1,4 @@
-"""One event whole: what was measured, what was decided and why, who was notified, who did what."""
+"""The page of one event: measurements, decisions, notifications, audit."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -34,29 +34,29 @@ def draw(asked: str) -> None:
         st.warning(f"“{plain(asked, 60)}” is not an event id: ids are numbers, as in ?event=12.")
         return
     try:
-        found = data.event(int(asked))
+        detail = data.event(int(asked))
     except SentinelError as error:
         st.error(f"The event can't be shown: {plain(error)}.", icon=":material/database_off:")
         return
-    if found is None:
+    if detail is None:
         st.warning(f"There is no event {int(asked)} in this store. It may have been removed.")
         return
-    _draw(found)
+    _draw(detail)
 
 
-def _draw(found: EventDetail) -> None:
-    event = found.event
-    _title(found)
-    _actions(found)
+def _draw(detail: EventDetail) -> None:
+    event = detail.event
+    _title(detail)
+    _actions(detail)
     _message(event)
     left, right = st.columns([3, 2], gap="medium")
     with left:
-        _chart(found)
-        _lifecycle(found)
-        delivery_timeline.draw(found)
-        _audit(found)
+        _chart(detail)
+        _lifecycle(detail)
+        delivery_timeline.draw(detail)
+        _audit(detail)
     with right:
-        _facts(found)
+        _facts(detail)
         if event["metrics"]:
             st.markdown("##### Metrics")
             _list(pd.DataFrame(sorted(event["metrics"].items()), columns=["Metric", "Value"]))
@@ -65,8 +65,8 @@ def _draw(found: EventDetail) -> None:
             st.json(event["metadata"], expanded=2)
 
 
-def _title(found: EventDetail) -> None:
-    event = found.event
+def _title(detail: EventDetail) -> None:
+    event = detail.event
     importance = event["importance"]
     badges = [f":{COLOUR_NAMES.get(importance, 'gray')}-badge[{plain(importance)}]"]
     badges += [f":{_STATUS[name]}-badge[{name}]" for name in status_of(event)]
@@ -83,8 +83,8 @@ def _title(found: EventDetail) -> None:
     acknowledging.show_result()
 
 
-def _actions(found: EventDetail) -> None:
-    event, settings = found.event, data.settings()
+def _actions(detail: EventDetail) -> None:
+    event, settings = detail.event, data.settings()
     with st.container(horizontal=True, key="actions", gap="small"):
         if not event["is_acknowledged"] and st.button(
             "Acknowledge", type="primary", key="acknowledge", shortcut="a"
@@ -92,7 +92,7 @@ def _actions(found: EventDetail) -> None:
             acknowledging.ask([event])
         if url := rows.run_url(event, settings):
             st.link_button("Flow run in Prefect", url, icon=":material/open_in_new:")
-        if url := rows.rule_url(found.rule, settings):
+        if url := rows.rule_url(detail.rule, settings):
             st.link_button("Rule in Prefect", url, icon=":material/open_in_new:")
         runbook = event["runbook"] or ""
         if runbook.startswith(("https://", "http://")):
@@ -109,8 +109,8 @@ def _message(event: Mapping[str, Any]) -> None:
         st.info(f"**Next step:** {plain(event['suggested_action'], 500)}", icon=":material/build:")
 
 
-def _facts(found: EventDetail) -> None:
-    event, where = found.event, data.local_zone()
+def _facts(detail: EventDetail) -> None:
+    event, where = detail.event, data.local_zone()
     state = event["prefect_state_name"]
     facts = {
         "Event": event["id"],
@@ -120,12 +120,12 @@ def _facts(found: EventDetail) -> None:
         "Resolved": _resolved(event),
         "Muted": plain(event["suppressed"] or "", 2_000),
         "Acknowledged": _acknowledged(event),
-        "Escalates": delivery_timeline.next_step_words(found),
+        "Escalates": delivery_timeline.next_step_words(detail),
         "Assigned to": plain(event["assigned_to"] or ""),
         "Disposition": plain(event["disposition"] or ""),
         "Comment": plain(event["comment"] or "", 2_000),
         "Category": plain(event["category"]),
-        "Rule": plain((found.rule or {}).get("description") or "", 2_000),
+        "Rule": plain((detail.rule or {}).get("description") or "", 2_000),
         "Runbook": plain(event["runbook"] or ""),
         "Prefect state": plain(f"{state} ({event['prefect_state']})") if state else "no run",
         "Run started": stamp(event["started_at"], where),
@@ -152,20 +152,22 @@ def _acknowledged(event: Mapping[str, Any]) -> str:
     return f"{words}, until {until}" if until else words
 
 
-def _chart(found: EventDetail) -> None:
+def _chart(detail: EventDetail) -> None:
     dark = bool(st.context.theme.type == "dark")
-    spec = figures.readings(found.evaluations, found.earlier, found.event["first_seen"], dark=dark)
+    spec = figures.readings(
+        detail.evaluations, detail.earlier, detail.event["first_seen"], dark=dark
+    )
     if spec is not None:
         st.markdown("##### Value against threshold")
         st.vega_lite_chart(spec, key="readings")
 
 
-def _lifecycle(found: EventDetail) -> None:
+def _lifecycle(detail: EventDetail) -> None:
     st.markdown("##### What was decided, and why")
     if (
-        not found.evaluations
-        and found.rule
-        and found.rule["deployment_id"] == system_rule.DEPLOYMENT_ID
+        not detail.evaluations
+        and detail.rule
+        and detail.rule["deployment_id"] == system_rule.DEPLOYMENT_ID
     ):
         st.caption("Sentinel says this itself: no run of a check stands behind it.")
         return
@@ -180,15 +182,15 @@ def _lifecycle(found: EventDetail) -> None:
                     row["prefect_state_name"],
                     rows.run_url(row, data.settings()),
                 )
-                for row in [*found.evaluations, *leading_up(found.earlier)]
+                for row in [*detail.evaluations, *leading_up(detail.earlier)]
             ],
             columns=["Time", "Decision", "Reason", "Message", "State", "Run"],
         )
     )
 
 
-def _audit(found: EventDetail) -> None:
-    if not found.audit:
+def _audit(detail: EventDetail) -> None:
+    if not detail.audit:
         return
     st.markdown("##### Who did what")
     _list(
@@ -200,7 +202,7 @@ def _audit(found: EventDetail) -> None:
                     row["action"],
                     rows.one_line(audit_words(row["detail"])),
                 )
-                for row in found.audit
+                for row in detail.audit
             ],
             columns=["Time", "Who", "What", "Comment"],
         )

@@ -1,7 +1,7 @@
-"""What is shown: from the address bar's parameters to an EventFilter. Pure.
+"""The filter of the blotter: from the address bar's parameters to an EventFilter. Pure.
 
 Widgets carry these names and values unchanged (no pretty labels): Streamlit finds a bound
-parameter by its label, and one it can't find would be dropped and everything shown.
+parameter by its label; one that it can't find would be dropped, and everything shown.
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,21 +29,21 @@ RANGES = {
 SIZES = ("20", "50", "100")
 SORTS = tuple(f"{sort.value} {arrow}" for sort in Sort for arrow in ("↓", "↑"))
 IMPORTANCES = tuple(item.value for item in reversed(Importance))
-KINDS = tuple(item.value for item in Kind if item is not Kind.SKIPPED)  # that is never an event
+KINDS = tuple(item.value for item in Kind if item is not Kind.SKIPPED)  # never an event
 STATUSES = tuple(item.value for item in Status)
 STATES = tuple(item.value for item in StateType)
 CATEGORIES = ("General", "Market", "System", "Security")
 
 DEFAULT_RANGE = "24h"
 _MOST_BARS = 200
-_NOTHING = frozenset({"(no such value)"})  # an empty set would mean: any
+_NOTHING = frozenset({"(no such value)"})  # an empty set would mean any
 _QUICK_IMPORTANCE = {"critical": frozenset({"critical", "high"})}
 _QUICK_CATEGORY = {"market": frozenset({"Market"}), "system": frozenset({"System"})}
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What the person at the screen chose. Times in their own zone, aware."""
+    """The choices in the filter row. Times are aware, in the viewer's time zone."""
 
     view: str = "live"
     quick: str | None = None
@@ -69,13 +69,13 @@ class Choice:
 
 
 def sorting(choice: Choice) -> tuple[Sort, bool]:
-    """The column, and whether the greatest comes first."""
+    """The column to sort by, and whether it is descending."""
     name, _, arrow = choice.sort.rpartition(" ")
     return Sort(name), arrow == "↓"
 
 
 def to_filter(choice: Choice, now: datetime) -> EventFilter:
-    """The same choice as the store understands it."""
+    """The choice as the store's filter."""
     since, until = window(choice, now)
     return EventFilter(
         importance=_both(choice.importance, _QUICK_IMPORTANCE.get(choice.quick or "")),
@@ -93,18 +93,18 @@ def to_filter(choice: Choice, now: datetime) -> EventFilter:
     )
 
 
-_MOST_DIGITS = 18  # what the store takes for an id
+_MOST_DIGITS = 18  # the longest id that the store accepts
 
 
 def storm_number(text: str) -> int | None:
-    """The storm that is asked for; None for nothing, and for what is no number."""
+    """The chosen storm's id; None for an empty text or anything but a number."""
     digits = text.strip()
     sane = digits.isascii() and digits.isdigit() and len(digits) <= _MOST_DIGITS
     return int(digits) if sane else None
 
 
 def storm_address(storm_id: int) -> str:
-    """The address of the events that a storm's message stands for."""
+    """The address of a storm's events on the blotter."""
     return f"./?view=all&range=any&storm={storm_id}"
 
 
@@ -115,7 +115,7 @@ def _both(chosen: Sequence[str], quick: frozenset[str] | None) -> frozenset[str]
 
 
 def window(choice: Choice, now: datetime) -> tuple[datetime | None, datetime | None]:
-    """From when to when. What is live has no age limit: critical stays until acknowledged."""
+    """Start and end of the chosen period. The live view has no age limit: critical events stay."""
     if choice.since or choice.until:
         return choice.since, choice.until
     if choice.live:
@@ -138,7 +138,7 @@ def bars(choice: Choice, now: datetime) -> tuple[datetime, datetime, timedelta]:
 
 
 def shown_window(choice: Choice, now: datetime, where: tzinfo) -> str:
-    """The time window in words, so that nobody takes "nothing here" for "nothing ever"."""
+    """The time window in words, so that an empty list is not mistaken for "never"."""
     return _window_words(choice, now, where) + _storm_words(choice)
 
 
@@ -159,7 +159,7 @@ def _window_words(choice: Choice, now: datetime, where: tzinfo) -> str:
 
 
 def problems(params: Mapping[str, Sequence[str]], known: Facets) -> list[str]:
-    """What in the address bar was not understood, a sentence each (markdown, escaped)."""
+    """Parameters in the address bar that are invalid, a sentence each (markdown, escaped)."""
     offered: dict[str, Sequence[str]] = {
         "view": VIEWS,
         "quick": QUICK,
@@ -173,20 +173,22 @@ def problems(params: Mapping[str, Sequence[str]], known: Facets) -> list[str]:
         "sort": SORTS,
         "size": SIZES,
     }
-    found: list[str] = []
+    sentences: list[str] = []
     for name, given in params.items():
         if name in ("since", "until"):
-            found += [_not_understood(name, value, "a date and time") for value in _no_times(given)]
+            sentences += [
+                _not_understood(name, value, "a date and time") for value in _no_times(given)
+            ]
         elif name == "storm":
             wrong = [value for value in given if value.strip() and storm_number(value) is None]
-            found += [_not_understood(name, value, "a number") for value in wrong[:3]]
+            sentences += [_not_understood(name, value, "a number") for value in wrong[:3]]
         elif name in offered:
             unknown = [value for value in given if value not in offered[name]]
             expected = "one of " + ", ".join(offered[name][:12]) if offered[name] else "nothing yet"
-            found += [_not_understood(name, value, expected) for value in unknown[:3]]
+            sentences += [_not_understood(name, value, expected) for value in unknown[:3]]
         elif name not in ("ticker", "q", "event") and not name.startswith("embed"):
-            found.append(f"There is no filter called “{plain(name, 60)}”; it is ignored.")
-    return found[:10]
+            sentences.append(f"There is no filter called “{plain(name, 60)}”; it is ignored.")
+    return sentences[:10]
 
 
 def _not_understood(name: str, value: str, expected: str) -> str:
@@ -207,5 +209,5 @@ def _no_times(given: Sequence[str]) -> list[str]:
 
 
 def categories(known: Facets) -> tuple[str, ...]:
-    """The usual categories and those that rules use besides."""
+    """The usual categories, and others in use."""
     return (*CATEGORIES, *(name for name in known.categories if name not in CATEGORIES))

@@ -25,7 +25,7 @@ STATE_TYPES = {
     "CRASHED": COLOURS["high"],
     "CANCELLED": COLOURS["medium"],
 }
-_OTHER_STATE = COLOURS["low"]  # a run that ended well is no news: its badge stays grey
+_OTHER_STATE = COLOURS["low"]  # a successful run has a grey badge
 _SHADE = {"critical": "rgba(209,36,47,{})", "high": "rgba(212,136,6,{})"}
 
 COLUMNS = (
@@ -50,11 +50,11 @@ def one_line(text: str, limit: int = 400) -> str:
 
 def state_badges(rows: Sequence[Row]) -> dict[str, str]:
     """The state names in these rows with the colour of their Prefect state type."""
-    found: dict[str, str] = {}
+    badges: dict[str, str] = {}
     for row in rows:
         if name := row["prefect_state_name"]:
-            found[name] = STATE_TYPES.get(row["prefect_state"] or "", _OTHER_STATE)
-    return found
+            badges[name] = STATE_TYPES.get(row["prefect_state"] or "", _OTHER_STATE)
+    return badges
 
 
 def table(rows: Sequence[Row], settings: Settings) -> pd.DataFrame:
@@ -79,20 +79,20 @@ def table(rows: Sequence[Row], settings: Settings) -> pd.DataFrame:
 
 
 def run_url(row: Row, settings: Settings) -> str | None:
-    """The flow run in the Prefect UI; None where no run is behind the event."""
+    """The flow run in the Prefect UI; None for an event without a run."""
     run = row["prefect_flow_run_id"]
     return settings.flow_run_url(run) if run else None
 
 
 def rule_url(rule: Row | None, settings: Settings) -> str | None:
-    """The rule in the Prefect UI; None for Sentinel's own, which is not deployed."""
+    """The rule in the Prefect UI; None for the system rule, which has no deployment."""
     if rule is None or rule["deployment_id"] == system_rule.DEPLOYMENT_ID:
         return None
     return settings.deployment_url(rule["deployment_id"])
 
 
 def shades(rows: Sequence[Row], dark: bool) -> list[str]:
-    """The background of each row: red and amber for critical and high nobody has taken yet."""
+    """The background of each row: red for critical, amber for high, while unacknowledged."""
     strength = {"critical": 0.32, "high": 0.16} if dark else {"critical": 0.14, "high": 0.10}
     return [
         f"background-color: {_SHADE[row['importance']].format(strength[row['importance']])}"
@@ -103,7 +103,7 @@ def shades(rows: Sequence[Row], dark: bool) -> list[str]:
 
 
 def chosen(rows: Sequence[Row]) -> pd.DataFrame:
-    """The events an acknowledgement is about, for the person about to make it."""
+    """The selected events, for the dialog that acknowledges them."""
     return pd.DataFrame(
         [
             (
@@ -121,7 +121,7 @@ def chosen(rows: Sequence[Row]) -> pd.DataFrame:
 
 
 def acknowledged(result: Acknowledged) -> str:
-    """What an acknowledgement did, in a sentence (markdown, escaped)."""
+    """The result of an acknowledgement in a sentence (markdown, escaped)."""
     parts = [f"Acknowledged {counted(len(result.done), 'event')}."]
     if result.handled:
         names = sorted({row.by or "somebody" for row in result.handled})
@@ -161,7 +161,7 @@ _CSV = (
 
 
 def csv_cell(value: object) -> str:
-    """A cell no spreadsheet takes for a formula. Times as ISO 8601, in UTC."""
+    """A cell that no spreadsheet treats as a formula. Times as ISO 8601, in UTC."""
     if value is None:
         return ""
     text = value.isoformat() if hasattr(value, "isoformat") else clean_text(str(value))
@@ -169,7 +169,7 @@ def csv_cell(value: object) -> str:
 
 
 def csv_text(rows: Sequence[Row], *, cut: bool, settings: Settings) -> bytes:
-    """The events as CSV; says in a last line when there were more than fit."""
+    """The events as CSV; if it is cut, the last line says so."""
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow(_CSV)
@@ -178,4 +178,4 @@ def csv_text(rows: Sequence[Row], *, cut: bool, settings: Settings) -> bytes:
         writer.writerow([csv_cell({**row, **more}[name]) for name in _CSV])
     if cut:
         writer.writerow([f"Cut at {EXPORT_LIMIT:,} events: there are more. Narrow the filters."])
-    return out.getvalue().encode("utf-8-sig")  # with the mark that tells Excel it is UTF-8
+    return out.getvalue().encode("utf-8-sig")  # with a BOM, by which Excel recognises UTF-8

@@ -1,4 +1,4 @@
-"""The status lines: what needs attention, which rules are checked, what is delivered. Pure."""
+"""The status lines: unacknowledged events, rules and deliveries. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ RECONCILE_PATIENCE = timedelta(minutes=10)
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """How many rules are active, and the names of those that are not being checked."""
+    """The number of active rules, and the names of those that are not checked on time."""
 
     active: int
     overdue: tuple[str, ...]
@@ -34,9 +34,9 @@ class Coverage:
 def coverage(
     rules: Sequence[Mapping[str, Any]], now: datetime, reconciled_at: datetime | None
 ) -> Coverage:
-    """Where the active rules stand. A rule never evaluated may be overdue as well.
+    """The schedule status of the active rules. A rule that was never evaluated may be overdue too.
 
-    `reconciled_at` is the time up to which reconcile has compared the runs.
+    `reconciled_at` is the time up to which reconcile has recorded runs.
     """
     overdue, never, sentences = [], [], []
     # Sentinel's own rule has no schedule: it is never overdue.
@@ -46,13 +46,13 @@ def coverage(
     for rule in active:
         known = (rule["last_evaluated_at"], rule["changed_at"], rule["first_seen_at"])
         since = max(moment for moment in known if moment is not None)
-        stands = standing([Schedule(**item) for item in rule["schedules"]], since, now)
-        if stands.overdue:
+        schedule_status = standing([Schedule(**item) for item in rule["schedules"]], since, now)
+        if schedule_status.overdue:
             overdue.append(rule["name"])
-            sentences.append(f"{rule['name']}: {stands.sentence}")
+            sentences.append(f"{rule['name']}: {schedule_status.sentence}")
         elif rule["last_evaluated_at"] is None:
             never.append(rule["name"])
-    # A store filled this minute has had no time for a first reconcile.
+    # A new store has not had time for its first reconcile.
     settled = [rule for rule in active if now - rule["first_seen_at"] > RECONCILE_PATIENCE]
     is_old = bool(settled) and (reconciled_at is None or now - reconciled_at > RECONCILE_PATIENCE)
     return Coverage(len(active), tuple(overdue), tuple(never), tuple(sentences), is_old)
@@ -85,29 +85,29 @@ def _rules(covered: Coverage) -> list[str]:
     return parts
 
 
-# -- whether messages arrive --------------------------------------------------------------
+# -- deliveries ---------------------------------------------------------------------------
 
 _NAMED = 3  # channels and storms that have a line of their own
 _STORM_MESSAGE = {"sent": "in one message", "failed": "their one message failed for good"}
 
 
-def deliveries(found: Deliveries, now: datetime, where: tzinfo) -> list[str]:
-    """Undelivered and late messages and open storms, a line of markdown each."""
-    lines = [_failing(one, where) for one in found.failing[:_NAMED]]
-    if more := found.failing[_NAMED:]:
-        names = listed([one.channel for one in more])
+def deliveries(state: Deliveries, now: datetime, where: tzinfo) -> list[str]:
+    """Failing channels, late notifications and open storms, a line of markdown each."""
+    lines = [_failing(channel, where) for channel in state.failing[:_NAMED]]
+    if more := state.failing[_NAMED:]:
+        names = listed([channel.channel for channel in more])
         lines.append(
             f":red-badge[not delivered] as well by {counted(len(more), 'channel')}: {names}"
         )
-    if found.late:
-        count = number(found.late, COUNT_CAP)
-        have = "message has" if found.late == 1 else "messages have"
+    if state.late:
+        count = number(state.late, COUNT_CAP)
+        have = "message has" if state.late == 1 else "messages have"
         lines.append(
             f":red-badge[not sent] {count} {have} been due for 5 minutes: "
             f"is the deployment {code('deliver')} running?"
         )
-    lines += [_storm(one, now, where) for one in found.storms[:_NAMED]]
-    if more_storms := found.storms[_NAMED:]:
+    lines += [_storm(storm, now, where) for storm in state.storms[:_NAMED]]
+    if more_storms := state.storms[_NAMED:]:
         lines.append(f":orange-badge[storm] on {counted(len(more_storms), 'more channel')}")
     return lines
 

@@ -1,7 +1,7 @@
 """Charts inside an email: a series' latest values, and a report's events over time. Pure.
 
-PNG by Pillow, on a transparent ground and in colours readable on white and on black, as nobody
-knows how a mail is shown.
+PNG by Pillow, with a transparent background and colours readable on white and on black, as mail
+programs may show either.
 """
 
 import math
@@ -15,7 +15,7 @@ from sentinel_core.wording.text import roughly, shorten
 
 WIDTH, SERIES_HEIGHT, REPORT_HEIGHT = 560, 170, 190  # as shown
 _SCALE = 2  # pictures are twice as large, for fine screens
-_SMOOTH = 2  # drawn larger still and reduced: Pillow's lines have no smooth edges
+_SMOOTH = 2  # drawn even larger and reduced, as Pillow's lines are not smooth
 _ZOOM = _SCALE * _SMOOTH
 _INK, _LINE, _LIMIT = (120, 128, 138, 255), (47, 129, 247, 255), (209, 72, 72, 255)
 _GRID, _GROUND = (128, 128, 128, 90), (128, 128, 128, 0)
@@ -31,7 +31,7 @@ class _Chart:
     """A picture with room for labels around a plot; positions are in pixels as shown."""
 
     def __init__(self, height: int, left: int, right: int, top: int, bottom: int) -> None:
-        # Pillow only where a picture is made: recording a run must not pay for its import.
+        # Imported here, so that recording a run does not pay for it.
         from PIL import Image, ImageDraw, ImageFont
 
         self.height = height
@@ -102,7 +102,7 @@ def series_chart(
     wanted = [(values[-1], _LINE), *([] if limit is None else [(limit, _LIMIT)])]
     labelled: list[float] = []
     for value, ink in [*wanted, (max(values), _INK), (min(values), _INK)]:
-        # What would cover an earlier label is left out.
+        # Labels that would cover an earlier one are left out.
         if all(abs(y(value) - other) >= _LABEL_HEIGHT for other in labelled):
             labelled.append(y(value))
             chart.label(chart.right + 8, y(value), shorten(roughly(value, unit), 14), "lm", ink)
@@ -129,10 +129,10 @@ def report_chart(bars: Mapping[str, Any]) -> bytes | None:
     for position in range(bar_count):
         left, right = (chart.x((position + edge) / bar_count) for edge in (0.12, 0.88))
         below = 0
-        # What matters most stands at the bottom, where heights are easy to compare.
+        # The highest importance is at the bottom, where heights are easy to compare.
         for name, column in counts.items():
             top, bottom = (chart.y(n / highest) for n in (below + column[position], below))
-            if column[position]:  # the smallest bar is still seen, and so is the line between two
+            if column[position]:  # at least one pixel high, with a gap between two bars
                 chart.box(left, min(top, bottom - 1), right, bottom - 0.5, colour(name))
             below += column[position]
     form = "%b %d" if (since[-1] - since[0]).days > 1 else "%H:%M"
@@ -146,6 +146,6 @@ def report_chart(bars: Mapping[str, Any]) -> bytes | None:
 
 
 def with_chart(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """The facts of a report with its chart drawn, if anything happened."""
+    """The facts of a report, with its chart if there were any events."""
     picture = report_chart(facts.get("bars") or {})
     return {**facts, "chart": picture} if picture else dict(facts)

@@ -18,7 +18,7 @@ _TEXTS = ("rule_name", "ticker", "message", "category", "suggested_action", "run
 
 
 class _Metadata(dict[str, Any]):
-    """Triggers measure what no check can know: every entry exists, as text."""
+    """Metadata with any entry, as text: what triggers report is unknown here."""
 
     def __missing__(self, key: str) -> Example:
         return Example("example")
@@ -32,7 +32,7 @@ class _Metrics(dict[str, float]):
 def check_templates(templates: Any) -> list[str]:
     """Every mistake in a rule's `templates`, as sentences; an empty list if all of them work.
 
-    Each is tried on an example event, and on a group if it is made for groups.
+    Each is rendered for an example event, and for a group if it is made for groups.
     """
     if not isinstance(templates, Mapping):
         return ["templates: by medium, as in {slack: {title: …}}"]
@@ -75,7 +75,7 @@ def _part(name: str, part: str, source: str) -> Iterator[str]:
             yield from _html(source)
     except RecursionError:
         yield "nested too deeply"
-    except Exception as error:  # whatever a template does, it is one more mistake to name
+    except Exception as error:  # any failure of a template is a mistake to report
         yield explained(error)
 
 
@@ -96,7 +96,7 @@ def _open(event: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def example(text: str | None = None) -> Item:
-    """An ordinary event; with `text` in every field that holds text."""
+    """An example event, with `text` in every text field if given."""
     event: dict[str, Any] = {
         "id": 1,
         "rule_name": "aapl-price-surge",
@@ -126,7 +126,7 @@ def example(text: str | None = None) -> Item:
 
 
 def _html(source: str) -> Iterator[str]:
-    """A value must not become an element or an attribute, however the template places it."""
+    """Mistakes of an HTML template: values that become elements or attributes."""
     shapes = []
     for text in ("harmless", _HOSTILE):
         shape = _Shape()
@@ -134,7 +134,7 @@ def _html(source: str) -> Iterator[str]:
         shape.close()
         shapes.append(shape)
     plain, hostile = shapes
-    if plain.seen != hostile.seen:
+    if plain.elements != hostile.elements:
         yield "a value can become HTML: put attributes in double quotes, values outside of tags"
     if plain.placed:
         where = ", ".join(sorted(plain.placed))
@@ -142,15 +142,15 @@ def _html(source: str) -> Iterator[str]:
 
 
 class _Shape(HTMLParser):
-    """The elements and attributes of a page, and where the text of an event has got into them."""
+    """The elements and attributes of a page, and those that contain the text of an event."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.seen: list[tuple[str, tuple[str, ...]]] = []
+        self.elements: list[tuple[str, tuple[str, ...]]] = []
         self.placed: set[str] = set()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.seen.append((tag, tuple(name for name, _ in attrs)))
+        self.elements.append((tag, tuple(name for name, _ in attrs)))
         self.placed |= {
             f"{tag} {name}"
             for name, value in attrs

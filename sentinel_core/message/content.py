@@ -14,7 +14,7 @@ class Medium(StrEnum):
     EMAIL = "email"  # plain text and HTML
     PAGERDUTY = "pagerduty"  # an Events API v2 payload
     MARKDOWN = "markdown"  # Teams, Discord, Mattermost
-    PLAIN = "plain"  # whatever else
+    PLAIN = "plain"  # all others
     SHORT = "short"  # a text message on a telephone
 
 
@@ -45,7 +45,7 @@ class Content:
     """Everything a message may show. `facts` are a storm's counts or a report's figures.
 
     `templates` are the rule's own, by medium: {"slack": {"title": …, "body": …}}.
-    `at` is when the message is made: it then says how long the event has gone unacknowledged.
+    `at` is the time of the message, for durations such as "not acknowledged after 2 h".
     """
 
     about: About = About.EVENTS
@@ -57,7 +57,7 @@ class Content:
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """Where the pages are, without a slash at the end."""
+    """Addresses of the pages, without a slash at the end."""
 
     viewer_url: str
     prefect_ui_url: str
@@ -73,9 +73,9 @@ class Links:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message as it leaves. `subject` is one line and `body` is text, in the medium's own markup.
+    """A rendered message: one line of `subject` and a text `body`, in the medium's own markup.
 
-    `payload` is what the medium takes besides (Slack: {"text": …, "attachments": […]}; PagerDuty:
+    `payload` has further content for the medium (Slack: {"text": …, "attachments": […]}; PagerDuty:
     {"payload": {…}, "links": […], "client": …, "client_url": …}), `html` an email's HTML part,
     `images` its pictures by cid.
     """

@@ -13,7 +13,7 @@ from sentinel_core.wording.text import flat
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One cell of a table: a text, perhaps with a link, perhaps a number."""
+    """One cell of a table: a text, optionally with a link; `is_number` aligns it right."""
 
     text: str
     url: str = ""
@@ -22,24 +22,24 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows under columns. A `listed` one reads as lines: one for each row."""
+    """Rows and columns. A `listed` table is shown as a list, one line for each row."""
 
     title: str
     columns: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
     left_out: int = 0  # rows beyond those given
-    left_out_with: str = ""  # said after their number
+    left_out_with: str = ""  # follows their number
     listed: bool = False
 
     def more(self, shown: int | None = None) -> str:
-        """How many rows are left out when `shown` of those given are shown; nothing if none are."""
+        """The number of rows left out when only `shown` are shown, in words; empty if none is."""
         left_out = self.left_out + len(self.rows) - (len(self.rows) if shown is None else shown)
         return f"and {left_out:,} more{self.left_out_with}" if left_out else ""
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """What a message says. `title` are its parts, the first one the strongest."""
+    """The content of a message. `title` has several parts, the first is the most prominent."""
 
     title: tuple[str, ...]
     mark: str = INFO_MARK
@@ -53,7 +53,7 @@ class Document:
     trend: View | None = None
     tables: tuple[Table, ...] = ()
     links: tuple[tuple[str, str], ...] = ()
-    runbook: str = ""  # where it is a path, not an address
+    runbook: str = ""  # if it is a path, not an address
     foot: tuple[str, ...] = ()
     history: tuple[tuple[datetime, float], ...] = ()
     threshold: float | None = None

@@ -43,20 +43,20 @@ def _slack(text: str) -> str:
     """Escaped, without formatting or emoji; an underscore inside a name stays as it is."""
     text = _SLACK_MARKS.sub(lambda mark: mark[0] + JOINER, text)
     text = _EMOJI.sub(":" + JOINER, text)
-    # At the start of a line Slack takes even the entity for a quotation. Another character than
-    # above, as it may follow a mark of our own.
+    # At the start of a line, Slack treats even the entity as a quotation. The character differs
+    # from the joiner above, as it may follow a mark of our own.
     return slack_escape(_NON_JOINER + text if text.startswith(">") else text)
 
 
 def _markdown(text: str) -> str:
-    """A backslash before whatever Markdown's dialects act on, and no mention of anybody."""
+    """Escaped for all dialects of Markdown, without mentions."""
     text = _MARKDOWN_MARKS.sub(lambda mark: "\\" + mark[0], text)
     text = _MARKDOWN_START.sub(_start, text)
     return _ENTITY.sub("&amp;", text).replace("@", "@" + JOINER)
 
 
-def _start(found: re.Match[str]) -> str:
-    space, mark = found.groups()
+def _start(match: re.Match[str]) -> str:
+    space, mark = match.groups()
     return f"{space}{mark}" + JOINER if mark[0].isdigit() else f"{space}\\{mark}"
 
 
@@ -78,7 +78,7 @@ class Escape:
     one_line: bool = True  # a printed value is kept on one line, of at most PRINT_LIMIT characters
 
     def printed(self, value: object) -> Ready:
-        """A value that a template prints; markup that was made here stays."""
+        """A value printed by a template; markup made by Sentinel is not escaped again."""
         if isinstance(value, Ready):
             return value
         text = str(value)
@@ -99,7 +99,7 @@ class Escape:
 
     @property
     def nothing(self) -> str:
-        """What a quotation shows of an empty text."""
+        """The quotation of an empty text."""
         return f"{self.before}(no message)"
 
 

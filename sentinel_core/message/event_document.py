@@ -101,7 +101,7 @@ def _rules(events: Sequence[View]) -> list[str]:
 
 
 def _shared_reason(events: Sequence[View]) -> list[str]:
-    """`resolved` or `acknowledged`, where that is the reason for every event."""
+    """`resolved` or `acknowledged` if that is the reason for every event."""
     reasons = {event["reason"] for event in events}
     return list(reasons) if len(reasons) == 1 and reasons < {"resolved", "acknowledged"} else []
 

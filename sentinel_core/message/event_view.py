@@ -1,4 +1,4 @@
-"""An event as templates see it: plain text, numbers and times, and nothing else of Python. Pure."""
+"""An event for templates: only plain text, numbers, times, lists and mappings. Pure."""
 
 import json
 import math
@@ -32,7 +32,7 @@ View = dict[str, Any]
 
 
 def plain(value: Any, depth: int = 0) -> Any:
-    """A value as a plain one: text that is clean and bounded, finite numbers, times, lists."""
+    """The plain form of a value: clean and bounded text, finite numbers, times, lists."""
     if isinstance(value, Enum):
         value = value.value
     if value is None or isinstance(value, bool | datetime):
@@ -47,12 +47,12 @@ def plain(value: Any, depth: int = 0) -> Any:
                 flat(str(key), VALUE_LIMIT): plain(item, depth + 1) for key, item in value.items()
             }
         return [plain(item, depth + 1) for item in value]
-    # The exact type: a subclass could say of itself that it is safe HTML.
+    # Exactly str: a subclass could claim to be safe HTML.
     return shorten(clean_text(str.__str__(str(value))), TEXT_LIMIT)
 
 
 def view(item: Item, content: Content, links: Links) -> View:
-    """Everything about one event, by the names that templates use."""
+    """All values of one event, by their names in templates."""
     event, reason = item.event, item.reason
     metrics, metadata = event.get("metrics") or {}, event.get("metadata") or {}
     importance = flat(str(plain(event.get("importance")) or "low"), 20)
@@ -97,7 +97,7 @@ def view(item: Item, content: Content, links: Links) -> View:
 
 
 def evidence(metrics: Mapping[str, Any], metadata: Mapping[str, Any]) -> list[dict[str, str]]:
-    """Everything measured apart from value and threshold: a name and one line of text each."""
+    """All evidence except value and threshold: a name and one line of text each."""
     both = {**metadata, **{name: value for name, value in metrics.items() if name not in metadata}}
     return [
         {"name": flat(str(name), 80), "value": one_line(value)}
@@ -130,6 +130,6 @@ def trend(history: Sequence[tuple[datetime, float]], unit: str) -> View | None:
 
 
 def runbook_link(runbook: str) -> str:
-    """The runbook's address if it is one; a path in a repository is no link."""
+    """The runbook if it is a web address; empty for a path in a repository."""
     text = flat(runbook, 2_000)
     return text if is_address(text) else ""

@@ -151,7 +151,7 @@ def _cell(value: Any) -> Cell:
 
 
 def test(facts: Mapping[str, Any], links: Links) -> Document:
-    """A test message: whoever reads it knows that the channel works."""
+    """A test message, which says that the channel works."""
     channel = flat(str(facts.get("channel") or ""))
     return Document(
         title=("test", channel) if channel else ("test",),

@@ -38,7 +38,7 @@ def rank(importance: str) -> int:
 
 
 def news(event: Row, reason: str, at: datetime | None = None) -> str:
-    """The reason for a notification in words; nothing when an event opens. `at` is now."""
+    """The reason for a notification in words; empty when an event opens. `at` is now."""
     kind, step, _ = Reason.parse(reason)
     match kind:
         case NotifyReason.STEP:

@@ -19,11 +19,11 @@ def render(medium: Medium, content: Content, links: Links) -> Message:
     """The message of `content` in the markup of `medium`.
 
     Text from outside is never interpreted as markup. `subject` is one line in the medium's markup
-    and `body` does not repeat it; a short message has no subject. `payload` is described where it
-    is made: `to_slack.message`, `to_pagerduty.message`.
+    and `body` does not repeat it; a short message has no subject. `to_slack.message` and
+    `to_pagerduty.message` describe the `payload`.
     """
     shown = document(content, links)
-    # Only events have a rule, and so templates of their own.
+    # Only messages about events have a rule, whose templates they use.
     own = content.templates.get(medium.value, {}) if content.about is About.EVENTS else {}
     writer = Writer(medium, shown, own)
     if medium is Medium.SLACK:
@@ -39,7 +39,7 @@ def render(medium: Medium, content: Content, links: Links) -> Message:
 
 
 def document(content: Content, links: Links) -> Document:
-    """The document of `content`: what its message says, before any markup."""
+    """The document of `content`: its message before any markup."""
     if content.about is About.EVENTS:
         views = tuple(view(item, content, links) for item in content.items)
         if not views:

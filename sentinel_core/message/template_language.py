@@ -1,6 +1,6 @@
 """The language of templates: sandboxed Jinja that calls nothing, ends soon and prints only text.
 
-Jinja's sandbox is the ground. On top of it: no calls, macros, includes or assignments; entries of
+It restricts Jinja's sandbox further: no calls, macros, includes or assignments; entries of
 plain data and no attributes of Python objects; at most STEPS turns of all loops; every filter takes
 and returns at most RESULT_LIMIT characters or ITEMS elements; values are escaped for their medium.
 """
@@ -24,11 +24,11 @@ from sentinel_core.wording import text as words
 from sentinel_core.wording.sparkline import sparkline
 from sentinel_core.wording.times import moment
 
-DEPTH = 40  # of one thing inside another; each filter of a chain is one
+DEPTH = 40  # of nested expressions; each filter of a chain counts
 STEPS = 10_000  # turns of all loops together
 RESULT_LIMIT = 20_000  # characters of any text
 ITEMS = 1_000  # elements of any list a filter takes or returns
-_COUNTER = " steps"  # among the values; no template can name it
+_COUNTER = " steps"  # a key of the values that no template can name
 _TIME_FORMAT = re.compile(r"(%[aAbBdeHIjmMpSyYZ%]|[^%]){1,60}")
 REFUSED: dict[type[nodes.Node], str] = {
     nodes.Call: "a call: templates have filters (`value|upper`) but call nothing",
@@ -50,7 +50,7 @@ REFUSED: dict[type[nodes.Node], str] = {
 
 
 class Example(str):
-    """Unknown metadata of an example event: it may be a text, a number, or have parts."""
+    """Unknown metadata of an example event, usable as a text, a number or a mapping."""
 
     __slots__ = ()
 
@@ -82,7 +82,7 @@ class Language(ImmutableSandboxedEnvironment):
         self.tests = {name: test for name, test in self.tests.items() if name != "callable"}
 
     def getattr(self, obj: Any, attribute: str) -> Any:
-        """`event.rule` is the entry `rule`; nothing else has attributes, but for `loop`."""
+        """`event.rule` is the entry `rule`; only `loop` has attributes."""
         if isinstance(obj, LoopContext):
             return super().getattr(obj, attribute)
         return self.getitem(obj, attribute)
@@ -99,11 +99,11 @@ class Language(ImmutableSandboxedEnvironment):
         return self.undefined(hint=f"there is no {words.shorten(str(argument), 80)!r} here")
 
     def is_safe_callable(self, obj: Any) -> bool:  # noqa: ARG002
-        """Nothing is."""
+        """Always False: templates call nothing."""
         return False
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
-        """Sums of numbers: texts are joined with `~`, and never multiplied."""
+        """Arithmetic, for numbers only: texts are joined with `~`."""
         for side in (left, right):
             if not isinstance(_defined(side), int | float):
                 raise SecurityError(f"{operator!r} is for numbers; texts are joined with ~")
@@ -114,7 +114,7 @@ class Language(ImmutableSandboxedEnvironment):
         return super()._generate(source, *args, **more)
 
     def run(self, template: Template, values: Mapping[str, Any], limit: int) -> str:
-        """The text a template makes of `values`, without blanks around it, up to about `limit`."""
+        """The stripped text of a template with these values, up to about `limit` characters."""
         pieces, length = [], 0
         for piece in template.generate({**values, _COUNTER: [STEPS]}):
             pieces.append(piece)
@@ -125,8 +125,8 @@ class Language(ImmutableSandboxedEnvironment):
 
 
 def _restrict(node: nodes.Node, depth: int = 0) -> None:
-    """Refuse what templates may not use, and make every loop count its turns."""
-    if depth > DEPTH:  # Jinja takes seconds for a few hundred
+    """Refuse forbidden nodes, and make every loop count its turns."""
+    if depth > DEPTH:  # Jinja needs seconds for a few hundred levels
         raise TemplateSyntaxError("nested too deeply", node.lineno)
     for child in node.iter_child_nodes():
         if type(child) in REFUSED:
@@ -147,7 +147,7 @@ def _defined(value: Any) -> Any:
 
 
 def _printable(value: Any) -> Any:
-    """Values as people read them: nothing for None, times in UTC."""
+    """The printed form of a value: empty for None, times in UTC."""
     if _defined(value) is None:
         return ""
     return moment(value) if isinstance(value, datetime) else value
@@ -161,7 +161,7 @@ def _elements(value: Any, error: str) -> Iterable[Any]:
 
 @pass_context
 def _counted(context: Context, items: Any) -> list[Any]:
-    """The elements a loop runs over; every one counts."""
+    """The elements of a loop, which count towards the limit of all loops."""
     left = context[_COUNTER]
     listed = list(
         islice(_elements(items, "a loop runs over a list or the names of a mapping"), left[0] + 1)
@@ -173,7 +173,7 @@ def _counted(context: Context, items: Any) -> list[Any]:
 
 
 def _bounded(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A filter that takes and returns texts and lists of bounded length."""
+    """The filter with arguments and result of bounded length."""
 
     @functools.wraps(function)  # keeps Jinja's mark of filters that take the environment first
     def apply(*args: Any, **more: Any) -> Any:

@@ -71,7 +71,7 @@ def write(medium: Medium, part: str, source: str, values: Mapping[str, Any]) -> 
 
 
 def values_of(document: Document) -> dict[str, Any]:
-    """Everything templates can name."""
+    """All values that templates can name."""
     return {
         "mark": Ready(document.mark),
         "colour": document.colour,
@@ -110,7 +110,7 @@ def _table(table: Table) -> dict[str, Any]:
 
 @dataclass(slots=True)
 class Writer:
-    """Writes the parts of one message; `notes` says which templates of the rule failed, and why."""
+    """Writes the parts of one message; `notes` name the rule's templates that failed, and why."""
 
     medium: Medium
     document: Document
@@ -128,19 +128,19 @@ class Writer:
         try:
             return bool(self.document.events) and is_for_groups(self.medium, source)
         except (TemplateError, RecursionError):
-            return True  # it fails when it is written, and a note says so
+            return True  # writing it fails, which adds a note
 
     def write(self, part: str) -> str:
         """One part: the rule's own text if its template works, else the standard text."""
         return self.written_by_rule(part) or self.standard(part)
 
     def written_by_rule(self, part: str) -> str | None:
-        """The rule's own text of a part; None if it has no template, or none that works."""
+        """The rule's own text of a part; None without a template that works."""
         if not self.has(part):
             return None
         try:
             said = write(self.medium, part, self.own[part], self._values())
-        except Exception as error:  # whatever a template does, the message goes out
+        except Exception as error:  # a template must never prevent a message
             self.notes.append(
                 f"The rule's template for {self.medium.value} {part} failed, this is the standard "
                 f"text: {explained(error)}"

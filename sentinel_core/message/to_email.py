@@ -6,7 +6,7 @@ from sentinel_core.message.document import Document
 from sentinel_core.message.templating import Writer
 from sentinel_core.message.to_text import body
 
-CHART = "chart"  # what the HTML shows as cid:chart
+CHART = "chart"  # shown in the HTML as cid:chart
 
 
 def message(document: Document, writer: Writer) -> Message:
@@ -17,7 +17,7 @@ def message(document: Document, writer: Writer) -> Message:
         "chart_text": document.chart_text,
     }
     subject = writer.write("subject")
-    # Both parts list what failed in the rule's own templates, so both are tried first.
+    # Both parts list the templates that failed, so both are written before the notes are used.
     own_text, own_html = writer.written_by_rule("text"), writer.written_by_rule("html")
     if own_text is None:
         text = body(document, Medium.EMAIL, writer.standard("text"), writer.notes)

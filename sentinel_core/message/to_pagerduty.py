@@ -17,7 +17,7 @@ _NOT_DETAILS = frozenset({"mark", "colour", "evidence", "trend", "kind_words", "
 
 
 def message(document: Document, writer: Writer, links: Links) -> Message:
-    """The payload is the event without what only the sender knows.
+    """The message; its payload is the event without the sender's fields.
 
     {"payload": {…}, "links": […], "client": …, "client_url": …}: `links` and `client` stand beside
     the payload in Events API v2. The sender adds routing_key, event_action and dedup_key.
@@ -44,7 +44,7 @@ def message(document: Document, writer: Writer, links: Links) -> Message:
 
 
 def _grouping(event: View | None) -> dict[str, str]:
-    """What PagerDuty groups and filters by."""
+    """The fields by which PagerDuty groups and filters."""
     if event is None:
         return {}
     known = {
@@ -74,7 +74,7 @@ def _details(document: Document, event: View | None, notes: list[str]) -> dict[s
 
 
 def _bounded(values: dict[str, Any], room: int) -> dict[str, Any]:
-    """JSON of at most `room` bytes: long values are cut, and those that do not fit are counted."""
+    """The values in at most `room` bytes of JSON: long ones are cut, the rest is counted."""
     kept: dict[str, Any] = {}
     left_out = 0
     for name, value in values.items():

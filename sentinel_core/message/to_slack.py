@@ -18,7 +18,7 @@ BLOCKS, SECTION, FIELDS, FIELD = (
     10,
     2_000,
 )  # Slack's limits
-_TABLES = 12  # of a report; beyond, the blocks run out
+_TABLES = 12  # of a report; more would exceed the number of blocks
 _ESCAPE = ESCAPES[Medium.SLACK]
 
 Block = dict[str, Any]
@@ -68,7 +68,7 @@ def _ending(document: Document) -> Iterator[Block]:
 
 
 def _text(text: str, limit: int) -> Block:
-    # verbatim: Slack makes no links, channels or mentions out of what looks like one.
+    # verbatim: Slack turns nothing in the text into links, channels or mentions.
     return {"type": "mrkdwn", "text": truncate(Medium.SLACK, text, limit), "verbatim": True}
 
 
@@ -90,7 +90,7 @@ def _table(table: Table) -> Iterator[Block]:
         lines = [truncate(Medium.SLACK, listed(row, Medium.SLACK), SECTION) for row in table.rows]
         yield from (_section(heading * (n == 0) + part) for n, part in enumerate(_packed(lines)))
     else:
-        # Whole rows, as many as fit; the whole table is on the blotter or in the email.
+        # As many rows as fit; the blotter or the email has the whole table.
         fenced = fitting(grid(table), SECTION - len(heading), STYLES[Medium.SLACK].block)
         yield _section(heading + fenced)
     if more := table.more():

@@ -6,7 +6,7 @@ from sentinel_core.message.templating import Writer
 
 
 def message(document: Document, writer: Writer) -> Message:
-    """What it is and where to look; no subject, as a text message has none."""
+    """The text with a link, without a subject: text messages have none."""
     said = writer.write("body")
     url = document.links[0][1] if document.links else ""
     failed = "(the rule's template failed)" if writer.notes else ""

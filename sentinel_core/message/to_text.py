@@ -1,4 +1,4 @@
-"""A document as text: Markdown, plain text, and Slack where blocks are not accepted. Pure."""
+"""Renders a document as text: Markdown, plain text, and Slack without blocks. Pure."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -71,7 +71,7 @@ STYLES = {
 def body(document: Document, medium: Medium, text: str, notes: Sequence[str] = ()) -> str:
     """`text`, then evidence, trend and tables as far as there is room, then links and time.
 
-    What people need to go on (links, time, what failed) is never left out.
+    Links, time and notes on failed templates are never left out.
     """
     style = STYLES[medium]
     last = _last(document, medium, notes)
@@ -87,7 +87,7 @@ def body(document: Document, medium: Medium, text: str, notes: Sequence[str] = (
 
 
 def _optional(document: Document, medium: Medium) -> Iterator[tuple[str, str, str]]:
-    """What may be left out: the separator, the part, and what stands in for it."""
+    """The optional parts: separator, part, and the words that replace it."""
     style, escape = STYLES[medium], ESCAPES[medium]
     for n, (name, value) in enumerate(document.facts[:FACTS]):
         label = style.strong(escape.inline(name, 80) + ":")
@@ -128,7 +128,7 @@ def _table(table: Table, medium: Medium) -> Iterator[tuple[str, str, str]]:
 
 
 def listed(row: Sequence[Cell], medium: Medium) -> str:
-    """A row as a line; the first cell takes the place of a bullet."""
+    """A row as a line, with its first cell in place of a bullet."""
     first, *rest = [_cell(cell, medium) for cell in row if cell.text]
     return f"{first} · {' · '.join(rest)}" if rest else first
 

@@ -1,11 +1,11 @@
-"""Finished markup cut to a length, so that what is left is still whole markup. Pure."""
+"""Truncates markup without breaking it. Pure."""
 
 import re
 
 from sentinel_core.message.content import Medium
 from sentinel_core.message.escaping import JOINER
 
-# What cannot be closed at the end: a backslash, half an entity, half a link.
+# Incomplete markup that can't be closed: a backslash, half an entity, half a link.
 _HALF = {
     Medium.SLACK: re.compile(r"(?:&[^;\s]{0,8}|<[^>\n]{0,2100})$"),
     Medium.MARKDOWN: re.compile(
@@ -13,7 +13,7 @@ _HALF = {
         r"(?:\\|&[^;\s]{0,8}|<[^>\n]{0,2100}|\[[^\[\]\n]{0,400}(?:\]|\]\([^)\n]{0,2100})?)$"
     ),
 }
-# Marks that format (group 1); links and what is escaped are passed over.
+# Formatting marks (group 1); links and escaped characters are skipped.
 _MARKS = {
     Medium.SLACK: re.compile(
         rf"<[^>\n]*>|((?:(?<=\S)[*~`]|[*~`](?=\S)|(?<!\w)_(?=\w)|(?<=\w)_(?!\w))(?!{JOINER}))"
@@ -26,7 +26,7 @@ _MARKS = {
 
 
 def truncate(medium: Medium, text: str, limit: int) -> str:
-    """At most `limit` characters of markup that end in no open entity, link or formatting."""
+    """At most `limit` characters of markup, without an open entity, link or format at the end."""
     if len(text) <= limit:
         return text
     room = limit - 1
@@ -39,7 +39,7 @@ def truncate(medium: Medium, text: str, limit: int) -> str:
 
 
 def _without_half(medium: Medium, text: str) -> str:
-    """The text without what stands open at its very end."""
+    """The text without incomplete markup at its end."""
     if medium not in _HALF:
         return text
     while (shorter := _HALF[medium].sub("", text.rstrip(" \n*~`_"))) != text:
@@ -48,7 +48,7 @@ def _without_half(medium: Medium, text: str) -> str:
 
 
 def _closing(medium: Medium, text: str) -> str:
-    """The marks that close what is open at the end of a text."""
+    """The marks that close the open formatting at the end of a text."""
     if medium not in _MARKS:
         return ""
     if text.count("```") % 2:
@@ -57,6 +57,6 @@ def _closing(medium: Medium, text: str) -> str:
     for mark in _MARKS[medium].findall(text.rpartition("\n")[2]):
         if mark in opened:
             del opened[opened.index(mark) :]
-        elif mark and "`" not in opened:  # inside of code nothing else is a mark
+        elif mark and "`" not in opened:  # code contains no other marks
             opened.append(mark)
     return "".join(reversed(opened))

@@ -4,8 +4,8 @@ COLOURS = {"critical": "#d1242f", "high": "#bc4c00", "medium": "#9a6700", "low":
 """Readable on white, and under white text: a contrast of at least 4.5."""
 
 COLOUR_NAMES = {"critical": "red", "high": "orange", "medium": "yellow", "low": "gray"}
-"""The nearest names of Streamlit's badges."""
+"""The nearest of Streamlit's badge colours."""
 
 BARS = {"critical": "#d1242f", "high": "#e16f24", "medium": "#d4a72c", "low": "#a3abb4"}
 BARS_ON_DARK = {"critical": "#f85149", "high": "#db6d28", "medium": "#bb8009", "low": "#656c76"}
-"""Areas without text on them: brighter, further apart."""
+"""Colours of bars without text: brighter and further apart."""

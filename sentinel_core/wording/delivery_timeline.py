@@ -1,4 +1,4 @@
-"""The notifications about an event as a timeline for people. Pure.
+"""The notifications of an event as a timeline in words. Pure.
 
 Callers escape the words: addresses and the answers of providers come from outside.
 """
@@ -35,7 +35,7 @@ class State(StrEnum):
 class Entry:
     """One notification: when it was or will be sent, to whom, why, and its state.
 
-    `words` say what `state` leaves open; they may be empty.
+    `words` have details of the state; they may be empty.
     """
 
     at: datetime
@@ -71,7 +71,7 @@ def recipients(row: Row) -> str:
 def timeline(
     event: Row, messages: Sequence[Row], now: datetime, where: tzinfo = UTC
 ) -> list[Entry]:
-    """The notifications about an event by time; those still to come are last."""
+    """The notifications of an event in order of time; future ones are last."""
     pending_before: set[tuple[str, str]] = set()
     entries = []
     for row in messages:
@@ -88,19 +88,19 @@ def timeline(
 
 def next_step(event: Row, messages: Sequence[Row], now: datetime) -> list[Row]:
     """The notifications of the escalation's next step; none once the event is acknowledged."""
-    coming = [
+    pending = [
         row
         for row in messages
         if row["status"] == "pending"
         and is_step(row["reason"])
         and _dropped(event, row, now) is None
     ]
-    first = min((row["next_attempt_at"] for row in coming), default=None)
-    return [row for row in coming if row["next_attempt_at"] == first]
+    first = min((row["next_attempt_at"] for row in pending), default=None)
+    return [row for row in pending if row["next_attempt_at"] == first]
 
 
 def escalation_words(steps: Sequence[Row], now: datetime, where: tzinfo = UTC) -> str:
-    """When the next step is sent to whom, and what stops it; nothing without one."""
+    """The next step in words: recipients, time, and what stops it; empty without steps."""
     if not steps:
         return ""
     to = " and ".join(sorted({recipients(row) for row in steps}))
@@ -169,7 +169,7 @@ def _step(row: Row, due: bool, at: str) -> tuple[State, str]:
 
 
 def _waits(row: Row, at: str) -> str:
-    """A notification that was never attempted and is not due."""
+    """The wait of a notification that was never attempted and is not due, in words."""
     own = timedelta(seconds=row["route"].get("group_wait_seconds") or 0)
     grouped = row["last_error"] or row["next_attempt_at"] <= row["created_at"] + own
     return f"for its group until {at}" if grouped else f"until {at}, as its channel asks"
@@ -177,14 +177,14 @@ def _waits(row: Row, at: str) -> str:
 
 def _in_storm(row: Row) -> str:
     words = f"told in the message of storm {row['storm_id']}"
-    became = row.get("storm_message")
-    if became == "failed":
+    status = row.get("storm_message")
+    if status == "failed":
         return f"{words}, which failed for good"
-    return words if became in (None, "sent") else f"{words}, which is not sent yet"
+    return words if status in (None, "sent") else f"{words}, which is not sent yet"
 
 
 def _besides(row: Row) -> list[str]:
-    """Further words on a notification that was attempted."""
+    """Details of a notification that was attempted."""
     together = row.get("together") or 0
     others = f"together with {together} other event{'s' * (together != 1)}"
     return [others if together else "", *_unknown(row)]

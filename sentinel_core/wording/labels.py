@@ -1,4 +1,4 @@
-"""An event as people read it, on a page or in a terminal. Pure; whoever shows it escapes it."""
+"""Labels of events for pages and terminals. Pure; callers escape them."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -15,7 +15,7 @@ KINDS = {
     "error": "not judged",
     "no_data": "no data",
 }
-"""What an event is about, where it is not simply that a rule fired."""
+"""Labels of event kinds other than a plain alert."""
 
 RESOLUTIONS = {
     "recovered": "recovered",
@@ -24,7 +24,7 @@ RESOLUTIONS = {
     "late": "over before it was recorded",
     "flapping-ended": "flapping ended, and it was ok",
 }
-"""How an event came to its end."""
+"""Labels of resolutions."""
 
 
 def status_of(event: Row) -> list[str]:
@@ -36,25 +36,25 @@ def status_of(event: Row) -> list[str]:
 
 
 def status_words(event: Row) -> str:
-    """The status in a list: `muted` when the newest message about the event was held back, `not
-    delivered` when a channel did not take it."""
-    # A list of events may come without the reason, which is as long as somebody's comment.
+    """The status in a list: also `muted` if the event's newest notification was suppressed, and
+    `not delivered` if a notification failed for good."""
+    # Lists of events may omit the suppression's reason, which is as long as a comment.
     muted = ["muted"] if event.get("suppressed") else []
     return ", ".join([*status_of(event), *muted, *(["not delivered"] if lost(event) else [])])
 
 
 def lost(event: Row) -> bool:
-    """Did a channel take no message about this event, for good?"""
+    """True if a notification of this event failed for good."""
     return bool(event.get("undelivered"))
 
 
 def leading_up(earlier: Sequence[Row]) -> list[Row]:
-    """Of the readings before an event (newest first) the breaches that were not yet enough."""
+    """The breaches that led to an event, of the readings before it (newest first)."""
     return list(takewhile(lambda row: row["triggered"] and row["event_id"] is None, earlier))
 
 
 def audit_words(detail: Mapping[str, Any]) -> str:
-    """What an audit entry says besides who and what: the comment first."""
+    """The details of an audit entry in words, the comment first."""
     comment = [str(detail["comment"])] if detail.get("comment") else []
     rest = [_said(name, value) for name, value in detail.items() if name != "comment"]
     return "; ".join([*comment, *rest])
@@ -67,7 +67,7 @@ def _said(name: str, value: Any) -> str:
 
 
 def _moment(value: Any) -> str:
-    """A time as the audit keeps it (ISO 8601), as people read it."""
+    """A time of the audit (ISO 8601) in words."""
     try:
         return utc(datetime.fromisoformat(str(value)))
     except (ValueError, OverflowError):

@@ -6,7 +6,7 @@ _FIELDS = 5
 
 
 def cron_words(cron: str, timezone: str = "UTC") -> str:
-    """A cron expression for people; the expression itself where no short sentence fits."""
+    """A cron expression in words; the expression itself if no short sentence fits."""
     zone = _zone(timezone)
     parts = cron.split()
     words = _sentence(*parts) if len(parts) == _FIELDS else None
@@ -14,7 +14,7 @@ def cron_words(cron: str, timezone: str = "UTC") -> str:
 
 
 def _names_hours(parts: list[str]) -> bool:
-    """Does the sentence speak of a time of day or a date, so that the zone matters?"""
+    """True if the sentence has a time of day or a date, so that the time zone matters."""
     return parts[1] != "*" or any(part != "*" for part in parts[2:])
 
 
@@ -57,13 +57,13 @@ def _often(minute: str, hour: str) -> str | None:
 
 
 def _step(text: str, whole: int) -> int | None:
-    """The n of `*/n`, when it divides the hour or the day: else the last step is a shorter one."""
+    """The n of `*/n` if it divides the hour or the day; otherwise the last step is shorter."""
     step = int(text[2:]) if text.startswith("*/") and text[2:].isdigit() else 0
     return step if step and whole % step == 0 else None
 
 
 def _hours(hour: str) -> str | None:
-    """The part of the day; "" for all of it or when `_often` has said it."""
+    """The part of the day; "" for all of it, and if `_often` covers it."""
     if hour == "*" or (hour.startswith("*/") and hour[2:].isdigit()):
         return ""
     first, dash, last = hour.partition("-")
@@ -73,7 +73,7 @@ def _hours(hour: str) -> str | None:
 
 
 def _weekdays(text: str) -> str | None:
-    """`1-5` as "Mon-Fri"; None when it is more than days, ranges and lists of them."""
+    """`1-5` as "Mon-Fri"; None for anything but days, ranges and lists of them."""
     words = []
     for item in text.split(","):
         ends = [_weekday(end) for end in item.split("-")]

@@ -8,9 +8,9 @@ WIDTH = 30
 
 
 def sparkline(values: Sequence[float], width: int = WIDTH) -> str:
-    """One bar for each value, or for each of `width` equal stretches its highest one.
+    """One bar for each value, or for the maximum of each of `width` equal stretches.
 
-    The highest, not the average: a peak is what a person looks for.
+    The maximum, not the average: people look for peaks.
     """
     if not values:
         return ""

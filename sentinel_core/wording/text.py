@@ -1,4 +1,4 @@
-"""Text for every medium: on one line, at most so long, numbers and times as people read them."""
+"""Text for every medium: on one line, shortened, with readable numbers."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -12,19 +12,19 @@ _ADDRESS = re.compile(r"https?://[^\s<>|\"'`\\^{}()\[\]]{1,2000}", re.ASCII)
 
 
 def shorten(text: str, limit: int) -> str:
-    """At most `limit` characters, the last one an ellipsis when something was left out."""
+    """At most `limit` characters, the last one an ellipsis if the text was cut."""
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
 def flat(text: str, limit: int = 200) -> str:
-    """Text from outside on one line, where it cannot pose as a line of ours."""
+    """Text from outside on one line, so that it can't imitate a line of ours."""
     return shorten(" ".join(clean_text(text).split()), limit)
 
 
 def fitting(text: str, limit: int, escape: Callable[[str], str]) -> str:
-    """As much of `text` as fits `limit` characters once escaped, and an ellipsis if it is not all.
+    """The escaped text, cut to at most `limit` characters with an ellipsis at the end.
 
-    Cut before escaping: an entity cut in half would be shown as letters.
+    It is cut before it is escaped: half an entity would be shown as letters.
     """
     whole = escape(text)
     if len(whole) <= limit:
@@ -40,12 +40,12 @@ def fitting(text: str, limit: int, escape: Callable[[str], str]) -> str:
 
 
 def is_address(text: str) -> bool:
-    """Whether a text is a web address and nothing else: what may become a link."""
+    """True if the text is a web address and nothing else, so that it may become a link."""
     return _ADDRESS.fullmatch(text) is not None
 
 
 def figure(value: float) -> str:
-    """Six digits as they are read: 1,234,568 rather than 1.23457e+06."""
+    """A number with six digits: 1,234,568 rather than 1.23457e+06."""
     whole = value == round(value, 0) or abs(value) >= _LARGE
     return f"{value:,.0f}" if whole and abs(value) < _HUGE else f"{value:.6g}"
 
@@ -56,12 +56,12 @@ def with_unit(value: float, unit: str) -> str:
 
 
 def roughly(value: float, unit: str) -> str:
-    """As `with_unit` with four digits: for the ends of a line of bars and beside a chart."""
+    """As `with_unit`, with four digits: for sparklines and charts."""
     return with_unit(value if abs(value) >= _THOUSANDS else float(f"{value:.4g}"), unit)
 
 
 def unit_of(metadata: Mapping[str, Any]) -> str:
-    """What an event's values are counted in, or nothing."""
+    """The unit of an event's values; empty if it has none."""
     return flat(str(metadata.get("unit") or ""), 20)
 
 

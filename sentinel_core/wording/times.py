@@ -1,4 +1,4 @@
-"""Times as people read them, in a zone of their own. Pure."""
+"""Times in words, in any time zone. Pure."""
 
 from datetime import UTC, datetime, tzinfo
 
@@ -6,7 +6,7 @@ from datetime import UTC, datetime, tzinfo
 def stamp(
     at: datetime | None, zone: tzinfo = UTC, *, year: bool = True, seconds: bool = True
 ) -> str:
-    """`2026-11-20 16:31:05`; without the year or the seconds where a column is narrow."""
+    """`2026-11-20 16:31:05`; optionally without the year or the seconds."""
     if at is None:
         return ""
     form = ("%Y-%m-%d" if year else "%m-%d") + (" %H:%M:%S" if seconds else " %H:%M")
@@ -19,7 +19,7 @@ def clock(at: datetime | None, zone: tzinfo = UTC) -> str:
 
 
 def clock_near(at: datetime, now: datetime, zone: tzinfo = UTC) -> str:
-    """`16:31:05`, with the day where it is not today."""
+    """`16:31:05`, with the date unless it is today."""
     today = at.astimezone(zone).date() == now.astimezone(zone).date()
     return clock(at, zone) if today else stamp(at, zone)
 

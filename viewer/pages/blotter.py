@@ -1,4 +1,4 @@
-"""The blotter, or one event of it: `?event=ID`, the address that messages link to."""
+"""The blotter, or one event with `?event=ID`, the address in notifications."""
 
 import streamlit as st
 
