@@ -48,7 +48,7 @@ class Stored(NamedTuple):
         _, word, ticker, at, _, breached, reported, said, rank, message, metrics, *_ = self
         kind = _KINDS[word]
         if said is not None:  # conditions had a say: back to what the trigger itself said
-            breached, message, kind = reported, said, Kind.ALERT
+            breached, message, kind = bool(reported), said, Kind.ALERT
         elif kind is Kind.ALERT:
             breached = breached if reported is None else reported
         elif kind is Kind.NO_DATA and not self.measured:
