@@ -64,11 +64,11 @@ def _part(name: str, part: str, source: str) -> Iterator[str]:
     try:
         counts = (1, 2) if is_for_groups(medium, source) else (1,)
         for count in counts:
-            said = write(medium, part, source, _values(count))
-            if not said:
+            text = write(medium, part, source, _values(count))
+            if not text:
                 yield "says nothing of an example event"
                 return
-            if "…" in said[-5:] and len(said) >= PARTS[medium][part] - 10:
+            if "…" in text[-5:] and len(text) >= PARTS[medium][part] - 10:
                 yield f"says more than {PARTS[medium][part]:,} characters of an example event"
                 return
         if part == "html":

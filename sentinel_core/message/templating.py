@@ -60,14 +60,14 @@ def is_for_groups(medium: Medium, source: str) -> bool:
 def write(medium: Medium, part: str, source: str, values: Mapping[str, Any]) -> str:
     """The text a template makes, cut to the limit of its part. Raises what the template raises."""
     html, limit = part == "html", PARTS[medium][part]
-    said = language(medium, html=html).run(_compiled(medium, source, html=html), values, limit)
+    output = language(medium, html=html).run(_compiled(medium, source, html=html), values, limit)
     if html:
-        if len(said) > limit:
+        if len(output) > limit:
             raise ValueError(f"longer than {limit:,} characters")
-        return said
+        return output
     if part in ONE_LINE or medium is Medium.SHORT:
-        said = flat(said, 4 * limit)
-    return truncate(medium, _BLANK_LINES.sub("\n\n", said), limit)
+        output = flat(output, 4 * limit)
+    return truncate(medium, _BLANK_LINES.sub("\n\n", output), limit)
 
 
 def values_of(document: Document) -> dict[str, Any]:
@@ -139,16 +139,16 @@ class Writer:
         if not self.has(part):
             return None
         try:
-            said = write(self.medium, part, self.own[part], self._values())
+            output = write(self.medium, part, self.own[part], self._values())
         except Exception as error:  # a template must never prevent a message
             self.notes.append(
                 f"The rule's template for {self.medium.value} {part} failed, this is the standard "
                 f"text: {explained(error)}"
             )
             return None
-        if not said:
+        if not output:
             self.notes.append(f"The rule's template for {self.medium.value} {part} said nothing.")
-        return said or None
+        return output or None
 
     def standard(self, part: str) -> str:
         """The standard text of a part."""

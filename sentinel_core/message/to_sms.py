@@ -7,7 +7,7 @@ from sentinel_core.message.templating import Writer
 
 def message(document: Document, writer: Writer) -> Message:
     """The text with a link, without a subject: text messages have none."""
-    said = writer.write("body")
+    text = writer.write("body")
     url = document.links[0][1] if document.links else ""
     failed = "(the rule's template failed)" if writer.notes else ""
-    return Message(subject="", body=" ".join(part for part in (said, failed, url) if part))
+    return Message(subject="", body=" ".join(part for part in (text, failed, url) if part))

@@ -30,8 +30,8 @@ _IMAGES = {b"\x89PNG": "png", b"\xff\xd8\xff": "jpeg", b"GIF8": "gif"}
 
 def recipients_of(text: str) -> list[MailAddress]:
     """The addresses of a comma-separated list, each once. Raises ValueError for an invalid one."""
-    found = [mailbox(part) for part in text.split(",") if part.strip()]
-    return list({address.addr_spec: address for address in found}.values())
+    addresses = [mailbox(part) for part in text.split(",") if part.strip()]
+    return list({address.addr_spec: address for address in addresses}.values())
 
 
 def mailbox(text: str) -> MailAddress:

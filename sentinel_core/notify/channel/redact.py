@@ -22,11 +22,11 @@ _AS_GOOD_AS_SECRET = ("url", "headers", "cookies", "params")
 
 def secrets_of(block: BaseModel) -> frozenset[str]:
     """Every secret value in a block, as its fields hold them."""
-    found = set[str]()
+    values = set[str]()
     for name in type(block).model_fields:
         value = getattr(block, name, None)
-        found.update(_leaves(value) if name in _AS_GOOD_AS_SECRET else _hidden(value))
-    return frozenset(found)
+        values.update(_leaves(value) if name in _AS_GOOD_AS_SECRET else _hidden(value))
+    return frozenset(values)
 
 
 def _hidden(value: Any) -> Iterator[str]:

@@ -69,12 +69,12 @@ def acknowledge(
     acknowledged before stay as they are and are returned in `handled`. Raises ValueError without a
     name and for a time in the past, StoreUnavailableError if nothing was written.
     """
-    who, said = require_name(by, "acknowledges"), comment_of(comment)
+    who, text = require_name(by, "acknowledges"), comment_of(comment)
     if until is not None:
         _in_future(until, now)
     wanted = sorted_ids(ids)
     within = storable_ids(wanted)
-    detail: dict[str, Any] = {"comment": said} if said else {}
+    detail: dict[str, Any] = {"comment": text} if text else {}
     values = {"acknowledged_at": now, "acknowledged_by": who, "acknowledged_until": until}
     values |= {"is_acknowledged": True, **detail}
     if until is not None:
@@ -100,10 +100,10 @@ def unacknowledge(
 
     Raises ValueError without a name, StoreUnavailableError if nothing was written.
     """
-    who, said = require_name(by, "takes the acknowledgement back"), comment_of(comment)
+    who, text = require_name(by, "takes the acknowledgement back"), comment_of(comment)
     wanted = sorted_ids(ids)
     within = storable_ids(wanted)
-    detail = {"comment": said} if said else {}
+    detail = {"comment": text} if text else {}
     e = EVENT.c
     with answering(engine), writing(engine) as connection:
         lock_rules(connection, within)
@@ -117,17 +117,17 @@ def unacknowledge(
         restore_steps(connection, sorted(done), now)
         add_entries(connection, who, "unacknowledged", now, sorted(done), detail)
         notify_followers(connection, sorted(done), NotifyReason.UNACKNOWLEDGED.value, now)
-        found = existing(connection, within)
-    return changed(wanted, done, found)
+        present = existing(connection, within)
+    return changed(wanted, done, present)
 
 
-def changed(wanted: Sequence[int], done: Sequence[int], existing: set[int]) -> Changed:
+def changed(wanted: Sequence[int], done: Sequence[int], present: set[int]) -> Changed:
     """The wanted ids: changed, unchanged, missing."""
     new = set(done)
     return Changed(
         tuple(key for key in wanted if key in new),
-        tuple(key for key in wanted if key in existing and key not in new),
-        tuple(key for key in wanted if key not in existing),
+        tuple(key for key in wanted if key in present and key not in new),
+        tuple(key for key in wanted if key not in present),
     )
 
 

@@ -40,10 +40,10 @@ def comment(engine: Engine, ids: Sequence[int], *, by: str, comment: str, now: d
     Raises ValueError for an empty name or comment and, like the other functions here,
     StoreUnavailableError if nothing was written.
     """
-    who, said = require_name(by, "comments"), comment_of(comment)
-    if not said:
+    author, text = require_name(by, "comments"), comment_of(comment)
+    if not text:
         raise ValueError("a comment without words says nothing")
-    return _set(engine, ids, {}, said, _Entry(who, "commented", now))
+    return _set(engine, ids, {}, text, _Entry(author, "commented", now))
 
 
 def assign(
@@ -56,10 +56,11 @@ def assign(
     now: datetime,
 ) -> Changed:
     """Assign these events to a person; None or "" unassigns them."""
-    who, said = require_name(by, "assigns"), comment_of(comment)
-    whom = require_name(to, "is to look after it") if to and to.strip() else None
-    entry = _Entry(who, "assigned", now, {"to": whom}) if whom else _Entry(who, "unassigned", now)
-    return _set(engine, ids, {"assigned_to": whom}, said, entry)
+    author, text = require_name(by, "assigns"), comment_of(comment)
+    assignee = require_name(to, "is to look after it") if to and to.strip() else None
+    detail = {"to": assignee} if assignee else {}
+    entry = _Entry(author, "assigned" if assignee else "unassigned", now, detail)
+    return _set(engine, ids, {"assigned_to": assignee}, text, entry)
 
 
 def disposition(
@@ -72,10 +73,10 @@ def disposition(
     now: datetime,
 ) -> Changed:
     """Set the disposition of these events; None clears it."""
-    who, said = require_name(by, "says so"), comment_of(comment)
+    author, text = require_name(by, "says so"), comment_of(comment)
     value = _disposition(disposition).value if disposition is not None else None
-    entry = _Entry(who, "disposition", now, {"disposition": value})
-    return _set(engine, ids, {"disposition": value}, said, entry)
+    entry = _Entry(author, "disposition", now, {"disposition": value})
+    return _set(engine, ids, {"disposition": value}, text, entry)
 
 
 def _disposition(what: str) -> Disposition:
@@ -96,7 +97,7 @@ class _Entry:
 
 
 def _set(
-    engine: Engine, ids: Sequence[int], values: Mapping[str, Any], said: str, entry: _Entry
+    engine: Engine, ids: Sequence[int], values: Mapping[str, Any], text: str, entry: _Entry
 ) -> Changed:
     """Set these columns of exactly these events.
 
@@ -104,18 +105,18 @@ def _set(
     """
     wanted = sorted_ids(ids)
     within = storable_ids(wanted)
-    comment = {"comment": said} if said else {}
+    comment = {"comment": text} if text else {}
     other = [EVENT.c[name].is_distinct_from(value) for name, value in values.items()]
     with answering(engine), writing(engine) as connection:
         lock_rules(connection, within)
         done: list[int] = []
         for some in chunks(within):
             named = update(EVENT).where(EVENT.c.id.in_(some))
-            if not said:
+            if not text:
                 named = named.where(*other)
             changes = named.values(**values, **comment).returning(EVENT.c.id)
             done.extend(connection.scalars(changes))
         detail = {**entry.detail, **comment}
         add_entries(connection, entry.actor, entry.action, entry.at, sorted(done), detail)
-        found = existing(connection, within)
-    return changed(wanted, done, found)
+        present = existing(connection, within)
+    return changed(wanted, done, present)

@@ -255,8 +255,8 @@ class SqlLedger:
             sqlite = self.connection.dialect.name == "sqlite"
             least, most = (func.min, func.max) if sqlite else (func.least, func.greatest)
             at = bindparam("at", type_=e.timestamp.type)
-            seen = {"first_seen": least(e.first_seen, at), "last_seen": most(e.last_seen, at)}
-            merge = update(EVENT).where(this).values(occurrences=e.occurrences + 1, **seen)
+            period = {"first_seen": least(e.first_seen, at), "last_seen": most(e.last_seen, at)}
+            merge = update(EVENT).where(this).values(occurrences=e.occurrences + 1, **period)
             self._update(merge, self._merged)
         for row in sorted(self._escalated, key=itemgetter("event")):
             mine = e.id == row["event"]

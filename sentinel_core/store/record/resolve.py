@@ -65,8 +65,8 @@ def resolve(
         _drop_pending(connection, done, why, now)
         notify_followers(connection, sorted(done), NotifyReason.RESOLVED.value, now)
         add_entries(connection, who, "resolved", now, sorted(done), detail)
-        found = existing(connection, within)
-    return changed(wanted, done, found)
+        present = existing(connection, within)
+    return changed(wanted, done, present)
 
 
 def _open(connection: Connection, ids: Sequence[int]) -> list[RowMapping]:
@@ -98,12 +98,15 @@ def _end(
         over, how = decision.series.ended_at or over, decision.code
         values = state_row(decision.series, now, None)
         connection.execute(update(SERIES).where(SERIES.c.id == row["id"]).values(**values))
-    seen = {"is_acknowledged": True, "acknowledged_at": now, "acknowledged_by": who}
+    acknowledgement = {"is_acknowledged": True, "acknowledged_at": now, "acknowledged_by": who}
     connection.execute(
         update(EVENT)
         .where(EVENT.c.id == row["event"])
         .values(
-            resolved_at=over, resolution=how, **said, **({} if row["is_acknowledged"] else seen)
+            resolved_at=over,
+            resolution=how,
+            **said,
+            **({} if row["is_acknowledged"] else acknowledgement),
         )
     )
 
