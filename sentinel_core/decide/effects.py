@@ -64,7 +64,10 @@ def _take(lifecycle: Lifecycle, ledger: Ledger, observation: Observation) -> Non
     quiet = fine and not observation.breached  # nothing to notify anybody of
     if quiet and not observation.evaluated:
         return
-    if _is_late(ledger, observation):
+    late = previous is not None and observation.at < previous.last_at
+    if not late and observation.breached and observation.kind is not Kind.ALERT:
+        late = _is_overtaken(ledger, observation)
+    if late:
         if observation.evaluated:
             _place(lifecycle, ledger, observation)
         return
@@ -73,11 +76,11 @@ def _take(lifecycle: Lifecycle, ledger: Ledger, observation: Observation) -> Non
     _apply(lifecycle, ledger, observation, previous, decision)
 
 
-def _is_late(ledger: Ledger, observation: Observation) -> bool:
-    if is_late(observation, ledger.series):
-        return True
-    failed = observation.kind is Kind.FAILURE and observation.breached
-    return failed and ledger.checked_since(observation.at)
+def _is_overtaken(ledger: Ledger, observation: Observation) -> bool:
+    """True if a run was checked since this one failed, or could not judge its series."""
+    if observation.kind is Kind.FAILURE:
+        return ledger.checked_since(observation.at)
+    return is_late(observation, ledger.series)
 
 
 def _context(ledger: Ledger, observation: Observation, previous: Series | None) -> DecisionContext:

@@ -121,6 +121,7 @@ class MemoryLedger:
         self._may_be_suppressed = bool(silences) or inhibitors is not None
         self._keep_evaluations = keep_evaluations
         self._latest_by = latest_by
+        self._kept_seconds = (self.lifecycle.look_back + (latest_by or timedelta())).total_seconds()
         self._fanout = Fanout(Rule(UUID(int=0), name, "", settings), 0, _START)
         self._rows: dict[int, list[Row]] = {}  # the notifications of each open event
         self._samples: dict[str, Samples] = {}
@@ -156,8 +157,7 @@ class MemoryLedger:
             moment = observation.at.timestamp()
             samples.add(moment, observation.metrics)
             if self._latest_by is not None:
-                kept = self.lifecycle.look_back + self._latest_by
-                samples.forget(samples.times[-1] - kept.total_seconds() - 1)
+                samples.forget(samples.times[-1] - self._kept_seconds - 1)
 
     def _note_check(self, at: datetime, judged: Sequence[Observation]) -> None:
         """A failure that is recorded late is compared with the runs that did check."""
