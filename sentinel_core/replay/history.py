@@ -36,11 +36,11 @@ from sentinel_core.model.silence import Inhibitor, Silence
 from sentinel_core.replay.recorded import Firing, ManualAction, Past, Stored
 from sentinel_core.store.db.engine import reading
 from sentinel_core.store.db.tables import AUDIT, EVALUATION, EVENT, RULE, SILENCE, Json, UtcDateTime
+from sentinel_core.store.state.audit import SILENCE_EXPIRED
 from sentinel_core.store.state.mutes import has_items, silence_of
 
 _AT_ONCE = 200  # rows fetched together: of more, the garbage collector looks at each
 _ACTIONS = ("acknowledged", "unacknowledged", "resolved")
-SILENCE_ENDED = "silence-expired"  # the audit's word for a silence that somebody ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +192,7 @@ def _silences(connection: Connection, over: Span) -> list[Silence]:
 
 def _planned_ends(connection: Connection) -> dict[int, datetime]:
     """When the silences were to end that somebody ended before their time."""
-    statement = select(AUDIT.c.detail).where(AUDIT.c.action == SILENCE_ENDED)
+    statement = select(AUDIT.c.detail).where(AUDIT.c.action == SILENCE_EXPIRED)
     return {
         detail["silence"]: end
         for detail in connection.scalars(statement)
