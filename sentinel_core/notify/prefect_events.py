@@ -6,12 +6,14 @@ process that died first) are read from the record and sent by flows/deliver.py.
 
 import json
 from collections.abc import Iterator, Sequence
+from contextvars import copy_context
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import httpx
 from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.context import FlowRunContext, TaskRunContext
 from prefect.events import Event, emit_event
 from prefect.events.filters import EventFilter, EventIDFilter, EventOccurredFilter
 from prefect.events.schemas.events import RelatedResource, Resource
@@ -56,7 +58,7 @@ def announce(engine: Engine, settings: Settings, run: Run | None, recorded: Reco
     try:
         pending = changes.of_recording(engine, run.id if run else None, recorded, datetime.now(UTC))
         for change in pending[:AT_ONCE]:
-            _emit(event_of(change, settings))
+            copy_context().run(_emit, event_of(change, settings))
     except Exception as error:
         logger.warning("Prefect events could not be emitted: %r", error)
         return 0
@@ -64,6 +66,9 @@ def announce(engine: Engine, settings: Settings, run: Run | None, recorded: Reco
 
 
 def _emit(event: Event) -> None:
+    """Emit an event from outside any run: Prefect adds the run it is in, which may be reconcile."""
+    FlowRunContext.__var__.set(None)
+    TaskRunContext.__var__.set(None)
     emit_event(
         event.event,
         resource=dict(event.resource),

@@ -10,11 +10,13 @@ from uuid import UUID, uuid4
 
 import pytest
 import yaml
+from prefect import flow
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterId
 from prefect.events import Event, EventTrigger
 from prefect.events.filters import EventFilter, EventOccurredFilter, EventResourceFilter
 from prefect.events.worker import EventsWorker
+from prefect.runtime import flow_run
 from sqlalchemy import Engine
 
 from sentinel_core.base.settings import Settings, get_settings
@@ -107,6 +109,24 @@ def test_what_a_recording_does_arrives_with_the_rule_as_its_resource(
     assert payload["metadata"] == {"unit": "USD"}
     assert payload["url"].endswith(f"/?event={payload['id']}")
     assert resolved.payload["resolution"] == "recovered"
+
+
+def test_the_flow_that_records_a_run_for_another_is_not_related(
+    client: SyncPrefectClient, store: Engine
+) -> None:
+    rule, run = new_rule(), now_run()
+
+    @flow
+    def reconciling() -> UUID:
+        record_facts(store, rule, run, [fired()])
+        return flow_run.id  # type: ignore[no-any-return]
+
+    assert reconciling() != run.id
+    [opened] = arrived(client, rule, 1)
+    related = [(one.role, one.id) for one in opened.related]
+    assert ("flow-run", f"prefect.flow-run.{run.id}") in related
+    assert {role for role, _ in related} == {"deployment", "flow-run"}
+    assert len(related) == 2
 
 
 def test_a_trigger_matches_by_importance_and_by_rule(
