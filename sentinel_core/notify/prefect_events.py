@@ -67,8 +67,8 @@ def announce(engine: Engine, settings: Settings, run: Run | None, recorded: Reco
 
 def _emit(event: Event) -> None:
     """Emit an event from outside any run: Prefect adds the run it is in, which may be reconcile."""
-    FlowRunContext.__var__.set(None)
-    TaskRunContext.__var__.set(None)
+    for context in (FlowRunContext, TaskRunContext):
+        context.__var__.set(None)  # type: ignore[arg-type]
     emit_event(
         event.event,
         resource=dict(event.resource),
