@@ -30,9 +30,10 @@ from sentinel_core.decide.observe import Kind, Observation
 from sentinel_core.model.rule import RuleSettings
 from sentinel_core.model.run import Rule
 from sentinel_core.replay.history import past, runs, span
-from sentinel_core.replay.ledger import Evaluated, MemoryLedger
+from sentinel_core.replay.ledger import MemoryLedger
 from sentinel_core.replay.recorded import Past, Stored, Variant
-from sentinel_core.replay.replay import Timeline, replay, states_needed
+from sentinel_core.replay.replay import replay, states_needed
+from sentinel_core.replay.timeline import Evaluated, Timeline
 from sentinel_core.store.db.engine import open_engine, reading, writing
 from sentinel_core.store.db.schema import ensure_schema
 from sentinel_core.store.db.tables import EVALUATION

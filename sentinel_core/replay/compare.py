@@ -8,8 +8,7 @@ from datetime import datetime
 from sentinel_core.decide.observe import Kind
 from sentinel_core.decide.state import Key
 from sentinel_core.model.alert import Importance
-from sentinel_core.replay.ledger import Event
-from sentinel_core.replay.replay import Timeline
+from sentinel_core.replay.timeline import Event, Timeline
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,8 @@ are judged and decided again, in the order in which they were recorded, with the
 inhibition and the manual actions of that time.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sentinel_core.decide.flapping import FLAPPING_STATES
@@ -15,48 +14,14 @@ from sentinel_core.decide.observe import Kind, Observation
 from sentinel_core.decide.state import Status
 from sentinel_core.model.rule import Meaning, Policy
 from sentinel_core.model.silence import Inhibitor
-from sentinel_core.replay.ledger import Evaluated, Event, MemoryLedger, Notification
+from sentinel_core.replay.actions import acknowledge, resolve, unacknowledge
+from sentinel_core.replay.ledger import MemoryLedger
 from sentinel_core.replay.recorded import Firing, ManualAction, Past, Stored, Variant
+from sentinel_core.replay.timeline import Evaluated, Mismatch, Timeline
 
 _BARE = ("Not triggered.", "Triggered.")  # the message of a trigger that gives none
 _EXAMPLES = 10
 _MINUTE = timedelta(minutes=1)
-
-
-@dataclass(frozen=True, slots=True)
-class Mismatch:
-    """An evaluation whose recorded decision is not what this version decides."""
-
-    at: datetime
-    kind: Kind
-    ticker: str
-    recorded: str
-    decided: str
-
-
-@dataclass(slots=True)
-class Timeline:
-    """What came of a replay: events and notifications from `since` on, with events open then."""
-
-    since: datetime
-    events: list[Event] = field(default_factory=list)
-    notifications: list[Notification] = field(default_factory=list)
-    runs: int = 0
-    evaluations: int = 0
-    mismatches: int = 0
-    examples: list[Mismatch] = field(default_factory=list)
-
-    def sent(self) -> Counter[str]:
-        """How many notifications each channel was sent."""
-        return self._count(suppressed=False)
-
-    def suppressed(self) -> Counter[str]:
-        """How many notifications were kept from each channel."""
-        return self._count(suppressed=True)
-
-    def _count(self, *, suppressed: bool) -> Counter[str]:
-        wanted = (n for n in self.notifications if (n.suppressed is not None) is suppressed)
-        return Counter(channel for n in wanted for channel in n.channels)
 
 
 def replay(
@@ -212,10 +177,10 @@ class _Replay:
     def _act(self, action: ManualAction) -> bool:
         ledger, kind, ticker = self.ledger, action.kind, action.ticker
         if action.action == "acknowledged":
-            return ledger.acknowledge(kind, ticker, action.at, action.actor, action.until)
+            return acknowledge(ledger, kind, ticker, action.at, action.actor, action.until)
         if action.action == "unacknowledged":
-            return ledger.unacknowledge(kind, ticker, action.at)
-        return action.action != "resolved" or ledger.resolve(kind, ticker, action.at, action.actor)
+            return unacknowledge(ledger, kind, ticker, action.at)
+        return action.action != "resolved" or resolve(ledger, kind, ticker, action.at, action.actor)
 
     def timeline(self) -> Timeline:
         """What falls into the time from `since` on."""

@@ -16,7 +16,8 @@ from sentinel_core.prefect_io.facts import rule_settings
 from sentinel_core.replay.compare import Comparison, compare
 from sentinel_core.replay.history import Span, past, rules_named, runs, span
 from sentinel_core.replay.recorded import Variant
-from sentinel_core.replay.replay import Timeline, replay, states_needed
+from sentinel_core.replay.replay import replay, states_needed
+from sentinel_core.replay.timeline import Timeline
 from sentinel_core.rulefile.check import Declared
 from sentinel_core.store.db.engine import reading
 

@@ -9,7 +9,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from sentinel_core.message import shorten
-from sentinel_core.replay.ledger import Evaluated, Event, MemoryLedger, Notification
+from sentinel_core.replay.ledger import MemoryLedger
+from sentinel_core.replay.timeline import Evaluated, Event, Notification
 from sentinel_core.ruletest.form import RuleTest
 from sentinel_core.ruletest.values import offset_words
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from sentinel_core.message import shorten
-from sentinel_core.replay.ledger import Evaluated
+from sentinel_core.replay.timeline import Evaluated
 from sentinel_core.rulefile.source import Problem
 from sentinel_core.ruletest.run import TestResult
 from sentinel_core.ruletest.values import offset_words

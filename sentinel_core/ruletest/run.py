@@ -11,6 +11,7 @@ from sentinel_core.model.alert import AlertOutput
 from sentinel_core.model.rule import RuleSettings
 from sentinel_core.model.run import SKIPPED, Run, StateType
 from sentinel_core.model.silence import Inhibitor, Silence
+from sentinel_core.replay.actions import acknowledge, resolve, unacknowledge
 from sentinel_core.replay.ledger import MemoryLedger
 from sentinel_core.rulefile.source import Where
 from sentinel_core.ruletest.compare import Difference, differences
@@ -188,11 +189,11 @@ def _act(form: RuleTest, action: ActionForm, simulation: MemoryLedger, result: T
     at = form.at(action.at)
     if action.action == "acknowledge":
         until = form.at(action.until) if action.until is not None else None
-        done = simulation.acknowledge(action.kind, action.ticker, at, action.by, until)
+        done = acknowledge(simulation, action.kind, action.ticker, at, action.by, until)
     elif action.action == "unacknowledge":
-        done = simulation.unacknowledge(action.kind, action.ticker, at)
+        done = unacknowledge(simulation, action.kind, action.ticker, at)
     else:
-        done = simulation.resolve(action.kind, action.ticker, at, action.by)
+        done = resolve(simulation, action.kind, action.ticker, at, action.by)
     result.person_actions.append(PersonAction(at, action.ticker, f"{action.action} by {action.by}"))
     if not done:
         on = f" of {action.ticker!r}" if action.ticker else ""

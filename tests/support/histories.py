@@ -12,11 +12,12 @@ from typing import Any
 from hypothesis import strategies as st
 
 from sentinel_core.decide.observe import Kind, Observation, judge
-from sentinel_core.decide.state import Key
+from sentinel_core.decide.state import Key, Series, Status
 from sentinel_core.model.alert import AlertOutput, Importance
 from sentinel_core.model.rule import Meaning, RuleSettings
 from sentinel_core.model.run import SKIPPED, Run
 from sentinel_core.model.silence import Inhibition, Inhibitor, Matchers, Silence
+from sentinel_core.replay.actions import acknowledge, resolve, unacknowledge
 from sentinel_core.replay.ledger import MemoryLedger
 from tests.support.runs import a_run, at
 
@@ -35,6 +36,11 @@ PAGED = {
 }
 RULE = "surge"
 ENDS = 24 * 60  # the minute at which nothing mutes any longer
+
+
+def firing(sim: MemoryLedger) -> dict[Key, Series]:
+    """The series with an open event."""
+    return {key: one for key, one in sim.series.items() if one.status is Status.FIRING}
 
 
 @dataclass(frozen=True)
@@ -79,10 +85,10 @@ class Hand:
         if known is None or known.event_id is None:
             return False
         if self.what == "acknowledge":
-            return sim.acknowledge(*self.key, self.at, "ann", self.until)
+            return acknowledge(sim, *self.key, self.at, "ann", self.until)
         if self.what == "unacknowledge":
-            return sim.unacknowledge(*self.key, self.at)
-        return sim.resolve(*self.key, self.at, "ann")
+            return unacknowledge(sim, *self.key, self.at)
+        return resolve(sim, *self.key, self.at, "ann")
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,9 @@ from sentinel_core.model.alert import AlertOutput
 from sentinel_core.model.rule import Inhibition, RuleSettings
 from sentinel_core.model.run import SKIPPED, Run, Schedule, StateType
 from sentinel_core.model.silence import Inhibitor, Matchers, Silence
-from sentinel_core.replay.ledger import Event, MemoryLedger
+from sentinel_core.replay.actions import acknowledge, resolve
+from sentinel_core.replay.ledger import MemoryLedger
+from sentinel_core.replay.timeline import Event
 from tests.support.runs import ROUTES
 
 DAY = datetime(2026, 11, 2, tzinfo=UTC)
@@ -110,9 +112,9 @@ class Play:
             case ["gateway", "fires" | "recovers"]:
                 self.inhibited = words[1] == "fires"
             case [who, "acknowledges", *_]:
-                assert self.simulation.acknowledge(Kind.ALERT, "", line.at, who, until)
+                assert acknowledge(self.simulation, Kind.ALERT, "", line.at, who, until)
             case [who, "resolves"]:
-                assert self.simulation.resolve(Kind.ALERT, "", line.at, who)
+                assert resolve(self.simulation, Kind.ALERT, "", line.at, who)
             case _:
                 self._run(line, recorded)
 

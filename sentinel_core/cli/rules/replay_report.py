@@ -8,9 +8,8 @@ from sentinel_core.model.cleaning import clean_text
 from sentinel_core.model.reasons import NotifyReason
 from sentinel_core.model.times import utc
 from sentinel_core.replay.compare import Comparison, Sent
-from sentinel_core.replay.ledger import Event, Notification
-from sentinel_core.replay.replay import Mismatch, Timeline
 from sentinel_core.replay.service import Result
+from sentinel_core.replay.timeline import Event, Mismatch, Notification, Timeline
 from sentinel_core.wording.text import counted
 
 MOST_LINES = 200  # of one timeline; `--json` has all of it

@@ -15,7 +15,8 @@ from sentinel_core.model.run import Rule, Run
 from sentinel_core.replay.compare import compare
 from sentinel_core.replay.history import Span, past, rules_named, runs, span
 from sentinel_core.replay.recorded import Variant
-from sentinel_core.replay.replay import Timeline, replay, states_needed
+from sentinel_core.replay.replay import replay, states_needed
+from sentinel_core.replay.timeline import Timeline
 from sentinel_core.store.db.engine import reading, writing
 from sentinel_core.store.db.tables import EVALUATION, SILENCE, Silence
 from sentinel_core.store.record.acknowledge import acknowledge, unacknowledge

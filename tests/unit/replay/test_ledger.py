@@ -12,7 +12,10 @@ from sentinel_core.model.alert import AlertOutput, Importance
 from sentinel_core.model.reasons import NotifyReason
 from sentinel_core.model.rule import Inhibition, RuleSettings
 from sentinel_core.model.silence import Inhibitor, Matchers, Silence
-from sentinel_core.replay.ledger import Event, MemoryLedger, Notification
+from sentinel_core.replay.actions import acknowledge, resolve, unacknowledge
+from sentinel_core.replay.ledger import MemoryLedger
+from sentinel_core.replay.timeline import Event, Notification
+from tests.support.histories import firing
 from tests.support.runs import ROUTES, a_run, at, fired, quiet
 
 LOW, MEDIUM, HIGH, CRITICAL = Importance
@@ -142,7 +145,7 @@ def test_an_event_opens_counts_and_ends_and_every_step_says_why() -> None:
         Notification(at(1), 1, ALERT, "AAPL", HIGH, "opened", channels),
         Notification(at(3), 1, ALERT, "AAPL", HIGH, "resolved", channels),
     ]
-    assert dict(sim.firing) == {}
+    assert dict(firing(sim)) == {}
 
 
 def test_an_open_event_shows_its_newest_message_and_the_most_it_mattered() -> None:
@@ -157,7 +160,7 @@ def test_an_open_event_shows_its_newest_message_and_the_most_it_mattered() -> No
         ("slack-incoming-webhook/warnings",),
         ("slack-incoming-webhook/critical", "slack-incoming-webhook/everyone"),
     ]
-    assert list(sim.firing) == [(ALERT, "AAPL")]
+    assert list(firing(sim)) == [(ALERT, "AAPL")]
     assert sim.series[ALERT, "AAPL"].event_id == 1
 
 
@@ -325,7 +328,7 @@ def test_an_event_that_no_run_confirms_expires() -> None:
     for later in (1, 2, 3):
         run(sim, later, quiet("B"))
     assert lives(sim) == [("alert", "A", 0, 3, "expired", 1)]
-    assert (ALERT, "A") not in sim.firing
+    assert (ALERT, "A") not in firing(sim)
 
 
 def test_a_late_run_lets_nothing_expire_that_is_newer() -> None:
@@ -362,7 +365,7 @@ def test_a_ticker_that_is_gone_is_known_no_longer_once_somebody_has_ended_it() -
     sim = simulation(on_missing="event")
     run(sim, 0, quiet("A"), quiet("B"))
     missing(sim, 1)
-    sim.resolve(NO_DATA, "A", at(1.5), "ann")
+    resolve(sim, NO_DATA, "A", at(1.5), "ann")
     missing(sim, 2, 3)
     assert absences(sim) == [1]
     assert (ALERT, "A") not in sim.series
@@ -372,11 +375,11 @@ def test_a_ticker_whose_alert_is_still_open_is_not() -> None:
     sim = simulation(on_missing="event")
     run(sim, 0, fired("A"), quiet("B"))
     missing(sim, 1)
-    sim.resolve(NO_DATA, "A", at(1.5), "ann")
+    resolve(sim, NO_DATA, "A", at(1.5), "ann")
     missing(sim, 2)
     assert absences(sim) == [1, 2]
-    sim.resolve(NO_DATA, "A", at(2.5), "ann")
-    sim.resolve(ALERT, "A", at(2.6), "ann")
+    resolve(sim, NO_DATA, "A", at(2.5), "ann")
+    resolve(sim, ALERT, "A", at(2.6), "ann")
     missing(sim, 3)
     assert absences(sim) == [1, 2]
 
@@ -385,7 +388,7 @@ def test_a_ticker_whose_absence_is_still_open_is_not() -> None:
     sim = simulation(on_missing="event")
     run(sim, 0, fired("A"), quiet("B"))
     missing(sim, 1)
-    sim.resolve(ALERT, "A", at(1.5), "ann")
+    resolve(sim, ALERT, "A", at(1.5), "ann")
     missing(sim, 2)
     assert absences(sim) == [1, 2]
 
@@ -395,7 +398,7 @@ def test_a_ticker_that_reports_to_have_no_data_is_not_gone() -> None:
     run(sim, 0, quiet("A"), quiet("B"))
     missing(sim, 1)
     run(sim, 2, quiet("A", problem="no_data"), quiet("B"))
-    sim.resolve(NO_DATA, "A", at(2.5), "ann")
+    resolve(sim, NO_DATA, "A", at(2.5), "ann")
     missing(sim, 3)
     assert absences(sim) == [1, 2, 3]
 
@@ -405,7 +408,7 @@ def test_a_ticker_that_was_measured_at_that_moment_is_not_gone() -> None:
     run(sim, 0, fired("A"), quiet("B"))
     missing(sim, 1)
     run(sim, 1, fired("A"), quiet("B"))
-    sim.resolve(ALERT, "A", at(1.5), "ann")
+    resolve(sim, ALERT, "A", at(1.5), "ann")
     assert (ALERT, "A") in sim.series
 
 
@@ -416,14 +419,14 @@ def test_another_kinds_end_by_hand_forgets_nothing() -> None:
     missing(sim, 2)
     run(sim, 3, quiet("A", problem="error"), quiet("B"))
     missing(sim, 4)
-    sim.resolve(ERROR, "A", at(4.5), "ann")
+    resolve(sim, ERROR, "A", at(4.5), "ann")
     assert (ALERT, "A") in sim.series
 
 
 def test_what_was_never_missing_is_never_forgotten() -> None:
     sim = simulation(on_missing="event")
     runs(sim, "1")
-    sim.resolve(ALERT, "AAPL", at(0.5), "ann")
+    resolve(sim, ALERT, "AAPL", at(0.5), "ann")
     assert (ALERT, "AAPL") in sim.series
 
 
@@ -482,7 +485,7 @@ def test_windows_stay_small_however_long_the_history() -> None:
     sim = MemoryLedger("rule", settings, latest_by=timedelta(minutes=1))
     for when in range(500):
         measure(sim, when, 1)
-    assert len(sim._samples["A"].times) < 150
+    assert len(sim.past.samples["A"].times) < 150
 
 
 def test_what_is_in_the_window_is_never_forgotten() -> None:
@@ -696,7 +699,7 @@ def test_a_late_breach_that_matters_more_raises_the_event_and_is_told() -> None:
 def test_a_late_breach_that_matters_more_reopens_what_was_acknowledged(sticky: bool) -> None:
     sim = simulation(sticky_acknowledgement=sticky)
     runs(sim, "1.1")
-    sim.acknowledge(ALERT, "AAPL", at(3), "ann", at(99))
+    acknowledge(sim, ALERT, "AAPL", at(3), "ann", at(99))
     run(sim, 1, fired(importance="critical"), now=at(9))
     assert sim.events[0].acknowledged_by == ("ann" if sticky else None)
     assert sim.series[ALERT, "AAPL"].acknowledged is sticky
@@ -724,7 +727,7 @@ def test_a_failure_before_a_run_that_checked_is_late() -> None:
     runs(sim, "0.0")
     run(sim, 1, state="FAILED", now=at(9))
     assert lives(sim) == [("failure", "", 1, 9, "late", 1)]
-    assert list(sim.firing) == []
+    assert list(firing(sim)) == []
 
 
 def test_failures_with_a_run_that_checked_between_them_are_two_events() -> None:
@@ -772,11 +775,11 @@ def test_of_a_long_past_as_much_is_kept_as_any_policy_can_need() -> None:
 def test_acknowledging_holds_until_that_is_taken_back() -> None:
     sim = simulation(repeat_seconds=60)
     runs(sim, "1")
-    assert sim.acknowledge(ALERT, "AAPL", at(0.5), "ann")
+    assert acknowledge(sim, ALERT, "AAPL", at(0.5), "ann")
     assert sim.events[0].acknowledged_by == "ann"
     runs(sim, "1", start=1)
     assert told(sim) == [(0, 1, "opened")]
-    assert sim.unacknowledge(ALERT, "AAPL", at(1.5))
+    assert unacknowledge(sim, ALERT, "AAPL", at(1.5))
     assert sim.events[0].acknowledged_by is None
     runs(sim, "1", start=2)
     assert told(sim) == [(0, 1, "opened"), (2, 1, "reminder")]
@@ -785,7 +788,7 @@ def test_acknowledging_holds_until_that_is_taken_back() -> None:
 def test_an_end_by_hand_is_told_to_those_who_heard_of_the_event() -> None:
     sim = simulation(notify_resolved=True)
     runs(sim, "1")
-    sim.resolve(ALERT, "AAPL", at(1), "ann")
+    resolve(sim, ALERT, "AAPL", at(1), "ann")
     assert told(sim) == [(0, 1, "opened"), (1, 1, "resolved")]
     assert sim.notifications[1].channels == sim.notifications[0].channels
 
@@ -794,30 +797,30 @@ def test_an_end_by_hand_is_told_to_nobody_who_did_not_hear_or_does_not_want_to()
     quiet_end, muted = simulation(), simulation(notify_resolved=True, silences=[silence(0, 9)])
     for sim in (quiet_end, muted):
         runs(sim, "1")
-        sim.resolve(ALERT, "AAPL", at(1), "ann")
+        resolve(sim, ALERT, "AAPL", at(1), "ann")
         assert [message.reason for message in sim.notifications] == ["opened"]
 
 
 def test_what_somebody_has_acknowledged_stays_theirs() -> None:
     sim = simulation()
     runs(sim, "1")
-    sim.acknowledge(ALERT, "AAPL", at(1), "ann", at(9))
-    assert sim.acknowledge(ALERT, "AAPL", at(2), "bob")
+    acknowledge(sim, ALERT, "AAPL", at(1), "ann", at(9))
+    assert acknowledge(sim, ALERT, "AAPL", at(2), "bob")
     assert sim.events[0].acknowledged_by == "ann"
     assert sim.series[ALERT, "AAPL"].acknowledged_until == at(9)
-    sim.acknowledge(ALERT, "AAPL", at(9), "bob")  # her time is up
+    acknowledge(sim, ALERT, "AAPL", at(9), "bob")  # her time is up
     assert sim.events[0].acknowledged_by == "bob"
 
 
 def test_acknowledging_until_a_time_ends_then() -> None:
     sim = simulation()
     runs(sim, "1")
-    sim.acknowledge(ALERT, "AAPL", at(0.5), "ann", at(2))
+    acknowledge(sim, ALERT, "AAPL", at(0.5), "ann", at(2))
     runs(sim, "11", start=1)
     assert told(sim)[1:] == [(2, 1, "acknowledgement-ended")]
     assert sim.events[0].acknowledged_by is None
-    sim.acknowledge(ALERT, "AAPL", at(3), "bob", at(9))
-    sim.unacknowledge(ALERT, "AAPL", at(4))
+    acknowledge(sim, ALERT, "AAPL", at(3), "bob", at(9))
+    unacknowledge(sim, ALERT, "AAPL", at(4))
     assert sim.series[ALERT, "AAPL"].acknowledged_until is None
 
 
@@ -825,22 +828,22 @@ def test_what_somebody_does_to_one_event_is_done_to_no_other() -> None:
     sim = simulation(repeat_seconds=60)
     run(sim, 0, fired("A", importance="critical"), fired("B", importance="medium"))
     run(sim, 0, fired("C", importance="low"))
-    sim.acknowledge(ALERT, "B", at(0.5), "ann")
+    acknowledge(sim, ALERT, "B", at(0.5), "ann")
     assert [event.acknowledged_by for event in sim.events] == [None, "ann", None]
-    sim.acknowledge(ALERT, "A", at(0.5), "bob")
-    sim.unacknowledge(ALERT, "B", at(0.6))
+    acknowledge(sim, ALERT, "A", at(0.5), "bob")
+    unacknowledge(sim, ALERT, "B", at(0.6))
     assert [event.acknowledged_by for event in sim.events] == ["bob", None, None]
     assert sim.series[ALERT, "B"].acknowledged is False
     run(sim, 1, fired("B", importance="medium"))
     assert sim.notifications[-1].importance is MEDIUM
-    sim.resolve(ALERT, "B", at(2), "ann")
+    resolve(sim, ALERT, "B", at(2), "ann")
     assert [event.resolution for event in sim.events] == [None, "by-hand", None]
 
 
 def test_resolving_by_hand_ends_the_event_and_the_next_breach_opens_another() -> None:
     sim = simulation()
     runs(sim, "1")
-    assert sim.resolve(ALERT, "AAPL", at(0.5), "ann")
+    assert resolve(sim, ALERT, "AAPL", at(0.5), "ann")
     assert lives(sim) == [("alert", "AAPL", 0, 0, "by-hand", 1)]
     assert sim.events[0].acknowledged_by == "ann"
     assert sim.series[ALERT, "AAPL"] == Series(
@@ -853,15 +856,15 @@ def test_resolving_by_hand_ends_the_event_and_the_next_breach_opens_another() ->
 def test_who_acknowledged_stays_named_when_another_resolves() -> None:
     sim = simulation()
     runs(sim, "1")
-    sim.acknowledge(ALERT, "AAPL", at(0.5), "ann")
-    sim.resolve(ALERT, "AAPL", at(1), "bob")
+    acknowledge(sim, ALERT, "AAPL", at(0.5), "ann")
+    resolve(sim, ALERT, "AAPL", at(1), "bob")
     assert sim.events[0].acknowledged_by == "ann"
 
 
 def test_an_event_is_never_resolved_before_its_newest_run() -> None:
     sim = simulation()
     runs(sim, "1", start=5)
-    sim.resolve(ALERT, "AAPL", at(1), "ann")
+    resolve(sim, ALERT, "AAPL", at(1), "ann")
     assert sim.events[0].resolved_at == at(5)
 
 
@@ -869,9 +872,9 @@ def test_nobody_can_do_anything_to_what_is_not_open() -> None:
     sim = simulation()
     runs(sim, "10")
     for ticker in ("AAPL", "NVDA"):
-        assert not sim.acknowledge(ALERT, ticker, at(9), "ann")
-        assert not sim.unacknowledge(ALERT, ticker, at(9))
-        assert not sim.resolve(ALERT, ticker, at(9), "ann")
+        assert not acknowledge(sim, ALERT, ticker, at(9), "ann")
+        assert not unacknowledge(sim, ALERT, ticker, at(9))
+        assert not resolve(sim, ALERT, ticker, at(9), "ann")
     assert sim.events[0].acknowledged_by is None
     assert sim.events[0].resolution == "recovered"
 
@@ -902,7 +905,7 @@ def test_what_a_silence_withheld_is_sent_once_it_is_over_and_only_once() -> None
 def test_what_somebody_has_acknowledged_is_sent_only_when_that_has_lapsed() -> None:
     sim = simulation(silences=[silence(0, 9)])
     runs(sim, "1")
-    assert sim.acknowledge(ALERT, "AAPL", at(1), "ann", at(20))
+    assert acknowledge(sim, ALERT, "AAPL", at(1), "ann", at(20))
     sim.release(at(15))
     assert told(sim) == []
     sim.release(at(20))

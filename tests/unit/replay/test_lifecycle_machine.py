@@ -15,7 +15,8 @@ from sentinel_core.decide.state import DecisionContext, Series, Status
 from sentinel_core.decide.transition import policy_for
 from sentinel_core.model.reasons import NotifyReason
 from sentinel_core.model.rule import Meaning
-from sentinel_core.replay.ledger import Evaluated, Event, MemoryLedger, Notification
+from sentinel_core.replay.ledger import MemoryLedger
+from sentinel_core.replay.timeline import Evaluated, Event, Notification
 from tests.support.histories import (
     ENDS,
     TICKERS,
@@ -24,6 +25,7 @@ from tests.support.histories import (
     Setting,
     any_setting,
     deeds,
+    firing,
     hand,
     outcomes,
     ran,
@@ -81,11 +83,11 @@ class RuleLife(RuleBasedStateMachine):
             self.due.add(minute)
             self.happens(ran(minute, outcome, now=self.minute))
 
-    @precondition(lambda self: self.sim.firing)
+    @precondition(lambda self: firing(self.sim))
     @rule(what=deeds, which=st.integers(0, 9), minutes=st.one_of(st.none(), st.integers(1, 60)))
     def a_person(self, what: str, which: int, minutes: int | None) -> None:
-        firing = sorted(self.sim.firing)
-        self.happens(hand(what, *firing[which % len(firing)], minutes, now=self.minute))
+        open_series = sorted(firing(self.sim))
+        self.happens(hand(what, *open_series[which % len(open_series)], minutes, now=self.minute))
 
     # -- what must hold --------------------------------------------------------------------
 
@@ -94,8 +96,8 @@ class RuleLife(RuleBasedStateMachine):
         unresolved = {(e.kind, e.ticker): e.id for e in self.sim.events if e.resolved_at is None}
         count = Counter((e.kind, e.ticker) for e in self.sim.events if e.resolved_at is None)
         assert not [key for key, many in count.items() if many > 1]
-        assert {key: s.event_id for key, s in self.sim.firing.items()} == unresolved
-        for key, series in self.sim.firing.items():
+        assert {key: s.event_id for key, s in firing(self.sim).items()} == unresolved
+        for key, series in firing(self.sim).items():
             known = self.sim.events[unresolved[key] - 1]
             assert series.event_importance is known.importance
             assert series.acknowledged == (known.acknowledged_by is not None)
@@ -197,7 +199,7 @@ class RuleLife(RuleBasedStateMachine):
 
     @invariant()
     def somebody_who_has_acknowledged_is_left_alone(self) -> None:
-        held = {s.event_id for s in self.sim.firing.values() if s.acknowledged}
+        held = {s.event_id for s in firing(self.sim).values() if s.acknowledged}
         fresh = [m for m in self.sim.notifications[self.messages :] if m.reason not in DEEDS]
         assert not [m for m in fresh if m.event_id in held]
 
@@ -228,7 +230,7 @@ class RuleLife(RuleBasedStateMachine):
 
     def everybody_hears_of_what_is_open_once_nothing_mutes_it(self) -> None:
         heard = {m.event_id for m in self.sim.notifications if m.suppressed is None}
-        for (kind, _), series in self.sim.firing.items():
+        for (kind, _), series in firing(self.sim).items():
             policy = policy_for(kind, self.policy)
             decision = released(policy, series, DecisionContext(), at(ENDS))
             if series.acknowledged and series.acknowledged_until is None:

@@ -8,9 +8,9 @@ from sentinel_core.model.alert import Importance
 from sentinel_core.model.rule import Inhibition, Policy, RuleSettings
 from sentinel_core.model.silence import Inhibitor
 from sentinel_core.replay.compare import compare
-from sentinel_core.replay.ledger import Event, Notification
 from sentinel_core.replay.recorded import Firing, ManualAction, Past, Stored, Variant
-from sentinel_core.replay.replay import Timeline, replay, states_needed
+from sentinel_core.replay.replay import replay, states_needed
+from sentinel_core.replay.timeline import Event, Notification, Timeline
 
 START = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 NOTHING = Past("disk")
