@@ -1,31 +1,92 @@
-"""The `sentinel` command. Thin: each group of commands is a file here, and imports late."""
+"""The `sentinel` command. The modules of a group are imported when a command of it is used."""
 
 import sys
+from collections.abc import Iterable
 from importlib.metadata import version
+from typing import Any
 
 from cyclopts import App, CycloptsError
 
 from sentinel_core.base.errors import SentinelError
 from sentinel_core.cli import db
-from sentinel_core.cli.channels.app import app as channels
-from sentinel_core.cli.events.app import app as events
 from sentinel_core.cli.reconcile import reconcile
 from sentinel_core.cli.report import report
-from sentinel_core.cli.rules.app import app as rules
-from sentinel_core.cli.silences.app import app as silences
 from sentinel_core.cli.up import up
 
-app = App(
+
+class _Command(App):
+    """The whole command. The help of a group shows the first line of each of its commands."""
+
+    def help_print(self, tokens: str | Iterable[str] | None = None, **given: Any) -> None:
+        _names, apps, _rest = self.parse_commands(tokens)
+        apps[-1].resolved_commands()  # those not imported yet would be listed without a line
+        super().help_print(tokens, **given)
+
+
+def _group(name: str, about: str, **commands: str) -> App:
+    """A group of commands: each name with its module and function below `cli/<group>/`."""
+    group = App(name=name, help=about)
+    for command, place in commands.items():
+        group.command(f"sentinel_core.cli.{name}.{place}", name=command)
+    return group
+
+
+app = _Command(
     name="sentinel",
     help="Alerting for teams that run Prefect: rules are deployments, alerts are events.",
     version=lambda: version("sentinel-alerts"),
     result_action="return_value",
 )
 app.command(up)
-app.command(rules)
-app.command(events)
-app.command(silences)
-app.command(channels)
+app.command(
+    _group(
+        "rules",
+        "The rules: check, deploy, list and test them.",
+        check="checked:check",
+        deploy="deploy:deploy",
+        run="run:run",
+        list="list:list_rules",
+        test="test:test",
+        unittest="unittest:unittest",
+        replay="replay:replay",
+    )
+)
+app.command(
+    _group(
+        "events",
+        "The events: list, show, acknowledge, resolve, comment on, assign and classify them.",
+        list="show:list_events",
+        show="show:show",
+        acknowledge="act:acknowledge",
+        unacknowledge="act:unacknowledge",
+        resolve="act:resolve",
+        comment="act:comment",
+        assign="act:assign",
+        disposition="act:disposition",
+    )
+)
+app.command(
+    _group(
+        "silences",
+        "The silences: create, show and end times without notifications about some events.",
+        create="commands:create",
+        preview="commands:preview",
+        list="commands:list_silences",
+        show="commands:show",
+        expire="commands:expire",
+    )
+)
+app.command(
+    _group(
+        "channels",
+        "The channels: list, test, set up and preview them; retry failed notifications.",
+        list="list:list_channels",
+        test="send:test",
+        setup="setup:setup",
+        preview="preview:preview",
+        retry="send:retry",
+    )
+)
 app.command(reconcile)
 app.command(report)
 app.command(db.app)

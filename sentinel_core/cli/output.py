@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -61,12 +61,23 @@ def print_table(
             min_width=_LEAST if gives_way and folded is None and not numbers else None,
         )
     for row in rows:
+        cells = [f"{v:,}" if isinstance(v, int | float) else one_line(v, 2_500) for v in row]
         # Text, not str: names in [brackets] are no markup.
-        table.add_row(*(Text(_cell(value), no_wrap=folded is None) for value in row))
+        table.add_row(*(Text(cell, no_wrap=folded is None) for cell in cells))
     with console.capture() as printed:
         console.print(Padding(table, (0, 0, 0, indent), expand=False))
     print("\n".join(line.rstrip() for line in printed.get().splitlines()))
 
 
-def _cell(value: object) -> str:
-    return f"{value:,}" if isinstance(value, int | float) else one_line(value, 2_500)
+def print_outcomes(
+    what: str, ids: Iterable[int], done: Collection[int], did: str, refused: Mapping[int, str]
+) -> int:
+    """A line for each id, in this order; the exit code: 1 when something was not done."""
+    code = 0
+    for key in ids:
+        if key in done:
+            print(f"{what} {key}: {did}")
+            continue
+        code = 1
+        print(f"{what} {key}: {refused.get(key, f'there is no such {what}')}")
+    return code

@@ -13,7 +13,7 @@ from sentinel_core.base.errors import (
 )
 
 if TYPE_CHECKING:
-    from sqlalchemy import Engine
+    from sqlalchemy import Engine, RowMapping
 
     from sentinel_core.base.settings import Settings
 
@@ -104,6 +104,19 @@ def event_store() -> Iterator["Engine"]:
                 f"{advice}"
             )
         yield engine
+
+
+def stored_rules() -> "list[RowMapping]":
+    """The rules in the event store, none where there is no store: looking must not make one."""
+    from sentinel_core.store.db.schema import schema_revision
+    from sentinel_core.store.state.rules import all_rules
+
+    url = settings().database_url
+    if exists(url):
+        with opened(url) as engine:
+            if schema_revision(engine):
+                return all_rules(engine)
+    return []
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from typing import Any
 
 from sentinel_core.base.errors import SentinelError
 from sentinel_core.cli.channels.used import Use, deployed_uses, remembered_uses
+from sentinel_core.cli.options import Json
 from sentinel_core.cli.output import one_line, print_json, print_table
 from sentinel_core.cli.store import event_store
 from sentinel_core.model.alert import Importance
@@ -16,6 +17,17 @@ from sentinel_core.prefect_io.client import channels, prefect_api, read_channel
 from sentinel_core.store.outbox.channels import ChannelState, states
 from sentinel_core.wording.times import stamp
 
+_THERE, _MISSING, _MUTE = "yes", "missing", "can't notify"
+_STATE = (
+    "sent",
+    "last_sent_at",
+    "pending",
+    "steps",
+    "failed",
+    "last_failed_at",
+    "last_error",
+    "storm_since",
+)
 _MOST_NAMED = 3  # rules in the table; --json has all of them
 _ORDER = {importance.value: -importance.rank for importance in Importance}
 
@@ -30,8 +42,15 @@ class _Known:
     states: dict[str, ChannelState] | None
 
 
-def run(*, as_json: bool) -> int:
-    """Print the channels; the exit code. Raises SentinelError when neither side can be asked."""
+def list_channels(*, as_json: Json = False) -> int:
+    """List the channels: what they are, which rules use them, what was sent and what failed.
+
+    Every Prefect block that can notify, and every channel that a deployed rule or a notification
+    names, whether its block exists or not. Times in UTC. When Prefect or the event store can't be
+    reached, the other's part is listed.
+
+    Exits with 1 when a rule names a channel that Prefect does not have.
+    """
     notes: list[str] = []
     known = _look(notes)
     names = {*(known.blocks or {}), *(use.channel for use in known.uses), *(known.states or {})}
@@ -43,9 +62,6 @@ def run(*, as_json: bool) -> int:
     for note in notes:
         print(f"note: {note}", file=sys.stderr)
     return 1 if any(row["used_by"] and row["block"] in (_MISSING, _MUTE) for row in rows) else 0
-
-
-_THERE, _MISSING, _MUTE = "yes", "missing", "can't notify"
 
 
 def _look(notes: list[str]) -> _Known:
@@ -93,18 +109,6 @@ def _row(channel: str, known: _Known) -> dict[str, Any]:
     return {**row, **(deliveries if known.states is not None else dict.fromkeys(_STATE))}
 
 
-_STATE = (
-    "sent",
-    "last_sent_at",
-    "pending",
-    "steps",
-    "failed",
-    "last_failed_at",
-    "last_error",
-    "storm_since",
-)
-
-
 def _print(rows: Sequence[dict[str, Any]]) -> None:
     if not rows:
         print(
@@ -121,7 +125,7 @@ def _print(rows: Sequence[dict[str, Any]]) -> None:
                 row["medium"],
                 _time(row["last_sent_at"]),
                 _number(row["sent"]),
-                _pending(row),
+                _number(row["pending"]) + (f" + {row['steps']:,} steps" if row["steps"] else ""),
                 _number(row["failed"]),
                 _used(row["used_by"]),
             )
@@ -162,11 +166,6 @@ def _used(uses: Sequence[dict[str, str]]) -> str:
         )
         return f"{len(rules)} rules ({', '.join(when)})"
     return ", ".join(f"{one_line(rule, 40)} ({', '.join(when)})" for rule, when in rules.items())
-
-
-def _pending(row: dict[str, Any]) -> str:
-    steps = f" + {row['steps']:,} steps" if row["steps"] else ""
-    return f"{_number(row['pending'])}{steps}"
 
 
 def _time(at: datetime | None) -> str:

@@ -4,12 +4,14 @@ import base64
 import json
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
+
+from cyclopts import Parameter
 
 from sentinel_core.base.errors import RuleFileError, SentinelError, UsageError
+from sentinel_core.cli.options import RULE_FILE, RuleFilePath, RuleName
 from sentinel_core.cli.parse import id_of
 from sentinel_core.cli.rules.checked import find_rule
 from sentinel_core.cli.store import event_store, settings
@@ -29,52 +31,60 @@ from sentinel_core.store.read.filters import EventFilter
 _NO_EVENT = "opened"
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What is shown, as typed."""
+def preview(
+    rule: RuleName,
+    *,
+    medium: Annotated[
+        Literal["slack", "email", "pagerduty", "markdown", "plain", "short"] | None,
+        Parameter(help="The kind of message; without it, each kind that the rule's channels take."),
+    ] = None,
+    event: Annotated[
+        str | None,
+        Parameter(help="The id of the event to show, as `sentinel events list` prints it."),
+    ] = None,
+    file: RuleFilePath = RULE_FILE,
+    html: Annotated[
+        Path | None,
+        Parameter(help="Write the HTML of an email into this file, pictures included."),
+    ] = None,
+) -> None:
+    """Show a rule's message as its channels would get it. Nothing is sent.
 
-    medium: str | None
-    event: str | None
-    file: Path
-    html: Path | None
+    With the rule's own templates, about its newest recorded event; about an example while there is
+    none. Slack's and PagerDuty's messages are printed as JSON, others as text.
 
+    `sentinel channels preview disk-nearly-full --medium slack`
 
-def run(rule: str, options: Options) -> int:
-    """Print the messages; the exit code. Raises SentinelError for what can't be shown."""
-    if options.html is not None and options.medium not in (None, Medium.EMAIL.value):
-        raise UsageError(f"--html is for emails, and --medium {options.medium} has none")
-    wanted = _rule(rule, options.file)
-    item = _item(rule, wanted, options.event)
-    own = settings()
-    content = Content(items=(item,), templates=wanted.templates, at=datetime.now(UTC))
-    media = _media(wanted, options, str(item.event["importance"]))
-    for medium in media:
-        message = render(medium, content, Links(own.viewer_url, own.prefect_ui_url))
-        if options.html is not None:
-            _write(options.html, message)
-        else:
-            _print(medium, message, several=len(media) > 1)
-    return 0
-
-
-def _rule(name: str, file: Path) -> RuleSettings:
-    """A rule's settings as the file has them. Raises RuleFileError."""
+    `sentinel channels preview disk-nearly-full --html mail.html`
+    """
+    if html is not None and medium not in (None, Medium.EMAIL.value):
+        raise UsageError(f"--html is for emails, and --medium {medium} has none")
     if not file.exists():
         raise RuleFileError(
             f"there is no rule file {file}: run this in the project's folder, or name it with "
             "--file"
         )
-    found = find_rule(name, file)
-    return rule_settings(dict(found.entry.config.get("parameters") or {}), found.schema)
+    found = find_rule(rule, file)
+    wanted = rule_settings(dict(found.entry.config.get("parameters") or {}), found.schema)
+    item = _item(rule, wanted, event)
+    own = settings()
+    content = Content(items=(item,), templates=wanted.templates, at=datetime.now(UTC))
+    if html is not None:
+        media = [Medium.EMAIL]
+    elif medium is not None:
+        media = [Medium(medium)]
+    else:
+        media = _media(wanted, Importance(str(item.event["importance"])))
+    for kind in media:
+        message = render(kind, content, Links(own.viewer_url, own.prefect_ui_url))
+        if html is not None:
+            _write(html, message)
+        else:
+            _print(kind, message, several=len(media) > 1)
 
 
-def _media(rule: RuleSettings, options: Options, importance: str) -> list[Medium]:
-    """The kinds of messages asked for; else those of the rule's channels, or Slack's."""
-    if options.html is not None:
-        return [Medium.EMAIL]
-    if options.medium is not None:
-        return [Medium(options.medium)]
-    level = Importance(importance)
+def _media(rule: RuleSettings, level: Importance) -> list[Medium]:
+    """The kinds of messages of the rule's channels; Slack's when it has none."""
     routes = rule.notify.routes(level) or list(rule.notify.every())
     routes += [route for step in rule.escalation.steps(level) for route in step.channels]
     if not routes:
@@ -82,29 +92,20 @@ def _media(rule: RuleSettings, options: Options, importance: str) -> list[Medium
     return list(dict.fromkeys(medium_of(route.channel) for route in routes)) or [Medium.SLACK]
 
 
-# -- the event that is shown -----------------------------------------------------------------
-
-
 def _item(name: str, rule: RuleSettings, event: str | None) -> Item:
     if event is not None:
         return _stored(name, id_of("event", event))
+    newest = EventFilter(rules=frozenset({name}))
     try:
-        newest = _newest(name)
+        with event_store() as engine:
+            rows = event_list.page(engine, newest, now=datetime.now(UTC), size=1).rows
     except SentinelError as error:
         _note(f"an example event: {error}")
         return _example(name, rule)
-    if newest is None:
+    if not rows:
         _note(f"an example event, as none of {name} is recorded yet")
         return _example(name, rule)
-    return _stored(name, newest)
-
-
-def _newest(name: str) -> int | None:
-    with event_store() as engine:
-        found = event_list.page(
-            engine, EventFilter(rules=frozenset({name})), now=datetime.now(UTC), size=1
-        )
-    return int(found.rows[0]["id"]) if found.rows else None
+    return _stored(name, int(rows[0]["id"]))
 
 
 def _stored(name: str, event_id: int) -> Item:
@@ -138,9 +139,6 @@ def _example(name: str, rule: RuleSettings) -> Item:
         "suggested_action": suggested_action(rule.suggestions, str(made.event["message"])),
     }
     return Item(event, made.reason, made.history)
-
-
-# -- what is shown ---------------------------------------------------------------------------
 
 
 def _print(medium: Medium, message: Message, *, several: bool) -> None:

@@ -3,8 +3,12 @@
 import logging
 import time
 from datetime import UTC, datetime
+from typing import Annotated
+
+from cyclopts import Parameter
 
 from sentinel_core.base.errors import ChannelError, UsageError
+from sentinel_core.cli.options import Channel
 from sentinel_core.cli.parse import author, quoted, time_ago, utc_now
 from sentinel_core.cli.store import event_store, settings
 from sentinel_core.message import About, Content, Links, Medium, render
@@ -22,8 +26,26 @@ from sentinel_core.prefect_io.client import (
 from sentinel_core.rulefile.phrases import did_you_mean
 
 
-def test(channel: str, to: str | None) -> int:
-    """Send a test message; 0 when it was accepted. Raises ChannelError when it was not."""
+def test(
+    channel: Channel,
+    *,
+    to: Annotated[
+        str | None,
+        Parameter(
+            help="Email addresses with commas between, or a Slack channel; for blocks that hold "
+            "only credentials."
+        ),
+    ] = None,
+) -> None:
+    """Send a test message to a channel and print the result. Nothing is recorded.
+
+    Exits with 1 when the channel did not accept it. In PagerDuty an incident of the lowest urgency
+    is opened and resolved at once.
+
+    `sentinel channels test slack-incoming-webhook/alerts-critical`
+
+    `sentinel channels test email-server-credentials/alerts --to ops@example.org`
+    """
     recipient = _recipient(_slug(channel), to)
     _usable(channel)
     address = Address(channel, recipient, dedup_key=f"sentinel/test/{channel}")
@@ -33,7 +55,6 @@ def test(channel: str, to: str | None) -> int:
     if medium_of(channel) is Medium.PAGERDUTY:
         _accepted(Address(channel, dedup_key=address.dedup_key, signal=Signal.RESOLVE), where)
         print("the incident it opened is resolved")
-    return 0
 
 
 def _accepted(address: Address, where: str) -> float:
@@ -67,8 +88,21 @@ def _why(delivery: Delivery) -> str:
     return f"{reason}. A notification would be retried: {later}{arrived}"
 
 
-def retry(channel: str, since: str) -> int:
-    """Send a channel's failed notifications again; 0 when none is left failed."""
+def retry(
+    channel: Channel,
+    *,
+    since: Annotated[
+        str,
+        Parameter(help="What failed since then: 24h, 7d, or a time like 2026-11-20T18:00 (UTC)."),
+    ] = "7d",
+) -> int:
+    """Send a channel's failed notifications again, once it is repaired.
+
+    Sends as many as there is time for; the flow `deliver` sends the rest. Exits with 1 when the
+    channel still does not accept them.
+
+    `sentinel channels retry slack-incoming-webhook/alerts-critical --since 24h`
+    """
     from sentinel_core.notify.deliver import deliver
     from sentinel_core.store.outbox import channels as record
     from sentinel_core.store.outbox.enqueue import FAILED, PENDING, SENT
@@ -98,9 +132,6 @@ def retry(channel: str, since: str) -> int:
     if waiting:
         print("the flow `deliver` goes on with the pending ones")
     return 1 if failed or (waiting and not sent) else 0
-
-
-# -- what was typed --------------------------------------------------------------------------
 
 
 def _slug(channel: str) -> str:

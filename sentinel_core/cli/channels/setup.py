@@ -4,13 +4,15 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
+from cyclopts import Parameter
 from prefect.blocks.core import Block
 from pydantic import SecretStr
 
 from sentinel_core.base.errors import SetupError, UsageError
+from sentinel_core.cli.options import Flag
 from sentinel_core.model.cleaning import clean_text
 from sentinel_core.notify.channel.quiet import quiet
 from sentinel_core.notify.channel.redact import redact, secrets_of
@@ -18,7 +20,6 @@ from sentinel_core.prefect_io.client import prefect_api, read_channel
 
 Environment = Mapping[str, str]
 
-_PREFIX = "SENTINEL_"
 _SECURITY = ("STARTTLS", "SSL", "INSECURE")
 _LAST_PORT = 65_535
 _PAGERDUTY_KEY = re.compile(r"[A-Za-z0-9]{32}", re.ASCII)
@@ -34,8 +35,30 @@ class Wanted:
     make: Callable[[str, Environment], Block]
 
 
-def run(*, overwrite: bool) -> int:
-    """Make what the environment describes; the exit code. Raises SentinelError."""
+def setup(
+    *, overwrite: Annotated[bool, Flag, Parameter(help="Replace blocks that exist.")] = False
+) -> None:
+    """Create the blocks for critical, warnings and info channels from environment variables.
+
+    The value of a variable goes into Prefect's block only and is never printed. Set those you have,
+    in the environment and not on a command line, and run this once:
+
+    - SENTINEL_SLACK_CRITICAL_URL: slack-incoming-webhook/alerts-critical
+
+    - SENTINEL_SLACK_WARNINGS_URL: slack-incoming-webhook/alerts-warnings
+
+    - SENTINEL_SLACK_INFO_URL: slack-incoming-webhook/alerts-info
+
+    - SENTINEL_SLACK_BOT_TOKEN: slack-credentials/alerts
+
+    - SENTINEL_PAGERDUTY_KEY (an integration key of Events API v2), SENTINEL_PAGERDUTY_REGION (us,
+    eu): pager-duty-webhook/alerts
+
+    - SENTINEL_EMAIL_SERVER, SENTINEL_EMAIL_USERNAME, SENTINEL_EMAIL_PASSWORD, SENTINEL_EMAIL_PORT,
+    SENTINEL_EMAIL_SECURITY (STARTTLS, SSL, INSECURE): email-server-credentials/alerts
+
+    A block that exists is left as it is. Running it again changes nothing.
+    """
     environment = {name: value for name, value in os.environ.items() if value.strip()}
     wanted = [one for one in WANTED if one.variable in environment]
     if not wanted:
@@ -54,7 +77,6 @@ def run(*, overwrite: bool) -> int:
             _save(block, one, overwrite=overwrite)
             print(f"{slug} {'replaced' if exists else 'created'} from {one.variable}")
     print("test one: sentinel channels test " + _slug(blocks[0][1], blocks[0][0]))
-    return 0
 
 
 def _made(one: Wanted, environment: Environment) -> Block:
@@ -79,16 +101,6 @@ def _save(block: Block, one: Wanted, *, overwrite: bool) -> None:
     except Exception as error:  # whatever Prefect says of it, the secret is not repeated
         reason = redact(f"{type(error).__name__}: {error}", secrets_of(block))
         raise SetupError(f"the block {_slug(block, one)} could not be saved: {reason}") from None
-
-
-# -- the blocks ------------------------------------------------------------------------------
-
-
-def _slack_webhook(url: str, _environment: Environment) -> Block:
-    from prefect_slack import SlackWebhook
-
-    block: Block = SlackWebhook(url=SecretStr(url))
-    return block
 
 
 def _slack_bot(token: str, _environment: Environment) -> Block:
@@ -122,24 +134,18 @@ def _email(server: str, environment: Environment) -> Block:
     security = environment.get("SENTINEL_EMAIL_SECURITY", _SECURITY[0]).strip().upper()
     if security not in _SECURITY:
         raise UsageError(f"SENTINEL_EMAIL_SECURITY must be one of {', '.join(_SECURITY)}")
+    port = environment.get("SENTINEL_EMAIL_PORT", "").strip()
+    if port and not (re.fullmatch(r"[0-9]{1,5}", port) and 0 < int(port) <= _LAST_PORT):
+        raise UsageError(f"SENTINEL_EMAIL_PORT must be a port: a number from 1 to {_LAST_PORT}")
     user = environment.get("SENTINEL_EMAIL_USERNAME")
     block: Block = EmailServerCredentials(
         smtp_server=_one_word(server, "SENTINEL_EMAIL_SERVER"),
         smtp_type=security,
-        smtp_port=_port(environment.get("SENTINEL_EMAIL_PORT", "").strip()),
+        smtp_port=int(port) if port else None,
         username=user.strip() if user else None,
         password=SecretStr(environment.get("SENTINEL_EMAIL_PASSWORD", "")),
     )
     return block
-
-
-def _port(text: str) -> int | None:
-    if not text:
-        return None
-    port = int(text) if re.fullmatch(r"[0-9]{1,5}", text) else 0
-    if not 0 < port <= _LAST_PORT:
-        raise UsageError(f"SENTINEL_EMAIL_PORT must be a port: a number from 1 to {_LAST_PORT}")
-    return port
 
 
 def _one_word(value: str, variable: str) -> str:
@@ -149,33 +155,32 @@ def _one_word(value: str, variable: str) -> str:
     return value
 
 
-def _web_address(value: str, variable: str) -> str:
-    value = _one_word(value, variable)
-    try:
-        parts = urlsplit(value)
-        good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        good = False
-    if not good:
-        raise UsageError(
-            f"{variable} is not a web address: copy the webhook's whole URL, with https:// in front"
-        )
-    return value
+def _slack_webhook(name: str) -> Wanted:
+    variable = f"SENTINEL_SLACK_{name.upper()}_URL"
 
+    def make(url: str, _environment: Environment) -> Block:
+        from prefect_slack import SlackWebhook
 
-def _from_url(variable: str) -> Callable[[str, Environment], Block]:
-    return lambda url, environment: _slack_webhook(_web_address(url, variable), environment)
+        try:
+            parts = urlsplit(_one_word(url, variable))
+            good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            good = False
+        if not good:
+            raise UsageError(
+                f"{variable} is not a web address: copy the webhook's whole URL, with https:// in "
+                "front"
+            )
+        block: Block = SlackWebhook(url=SecretStr(url))
+        return block
 
-
-def _webhook(name: str) -> Wanted:
-    variable = f"{_PREFIX}SLACK_{name.upper()}_URL"
-    return Wanted(f"alerts-{name}", variable, _from_url(variable))
+    return Wanted(f"alerts-{name}", variable, make)
 
 
 WANTED = (
-    _webhook("critical"),
-    _webhook("warnings"),
-    _webhook("info"),
+    _slack_webhook("critical"),
+    _slack_webhook("warnings"),
+    _slack_webhook("info"),
     Wanted("alerts", "SENTINEL_SLACK_BOT_TOKEN", _slack_bot),
     Wanted("alerts", "SENTINEL_PAGERDUTY_KEY", _pagerduty),
     Wanted("alerts", "SENTINEL_EMAIL_SERVER", _email),

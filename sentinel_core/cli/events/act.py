@@ -3,11 +3,14 @@
 Exit code 0 when all of it was done, 1 when something was not.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import Annotated
+
+from cyclopts import Parameter
 
 from sentinel_core.base.errors import UsageError
+from sentinel_core.cli.options import By, EventIds, Flag, Why
+from sentinel_core.cli.output import print_outcomes
 from sentinel_core.cli.parse import author, ids_of, quoted, time_ahead, utc_now
 from sentinel_core.cli.store import writable_store
 from sentinel_core.model.times import utc
@@ -16,14 +19,24 @@ from sentinel_core.store.record import annotate
 from sentinel_core.store.record import resolve as resolving
 from sentinel_core.store.record.acknowledge import Changed
 
-if TYPE_CHECKING:
-    from sqlalchemy import Engine
-
 NONE = "none"  # takes a disposition back
 
 
-def acknowledge(events: Sequence[str], *, comment: str, until: str | None, by: str | None) -> int:
-    """Acknowledge events; the exit code."""
+def acknowledge(
+    *events: EventIds,
+    comment: Annotated[str, Parameter(help="What you are doing about it.")] = "",
+    until: Annotated[
+        str | None,
+        Parameter(help="Only until then: 30m, 2h, or a time like 2026-11-20T18:00 (UTC)."),
+    ] = None,
+    by: By = None,
+) -> int:
+    """Acknowledge events: no more reminders until they end, or until a time.
+
+    An event that somebody else has acknowledged stays theirs.
+
+    `sentinel events acknowledge 12 14 --comment "moving logs" --until 2h`
+    """
     ids, who, now = ids_of("event", events), author(by), utc_now()
     end = time_ahead(until, "--until", now) if until is not None else None
     with writable_store() as engine:
@@ -33,114 +46,94 @@ def acknowledge(events: Sequence[str], *, comment: str, until: str | None, by: s
         at = f" at {utc(item.at)}" if item.at else ""
         taken[item.id] = f"already acknowledged by {item.by or 'somebody'}{at}"
     done = f"acknowledged by {who}" + (f" until {utc(end)}" if end else "")
-    return _report(ids, result.done, done, taken)
+    return print_outcomes("event", ids, result.done, done, taken)
 
 
-def unacknowledge(events: Sequence[str], *, comment: str, by: str | None) -> int:
-    """Take acknowledgements back; the exit code."""
-    return _change(
-        events,
-        by,
-        lambda engine, ids, who, now: acknowledging.unacknowledge(
-            engine, ids, by=who, comment=comment, now=now
-        ),
-        "no longer acknowledged",
-        "not acknowledged before",
-    )
+def unacknowledge(*events: EventIds, comment: Why = "", by: By = None) -> int:
+    """Withdraw an acknowledgement: the events need attention again."""
+    done, already = "no longer acknowledged", "not acknowledged before"
+    return _change(acknowledging.unacknowledge, events, by, done, already, comment=comment)
 
 
-def resolve(events: Sequence[str], *, comment: str, by: str | None) -> int:
-    """End events by hand; the exit code."""
-    return _change(
-        events,
-        by,
-        lambda engine, ids, who, now: resolving.resolve(
-            engine, ids, by=who, comment=comment, now=now
-        ),
-        "resolved",
-        "not resolved: it had ended already",
-    )
+def resolve(
+    *events: EventIds,
+    comment: Annotated[str, Parameter(help="What ended it.")] = "",
+    by: By = None,
+) -> int:
+    """End events by hand. When the rule still fires, its next run opens a new one."""
+    already = "not resolved: it had ended already"
+    return _change(resolving.resolve, events, by, "resolved", already, comment=comment)
 
 
-def comment(events: Sequence[str], *, comment: str, by: str | None) -> int:
-    """Write a comment on events; the exit code."""
-    return _change(
-        events,
-        by,
-        lambda engine, ids, who, now: annotate.comment(
-            engine, ids, by=who, comment=comment, now=now
-        ),
-        "commented on",
-        "not changed",
-    )
+def comment(
+    *events: EventIds,
+    comment: Annotated[str, Parameter(help="The comment.")],
+    by: By = None,
+) -> int:
+    """Write a comment on events; the newest is shown with the event, all stay in its audit.
+
+    `sentinel events comment 12 --comment "vendor ticket 4711"`
+    """
+    return _change(annotate.comment, events, by, "commented on", "not changed", comment=comment)
 
 
 def assign(
-    events: Sequence[str], *, to: str | None, nobody: bool, comment: str, by: str | None
+    *events: EventIds,
+    to: Annotated[
+        str | None, Parameter(help="The name of the person they are assigned to.")
+    ] = None,
+    nobody: Annotated[bool, Flag, Parameter(help="Remove the assignment.")] = False,
+    comment: Why = "",
+    by: By = None,
 ) -> int:
-    """Say whose events are; the exit code. Raises UsageError for neither or both of the ways."""
+    """Assign events to somebody, or to --nobody.
+
+    `sentinel events assign 12 14 --to bo`
+    """
     name = " ".join((to or "").split())
     if bool(name) is nobody:
         raise UsageError("name the owner: --to NAME, or --nobody")
     whose = f"assigned to {quoted(name)}" if name else "assigned to nobody"
     return _change(
-        events,
-        by,
-        lambda engine, ids, who, now: annotate.assign(
-            engine, ids, to=name or None, by=who, comment=comment, now=now
-        ),
-        whose,
-        f"already {whose}",
+        annotate.assign, events, by, whose, f"already {whose}", to=name or None, comment=comment
     )
 
 
-def disposition(words: Sequence[str], *, comment: str, by: str | None) -> int:
-    """Say what events were worth; the exit code. Raises UsageError for another last word."""
-    *events, word = words or ("",)
+def disposition(
+    *events: Annotated[
+        str, Parameter(help="Ids of events, then actionable, noise, duplicate or none.")
+    ],
+    comment: Why = "",
+    by: By = None,
+) -> int:
+    """Record what events were worth: actionable, noise or duplicate, as the last argument.
+
+    `none` removes an earlier disposition.
+
+    `sentinel events disposition 12 14 noise`
+    """
+    *ids, word = events or ("",)
     known = [*annotate.Disposition]
     if word != NONE and word not in known:
         raise UsageError(
             f"disposition must be one of {', '.join([*known, NONE])}; got {quoted(word)}"
         )
+    done = f"disposition {word}"
+    given = None if word == NONE else word
     return _change(
-        events,
-        by,
-        lambda engine, ids, who, now: annotate.disposition(
-            engine,
-            ids,
-            disposition=None if word == NONE else word,
-            by=who,
-            comment=comment,
-            now=now,
-        ),
-        f"disposition {word}",
-        f"already disposition {word}",
+        annotate.disposition, ids, by, done, f"already {done}", disposition=given, comment=comment
     )
 
 
-# -- all of them ---------------------------------------------------------------------------
-
-
 def _change(
+    act: Callable[..., Changed],
     events: Sequence[str],
     by: str | None,
-    act: "Callable[[Engine, list[int], str, datetime], Changed]",
     done: str,
     already: str,
+    **given: str | None,
 ) -> int:
     ids, who = ids_of("event", events), author(by)
     with writable_store() as engine:
-        result = act(engine, ids, who, utc_now())
-    return _report(ids, result.done, done, dict.fromkeys(result.already, already))
-
-
-def _report(ids: Iterable[int], done: Sequence[int], did: str, refused: Mapping[int, str]) -> int:
-    """A line for each event, in the order they were named; the exit code."""
-    code = 0
-    for key in ids:
-        if key in done:
-            print(f"event {key}: {did}")
-            continue
-        code = 1
-        print(f"event {key}: {refused.get(key, 'there is no such event')}")
-    return code
+        result = act(engine, ids, by=who, now=utc_now(), **given)
+    return print_outcomes("event", ids, result.done, done, dict.fromkeys(result.already, already))

@@ -4,12 +4,15 @@ import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any, Literal
+
+from cyclopts import Parameter, validators
 
 from sentinel_core.base.errors import UsageError
 from sentinel_core.base.settings import Settings
+from sentinel_core.cli.options import Json, Level
 from sentinel_core.cli.output import one_line, print_json, print_table
-from sentinel_core.cli.parse import utc_now
+from sentinel_core.cli.parse import id_of, time_ago, utc_now
 from sentinel_core.cli.store import event_store, settings
 from sentinel_core.message import shorten, value_against_threshold
 from sentinel_core.model.cleaning import clean_text
@@ -17,7 +20,7 @@ from sentinel_core.model.times import utc
 from sentinel_core.store.read import event_list, overview
 from sentinel_core.store.read.event_detail import EventDetail, event_detail
 from sentinel_core.store.read.event_list import Page
-from sentinel_core.store.read.filters import EventFilter
+from sentinel_core.store.read.filters import EventFilter, Status
 from sentinel_core.wording.delivery_timeline import escalation_words, next_step, timeline
 from sentinel_core.wording.labels import (
     KINDS,
@@ -31,30 +34,63 @@ from sentinel_core.wording.text import counted
 from sentinel_core.wording.times import stamp
 
 Row = Mapping[str, Any]
+_SEVERAL = Parameter(negative="", show_default=False)
 
 
-def list_events(wanted: EventFilter, limit: int, now: datetime, *, as_json: bool) -> None:
-    """Print the newest events that match, and whether there are more."""
+def list_events(
+    *,
+    importance: Annotated[
+        tuple[Level, ...],
+        _SEVERAL,
+        Parameter(help="critical, high, medium or low. May be repeated."),
+    ] = (),
+    rule: Annotated[
+        tuple[str, ...], _SEVERAL, Parameter(help="A rule's name. May be repeated.")
+    ] = (),
+    ticker: Annotated[str, Parameter(help="A ticker, exactly.")] = "",
+    status: Annotated[
+        tuple[Literal["open", "acknowledged", "resolved"], ...],
+        _SEVERAL,
+        Parameter(help="open, acknowledged or resolved. May be repeated."),
+    ] = (),
+    since: Annotated[
+        str | None,
+        Parameter(help="Opened since then: 24h, 7d, or a time like 2026-11-20T18:00 (UTC)."),
+    ] = None,
+    limit: Annotated[
+        int, Parameter(validator=validators.Number(gte=1, lte=10_000), help="How many at most.")
+    ] = 50,
+    as_json: Json = False,
+) -> None:
+    """List events, newest first, of any age unless --since says otherwise. Times in UTC.
+
+    Options that may be repeated mean "one of these"; all options together must hold.
+
+    `sentinel events list --status open --importance critical --importance high --since 24h`
+    """
+    now = utc_now()
+    wanted = EventFilter(
+        importance=frozenset(importance),
+        rules=frozenset(rule),
+        ticker=ticker.strip(),
+        status=frozenset(Status(word) for word in status),
+        since=time_ago(since, "--since", now) if since is not None else None,
+    )
     with event_store() as engine:
         page = event_list.page(engine, wanted, now=now, size=limit)
-        known = overview.facets(engine).rules if wanted.rules and not page.rows else ()
+        known = overview.facets(engine).rules if rule and not page.rows else ()
     for name in sorted(wanted.rules.difference(known) if not page.rows else ()):
         print(f"note: the event store has no rule {clean_text(name)!r}", file=sys.stderr)
     if as_json:
-        print_json([_as_json(row) for row in page.rows])
+        rows = [{**row, "status": status_of(row)} for row in page.rows]
+        print_json([{k: v for k, v in row.items() if k != "sorted_by"} for row in rows])
+    elif not page.rows:
+        print("no events match")
     else:
         _print_list(page)
 
 
-def _as_json(row: Row) -> dict[str, Any]:
-    given = {name: value for name, value in row.items() if name != "sorted_by"}
-    return {**given, "status": status_of(row)}
-
-
 def _print_list(page: Page) -> None:
-    if not page.rows:
-        print("no events match")
-        return
     print_table(
         ("id", "opened", "importance", "status", "rule", "ticker", "×", "message"),
         (
@@ -75,11 +111,15 @@ def _print_list(page: Page) -> None:
         print(f"the newest {len(page.rows)}; there are more: --limit, or narrow it with --since")
 
 
-# -- one event -----------------------------------------------------------------------------
-
-
-def show(event_id: int, *, as_json: bool) -> None:
-    """Print all that is known of one event. Raises UsageError when there is none of that id."""
+def show(
+    event: Annotated[str, Parameter(help="The event's id, as `sentinel events list` shows it.")],
+    *,
+    as_json: Json = False,
+) -> None:
+    """Show one event: measurements, decisions with their reasons, notifications sent and to come,
+    and what to do next.
+    """
+    event_id = id_of("event", event)
     with event_store() as engine:
         found = event_detail(engine, event_id)
     if found is None:
@@ -93,9 +133,27 @@ def show(event_id: int, *, as_json: bool) -> None:
     now = utc_now()
     for text in _summary(found, settings(), now):
         print(text)
-    _print_section("decided, and why", _decided(found))
+    evaluations = [*found.evaluations, *leading_up(found.earlier)]
+    _print_section(
+        "decided, and why",
+        [
+            (stamp(row["at"], year=False), row["decision"], one_line(row["decision_reason"], 400))
+            for row in evaluations
+        ],
+    )
     _print_section("notifications", _notified(found, now))
-    _print_section("done by people", _done(found))
+    _print_section(
+        "done by people",
+        [
+            (
+                stamp(row["at"], year=False),
+                one_line(row["actor"]),
+                one_line(row["action"]),
+                one_line(audit_words(row["detail"]), 2_500),
+            )
+            for row in found.audit
+        ],
+    )
 
 
 def _summary(found: EventDetail, where: Settings, now: datetime) -> Iterator[str]:
@@ -170,13 +228,6 @@ def _print_section(title: str, rows: Sequence[tuple[str, ...]]) -> None:
         print("    nothing")
 
 
-def _decided(found: EventDetail) -> list[tuple[str, ...]]:
-    return [
-        (stamp(row["at"], year=False), row["decision"], one_line(row["decision_reason"], 400))
-        for row in [*found.evaluations, *leading_up(found.earlier)]
-    ]
-
-
 def _notified(found: EventDetail, now: datetime) -> list[tuple[str, ...]]:
     """Notifications, sent or not; the reason where there are none."""
     if not found.notifications:
@@ -191,16 +242,4 @@ def _notified(found: EventDetail, now: datetime) -> list[tuple[str, ...]]:
             one_line(one.words, 2_500),
         )
         for one in timeline(found.event, found.notifications, now)
-    ]
-
-
-def _done(found: EventDetail) -> list[tuple[str, ...]]:
-    return [
-        (
-            stamp(row["at"], year=False),
-            one_line(row["actor"]),
-            one_line(row["action"]),
-            one_line(audit_words(row["detail"]), 2_500),
-        )
-        for row in found.audit
     ]

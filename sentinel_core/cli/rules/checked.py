@@ -1,47 +1,64 @@
-"""A rule file without errors, or one rule of it; problems printed."""
+"""`sentinel rules check`; and for other commands a rule file without errors, or a rule of it."""
 
+import sys
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from sentinel_core.base.errors import RuleFileError
+from sentinel_core.cli.options import RULE_FILE, Json, RuleFilePath
+from sentinel_core.cli.output import print_json
+from sentinel_core.rulefile.check import Declared, Report
+from sentinel_core.rulefile.check import check as check_file
 from sentinel_core.rulefile.phrases import did_you_mean
 from sentinel_core.rulefile.source import read
 from sentinel_core.wording.text import counted
 
-if TYPE_CHECKING:
-    from sentinel_core.rulefile.check import Declared, Report
+
+def check(file: RuleFilePath = RULE_FILE, *, as_json: Json = False) -> int:
+    """Check a whole rule file, and name everything that is wrong with it at once.
+
+    Run it in the project's folder, as you would `prefect deploy`. Loads the flows; asks Prefect's
+    API whether work pools and notification blocks exist, when it can be reached. Exits with 1 when
+    there is an error.
+    """
+    report = check_file(file)
+    if as_json:
+        print_json(
+            {
+                "file": str(file),
+                "ok": not report.errors,
+                "deployments": [item.entry.name for item in report.declared],
+                "problems": [asdict(problem) for problem in report.problems],
+                "unchecked": report.unchecked,
+            }
+        )
+    else:
+        _print_problems(report)
+        if not report.errors:
+            rules = sum(item.is_rule for item in report.declared)
+            others = len(report.declared) - rules
+            words = f" and {counted(others, 'other deployment')}" if others else ""
+            print(f"{file}: {counted(rules, 'rule')}{words}, no errors")
+    return 1 if report.errors else 0
 
 
-def checked(file: Path, *, only: str | None = None, ask_prefect: bool = True) -> "Report":
+def checked(file: Path, *, only: str | None = None, ask_prefect: bool = True) -> Report:
     """The report of a file without errors. Raises RuleFileError after printing the errors."""
-    from sentinel_core.rulefile.check import check as run_check
-
-    report = run_check(file, only=only, ask_prefect=ask_prefect)
-    print_problems(report)
+    report = check_file(file, only=only, ask_prefect=ask_prefect)
+    _print_problems(report)
     if report.errors:
         raise RuleFileError(f"{file} has {counted(len(report.errors), 'error')}: nothing was done")
     return report
 
 
-def print_problems(report: "Report") -> None:
-    """Every problem on a line of its own, errors and warnings, on stderr."""
-    import sys
-
+def _print_problems(report: Report) -> None:
     for problem in report.problems:
         print(f"{problem.level}: {problem}", file=sys.stderr)
     for sentence in report.unchecked:
         print(f"note: {sentence}", file=sys.stderr)
 
 
-def summary(report: "Report") -> str:
-    """`12 rules and 2 other deployments`."""
-    rules = sum(item.is_rule for item in report.declared)
-    others = len(report.declared) - rules
-    words = counted(rules, "rule")
-    return f"{words} and {counted(others, 'other deployment')}" if others else words
-
-
-def find_rule(name: str, file: Path) -> "Declared":
+def find_rule(name: str, file: Path) -> Declared:
     """The rule of this name in a file without errors about it. Raises RuleFileError."""
     names = [entry.name for entry in read(file).entries]
     if name not in names:

@@ -2,8 +2,10 @@
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated
 
+from cyclopts import Parameter, validators
 from prefect.client.orchestration import SyncPrefectClient
 
 from sentinel_core.base.errors import (
@@ -12,63 +14,89 @@ from sentinel_core.base.errors import (
     StoreUnavailableError,
     UsageError,
 )
+from sentinel_core.cli.options import RULE_FILE, Flag, RuleFilePath
+from sentinel_core.cli.rules.checked import checked
 from sentinel_core.cli.rules.gate import Gate, pass_gate
 from sentinel_core.cli.rules.replay import period
 from sentinel_core.cli.store import opened, settings
 from sentinel_core.model.cleaning import clean_text
 from sentinel_core.prefect_io.client import all_deployments, prefect_api
 from sentinel_core.prefect_io.facts import is_rule, rule_facts
-from sentinel_core.rulefile.check import Report
-from sentinel_core.rulefile.deploy.apply import apply, prune
+from sentinel_core.rulefile.deploy.apply import apply
+from sentinel_core.rulefile.deploy.apply import prune as remove
 from sentinel_core.rulefile.deploy.compare import make_plan
-from sentinel_core.rulefile.deploy.plan import Action, Deployed, Plan, Step
+from sentinel_core.rulefile.deploy.plan import Action, Deployed, Plan
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
-    """The options of the command; `since` is None without the gate."""
+def deploy(
+    file: RuleFilePath = RULE_FILE,
+    *,
+    prune: Annotated[
+        bool,
+        Flag,
+        Parameter(help="Remove deployments of this project that are not in the file."),
+    ] = False,
+    dry_run: Annotated[
+        bool, Flag, Parameter(help="Print what would change, and change nothing.")
+    ] = False,
+    yes: Annotated[
+        bool, Flag, Parameter(help="Don't ask. Without a terminal nothing is asked anyway.")
+    ] = False,
+    since: Annotated[
+        str,
+        Parameter(
+            help="How far back changed rules are replayed: 24h, 7d, or a time like "
+            "2026-11-20T18:00 (UTC)."
+        ),
+    ] = "7d",
+    budget: Annotated[
+        int | None,
+        Parameter(
+            validator=validators.Number(gte=0),
+            help="Deploy nothing if the change would have sent more than this many additional "
+            "notifications.",
+        ),
+    ] = None,
+    gate: Annotated[
+        bool,
+        Parameter(
+            negative="--no-gate",
+            show_default=False,
+            help="Deploy without rule tests and replay, which a file whose rules change goes "
+            "through first.",
+        ),
+    ] = True,
+) -> int:
+    """Check a rule file, run its rule tests, and deploy all of it, or nothing.
 
-    prune: bool = False
-    dry_run: bool = False
-    yes: bool = False
-    since: str | None = None
-    budget: int | None = None
-
-
-def run(report: Report, options: Options) -> int:
-    """Deploy a checked file; the exit code.
-
-    Raises DeployError, GateError, UsageError, PrefectUnreachableError.
+    Prints first what will change in Prefect, field by field, and for rules whose settings change a
+    replay over the recorded past. Pauses made in Prefect's UI are kept (unless the file
+    says `paused:` or `active:`); other edits made there give way to the file.
     """
+    report = checked(file)
     assert report.file is not None
-    gate = _gate(options)
+    if budget is not None and not gate:
+        raise UsageError("--budget needs the gate: leave out --no-gate")
+    past = period(since, None) if gate else None
     with prefect_api() as client:
         plan = make_plan(client, report.file, report.declared)
-        _print_plan(plan, pruning=options.prune)
-        gone = plan.gone if options.prune else ()
-        if gate is None:
+        _print_plan(plan, pruning=prune)
+        gone = plan.gone if prune else ()
+        if past is None:
             _say("no gate: no rule tests were run, nothing was replayed")
         else:
-            pass_gate(gate, report, plan, _say)
-        if options.dry_run:
+            pass_gate(Gate(*past, budget), report, plan, _say)
+        if dry_run:
             _say(f"dry run: {_count(plan, gone)}; nothing was changed")
             return 0
-        if not options.yes and not _agreed(plan, gone):
+        if not yes and not _agreed(plan, gone):
             _say("nothing was changed")
             return 1
         apply(client, report.file, plan, _say)
-        prune(client, gone, _say)
+        remove(client, gone, _say)
         _update_store(client)
     _say(_count(plan, gone))
     return 0
-
-
-def _gate(options: Options) -> Gate | None:
-    if options.since is None:
-        if options.budget is not None:
-            raise UsageError("--budget needs the gate: leave out --no-gate")
-        return None
-    return Gate(*period(options.since, None), options.budget)
 
 
 def _say(line: str) -> None:
@@ -77,34 +105,27 @@ def _say(line: str) -> None:
 
 def _print_plan(plan: Plan, *, pruning: bool) -> None:
     for step in plan.steps:
-        _print_step(step)
+        # Pauses stay although plain `prefect deploy` would undo them.
+        kept = ""
+        if step.keep_paused:
+            kept = ", stays paused (resume it in Prefect, or write `paused: false`)"
+        elif step.keep_inactive:
+            advice = "resume it in Prefect, or write `active: true`"
+            kept = f", a paused schedule stays paused ({advice})"
+        if step.action is Action.CREATE:
+            _say(f"{step.name}: new")
+        elif step.action is Action.UNCHANGED:
+            _say(f"{step.name}: unchanged{kept}")
+        else:
+            why = step.wanted.incomparable
+            _say(f"{step.name}: {f'deployed again, it {why}' if why else 'changes'}{kept}")
+            for change in step.changes:
+                _say(f"  {change}")
     for item in plan.gone:
         fate = "will be removed" if pruning else "still deployed and running; --prune removes it"
         _say(f"{item.name}: not in the file, {fate}")
     for item in plan.foreign:
         _say(f"{item.name}: not in the file, from another project: left alone")
-
-
-def _print_step(step: Step) -> None:
-    kept = _kept(step)
-    if step.action is Action.UNCHANGED:
-        _say(f"{step.name}: unchanged{kept}")
-    elif step.action is Action.CREATE:
-        _say(f"{step.name}: new")
-    else:
-        why = step.wanted.incomparable
-        _say(f"{step.name}: {f'deployed again, it {why}' if why else 'changes'}{kept}")
-        for change in step.changes:
-            _say(f"  {change}")
-
-
-def _kept(step: Step) -> str:
-    """Pauses that stay although plain `prefect deploy` would undo them."""
-    if step.keep_paused:
-        return ", stays paused (resume it in Prefect, or write `paused: false`)"
-    if step.keep_inactive:
-        return ", a paused schedule stays paused (resume it in Prefect, or write `active: true`)"
-    return ""
 
 
 def _agreed(plan: Plan, gone: Sequence[Deployed]) -> bool:
@@ -120,8 +141,6 @@ def _update_store(client: SyncPrefectClient) -> None:
 
     Prefect has them already, so an unreachable store is no failure: hooks and reconcile fill it in.
     """
-    from datetime import UTC, datetime
-
     from sentinel_core.store.db.schema import ensure_schema
     from sentinel_core.store.state.rules import deactivate_missing, sync
 

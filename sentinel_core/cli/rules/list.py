@@ -1,7 +1,6 @@
 """`sentinel rules list`: the rules as Prefect has them, and those only the store remembers."""
 
 import sys
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,13 +14,16 @@ from prefect.client.schemas.filters import (
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.client.schemas.sorting import FlowRunSort
+from sqlalchemy import RowMapping
 
 from sentinel_core.base.errors import SentinelError
+from sentinel_core.cli.options import Json
 from sentinel_core.cli.output import print_json, print_table
-from sentinel_core.cli.store import exists, opened, settings
+from sentinel_core.cli.store import stored_rules
 from sentinel_core.prefect_io.client import all_deployments, prefect_api
 from sentinel_core.prefect_io.facts import is_rule, rule_facts
 from sentinel_core.rulefile.deploy.compare import schedule_words
+from sentinel_core.wording.schedules import cron_words, interval_words
 from sentinel_core.wording.times import stamp
 
 COLUMNS = [
@@ -37,20 +39,31 @@ COLUMNS = [
 ]
 
 
-def run(*, as_json: bool) -> None:
-    """Print the rules. Raises PrefectUnreachableError."""
+def list_rules(*, as_json: Json = False) -> None:
+    """List the rules Prefect has: schedule, last state, last and next run (times in UTC).
+
+    Also those that are in the event store and no longer deployed.
+    """
     with prefect_api() as client:
         rows = [_row(client, *found) for found in all_deployments(client) if is_rule(found[0])]
     deployed = {row["deployment_id"] for row in rows}
     try:
-        rows.extend(row for row in _remembered() if row["deployment_id"] not in deployed)
+        stored = [_stored_row(rule) for rule in stored_rules()]
+        rows.extend(row for row in stored if row["deployment_id"] not in deployed)
         note = None
     except SentinelError as error:
         note = f"rules that are no longer deployed are not listed: {error}"
     if as_json:
         print_json(rows)
+    elif not rows:
+        print("no rules: `sentinel rules deploy` deploys those of prefect.yaml")
     else:
-        _print(rows)
+        print_table(
+            [column.replace("_", " ") for column in COLUMNS],
+            [[_cell(row[column]) for column in COLUMNS] for row in rows],
+            # Not the others: a name broken over two lines can't be copied.
+            folded={"trigger", "importance", "category", "schedule", "active", "last state"},
+        )
     if note:
         print(f"note: {note}", file=sys.stderr)
 
@@ -103,49 +116,27 @@ def _one_run(client: SyncPrefectClient, item: DeploymentResponse, *, due: bool) 
     return runs[0] if runs else None
 
 
-def _remembered() -> Iterator[dict[str, Any]]:
-    """The rules in the event store. Raises StoreUnavailableError; makes no store."""
-    from sentinel_core.store.db.schema import schema_revision
-    from sentinel_core.store.state.rules import all_rules
-    from sentinel_core.wording.schedules import cron_words, interval_words
-
-    url = settings().database_url
-    if not exists(url):
-        return
-    with opened(url) as engine:
-        rules = all_rules(engine) if schema_revision(engine) else []
-    for rule in rules:
-        words = cron_words(rule["cron"], rule["timezone"]) if rule["cron"] else "none"
-        if rule["interval_seconds"]:
-            words = interval_words(rule["interval_seconds"])
-        yield {
-            "rule": rule["name"],
-            "trigger": rule["trigger"],
-            "importance": rule["importance"],
-            "category": rule["category"],
-            "schedule": words,
-            "active": "not deployed",
-            "last_state": rule["last_prefect_state_name"],
-            "last_run": _second(rule["last_evaluated_at"]),
-            "next_run": None,
-            "deployment_id": str(rule["deployment_id"]),
-        }
+def _stored_row(rule: RowMapping) -> dict[str, Any]:
+    """A rule that only the event store has."""
+    words = cron_words(rule["cron"], rule["timezone"]) if rule["cron"] else "none"
+    if rule["interval_seconds"]:
+        words = interval_words(rule["interval_seconds"])
+    return {
+        "rule": rule["name"],
+        "trigger": rule["trigger"],
+        "importance": rule["importance"],
+        "category": rule["category"],
+        "schedule": words,
+        "active": "not deployed",
+        "last_state": rule["last_prefect_state_name"],
+        "last_run": _second(rule["last_evaluated_at"]),
+        "next_run": None,
+        "deployment_id": str(rule["deployment_id"]),
+    }
 
 
 def _second(time: datetime | None) -> datetime | None:
     return datetime.fromtimestamp(int(time.timestamp()), UTC) if time else None
-
-
-def _print(rows: list[dict[str, Any]]) -> None:
-    if not rows:
-        print("no rules: `sentinel rules deploy` deploys those of prefect.yaml")
-        return
-    print_table(
-        [column.replace("_", " ") for column in COLUMNS],
-        [[_cell(row[column]) for column in COLUMNS] for row in rows],
-        # Not the others: a name broken over two lines can't be copied.
-        folded={"trigger", "importance", "category", "schedule", "active", "last state"},
-    )
 
 
 def _cell(value: str | datetime | None) -> str:

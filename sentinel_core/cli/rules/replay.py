@@ -1,10 +1,14 @@
 """`sentinel rules replay`: what a changed rule would have made of what was recorded."""
 
-import json
 from datetime import datetime
 from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
 
 from sentinel_core.base.errors import ReplayError
+from sentinel_core.cli.options import RULE_FILE, Json, LookBack, RuleName
+from sentinel_core.cli.output import print_json
 from sentinel_core.cli.parse import time_ago, utc_now
 from sentinel_core.cli.rules.checked import find_rule
 from sentinel_core.cli.rules.replay_report import as_data, lines
@@ -13,14 +17,30 @@ from sentinel_core.model.times import utc
 from sentinel_core.replay.service import file_rule, replay_rule
 
 
-def run(name: str, file: Path, *, since: str, until: str | None, as_json: bool) -> int:
-    """Replay one rule and print both timelines. Raises SentinelError when it can't."""
+def replay(
+    name: RuleName,
+    *,
+    with_: Annotated[
+        Path, Parameter("--with", help="The rule file with the changed rule.")
+    ] = RULE_FILE,
+    since: LookBack = "7d",
+    until: Annotated[str | None, Parameter(help="The end of that time; now by default.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Replay a changed rule over the recorded past, beside the deployed one.
+
+    Decides the rule's recorded evaluations twice, with the deployed settings and with those of a
+    file, and prints both timelines and the difference. Nothing is measured or recorded, nobody is
+    notified.
+    """
     start, end = period(since, until)
-    rule = file_rule(find_rule(name, file), file)
+    rule = file_rule(find_rule(name, with_), with_)
     with event_store() as engine:
         result = replay_rule(engine, rule, start, end)
-    print(json.dumps(as_data(result)) if as_json else "\n".join(lines(result)))
-    return 0
+    if as_json:
+        print_json(as_data(result))
+    else:
+        print("\n".join(lines(result)))
 
 
 def period(since: str, until: str | None) -> tuple[datetime, datetime]:

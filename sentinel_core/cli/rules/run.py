@@ -1,11 +1,14 @@
-"""What `sentinel rules run` does: a run in Prefect now, recorded like any other."""
+"""`sentinel rules run`: a run in Prefect now, recorded like any other."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Annotated
 
+from cyclopts import Parameter
 from prefect.states import Scheduled
 
 from sentinel_core.base.errors import RuleFileError
+from sentinel_core.cli.options import RULE_FILE
 from sentinel_core.prefect_io.client import all_deployments, prefect_api
 from sentinel_core.prefect_io.facts import is_rule
 from sentinel_core.rulefile.source import read
@@ -14,8 +17,15 @@ from sentinel_core.wording.text import counted
 SPREAD = timedelta(seconds=1)  # Prefect's own SQLite does not like many at once
 
 
-def run(names: tuple[str, ...], *, every: bool, file: Path) -> int:
-    """Start one run of each rule named, or of every active rule of the file."""
+def run(
+    *names: Annotated[str, Parameter(help="Rules to run.")],
+    every: Annotated[
+        bool,
+        Parameter("--all", negative="", help="Every rule of the file that is not paused."),
+    ] = False,
+    file: Annotated[Path, Parameter(help="The rule file, for --all.")] = RULE_FILE,
+) -> None:
+    """Start one run of each rule in Prefect now, recorded like any other."""
     wanted = [entry.name for entry in read(file).entries] if every else list(dict.fromkeys(names))
     if not wanted:
         raise RuleFileError("name the rules to run, or say --all for every rule of the file")
@@ -36,4 +46,3 @@ def run(names: tuple[str, ...], *, every: bool, file: Path) -> int:
             print(f"started {deployment.name}")
     apart = f", {SPREAD.total_seconds():g} s apart" if len(chosen) > 1 else ""
     print(f"{counted(len(chosen), 'run')} started{apart}")
-    return 0

@@ -9,14 +9,15 @@ import traceback
 from collections.abc import Sequence
 from copy import deepcopy
 from pathlib import Path
-from typing import Any
-from uuid import UUID
+from typing import Annotated, Any
 
+from cyclopts import Parameter
 from pydantic import TypeAdapter, ValidationError
 
 from sentinel_core.base.errors import CheckFailedError, RuleFileError, SentinelError
+from sentinel_core.cli.options import RULE_FILE, Json, RuleFilePath, RuleName
 from sentinel_core.cli.rules.checked import find_rule
-from sentinel_core.cli.store import exists, opened, settings
+from sentinel_core.cli.store import settings, stored_rules
 from sentinel_core.flow.history import history_of
 from sentinel_core.model.alert import AlertOutput, as_outputs, describe, dump_outputs
 from sentinel_core.model.trigger import History, NoHistory, Trigger
@@ -25,10 +26,27 @@ from sentinel_core.rulefile.check_parameters import parameter_types
 from sentinel_core.rulefile.phrases import did_you_mean
 
 
-def run(name: str, file: Path, overrides: Sequence[str], *, as_json: bool) -> int:
-    """Run the check of rule `name` and print its outputs. Raises SentinelError when it can't."""
+def test(
+    name: RuleName,
+    *,
+    file: RuleFilePath = RULE_FILE,
+    param: Annotated[
+        tuple[str, ...],
+        Parameter(
+            help="Another value for a parameter, like `check.threshold=5` (JSON, else text). May "
+            "be repeated."
+        ),
+    ] = (),
+    as_json: Json = False,
+) -> None:
+    """Run one rule's check now, here, and show what it measured.
+
+    Nothing is recorded and nobody is notified. The rule is taken from the file, deployed or not;
+    a trigger that needs its own past is given what the event store has. Exits with 0 when the check
+    ran, triggered or not, and with 1 when it failed.
+    """
     rule = find_rule(name, file)
-    parameters = _overridden(rule, overrides)
+    parameters = _overridden(rule, param)
     trigger = _trigger(rule, parameters)
     # As `sentinel up` tells the worker: a rule over the event store finds it here too.
     os.environ.setdefault("SENTINEL_DATABASE_URL", settings().database_url)
@@ -39,7 +57,6 @@ def run(name: str, file: Path, overrides: Sequence[str], *, as_json: bool) -> in
         print(json.dumps(dump_outputs(outputs)))
     else:
         _print(rule, parameters, outputs, seconds)
-    return 0
 
 
 def _overridden(rule: Declared, overrides: Sequence[str]) -> dict[str, Any]:
@@ -51,32 +68,21 @@ def _overridden(rule: Declared, overrides: Sequence[str]) -> dict[str, Any]:
         if not equals:
             raise RuleFileError(f"--param {override!r}: expected name=value")
         if keys[0] not in known:
-            hint = f"; did you mean check.{path}?" if path in _fields(rule) else ""
+            fields = parameter_types(rule.flow)["check"].model_fields
+            hint = f"; did you mean check.{path}?" if path in fields else ""
             raise RuleFileError(
                 f"--param {override!r}: unknown parameter{hint or did_you_mean(keys[0], known)}"
             )
-        _set(parameters, keys, _value(text), override)
+        place: Any = parameters
+        for key in keys[:-1]:
+            place = place.setdefault(key, {})
+            if not isinstance(place, dict):
+                raise RuleFileError(f"--param {override!r}: {key} is not a mapping")
+        try:
+            place[keys[-1]] = json.loads(text)
+        except ValueError:
+            place[keys[-1]] = text
     return parameters
-
-
-def _fields(rule: Declared) -> list[str]:
-    return list(parameter_types(rule.flow)["check"].model_fields)
-
-
-def _set(parameters: dict[str, Any], keys: Sequence[str], value: Any, override: str) -> None:
-    place: Any = parameters
-    for key in keys[:-1]:
-        place = place.setdefault(key, {})
-        if not isinstance(place, dict):
-            raise RuleFileError(f"--param {override!r}: {key} is not a mapping")
-    place[keys[-1]] = value
-
-
-def _value(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
 
 
 def _trigger(rule: Declared, parameters: dict[str, Any]) -> Trigger:
@@ -133,27 +139,16 @@ def _place(error: BaseException) -> str:
 
 
 def _history(rule: Declared) -> History:
-    deployment_id = _deployment_id(rule)
-    return NoHistory() if deployment_id is None else history_of(deployment_id)
-
-
-def _deployment_id(rule: Declared) -> UUID | None:
-    """The rule in the event store, if both are there: looking must not make a store."""
-    from sentinel_core.store.db.schema import schema_revision
-    from sentinel_core.store.state.rules import all_rules
-
-    url = settings().database_url
-    if not exists(url):
-        return None
+    """The rule's past in the event store, where both exist."""
     try:
-        with opened(url) as engine:
-            rows = all_rules(engine) if schema_revision(engine) else []
+        stored = stored_rules()
     except SentinelError as error:
         print(f"note: without its recorded past: {error}", file=sys.stderr)
-        return None
-    key = (rule.flow.name, rule.entry.name)
-    found = (row["deployment_id"] for row in rows if (row["flow_name"], row["name"]) == key)
-    return next(found, None)
+        return NoHistory()
+    for row in stored:
+        if (row["flow_name"], row["name"]) == (rule.flow.name, rule.entry.name):
+            return history_of(row["deployment_id"])
+    return NoHistory()
 
 
 def _print(

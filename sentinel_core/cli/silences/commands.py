@@ -1,13 +1,16 @@
-"""What `sentinel silences` does: each command over the event store, quoted in words or JSON."""
+"""`sentinel silences`: hold notifications back for a time; events go on being recorded."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
+
+from cyclopts import Parameter
 
 from sentinel_core.base.errors import UsageError
-from sentinel_core.cli.output import one_line, print_json, print_table
+from sentinel_core.cli.options import By, Json, Why
+from sentinel_core.cli.output import one_line, print_json, print_outcomes, print_table
 from sentinel_core.cli.parse import author, id_of, ids_of, utc_now
-from sentinel_core.cli.silences.options import SilenceOptions
+from sentinel_core.cli.silences.options import NOTHING, SilenceOptions
 from sentinel_core.cli.silences.read_options import silence_of
 from sentinel_core.cli.store import writable_store
 from sentinel_core.model.cleaning import clean_text
@@ -15,46 +18,78 @@ from sentinel_core.model.silence import Silence, SilenceState
 from sentinel_core.model.times import utc
 from sentinel_core.store.read import silences as read_silences
 from sentinel_core.store.read.silences import Preview
-from sentinel_core.store.record import silences
+from sentinel_core.store.record import silences as record
 from sentinel_core.wording.text import counted
 from sentinel_core.wording.times import stamp
 
 _NAMED = 5  # rules, or events, that a preview names; the others it counts
 
 
-def create(wanted: SilenceOptions, *, comment: str, by: str | None) -> int:
-    """Make a silence and say what it means; the exit code."""
+def create(
+    *,
+    wanted: SilenceOptions = NOTHING,
+    comment: Annotated[
+        str, Parameter(help="Why. Shown wherever a notification was held back.")
+    ] = "",
+    by: By = None,
+) -> None:
+    """Mute events for a time, once or in a recurring window; prints what it mutes.
+
+    Rules go on being checked and events are recorded and shown; only notifications are held back.
+    Those about events still open when the silence ends are sent then. An event is muted when it
+    matches all of the options.
+
+    `sentinel silences create --rule "disk-*" --for 2h --comment "moving logs"`
+
+    `sentinel silences create --ticker AAPL --from 2026-11-27T18:00 --until 2026-11-28T06:00
+    --comment "exchange test"`
+
+    `sentinel silences create --tag backup --for 52w --weekly sat,sun --between 22:00-06:00
+    --timezone Europe/Berlin --comment "weekend backups"`
+
+    `sentinel silences create --category Market --for 52w --between 09:30-16:00 --days trading
+    --calendar NYSE --timezone America/New_York --outside --comment "market is closed"`
+    """
     who, now = author(by), utc_now()
     if not comment.strip():
         raise UsageError("say why with --comment: it is shown where a notification was held back")
     silence = silence_of(wanted, author=who, comment=comment, now=now)
     with writable_store() as engine:
         seen = read_silences.preview(engine, silence, now=now)
-        made = silences.create(engine, silence, now=now)
-    print(f"silence {made.id}: mutes {one_line(made.matchers.words(), 1_000)}, {_span(made)}")
-    for text in _previewed(seen, made, now):
-        print(text)
-    return 0
+        made = record.create(engine, silence, now=now)
+    what = one_line(made.matchers.words(), 1_000)
+    when = f"from {utc(made.starts_at)} until {utc(made.ends_at)}{_window(made)}"
+    print(f"silence {made.id}: mutes {what}, {when}")
+    _print_preview(seen, made, now)
 
 
-def preview(wanted: SilenceOptions, *, as_json: bool) -> int:
-    """Say what a silence would mute, and make none; the exit code."""
+def preview(*, wanted: SilenceOptions = NOTHING, as_json: Json = False) -> None:
+    """Show what a silence would mute now and would have muted in the last 7 days. Creates none.
+
+    Takes the options of `create`; how long it lasts need not be given.
+
+    `sentinel silences preview --rule "disk-*" --importance low`
+    """
     now = utc_now()
     silence = silence_of(wanted, author="preview", comment="preview", now=now, endless=True)
     with writable_store() as engine:
         seen = read_silences.preview(engine, silence, now=now)
     if as_json:
         print_json({"mutes_now": silence.active(now), **_as_json(seen)})
-        return 0
+        return
     print(f"would mute {one_line(silence.matchers.words(), 1_000)}{_window(silence)}")
-    for text in _previewed(seen, silence, now):
-        print(text)
+    _print_preview(seen, silence, now)
     print("no silence was created")
-    return 0
 
 
-def list_silences(*, every: bool, as_json: bool) -> int:
-    """Print the silences; the exit code."""
+def list_silences(
+    *,
+    every: Annotated[
+        bool, Parameter("--all", negative="", help="Also those that have ended.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """List the silences that have not ended. Times in UTC."""
     now = utc_now()
     with writable_store() as engine:
         found = [
@@ -83,11 +118,16 @@ def list_silences(*, every: bool, as_json: bool) -> int:
                 for silence in found
             ),
         )
-    return 0
 
 
-def show(silence: str, *, as_json: bool) -> int:
-    """Print one silence and what it is about; the exit code."""
+def show(
+    silence: Annotated[
+        str, Parameter(help="The silence's id, as `sentinel silences list` shows it.")
+    ],
+    *,
+    as_json: Json = False,
+) -> None:
+    """Show one silence: what and when it mutes, who made it and why, and what it mutes now."""
     key, now = id_of("silence", silence), utc_now()
     with writable_store() as engine:
         found = read_silences.get(engine, key)
@@ -100,7 +140,7 @@ def show(silence: str, *, as_json: bool) -> int:
     if as_json:
         ended = {"by": ending.by, "at": ending.at, "comment": ending.comment} if ending else None
         print_json({**_plain(found, now), "ended": ended, "preview": _as_json(seen)})
-        return 0
+        return
     print(f"silence {found.id}: {_standing(found, now)}")
     print(f"mutes    {one_line(found.matchers.words(), 1_000)}")
     print(f"from     {utc(found.starts_at)}")
@@ -112,72 +152,63 @@ def show(silence: str, *, as_json: bool) -> int:
     if ending:
         why = f": {one_line(ending.comment, 2_500)}" if ending.comment else ""
         print(f"ended    by {one_line(ending.by)} at {utc(ending.at)}{why}")
-    for text in _previewed(seen, found, now):
-        print(text)
-    return 0
+    _print_preview(seen, found, now)
 
 
-def expire(given: Sequence[str], *, comment: str, by: str | None) -> int:
-    """End silences; the exit code is 1 when one could not be ended."""
-    ids, who = ids_of("silence", given), author(by)
+def expire(
+    *silences: Annotated[str, Parameter(help="Ids of silences.")],
+    comment: Why = "",
+    by: By = None,
+) -> int:
+    """End silences now; the next reconcile notifies of muted events that are still open.
+
+    `sentinel silences expire 3`
+    """
+    ids, who = ids_of("silence", silences), author(by)
     with writable_store() as engine:
-        result = silences.expire(engine, ids, by=who, comment=comment, now=utc_now())
-    code = 0
-    for key in ids:
-        if key in result.done:
-            print(f"silence {key}: ended by {who}")
-            continue
-        code = 1
-        had_ended = key in result.already
-        print(f"silence {key}: {'had ended already' if had_ended else 'there is no such silence'}")
-    return code
-
-
-# -- words ---------------------------------------------------------------------------------
+        result = record.expire(engine, ids, by=who, comment=comment, now=utc_now())
+    had_ended = dict.fromkeys(result.already, "had ended already")
+    return print_outcomes("silence", ids, result.done, f"ended by {who}", had_ended)
 
 
 def _standing(silence: Silence, now: datetime) -> str:
-    """active, upcoming or expired; a window that is shut just now is quoted to be."""
+    """active, upcoming or expired; `active, not now` outside its recurring window."""
     state = silence.state(now)
     shut = state is SilenceState.ACTIVE and not silence.active(now)
     return f"{state}, not now" if shut else state.value
-
-
-def _span(silence: Silence) -> str:
-    return f"from {utc(silence.starts_at)} until {utc(silence.ends_at)}{_window(silence)}"
 
 
 def _window(silence: Silence) -> str:
     return f", only {silence.recurrence.words()}" if silence.recurrence else ""
 
 
-def _previewed(seen: Preview, silence: Silence, now: datetime) -> Iterator[str]:
-    """What a silence mutes, in a few lines."""
+def _print_preview(seen: Preview, silence: Silence, now: datetime) -> None:
     if not seen.rules:
-        yield "  matches no series of any active rule now; later ones are muted as well"
+        print("  matches no series of any active rule now; later ones are muted as well")
     else:
         names = ", ".join(one_line(name, 60) for name in seen.rules[:_NAMED])
         more = f" and {len(seen.rules) - _NAMED:,} more" if len(seen.rules) > _NAMED else ""
         rules = counted(len(seen.rules), "rule")
-        yield f"  matches {counted(len(seen.series), 'series', 'series')} of {rules}: {names}{more}"
+        series = counted(len(seen.series), "series", "series")
+        print(f"  matches {series} of {rules}: {names}{more}")
     still = counted(seen.open_count, "open event")
     if silence.active(now):
-        yield f"  muted now: {still}"
+        print(f"  muted now: {still}")
     else:
-        yield f"  muted now: nothing, outside its time; it matches {still}"
-    yield from _events(seen.open_events, seen.open_count)
-    yield f"  would have muted in the last 7 days: {counted(seen.past_count, 'event')}"
-    yield from _events(seen.past_events, seen.past_count)
+        print(f"  muted now: nothing, outside its time; it matches {still}")
+    _print_events(seen.open_events, seen.open_count)
+    print(f"  would have muted in the last 7 days: {counted(seen.past_count, 'event')}")
+    _print_events(seen.past_events, seen.past_count)
 
 
-def _events(events: Sequence[dict[str, Any]], count: int) -> Iterator[str]:
+def _print_events(events: Sequence[dict[str, Any]], count: int) -> None:
     for event in events[:_NAMED]:
         named = (event["rule_name"], event["ticker"])
         subject = " ".join(one_line(part, 60) for part in named if part)
         at = stamp(event["timestamp"], seconds=False)
-        yield f"    {event['id']}  {at}  {event['importance']}  {subject}"
+        print(f"    {event['id']}  {at}  {event['importance']}  {subject}")
     if count > _NAMED:
-        yield f"    … and {count - _NAMED:,} more"
+        print(f"    … and {count - _NAMED:,} more")
 
 
 def _plain(silence: Silence, now: datetime) -> dict[str, Any]:

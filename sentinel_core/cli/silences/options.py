@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
+from sentinel_core.cli.options import Level
+
 
 def _option(text: str, name: str | None = None) -> Parameter:
     return Parameter(name, help=text, negative="", show_default=False)
@@ -21,8 +23,7 @@ class SilenceOptions:
     ticker: Annotated[str | None, _option("A ticker; * and ? allowed.")] = None
     category: Annotated[str | None, _option("A category; * and ? allowed.")] = None
     importance: Annotated[
-        tuple[Literal["critical", "high", "medium", "low"], ...],
-        _option("critical, high, medium or low. May be repeated."),
+        tuple[Level, ...], _option("critical, high, medium or low. May be repeated.")
     ] = ()
     tag: Annotated[str | None, _option("One of the rule's tags; * and ? allowed.")] = None
     kind: Annotated[

@@ -21,7 +21,7 @@ _PREVIEWED = timedelta(hours=1)  # of a silence that is only previewed
 def silence_of(
     wanted: SilenceOptions, *, author: str, comment: str, now: datetime, endless: bool = False
 ) -> Silence:
-    """The silence that is meant; `endless` when its end need not be quoted.
+    """The silence that is meant; `endless` when its end need not be given.
 
     Raises UsageError for missing or invalid options.
     """
