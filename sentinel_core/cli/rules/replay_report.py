@@ -1,6 +1,7 @@
 """What `sentinel rules replay` prints: text for people, data for programs. Pure."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -9,7 +10,7 @@ from sentinel_core.model.reasons import NotifyReason
 from sentinel_core.model.times import utc
 from sentinel_core.replay.compare import Comparison, Sent
 from sentinel_core.replay.service import Result
-from sentinel_core.replay.timeline import Event, Mismatch, Notification, Timeline
+from sentinel_core.replay.timeline import Event, Notification, Timeline
 from sentinel_core.wording.text import counted
 
 MOST_LINES = 200  # of one timeline; `--json` has all of it
@@ -21,7 +22,7 @@ def lines(result: Result) -> list[str]:
     rule = result.rule
     report = [f"{rule.name} ({rule.flow_name}): {scope(result)}"]
     report += [f"note: {note}" for note in result.notes]
-    report += unlike(result.deployed)
+    report += _unlike(result.deployed)
     report += ["", f"as deployed: {totals(result.deployed)}", *_timeline(result.deployed)]
     report += ["", f"with {rule.file}: {totals(result.wanted)}", *_timeline(result.wanted)]
     report += ["", *difference(result.comparison)]
@@ -48,7 +49,7 @@ def totals(line: Timeline) -> str:
     return ", ".join(parts)
 
 
-def unlike(line: Timeline) -> list[str]:
+def _unlike(line: Timeline) -> list[str]:
     """Where the record is not what this version decides."""
     if not line.mismatches:
         return []
@@ -56,11 +57,10 @@ def unlike(line: Timeline) -> list[str]:
         "the record differs from what this version would decide: "
         f"{line.mismatches:,} of {counted(line.evaluations, 'evaluation')}"
     ]
-    return report + [f"  {_unlike(one)}" for one in line.examples[:3]]
-
-
-def _unlike(one: Mismatch) -> str:
-    return f"{utc(one.at)} {_subject(one.kind, one.ticker)}: {one.recorded} / now {one.decided}"
+    for one in line.examples[:3]:
+        subject = f"{utc(one.at)} {_subject(one.kind, one.ticker)}"
+        report.append(f"  {subject}: {one.recorded} / now {one.decided}")
+    return report
 
 
 def difference(comparison: Comparison) -> list[str]:
@@ -117,7 +117,11 @@ def _timeline(line: Timeline) -> list[str]:
         items += _moments(event, line.since)
     for message in line.notifications:
         ends = message.reason == NotifyReason.RESOLVED.value  # after the event's end
-        items.append((message.at, 3 if ends else 1, _message(message)))
+        to = ", ".join(message.channels) or f"nobody: no route for {message.importance}"
+        done = "notified" if message.suppressed is None else "not notified"
+        why = "" if message.suppressed is None else f": {message.suppressed}"
+        text = f"{'':8}  {_subject(message.kind, message.ticker)}  {done} ({message.reason}) {to}"
+        items.append((message.at, 3 if ends else 1, text + why))
     items.sort(key=lambda item: item[:2])
     return _cut([f"  {utc(at)}  {text}" for at, _, text in items])
 
@@ -135,14 +139,6 @@ def _moments(event: Event, since: datetime) -> Iterator[tuple[datetime, int, str
         yield event.resolved_at, 2, f"{event.importance:8}  {subject}  resolved: {event.resolution}"
 
 
-def _message(message: Notification) -> str:
-    to = ", ".join(message.channels) or f"nobody: no route for {message.importance}"
-    subject = _subject(message.kind, message.ticker)
-    if message.suppressed is not None:
-        return f"{'':8}  {subject}  not notified ({message.reason}) {to}: {message.suppressed}"
-    return f"{'':8}  {subject}  notified ({message.reason}) {to}"
-
-
 def _subject(kind: str, ticker: str) -> str:
     return " ".join(word for word in ("" if kind == "alert" else str(kind), ticker) if word) or "–"
 
@@ -154,9 +150,6 @@ def _cut(report: Sequence[str]) -> list[str]:
     return [*report[:MOST_LINES], f"  … and {rest:,} lines more: --json has all"]
 
 
-# -- data -----------------------------------------------------------------------------------
-
-
 def as_data(result: Result) -> dict[str, Any]:
     """The whole report as JSON."""
     c, line = result.comparison, result.deployed
@@ -164,38 +157,29 @@ def as_data(result: Result) -> dict[str, Any]:
         "rule": result.rule.name,
         "flow": result.rule.flow_name,
         "file": result.rule.file,
-        "since": result.span.since.isoformat(),
-        "until": result.span.until.isoformat(),
+        "since": result.span.since,
+        "until": result.span.until,
         "runs": line.runs,
         "evaluations": line.evaluations,
         "notes": list(result.notes),
         "unlike_record": {
             "count": line.mismatches,
-            "examples": [
-                {
-                    "at": one.at.isoformat(),
-                    "kind": one.kind.value,
-                    "ticker": one.ticker,
-                    "recorded": one.recorded,
-                    "decided": one.decided,
-                }
-                for one in line.examples
-            ],
+            "examples": [asdict(one) for one in line.examples],
         },
         "deployed": _line_data(result.deployed),
         "wanted": _line_data(result.wanted),
         "difference": {
             "events": {
-                "added": [_event_data(event) for event in c.added],
-                "removed": [_event_data(event) for event in c.removed],
+                "added": [_without_id(event) for event in c.added],
+                "removed": [_without_id(event) for event in c.removed],
                 "changed": [
-                    {"before": _event_data(old), "after": _event_data(new)}
+                    {"before": _without_id(old), "after": _without_id(new)}
                     for old, new in c.changed
                 ],
             },
             "notifications": {
-                "added": [_told_data(message) for message in c.sent_added],
-                "removed": [_told_data(message) for message in c.sent_removed],
+                "added": [asdict(message) for message in c.sent_added],
+                "removed": [asdict(message) for message in c.sent_removed],
                 "more": c.more,
             },
             "channels": {
@@ -213,43 +197,11 @@ def as_data(result: Result) -> dict[str, Any]:
 
 def _line_data(line: Timeline) -> dict[str, Any]:
     return {
-        "events": [_event_data(event) for event in line.events],
-        "messages": [
-            {
-                "at": m.at.isoformat(),
-                "kind": m.kind.value,
-                "ticker": m.ticker,
-                "importance": m.importance.value,
-                "reason": m.reason,
-                "channels": list(m.channels),
-                "suppressed": m.suppressed,
-            }
-            for m in line.notifications
-        ],
+        "events": [_without_id(event) for event in line.events],
+        "messages": [_without_id(message) for message in line.notifications],
     }
 
 
-def _event_data(event: Event) -> dict[str, Any]:
-    return {
-        "kind": event.kind.value,
-        "ticker": event.ticker,
-        "importance": event.importance.value,
-        "opened_at": event.opened_at.isoformat(),
-        "reason": event.reason,
-        "message": event.message,
-        "occurrences": event.occurrences,
-        "resolved_at": event.resolved_at.isoformat() if event.resolved_at else None,
-        "resolution": event.resolution,
-        "acknowledged_by": event.acknowledged_by,
-    }
-
-
-def _told_data(message: Sent) -> dict[str, Any]:
-    return {
-        "at": message.at.isoformat(),
-        "kind": message.kind.value,
-        "ticker": message.ticker,
-        "importance": message.importance.value,
-        "reason": message.reason,
-        "channel": message.channel,
-    }
+def _without_id(item: Event | Notification) -> dict[str, Any]:
+    """Its fields without the event's id, which is the replay's own."""
+    return {name: v for name, v in asdict(item).items() if name not in ("id", "event_id")}
