@@ -259,9 +259,8 @@ def test_a_hostile_event_is_harmless_wherever_it_is_shown(blotter: Blotter, tmp_
         assert page.evaluate("window.hurt") is None
         page.goto(f"{blotter.url}/?event={key}")
         settled(page)
-        expect(page.get_by_text("<!channel> <script>").locator("visible=true").first).to_be_visible()
-        expect(page.get_by_text("<b>rule</b>").locator("visible=true").first).to_be_visible()
-        expect(page.get_by_text("<b>Eve</b>").locator("visible=true").first).to_be_visible()
+        for text in ("<!channel> <script>", "<b>rule</b>", "<b>Eve</b>"):
+            expect(page.get_by_text(text).locator("visible=true").first).to_be_visible()
         assert page.evaluate("window.hurt") is None
         assert page.locator('a[href^="javascript"]').count() == 0
         assert page.locator("img[src=x], .stMarkdown b").count() == 0
