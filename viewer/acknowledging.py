@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from sentinel_core.base.errors import SentinelError
-from sentinel_core.store.record.acknowledge import COMMENT_LIMIT
+from sentinel_core.store.record.change import COMMENT_LIMIT
 from sentinel_core.wording.text import counted
 from viewer import data, rows
 from viewer.escape import plain

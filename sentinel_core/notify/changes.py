@@ -27,6 +27,7 @@ from sentinel_core.decide.observe import Kind
 from sentinel_core.decide.state import Action, Status
 from sentinel_core.model.reasons import NotifyReason
 from sentinel_core.notify.change import EventChange, of_event
+from sentinel_core.store.db.bulk import chunks
 from sentinel_core.store.db.engine import reading
 from sentinel_core.store.db.tables import (
     AUDIT,
@@ -38,7 +39,6 @@ from sentinel_core.store.db.tables import (
     STORM,
 )
 from sentinel_core.store.record.recording import Recorded
-from sentinel_core.store.state.audit import chunks
 
 FLAPPING, FLAPPING_ENDED = NotifyReason.FLAPPING.value, NotifyReason.FLAPPING_ENDED.value
 _DECISIONS = {

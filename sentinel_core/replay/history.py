@@ -36,8 +36,7 @@ from sentinel_core.model.silence import Inhibitor, Silence
 from sentinel_core.replay.recorded import Firing, ManualAction, Past, Stored
 from sentinel_core.store.db.engine import reading
 from sentinel_core.store.db.tables import AUDIT, EVALUATION, EVENT, RULE, SILENCE, Json, UtcDateTime
-from sentinel_core.store.state.audit import SILENCE_EXPIRED
-from sentinel_core.store.state.mutes import has_items, silence_of
+from sentinel_core.store.state.mutes import SILENCE_EXPIRED, has_items, silence_of
 
 _AT_ONCE = 200  # rows fetched together: of more, the garbage collector looks at each
 _ACTIONS = ("acknowledged", "unacknowledged", "resolved")

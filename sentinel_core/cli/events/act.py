@@ -17,7 +17,7 @@ from sentinel_core.model.times import utc
 from sentinel_core.store.record import acknowledge as acknowledging
 from sentinel_core.store.record import annotate
 from sentinel_core.store.record import resolve as resolving
-from sentinel_core.store.record.acknowledge import Changed
+from sentinel_core.store.record.change import Changed
 
 NONE = "none"  # takes a disposition back
 

@@ -6,10 +6,10 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Engine, and_, case, func, not_, select
 
+from sentinel_core.store.db.bulk import chunks
 from sentinel_core.store.db.engine import reading
 from sentinel_core.store.db.tables import NOTIFICATION, STORM
 from sentinel_core.store.outbox.enqueue import FAILED, IS_STEP, PENDING, SENT
-from sentinel_core.store.state.audit import chunks
 
 _N = NOTIFICATION.c
 # Escalation steps are enqueued long before they are due: only an attempted one counts as pending.

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Engine, Integer, cast, select, update
 
 from sentinel_core.decide.fanout import route_of
 from sentinel_core.model.reasons import is_step
+from sentinel_core.store.db.bulk import chunks
 from sentinel_core.store.db.engine import reading, writing
 from sentinel_core.store.db.tables import NOTIFICATION, Row
 from sentinel_core.store.outbox.enqueue import IS_ABOUT
@@ -26,7 +27,6 @@ from sentinel_core.store.outbox.group import (
     too_soon,
 )
 from sentinel_core.store.outbox.storms import gathered, storm_facts
-from sentinel_core.store.state.audit import chunks
 from sentinel_core.store.state.events import events_by_id, templates_of
 
 LEASE = timedelta(minutes=2)  # after this long, a deliverer is taken to have died

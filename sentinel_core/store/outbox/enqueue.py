@@ -10,9 +10,8 @@ from sqlalchemy import ColumnElement, Connection, bindparam, literal_column, sel
 
 from sentinel_core.decide.fanout import AFTER, dropped_columns, follow_ups
 from sentinel_core.model.reasons import STEPS_LIKE, Suppression, SuppressionCode
-from sentinel_core.store.db.bulk import MANY, newest_id, write_rows
+from sentinel_core.store.db.bulk import MANY, chunks, newest_id, write_rows
 from sentinel_core.store.db.tables import NOTIFICATION, Row
-from sentinel_core.store.state.audit import chunks
 from sentinel_core.store.state.events import events_by_id, why_muted
 from sentinel_core.store.state.mutes import Mutes
 from sentinel_core.store.state.rules import insert_or

@@ -10,10 +10,10 @@ from sqlalchemy import ColumnElement, Connection, Engine, and_, select
 from sentinel_core.decide.observe import Kind
 from sentinel_core.model.alert import Importance
 from sentinel_core.model.silence import Matchers, Silence, SilenceState, Subject
+from sentinel_core.store.db.bulk import storable_ids
 from sentinel_core.store.db.engine import answering, reading
 from sentinel_core.store.db.tables import AUDIT, EVENT, RULE, SERIES, SILENCE, Row
-from sentinel_core.store.state.audit import SILENCE_EXPIRED, storable_ids
-from sentinel_core.store.state.mutes import readable
+from sentinel_core.store.state.mutes import SILENCE_EXPIRED, readable
 
 PREVIEWED_EVENTS = 100  # events that a preview names; it counts the others
 LONGEST_DAYS = 366  # that a preview looks back

@@ -21,20 +21,10 @@ from sentinel_core.decide.observe import Kind
 from sentinel_core.decide.state import Status
 from sentinel_core.decide.transition import resolved_by_hand
 from sentinel_core.model.reasons import NotifyReason, Suppression, SuppressionCode
-from sentinel_core.store.db.engine import answering, writing
+from sentinel_core.store.db.bulk import chunks
 from sentinel_core.store.db.tables import EVALUATION, EVENT, NOTIFICATION, SERIES
 from sentinel_core.store.outbox.enqueue import lock_notifications, notify_followers
-from sentinel_core.store.record.acknowledge import Changed, changed
-from sentinel_core.store.state.audit import (
-    add_entries,
-    chunks,
-    comment_of,
-    existing,
-    lock_rules,
-    require_name,
-    sorted_ids,
-    storable_ids,
-)
+from sentinel_core.store.record.change import Changed, changing, require_name
 from sentinel_core.store.state.rows import state_row
 from sentinel_core.store.state.snapshot import series_of
 
@@ -49,24 +39,19 @@ def resolve(
     is acknowledged in the same name. Raises ValueError without a name, StoreUnavailableError if
     nothing was written.
     """
-    who, said = require_name(by, "resolves"), comment_of(comment)
-    wanted = sorted_ids(ids)
-    within = storable_ids(wanted)
-    detail = {"comment": said} if said else {}
-    with answering(engine), writing(engine) as connection:
-        lock_rules(connection, within)
-        done: list[int] = []
-        for some in chunks(within):
+    who = require_name(by, "resolves")
+    with changing(engine, ids, who, comment, now) as change:
+        connection, done = change.connection, change.done
+        for some in change.chunks():
             for row in _open(connection, some):
-                _end(connection, row, who, now, detail)
+                _end(connection, row, who, now, change.comment)
                 done.append(row["event"])
         _forget_gone(connection, done)
         why = Suppression(SuppressionCode.RESOLVED, f"resolved by {who}")
         _drop_pending(connection, done, why, now)
-        notify_followers(connection, sorted(done), NotifyReason.RESOLVED.value, now)
-        add_entries(connection, who, "resolved", now, sorted(done), detail)
-        present = existing(connection, within)
-    return changed(wanted, done, present)
+        notify_followers(connection, done, NotifyReason.RESOLVED.value, now)
+        change.audit("resolved")
+        return change.result()
 
 
 def _open(connection: Connection, ids: Sequence[int]) -> list[RowMapping]:
@@ -115,7 +100,7 @@ def _drop_pending(
     connection: Connection, ids: Sequence[int], why: Suppression, now: datetime
 ) -> None:
     n = NOTIFICATION.c
-    for some in chunks(sorted(ids)):
+    for some in chunks(ids):
         waiting = (n.event_id.in_(some), n.status == "pending")
         lock_notifications(connection, *waiting)
         connection.execute(
@@ -132,7 +117,7 @@ def _forget_gone(connection: Connection, ids: Sequence[int]) -> None:
     resolves the latter, it says that the ticker is gone.
     """
     e = EVENT.c
-    for some in chunks(sorted(ids)):
+    for some in chunks(ids):
         named = select(e.rule_id, e.ticker).where(
             e.id.in_(some), e.kind.in_([Kind.ALERT.value, Kind.NO_DATA.value])
         )

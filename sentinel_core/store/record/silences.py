@@ -6,18 +6,17 @@ from datetime import datetime, timedelta
 from sqlalchemy import Engine, insert, select, update
 
 from sentinel_core.model.silence import Silence
+from sentinel_core.store.db.bulk import chunks, storable_ids
 from sentinel_core.store.db.engine import answering, writing
 from sentinel_core.store.db.tables import SILENCE
-from sentinel_core.store.record.acknowledge import Changed, changed
-from sentinel_core.store.state.audit import (
-    SILENCE_EXPIRED,
-    add_entries,
-    chunks,
+from sentinel_core.store.record.change import (
+    Changed,
+    add_audit,
     comment_of,
     require_name,
     sorted_ids,
-    storable_ids,
 )
+from sentinel_core.store.state.mutes import SILENCE_EXPIRED
 
 _INSTANT = timedelta(microseconds=1)
 
@@ -53,7 +52,7 @@ def create(engine: Engine, silence: Silence, *, now: datetime) -> Silence:
         }
         if silence.recurrence:
             detail["window"] = silence.recurrence.words()
-        add_entries(connection, author, "silence-created", now, (None,), detail)
+        add_audit(connection, author, "silence-created", now, detail)
     return silence.model_copy(update={"id": key, "author": author, "comment": comment})
 
 
@@ -84,5 +83,5 @@ def expire(
                 done.append(row.id)
                 detail = {"silence": row.id, "was_until": row.ends_at.isoformat()}
                 detail |= {"comment": reason} if reason else {}
-                add_entries(connection, who, SILENCE_EXPIRED, now, (None,), detail)
-    return changed(wanted, done, existing)
+                add_audit(connection, who, SILENCE_EXPIRED, now, detail)
+    return Changed.of(wanted, done, existing)

@@ -10,8 +10,8 @@ from sentinel_core.model.alert import Importance
 from sentinel_core.model.reasons import Suppression
 from sentinel_core.model.rule import RuleSettings
 from sentinel_core.model.run import Rule
+from sentinel_core.store.db.bulk import chunks
 from sentinel_core.store.db.tables import EVENT, RULE
-from sentinel_core.store.state.audit import chunks
 from sentinel_core.store.state.mutes import Mutes
 
 

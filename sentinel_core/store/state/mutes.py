@@ -17,6 +17,8 @@ from sentinel_core.model.run import Rule
 from sentinel_core.model.silence import Inhibitor, Matchers, Recurrence, Silence, Subject, muted
 from sentinel_core.store.db.tables import EVENT, RULE, SERIES, SILENCE
 
+SILENCE_EXPIRED = "silence-expired"  # the audit's action of ending a silence by hand
+
 logger = logging.getLogger("sentinel.store")
 
 

@@ -16,10 +16,9 @@ from sentinel_core.decide.state import Key, Series, Status
 from sentinel_core.model.alert import Importance
 from sentinel_core.model.reasons import NotifyReason
 from sentinel_core.model.run import Run, StateType
+from sentinel_core.store.db.bulk import CHUNK, chunks
 from sentinel_core.store.db.tables import EVALUATION, EVENT, RULE, SERIES
 from sentinel_core.store.state.rows import retries_of
-
-_CHUNK = 500  # values in one IN list: SQLite takes 32,766 parameters, the planner prefers fewer
 
 _STATE = (  # columns of a series that are its state
     "status",
@@ -109,7 +108,7 @@ class RuleSnapshot:
         With `everything`, all series of the rule.
         """
         tickers = sorted({observation.ticker for observation in observations})
-        if everything or len(tickers) > _CHUNK:
+        if everything or len(tickers) > CHUNK:
             return self.select_series()
         not_ok = self.select_series(SERIES.c.status != Status.OK.value)
         return not_ok | self.select_series(SERIES.c.ticker.in_(tickers))
@@ -246,10 +245,10 @@ def recorded_runs(
     """Prefect state types and retries on record, by run, for the runs that have a record."""
     recorded: dict[UUID, set[tuple[str, int]]] = {}
     c = EVALUATION.c
-    for start in range(0, len(run_ids), _CHUNK):
+    for some in chunks(run_ids):
         statement = (
             select(c.prefect_flow_run_id, c.prefect_state, c.retry_count)
-            .where(c.prefect_flow_run_id.in_(run_ids[start : start + _CHUNK]))
+            .where(c.prefect_flow_run_id.in_(some))
             .distinct()
         )
         for run_id, state, retries in connection.execute(statement):

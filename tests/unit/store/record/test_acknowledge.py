@@ -10,7 +10,8 @@ from sentinel_core.store.db.engine import reading
 from sentinel_core.store.db.tables import AUDIT
 from sentinel_core.store.read.event_detail import event_detail
 from sentinel_core.store.read.filters import Status
-from sentinel_core.store.record.acknowledge import BY_LIMIT, COMMENT_LIMIT, acknowledge
+from sentinel_core.store.record.acknowledge import acknowledge
+from sentinel_core.store.record.change import BY_LIMIT, COMMENT_LIMIT
 from tests.support.recorded import NOON, a_rule, event_ids, fire
 
 MINUTE = timedelta(minutes=1)

@@ -15,10 +15,10 @@ from sentinel_core.store.db.tables import AUDIT
 from sentinel_core.store.outbox.claim import claim, due
 from sentinel_core.store.outbox.settle import settle
 from sentinel_core.store.read.event_detail import event_detail
-from sentinel_core.store.record.acknowledge import Changed, acknowledge, unacknowledge
+from sentinel_core.store.record.acknowledge import acknowledge, unacknowledge
 from sentinel_core.store.record.annotate import Disposition, assign, comment, disposition
+from sentinel_core.store.record.change import BY_LIMIT, COMMENT_LIMIT, Changed
 from sentinel_core.store.record.resolve import resolve
-from sentinel_core.store.state.audit import BY_LIMIT, COMMENT_LIMIT
 from tests.support.runs import NOW, a_rule, a_run, at, fired, quiet, rows, told
 
 RULE = a_rule()
