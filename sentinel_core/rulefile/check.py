@@ -16,7 +16,7 @@ from prefect.flows import load_flow_from_entrypoint
 from prefect.utilities.callables import parameter_schema
 from prefect.utilities.importtools import load_script_as_module
 
-from sentinel_core.base.errors import PrefectUnreachableError, RuleFileError
+from sentinel_core.base.errors import PrefectUnreachableError
 from sentinel_core.model.cleaning import clean_text
 from sentinel_core.model.condition import OR_CONDITIONS
 from sentinel_core.prefect_io.client import prefect_api, work_pool_exists
@@ -31,6 +31,7 @@ from sentinel_core.rulefile.check_parameters import (
 from sentinel_core.rulefile.check_rule_templates import check_rule_templates
 from sentinel_core.rulefile.phrases import did_you_mean, shorten
 from sentinel_core.rulefile.source import Entry, Problem, RuleFile, dig, read
+from sentinel_core.rulefile.yaml_lines import UnreadableError
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +67,8 @@ def check(path: Path, *, only: str | None = None, ask_prefect: bool = True) -> R
     """Check the file, or of its deployments the one named `only`. Never raises for a bad file."""
     try:
         file = read(path)
-    except RuleFileError as error:
-        return Report([_unreadable(path, error)])
+    except UnreadableError as error:
+        return Report([Problem(str(path), error.line, None, "", error.message)])
     check_form(file)
     report = Report(file=file)
     flows = _Flows()
@@ -81,14 +82,6 @@ def check(path: Path, *, only: str | None = None, ask_prefect: bool = True) -> R
     wanted = (p for p in file.problems if only is None or p.deployment in (only, None))
     report.problems = sorted(wanted, key=lambda problem: problem.line or 0)
     return report
-
-
-def _unreadable(path: Path, error: RuleFileError) -> Problem:
-    place, _, message = str(error).partition(": ")
-    line = place.removeprefix(f"{path}:") if place.startswith(f"{path}:") else ""
-    if line.isdigit():
-        return Problem(str(path), int(line), None, "", message)
-    return Problem(str(path), None, None, "", str(error).removeprefix(f"{path}: "))
 
 
 # -- flows ---------------------------------------------------------------------------------------

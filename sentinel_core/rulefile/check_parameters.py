@@ -16,7 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from sentinel_core.model.cleaning import clean_text
-from sentinel_core.rulefile.phrases import did_you_mean, shorten
+from sentinel_core.rulefile.phrases import did_you_mean, plain_message, shorten
 from sentinel_core.rulefile.source import Entry, RuleFile, Where, dig
 
 ROUTED = ("notify", "escalation")
@@ -80,8 +80,10 @@ class _Parameters:
             if name not in given and len(self.where) == 1:
                 self._say((name,), "missing: this parameter is required")
         for name, annotation in self.types.items():
-            if name in given and self._is_mine(name) and not _hydrated(given[name]):
-                self._check_one(name, annotation, given[name])
+            value = given.get(name)
+            computed = isinstance(value, dict) and "__prefect_kind" in value  # by Prefect's server
+            if name in given and self._is_mine(name) and not computed:
+                self._check_one(name, annotation, value)
         self._check_as_the_server_does(given)
 
     def _is_mine(self, name: str) -> bool:
@@ -175,19 +177,16 @@ def parameter_types(flow: Flow[..., Any]) -> dict[str, Any]:
     return {name: hints.get(name, Any) for name in signature.parameters}
 
 
-def _hydrated(value: object) -> bool:
-    """A value that Prefect's server computes (a template, a variable)."""
-    return isinstance(value, dict) and "__prefect_kind" in value
-
-
 def _message(item: ErrorDetails, path: Where, schema: dict[str, Any], given: Any) -> str:
     """What was expected; pydantic's own words where they are clear."""
     if item["type"] == "extra_forbidden":
         known = list(_properties(path[:-1], schema, given))
         return f"unknown parameter{did_you_mean(path[-1], known)}"
     if item["type"] == "missing":
-        about = _about(path, schema, given)
-        return f"missing: this parameter is required{f' ({about})' if about else ''}"
+        own = _properties(path[:-1], schema, given).get(str(path[-1]), {})
+        words = [str(own[key]) for key in ("type", "description") if own.get(key)]
+        about = f" ({shorten(': '.join(words), 120)})" if words else ""
+        return f"missing: this parameter is required{about}"
     if item["type"] == "string_pattern_mismatch" and path[0] in ROUTED and path[-1] != "to":
         return (
             "expected a notification block as type/name, like slack-incoming-webhook/alerts; email "
@@ -197,18 +196,7 @@ def _message(item: ErrorDetails, path: Where, schema: dict[str, Any], given: Any
         if path[0] in ROUTED and isinstance(path[-1], int) and path[-2:-1] != ("escalation",):
             return "expected a notification block as type/name, or a mapping with `channel`"
         return "expected a mapping"
-    text = item["msg"].removeprefix("Value error, ")
-    return (
-        "expected " + text.removeprefix("Input should be ")
-        if text.startswith("Input should be ")
-        else f"{text[:1].lower()}{text[1:]}"
-    )
-
-
-def _about(path: Where, schema: dict[str, Any], given: Any) -> str:
-    own = _properties(path[:-1], schema, given).get(str(path[-1]), {})
-    words = [str(own[key]) for key in ("type", "description") if own.get(key)]
-    return shorten(": ".join(words), 120)
+    return plain_message(item)
 
 
 def _properties(path: Where, schema: dict[str, Any], given: Any) -> dict[str, Any]:

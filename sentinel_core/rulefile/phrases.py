@@ -3,6 +3,8 @@
 import difflib
 from collections.abc import Sequence
 
+from pydantic_core import ErrorDetails
+
 from sentinel_core.model.cleaning import clean_text
 from sentinel_core.wording.text import shorten as cut
 
@@ -42,3 +44,11 @@ def shown(value: object) -> str:
 def shorten(text: str, most: int = 80) -> str:
     """At most `most` characters, on one line."""
     return cut(" ".join(text.split()), most)
+
+
+def plain_message(item: ErrorDetails) -> str:
+    """The message of a validation error in the form of ours: `expected …`."""
+    text = item["msg"].removeprefix("Value error, ")
+    if text.startswith("Input should be "):
+        return f"expected {text.removeprefix('Input should be ')}"
+    return f"{text[:1].lower()}{text[1:]}"

@@ -14,11 +14,17 @@ from typing import Any, Literal
 
 import yaml
 
-from sentinel_core.base.errors import RuleFileError
 from sentinel_core.model.cleaning import clean_text
 from sentinel_core.rulefile.phrases import did_you_mean, dotted, kind, shorten, shown
 from sentinel_core.rulefile.placeholders import fill, has_placeholder, keep_templates
-from sentinel_core.rulefile.yaml_lines import child, compose, construct, duplicate_keys, read_text
+from sentinel_core.rulefile.yaml_lines import (
+    UnreadableError,
+    child,
+    compose,
+    construct,
+    duplicate_keys,
+    read_text,
+)
 
 DEFINITIONS = "definitions"
 Where = tuple[str | int, ...]
@@ -144,19 +150,21 @@ class RuleFile:
                 self.complain(entry, (*path, str(key)), f"unknown {what}{hint}")
 
 
-def read(path: Path) -> RuleFile:
-    """The file, with its problems of form noted. Raises RuleFileError when it can't be read."""
-    root = compose(path, read_text(path))
+def read(path: Path, key: str = "deployments") -> RuleFile:
+    """The file, with its problems of form noted. Raises UnreadableError without a mapping.
+
+    `key` is the one it must have, for the message.
+    """
+    root = compose(path, read_text(path), key)
     duplicates = list(duplicate_keys(root))
     data = construct(path, root)
     if not isinstance(data, dict):
-        raise RuleFileError(
-            f"{path}:1: expected a mapping with the key `deployments`, got {kind(data)}"
-        )
+        message = f"expected a mapping with the key `{key}`, got {kind(data)}"
+        raise UnreadableError(path, 1, message)
     file = RuleFile(path, data, root)
-    for key, first, line in duplicates:
+    for name, first, line in duplicates:
         message = f"written twice (line {first} and here): only the last one counts"
-        file.problems.append(Problem(str(path), line, None, shorten(key), message))
+        file.problems.append(Problem(str(path), line, None, shorten(name), message))
     _collect_entries(file)
     return file
 

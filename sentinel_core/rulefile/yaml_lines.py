@@ -1,4 +1,4 @@
-"""A YAML file as values and as nodes with their lines, within limits. Raises RuleFileError only.
+"""A YAML file as values and as nodes with their lines, within limits. Raises UnreadableError only.
 
 Prefect reads rule files with PyYAML, by the rules of YAML 1.1: another parser would read some
 values differently.
@@ -18,55 +18,62 @@ MOST_VALUES = 500_000  # after aliases: a file of a few lines can stand for bill
 DEEPEST = 60
 
 
+class UnreadableError(RuleFileError):
+    """A file that is no rule file at all. Without a line, the message goes on after the path."""
+
+    def __init__(self, path: Path, line: int | None, message: str) -> None:
+        super().__init__(f"{path}:{line}: {message}" if line else f"{path} {message}")
+        self.line = line
+        self.message = message
+
+
 def read_text(path: Path) -> str:
-    """The text of the file. Raises RuleFileError when it can't be read."""
+    """The text of the file. Raises UnreadableError when it can't be read."""
     try:
         if path.is_dir():
-            raise RuleFileError(f"{path} is a folder: name the rule file in it")
+            raise UnreadableError(path, None, "is a folder: name the rule file in it")
         size = path.stat().st_size
         if size > MOST_BYTES:
-            raise RuleFileError(
-                f"{path} has {size / 2**20:.1f} MB; a rule file may have {MOST_BYTES >> 20} MB"
-            )
+            message = f"has {size / 2**20:.1f} MB; a rule file may have {MOST_BYTES >> 20} MB"
+            raise UnreadableError(path, None, message)
         content = path.read_bytes()
     except OSError as error:
-        raise RuleFileError(
-            f"{path} can't be read: {error.strerror or error}. Name the rule file, or run this in "
-            "the folder of your prefect.yaml"
-        ) from error
+        message = (
+            f"can't be read: {error.strerror or error}. Name the rule file, or run this in the "
+            "folder of your prefect.yaml"
+        )
+        raise UnreadableError(path, None, message) from error
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
-        raise RuleFileError(
-            f"{path}:{line}: expected text in UTF-8, found the byte 0x{content[error.start]:02x}"
-        ) from error
+        message = f"expected text in UTF-8, found the byte 0x{content[error.start]:02x}"
+        raise UnreadableError(path, line, message) from error
 
 
-def compose(path: Path, text: str) -> yaml.Node:
-    """The file as nodes, which know their lines. Raises RuleFileError."""
+def compose(path: Path, text: str, key: str) -> yaml.Node:
+    """The file as nodes, which know their lines; it must have `key`. Raises UnreadableError."""
     try:
         _refuse_depth(path, text)
         root = yaml.compose(text, Loader=_Loader)
     except yaml.YAMLError as error:
         raise _not_yaml(path, error) from error
     if root is None:
-        raise RuleFileError(f"{path} is empty: expected a mapping with the key `deployments`")
+        raise UnreadableError(path, None, f"is empty: expected a mapping with the key `{key}`")
     size = _Size(path).of(root)
     if size > MOST_VALUES:
-        raise RuleFileError(
-            f"{path}: its aliases stand for {size:,} values, more than {MOST_VALUES:,}"
-        )
+        message = f"is too large: its aliases stand for {size:,} values, more than {MOST_VALUES:,}"
+        raise UnreadableError(path, None, message)
     return root
 
 
-def _not_yaml(path: Path, error: yaml.YAMLError) -> RuleFileError:
-    place, text = str(path), str(error)
+def _not_yaml(path: Path, error: yaml.YAMLError) -> UnreadableError:
+    line, text = None, str(error)
     if isinstance(error, yaml.MarkedYAMLError):
         text = " ".join(filter(None, (error.context, error.problem)))
         if mark := error.problem_mark or error.context_mark:
-            place = f"{path}:{mark.line + 1}"
-    return RuleFileError(f"{place}: not YAML: {clean_text(text)}")
+            line = mark.line + 1
+    return UnreadableError(path, line, f"{'' if line else 'is '}not YAML: {clean_text(text)}")
 
 
 def _refuse_depth(path: Path, text: str) -> None:
@@ -78,8 +85,8 @@ def _refuse_depth(path: Path, text: str) -> None:
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
         if depth > DEEPEST:
-            place = f"{path}:{event.start_mark.line + 1}" if event.start_mark else str(path)
-            raise RuleFileError(f"{place}: nested deeper than {DEEPEST} levels")
+            line = event.start_mark.line + 1 if event.start_mark else None
+            raise UnreadableError(path, line, f"nested deeper than {DEEPEST} levels")
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
@@ -101,9 +108,9 @@ class _Size:
             return known
         line = node.start_mark.line + 1
         if id(node) in self.open:
-            raise RuleFileError(f"{self.path}:{line}: an anchor that contains itself")
+            raise UnreadableError(self.path, line, "an anchor that contains itself")
         if len(self.open) >= DEEPEST:
-            raise RuleFileError(f"{self.path}:{line}: nested deeper than {DEEPEST} levels")
+            raise UnreadableError(self.path, line, f"nested deeper than {DEEPEST} levels")
         self.open.add(id(node))
         children = _children(node)
         size = self.known[id(node)] = 1 + sum(self.of(child) for child in children)
@@ -120,14 +127,16 @@ def _children(node: yaml.Node) -> Iterator[yaml.Node]:
 
 
 def construct(path: Path, root: yaml.Node) -> Any:
-    """The nodes as Python values. Raises RuleFileError."""
+    """The nodes as Python values. Raises UnreadableError."""
     loader = _Loader("")
     try:
         return loader.construct_document(root)
     except yaml.YAMLError as error:
         raise _not_yaml(path, error) from error
     except (ValueError, OverflowError, TypeError) as error:  # 2026-99-99, !!int of a word
-        raise RuleFileError(f"{path}: a value does not match its type: {error}") from error
+        raise UnreadableError(
+            path, None, f"has a value that does not match its type: {error}"
+        ) from error
     finally:
         loader.dispose()
 

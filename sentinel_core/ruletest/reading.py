@@ -8,9 +8,10 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from sentinel_core.base.errors import RuleFileError, RuleTestError
-from sentinel_core.rulefile.phrases import did_you_mean, dotted, kind, shorten
+from sentinel_core.base.errors import RuleTestError
+from sentinel_core.rulefile.phrases import did_you_mean, dotted, kind, plain_message, shorten
 from sentinel_core.rulefile.source import Problem, RuleFile, Where, read
+from sentinel_core.rulefile.yaml_lines import UnreadableError
 from sentinel_core.ruletest.form import RuleTest, RuleTestFile, known_keys
 from sentinel_core.ruletest.rules import shown
 
@@ -53,7 +54,6 @@ class Case:
 class CaseFile:
     """A file of tests. `problems` are those of the file itself, not of one test."""
 
-    path: Path
     cases: list[Case] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
 
@@ -74,18 +74,26 @@ def find_files(places: Sequence[Path]) -> list[Path]:
 
 def read_tests(path: Path, rule_file: Path | None = None) -> CaseFile | None:
     """The tests of a file; None when they are about another rule file than `rule_file`."""
-    found = CaseFile(Path(shown(path)))
+    found = CaseFile()
+    name = shown(path)
     try:
-        file = read(found.path)
-    except RuleFileError as error:
-        found.problems.append(_unreadable(found.path, error))
+        file = read(Path(name), "tests")
+    except UnreadableError as error:
+        found.problems.append(Problem(name, error.line, None, "", error.message))
         return found
-    top = _top(found, file)
-    if top is None:
+    try:
+        top = RuleTestFile.model_validate(file.data)
+    except ValidationError as error:
+        for item in error.errors(include_url=False):
+            file.complain(None, item["loc"], _message(item, list(RuleTestFile.model_fields)))
+    found.problems += file.problems  # keys that are written twice are among them
+    if found.problems:
         return found
-    about = _rule_file(path, top, rule_file)
-    if about is None:
-        return None
+    about = (path.parent / top.rule_file).resolve()
+    if rule_file is not None:
+        if "rule_file" in top.model_fields_set and about != rule_file.resolve():
+            return None
+        about = rule_file.resolve()
     names: dict[str, Case] = {}
     for index, item in enumerate(top.tests):
         case = _case(file, about, index, item)
@@ -95,42 +103,6 @@ def read_tests(path: Path, rule_file: Path | None = None) -> CaseFile | None:
             case.add_problem(("name",), f"expected a unique name: line {line} has the same")
         found.cases.append(case)
     return found
-
-
-def _unreadable(path: Path, error: RuleFileError) -> Problem:
-    # The reader of rule files names the key that a rule file must have.
-    text = str(error).replace("the key `deployments`", "the key `tests`")
-    place, _, message = text.partition(": ")
-    line = place.removeprefix(f"{path}:") if place.startswith(f"{path}:") else ""
-    if line.isdigit():
-        return Problem(str(path), int(line), None, "", message)
-    return Problem(str(path), None, None, "", text.removeprefix(f"{path}: "))
-
-
-def _top(found: CaseFile, file: RuleFile) -> RuleTestFile | None:
-    """The keys of the file; None if they are invalid, with the problems added."""
-    found.problems += file.problems  # keys that are written twice
-    try:
-        top = RuleTestFile.model_validate(file.data)
-    except ValidationError as error:
-        for item in error.errors(include_url=False):
-            path = item["loc"]
-            known = list(RuleTestFile.model_fields)
-            message = _message(item, known)
-            found.problems.append(
-                Problem(str(file.path), file.line(path), None, dotted(path), message)
-            )
-        return None
-    return None if found.problems else top
-
-
-def _rule_file(path: Path, top: RuleTestFile, given: Path | None) -> Path | None:
-    """The rule file of the tests; None if it is not the given one."""
-    named = (path.parent / top.rule_file).resolve()
-    if given is None:
-        return named
-    mine = "rule_file" not in top.model_fields_set or named == given.resolve()
-    return given.resolve() if mine else None
 
 
 def _case(file: RuleFile, rule_file: Path, index: int, item: Any) -> Case:
@@ -158,12 +130,9 @@ def _explained(error: ValidationError) -> Iterator[tuple[Where, str]]:
         if "[key]" in item["loc"] and item["type"] == "string_type":
             yield path, f"expected text as ticker, got {kind(item['input'])}: put it in quotes"
         else:
-            yield _without_branches(path), _message(item, known_keys(path[:-1]))
-
-
-def _without_branches(path: Where) -> Where:
-    """The path without the branches of unions, which pydantic adds."""
-    return tuple(p for p in path if not (isinstance(p, str) and p.startswith("function-")))
+            # Without the branches of unions, which pydantic adds.
+            written = tuple(part for part in path if not str(part).startswith("function-"))
+            yield written, _message(item, known_keys(path[:-1]))
 
 
 def _message(item: ErrorDetails, known: Sequence[str]) -> str:
@@ -174,7 +143,5 @@ def _message(item: ErrorDetails, known: Sequence[str]) -> str:
         return "missing"
     if item["type"] in ("model_type", "dict_type", "model_attributes_type"):
         return f"expected a mapping, got {kind(item['input'])}"
-    text = item["msg"].removeprefix("Value error, ")
-    if text.startswith("Input should be "):
-        return f"expected {text.removeprefix('Input should be ')}, got {kind(item['input'])}"
-    return f"{text[:1].lower()}{text[1:]}"
+    got = f", got {kind(item['input'])}" if item["msg"].startswith("Input should be ") else ""
+    return plain_message(item) + got
