@@ -24,13 +24,6 @@ def _models() -> Any:
 
 def check_form(file: RuleFile) -> None:
     """Note what is wrong with the form of the file: keys, types, names, schedules."""
-    _check_top(file)
-    for entry in file.entries:
-        _check_entry(file, entry)
-    _check_duplicates(file)
-
-
-def _check_top(file: RuleFile) -> None:
     fields = _models().PrefectYamlModel.model_fields
     known = [info.alias or name for name, info in fields.items()]
     file.check_keys(None, (), file.data, [*known, DEFINITIONS], "key")
@@ -39,6 +32,9 @@ def _check_top(file: RuleFile) -> None:
         file.complain(None, ("deployments",), "expected a list of deployments, found none")
     elif not isinstance(deployments, list):
         file.complain(None, ("deployments",), f"expected a list, got {kind(deployments)}")
+    for entry in file.entries:
+        _check_entry(file, entry)
+    _check_duplicates(file)
 
 
 def _check_entry(file: RuleFile, entry: Entry) -> None:
@@ -53,11 +49,14 @@ def _check_entry(file: RuleFile, entry: Entry) -> None:
     _check_work_pool(file, entry)
     _check_concurrency(file, entry)
     for key in ("paused", "enforce_parameter_schema"):
-        _expect(file, entry, key, bool, "true or false")
+        file.expect(entry, (key,), bool, "true or false")
     for key in ("description", "version", "flow_name"):
-        _expect(file, entry, key, str, "text")
-    _expect(file, entry, "parameters", dict, "a mapping of parameters")
-    _check_tags(file, entry)
+        file.expect(entry, (key,), str, "text")
+    file.expect(entry, ("parameters",), dict, "a mapping of parameters")
+    if file.expect(entry, ("tags",), list, "a list of texts"):
+        for number, tag in enumerate(config.get("tags") or []):
+            if not isinstance(tag, str) or not tag:
+                file.complain(entry, ("tags", number), f"expected text, got {shown(tag)}")
     check_schedules(file, entry)
     if len(file.problems) == before:
         _check_as_prefect_does(file, entry)
@@ -85,12 +84,6 @@ def _check_identity(file: RuleFile, entry: Entry) -> None:
             if not name.startswith("$"):
                 message = f"expected text or {{{{ $VARIABLES }}}}, got {{{{ {name} }}}}"
                 file.complain(entry, (key,), message)
-
-
-def _expect(file: RuleFile, entry: Entry, key: str, wanted: type, words: str) -> None:
-    value = entry.config.get(key)
-    if value is not None and not isinstance(value, wanted):
-        file.complain(entry, (key,), f"expected {words}, got {entry.written((key,), value)}")
 
 
 def _check_name(file: RuleFile, entry: Entry) -> None:
@@ -161,18 +154,6 @@ def _check_concurrency(file: RuleFile, entry: Entry) -> None:
 
 def _is_count(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 1
-
-
-def _check_tags(file: RuleFile, entry: Entry) -> None:
-    tags = entry.config.get("tags")
-    if tags is None:
-        return
-    if not isinstance(tags, list):
-        file.complain(entry, ("tags",), f"expected a list of texts, got {shown(tags)}")
-        return
-    for number, tag in enumerate(tags):
-        if not isinstance(tag, str) or not tag:
-            file.complain(entry, ("tags", number), f"expected text, got {shown(tag)}")
 
 
 def _check_as_prefect_does(file: RuleFile, entry: Entry) -> None:

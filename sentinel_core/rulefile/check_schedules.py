@@ -19,10 +19,8 @@ def check_schedules(file: RuleFile, entry: Entry) -> None:
         file.complain(
             entry, ("schedule",), "expected only `schedules`, but `schedule` is given as well"
         )
-    schedules = config.get("schedules")
-    if schedules is not None and not isinstance(schedules, list):
-        message = f"expected a list of schedules, got {shown(schedules)}"
-        return file.complain(entry, ("schedules",), message)
+    if not file.expect(entry, ("schedules",), list, "a list of schedules"):
+        return
     slugs: set[str] = set()
     for number, schedule in enumerate(entry.schedules):
         path: Where = ("schedules", number) if "schedules" in config else ("schedule",)
@@ -34,7 +32,6 @@ def check_schedules(file: RuleFile, entry: Entry) -> None:
         if isinstance(slug, str) and slug in slugs:
             file.complain(entry, (*path, "slug"), f"expected a unique slug, got {shown(slug)}")
         slugs.add(str(slug))
-    return None
 
 
 def _check_schedule(file: RuleFile, entry: Entry, path: Where, schedule: dict[str, Any]) -> None:
@@ -55,17 +52,17 @@ def _check_schedule(file: RuleFile, entry: Entry, path: Where, schedule: dict[st
         if wrong := checks[key](schedule[key]):
             file.complain(entry, (*path, key), wrong)
     for key in ("active", "day_or"):
-        if schedule.get(key) is not None and not isinstance(schedule[key], bool):
-            message = f"expected true or false, got {shown(schedule[key])}"
-            file.complain(entry, (*path, key), message)
+        file.expect(entry, (*path, key), bool, "true or false")
     for key in ("slug", "replaces"):
-        if schedule.get(key) is not None and not isinstance(schedule[key], str):
-            file.complain(entry, (*path, key), f"expected text, got {shown(schedule[key])}")
-    if (anchor := schedule.get("anchor_date")) is not None and (wrong := _wrong_date(anchor)):
-        file.complain(entry, (*path, "anchor_date"), wrong)
-    if not isinstance(schedule.get("parameters") or {}, dict):
-        message = f"expected a mapping of parameters, got {shown(schedule['parameters'])}"
-        file.complain(entry, (*path, "parameters"), message)
+        file.expect(entry, (*path, key), str, "text")
+    if (anchor := schedule.get("anchor_date")) is not None:
+        try:
+            TypeAdapter(datetime).validate_python(anchor)
+        except ValidationError:
+            message = f"expected a date and time like 2026-01-01T00:00:00Z, got {shown(anchor)}"
+            file.complain(entry, (*path, "anchor_date"), message)
+    if schedule.get("parameters"):
+        file.expect(entry, (*path, "parameters"), dict, "a mapping of parameters")
 
 
 def wrong_cron(cron: object) -> str | None:
@@ -123,12 +120,4 @@ def _wrong_rrule(rrule: object) -> str | None:
         RRuleSchedule(**fields)
     except (ValidationError, ValueError, TypeError) as error:
         return f"{form}: {str(error).splitlines()[0]}"
-    return None
-
-
-def _wrong_date(value: object) -> str | None:
-    try:
-        TypeAdapter(datetime).validate_python(value)
-    except ValidationError:
-        return f"expected a date and time like 2026-01-01T00:00:00Z, got {shown(value)}"
     return None

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import yaml
 
@@ -49,7 +49,7 @@ class Problem:
     deployment: str | None
     field: str
     message: str
-    level: Literal["error", "warning"] = "error"
+    level: str = "error"  # or "warning"
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}" if self.line else self.file
@@ -115,25 +115,20 @@ class RuleFile:
         return line
 
     def complain(
-        self,
-        entry: Entry | None,
-        path: Sequence[str | int],
-        message: str,
-        *,
-        warning: bool = False,
+        self, entry: Entry | None, path: Sequence[str | int], message: str, *, warning: bool = False
     ) -> None:
         """Add a problem at `path`, counted from the entry or else from the top of the file."""
-        full = (*(("deployments", entry.index) if entry else ()), *path)
-        self.problems.append(
-            Problem(
-                str(self.path),
-                self.line(full),
-                entry.name if entry else None,
-                dotted(path),
-                message,
-                "warning" if warning else "error",
-            )
-        )
+        line = self.line((*(("deployments", entry.index) if entry else ()), *path))
+        name, level = entry.name if entry else None, "warning" if warning else "error"
+        self.problems.append(Problem(str(self.path), line, name, dotted(path), message, level))
+
+    def expect(self, entry: Entry, path: Sequence[str | int], wanted: type, words: str) -> bool:
+        """True if the value is absent or of this type; otherwise a problem is added."""
+        value = dig(entry.config, path)
+        if value is None or isinstance(value, wanted):
+            return True
+        self.complain(entry, path, f"expected {words}, got {entry.written(path, value)}")
+        return False
 
     def check_keys(
         self,
@@ -165,7 +160,14 @@ def read(path: Path, key: str = "deployments") -> RuleFile:
     for name, first, line in duplicates:
         message = f"written twice (line {first} and here): only the last one counts"
         file.problems.append(Problem(str(path), line, None, shorten(name), message))
-    _collect_entries(file)
+    deployments = data.get("deployments")
+    for index, item in enumerate(deployments if isinstance(deployments, list) else []):
+        if isinstance(item, dict):
+            plain = keep_templates(_plain(file, index, item))
+            file.entries.append(Entry(index, plain, fill(plain, os.environ)))
+        else:
+            message = f"expected a mapping with name and entrypoint, got {kind(item)}"
+            file.complain(None, ("deployments", index), message)
     return file
 
 
@@ -174,17 +176,6 @@ def work_pools(path: Path) -> list[str]:
     pools = [entry.config.get("work_pool") for entry in read(path).entries]
     names = [pool.get("name") for pool in pools if isinstance(pool, dict)]
     return list(dict.fromkeys(name for name in names if isinstance(name, str) and name))
-
-
-def _collect_entries(file: RuleFile) -> None:
-    deployments = file.data.get("deployments")
-    for index, item in enumerate(deployments if isinstance(deployments, list) else []):
-        if isinstance(item, dict):
-            plain = keep_templates(_plain(file, index, item))
-            file.entries.append(Entry(index, plain, fill(plain, os.environ)))
-        else:
-            message = f"expected a mapping with name and entrypoint, got {kind(item)}"
-            file.complain(None, ("deployments", index), message)
 
 
 def _plain(file: RuleFile, index: int, item: dict[Any, Any]) -> dict[str, Any]:

@@ -2,8 +2,8 @@
 
 values.py reads the rows of values, form.py is the YAML's form, reading.py finds and reads the
 files, rules.py the rules they are about, run.py runs them with the lifecycle that decides live,
-compare.py finds the differences, report.py writes them. harness.py and clock.py are behind the
-pytest fixtures. Heavy imports wait until they are used.
+compare.py finds the differences, report.py writes them. harness.py is behind the pytest fixtures.
+Heavy imports wait until they are used.
 """
 
 from collections.abc import Sequence

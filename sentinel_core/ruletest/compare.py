@@ -1,6 +1,6 @@
 """Compares expectations with what happened, one to one; lists what is left over. Pure."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
@@ -14,6 +14,7 @@ from sentinel_core.replay.timeline import Evaluated, Event, Notification
 from sentinel_core.ruletest.form import RuleTest
 from sentinel_core.ruletest.values import offset_words
 
+_GLOBS = {"message", "reason", "code", "action", "resolution", "suppressed", "acknowledged_by"}
 MOST_SHOWN = 20  # unexpected ones: a rule that misfires fills pages
 
 
@@ -45,8 +46,10 @@ def differences(form: RuleTest, simulation: MemoryLedger) -> Iterator[Difference
         if wanted is None:
             continue
         lines = _Comparison(form, part, wanted, came).lines()
-        if lines and part == "notifications":
-            lines += _without_channel(simulation)
+        silent = {m.importance.value for m in simulation.notifications if not m.channels}
+        if lines and silent and part == "notifications":
+            levels = " and ".join(sorted(silent))
+            lines.append(f"note: the rule's `notify` names no channel for {levels}")
         if lines:
             yield Difference(part, tuple(lines))
 
@@ -66,20 +69,10 @@ def _message(message: Notification) -> Actual:
 
 
 def _step(step: Evaluated) -> Actual:
-    seen = {
-        "at": step.observation.at,
-        "ticker": step.observation.ticker,
-        "kind": step.observation.kind,
-    }
-    why = {"action": step.action, "code": step.code, "reason": step.reason}
-    return Actual(step.observation.at, seen | why, must_be_expected=False)
-
-
-def _without_channel(simulation: MemoryLedger) -> list[str]:
-    silent = {m.importance.value for m in simulation.notifications if not m.channels}
-    if not silent:
-        return []
-    return [f"note: the rule's `notify` names no channel for {' and '.join(sorted(silent))}"]
+    seen = step.observation
+    fields = {"at": seen.at, "ticker": seen.ticker, "kind": seen.kind}
+    fields |= {"action": step.action, "code": step.code, "reason": step.reason}
+    return Actual(seen.at, fields, must_be_expected=False)
 
 
 class _Comparison:
@@ -100,8 +93,12 @@ class _Comparison:
 
     def lines(self) -> list[str]:
         """The differences in words; empty if there are none."""
-        missing = [n for n in range(len(self.wanted)) if not self._find(n, set())]
-        lines = [line for number in missing for line in self._missing(number)]
+        lines = []
+        for number in [n for n in range(len(self.wanted)) if not self._find(n, set())]:
+            given = self.wanted[number].model_dump(exclude_unset=True)
+            lines.append(f"- expected, did not happen: {self._words(given)}")
+            if (near := self._nearest(number)) is not None:
+                lines.append(f"    nearest: {'; '.join(self._wrong(number, near))}")
         left = [
             one
             for n, one in enumerate(self.came)
@@ -143,24 +140,14 @@ class _Comparison:
                 expected = getattr(wanted, name)
                 if isinstance(expected, timedelta):
                     expected = self.form.at(expected)
-                check = _CHECKS.get(name, _same)
                 actual = came.fields.get("channels" if name == "channel" else name)
-                if not check(expected, actual):
+                if not _matches(name, expected, actual):
                     yield f"{name} is {self._value(actual)}, not {self._value(expected)}"
         if self.part == "notifications" and "suppressed" not in given:
             if (why := came.fields["suppressed"]) is not None:
                 yield f"it was suppressed ({why})"
             elif not came.fields["channels"]:
                 yield "it has no channel"
-
-    def _missing(self, number: int) -> Iterator[str]:
-        wanted = self.wanted[number]
-        given = {name: getattr(wanted, name) for name in type(wanted).model_fields}
-        given = {name: value for name, value in given.items() if name in wanted.model_fields_set}
-        yield f"- expected, did not happen: {self._words(given)}"
-        near = self._nearest(number)
-        if near is not None:
-            yield f"    nearest: {'; '.join(self._wrong(number, near))}"
 
     def _nearest(self, number: int) -> Actual | None:
         """What differs least from an expectation, preferably at the same time."""
@@ -169,8 +156,6 @@ class _Comparison:
         if self.shared and self._when(number) not in self.at:
             return None  # no decision then, and those at other times are no help
         return min(free, key=lambda one: len(list(self._wrong(number, one))), default=None)
-
-    # -- words -----------------------------------------------------------------------------
 
     def _words(self, fields: dict[str, Any]) -> str:
         return ", ".join(f"{name} {self._value(value)}" for name, value in fields.items())
@@ -188,33 +173,17 @@ class _Comparison:
         return text if text and " " not in text else f'"{shorten(text, 300)}"'
 
 
-def _same(expected: object, actual: object) -> bool:
-    return expected == actual
+def _matches(field: str, expected: Any, actual: Any) -> bool:
+    if field in _GLOBS:
+        return _like(expected, actual)
+    if field == "channel":
+        return any(_like(expected, one) for one in actual)
+    if field == "channels":  # in any order
+        return sorted(expected or ()) == sorted(actual)
+    return bool(expected == actual)
 
 
 def _like(pattern: object, actual: object) -> bool:
     if pattern is None or actual is None:
         return pattern is actual
     return pattern == actual or fnmatchcase(str(actual), str(pattern))
-
-
-def _any_like(pattern: object, actual: Any) -> bool:
-    return any(_like(pattern, one) for one in actual)
-
-
-def _all_of(expected: Any, actual: Any) -> bool:
-    """Channels compare in any order."""
-    return sorted(expected or ()) == sorted(actual)
-
-
-_CHECKS: dict[str, Callable[[Any, Any], bool]] = {
-    "message": _like,
-    "reason": _like,
-    "code": _like,
-    "action": _like,
-    "resolution": _like,
-    "suppressed": _like,
-    "acknowledged_by": _like,
-    "channel": _any_like,
-    "channels": _all_of,
-}

@@ -20,8 +20,8 @@ from sentinel_core.model.alert import EARLIEST, LATEST, AlertOutput, Importance,
 from sentinel_core.model.cleaning import clean_text
 from sentinel_core.model.condition import YEAR_SECONDS
 from sentinel_core.model.silence import Matchers, Recurrence
-from sentinel_core.ruletest.clock import START
 from sentinel_core.ruletest.values import (
+    START,
     Mark,
     RunOutcome,
     after,

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import NAMESPACE_URL, uuid4, uuid5
 
@@ -13,10 +13,11 @@ from sentinel_core.base.errors import RuleFileError
 from sentinel_core.decide.observe import judge
 from sentinel_core.model.alert import AlertOutput, as_outputs
 from sentinel_core.model.rule import RuleSettings
-from sentinel_core.model.run import Rule, Run, StateType
+from sentinel_core.model.run import Rule, StateType
 from sentinel_core.model.trigger import PastEvaluation, Trigger
-from sentinel_core.ruletest.clock import Clock
 from sentinel_core.ruletest.rules import FoundRule
+from sentinel_core.ruletest.run import run_at
+from sentinel_core.ruletest.values import START
 from sentinel_core.store.db.engine import reading
 from sentinel_core.store.db.tables import EVALUATION, EVENT, NOTIFICATION, RULE
 from sentinel_core.store.record.acknowledge import Acknowledged, acknowledge
@@ -24,6 +25,30 @@ from sentinel_core.store.record.recording import Recorded, record
 from sentinel_core.store.state.rules import latest_evaluations
 
 Row = dict[str, Any]
+
+
+class Clock:
+    """A clock for tests: it stands still until `advance` moves it, forwards only. Aware UTC."""
+
+    def __init__(self, now: datetime = START) -> None:
+        self._now = now.astimezone(UTC)
+
+    @property
+    def now(self) -> datetime:
+        """The current time."""
+        return self._now
+
+    def advance(
+        self, seconds: float = 0, *, minutes: float = 0, hours: float = 0, days: float = 0
+    ) -> datetime:
+        """Move the clock; returns the new time. Raises ValueError for a step backwards."""
+        passed = timedelta(seconds=seconds, minutes=minutes, hours=hours, days=days)
+        if passed < timedelta(0):
+            raise ValueError(
+                "the clock does not run backwards: start another test for an earlier time"
+            )
+        self._now += passed
+        return self._now
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +78,6 @@ class RuleHarness:
         self.rule = rule
         self.trigger = trigger
 
-    # -- runs ------------------------------------------------------------------------------
-
     def run(self, *outputs: AlertOutput) -> Recorded:
         """One run, now: with these outputs, or with what the trigger's own check returns.
 
@@ -66,15 +89,10 @@ class RuleHarness:
         except Exception as error:
             return self.fail(f"{type(error).__name__}: {error}")
         raw = returned if isinstance(returned, list | tuple) else [returned]
-        return self.record(
-            [self._now(one, of) for one, of in zip(measured, raw, strict=True)],
-        )
-
-    def _now(self, output: AlertOutput, written: AlertOutput) -> AlertOutput:
-        """The output with this clock's time, unless its author set one."""
-        if "timestamp" in written.model_fields_set:
-            return output
-        return output.model_copy(update={"timestamp": self.clock.now})
+        for number, written in enumerate(raw):
+            if "timestamp" not in written.model_fields_set:  # then it is this clock's
+                measured[number] = measured[number].model_copy(update={"timestamp": self.clock.now})
+        return self.record(measured)
 
     def fail(self, message: str = "", state: str = "FAILED") -> Recorded:
         """One run that did not complete, now: FAILED, CRASHED or CANCELLED."""
@@ -85,21 +103,9 @@ class RuleHarness:
     ) -> Recorded:
         """One run that ended in this state, now; `[]` is a check that found no series at all."""
         now = self.clock.now
-        run = Run(
-            id=uuid4(),
-            name="rule-test",
-            state_type=StateType(state),
-            state_name=state.title(),
-            state_message=message,
-            state_at=now,
-            expected_start=now,
-            started_at=now,
-            run_count=1,
-        )
+        run = run_at(now, uuid4(), "rule-test", StateType(state), state.title(), message)
         seen = judge(run, self.rule.settings, outputs)
         return record(self.engine, self.rule, run, seen, now=now)
-
-    # -- people ----------------------------------------------------------------------------
 
     def acknowledge(
         self, *event_ids: int, by: str = "somebody", until: datetime | None = None
@@ -109,8 +115,6 @@ class RuleHarness:
         return acknowledge(
             self.engine, event_ids or open_ones, by=by, until=until, now=self.clock.now
         )
-
-    # -- results -------------------------------------------------------------------
 
     @property
     def events(self) -> list[Row]:

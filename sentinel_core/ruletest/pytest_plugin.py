@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from sentinel_core.model.trigger import Trigger
-    from sentinel_core.ruletest.clock import Clock
-    from sentinel_core.ruletest.harness import RuleHarness
+    from sentinel_core.ruletest.harness import Clock, RuleHarness
     from sentinel_core.ruletest.reading import Case
     from sentinel_core.ruletest.rules import Rules
 
@@ -44,7 +43,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.fixture
 def sentinel_clock() -> "Clock":
     """A clock that stands still until `advance`; `now` is what it shows."""
-    from sentinel_core.ruletest.clock import Clock
+    from sentinel_core.ruletest.harness import Clock
 
     return Clock()
 

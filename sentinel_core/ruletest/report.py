@@ -43,7 +43,10 @@ class RuleTestReport:
             if str(result.case.file.path) != file:
                 file = str(result.case.file.path)
                 lines.append(file)
-            lines += _lines(result)
+            rule = f"{result.case.form.rule}: " if result.case.form else ""
+            lines.append(f"  {'ok    ' if result.ok else 'FAILED'}  {rule}{result.case.name}")
+            if not result.ok:
+                lines += (f"          {line}".rstrip() for line in failure(result).split("\n"))
         return "\n".join([*lines, self.summary()])
 
     def summary(self) -> str:
@@ -61,7 +64,19 @@ class RuleTestReport:
         return {
             "passed": self.passed,
             "failed": self.failed,
-            "tests": [_as_json(result) for result in self.results],
+            "tests": [
+                {
+                    "file": str(result.case.file.path),
+                    "line": result.case.line(),
+                    "name": result.case.name,
+                    "rule": result.case.form.rule if result.case.form else None,
+                    "ok": result.ok,
+                    "problems": [asdict(problem) for problem in result.case.problems],
+                    "differences": {one.part: list(one.lines) for one in result.differences},
+                    "timeline": [dict(zip(_COLUMNS, row, strict=True)) for row in timeline(result)],
+                }
+                for result in self.results
+            ],
             "problems": [asdict(problem) for problem in self.problems],
         }
 
@@ -77,30 +92,6 @@ def failure(result: TestResult) -> str:
     return "\n".join(lines)
 
 
-def _lines(result: TestResult) -> Iterator[str]:
-    form = result.case.form
-    rule = f"{form.rule}: " if form else ""
-    yield f"  {'ok    ' if result.ok else 'FAILED'}  {rule}{result.case.name}"
-    if not result.ok:
-        yield from (f"          {line}".rstrip() for line in failure(result).split("\n"))
-
-
-def _as_json(result: TestResult) -> dict[str, Any]:
-    case = result.case
-    return {
-        "file": str(case.file.path),
-        "line": case.line(),
-        "name": case.name,
-        "rule": case.form.rule if case.form else None,
-        "ok": result.ok,
-        "problems": [asdict(problem) for problem in case.problems],
-        "differences": {one.part: list(one.lines) for one in result.differences},
-        "timeline": [dict(zip(_COLUMNS, row, strict=True)) for row in timeline(result)],
-    }
-
-
-# -- the timeline --------------------------------------------------------------------------
-
 _COLUMNS = ("time", "ticker", "value", "action", "reason")
 Row = tuple[str, str, str, str, str]
 
@@ -115,8 +106,8 @@ def timeline(result: TestResult) -> list[Row]:
         for step in result.simulation.evaluations
     ]
     rows += [
-        (done.at, 1, (offset_words(done.at - start), done.ticker, "", "person", done.words))
-        for done in result.person_actions
+        (at, 1, (offset_words(at - start), ticker, "", "person", done))
+        for at, ticker, done in result.person_actions
     ]
     rows.sort(key=lambda row: row[:2])  # people act after the run of the same moment
     shown = [row for _, _, row in rows[:MOST_ROWS]]

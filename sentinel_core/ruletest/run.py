@@ -29,15 +29,6 @@ _STATES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class PersonAction:
-    """A person's action in a test, for its timeline."""
-
-    at: datetime
-    ticker: str
-    words: str
-
-
 @dataclass(slots=True)
 class TestResult:
     """The result of a test. `simulation` is None if it could not run."""
@@ -45,12 +36,30 @@ class TestResult:
     case: Case
     simulation: MemoryLedger | None = None
     differences: list[Difference] = field(default_factory=list)
-    person_actions: list[PersonAction] = field(default_factory=list)
+    person_actions: list[tuple[datetime, str, str]] = field(default_factory=list)
+    """When, on which ticker, and what was done by whom."""
 
     @property
     def ok(self) -> bool:
         """True if the test ran and nothing differs."""
         return self.simulation is not None and not self.differences
+
+
+def run_at(
+    now: datetime, key: UUID, name: str, state: StateType, state_name: str, message: str = ""
+) -> Run:
+    """A run that was due, started and ended at this time."""
+    return Run(
+        id=key,
+        name=name,
+        state_type=state,
+        state_name=state_name,
+        state_message=message,
+        state_at=now,
+        expected_start=now,
+        started_at=now,
+        run_count=1,
+    )
 
 
 def run_case(case: Case, rules: Rules) -> TestResult:
@@ -104,18 +113,7 @@ def _simulation(case: Case, form: RuleTest, rule: FoundRule, rules: Rules) -> Me
     def inhibitors(now: datetime) -> list[Inhibitor]:
         return [who for start, end, who in others if start <= now and (end is None or now < end)]
 
-    return MemoryLedger(
-        rule.name,
-        rule.settings,
-        tags=rule.tags,
-        silences=_silences(form),
-        inhibitors=inhibitors if others else None,
-        keep_evaluations=True,
-    )
-
-
-def _silences(form: RuleTest) -> list[Silence]:
-    return [
+    silences = [
         Silence(
             matchers=one.matchers,
             starts_at=form.at(one.start),
@@ -126,9 +124,14 @@ def _silences(form: RuleTest) -> list[Silence]:
         )
         for one in form.silences
     ]
-
-
-# -- time passes ---------------------------------------------------------------------------
+    return MemoryLedger(
+        rule.name,
+        rule.settings,
+        tags=rule.tags,
+        silences=silences,
+        inhibitors=inhibitors if others else None,
+        keep_evaluations=True,
+    )
 
 
 def _live(
@@ -140,31 +143,16 @@ def _live(
         while waiting and form.at(waiting[0].at) < due:
             _act(form, waiting.pop(0), simulation, result)
         outcome = item(form.runs, number)
-        if outcome is not RunOutcome.NONE:
-            outputs = _outputs(form, number, due) if outcome is RunOutcome.OK else None
-            simulation.run(judge(_run(number, due, outcome), settings, outputs))
+        if outcome is RunOutcome.NONE:
+            continue
+        outputs = None
+        if outcome is RunOutcome.OK:
+            made = (_output(ticker, row, number, due) for ticker, row in form.series.items())
+            outputs = [output for output in made if output is not None]
+        run = run_at(due, UUID(int=number), f"run-{number + 1}", *_STATES[outcome])
+        simulation.run(judge(run, settings, outputs))
     for action in waiting:
         _act(form, action, simulation, result)
-
-
-def _run(number: int, due: datetime, outcome: RunOutcome) -> Run:
-    state_type, state_name = _STATES[outcome]
-    return Run(
-        id=UUID(int=number),
-        name=f"run-{number + 1}",
-        state_type=state_type,
-        state_name=state_name,
-        state_message="",
-        state_at=due,
-        expected_start=due,
-        started_at=due,
-        run_count=1,
-    )
-
-
-def _outputs(form: RuleTest, number: int, due: datetime) -> list[AlertOutput]:
-    made = (_output(ticker, series, number, due) for ticker, series in form.series.items())
-    return [output for output in made if output is not None]
 
 
 def _output(ticker: str, series: SeriesForm, number: int, due: datetime) -> AlertOutput | None:
@@ -194,7 +182,7 @@ def _act(form: RuleTest, action: ActionForm, simulation: MemoryLedger, result: T
         done = unacknowledge(simulation, action.kind, action.ticker, at)
     else:
         done = resolve(simulation, action.kind, action.ticker, at, action.by)
-    result.person_actions.append(PersonAction(at, action.ticker, f"{action.action} by {action.by}"))
+    result.person_actions.append((at, action.ticker, f"{action.action} by {action.by}"))
     if not done:
         on = f" of {action.ticker!r}" if action.ticker else ""
         words = f"{offset_words(at - form.start)}: nothing to {action.action}"

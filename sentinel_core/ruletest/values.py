@@ -10,6 +10,7 @@ from typing import TypeVar
 from sentinel_core.message import shorten
 from sentinel_core.model.alert import Importance
 
+START = datetime(2026, 1, 5, tzinfo=UTC)  # of a test that names no other time: a Monday
 MOST_RUNS = 10_000
 _MOST_OFFSET = timedelta(days=36_600)
 
@@ -140,8 +141,6 @@ def item(row: Sequence[T], number: int) -> T:
     return row[0] if len(row) == 1 else row[number]
 
 
-# -- moments -------------------------------------------------------------------------------
-
 _OFFSET = re.compile(
     r"(?=.)" + "".join(rf"(?:(\d{{1,9}}(?:\.\d{{1,6}})?){unit})?\s*" for unit in "dhms")
 )
@@ -153,7 +152,17 @@ def moment(value: object) -> timedelta | datetime:
     if isinstance(value, datetime):
         return _zoned(value)
     if isinstance(value, str):
-        return _read(value.strip(), form)
+        text = value.strip()
+        if text.startswith("-"):
+            raise ValueError(f"{_cut(text)} is before the start of the test")
+        match = _OFFSET.fullmatch(text)
+        if match is None or not any(match.groups()):
+            try:
+                return _zoned(datetime.fromisoformat(text))
+            except ValueError as error:
+                raise ValueError(f"{form}, got {_cut(text)}") from error
+        days, hours, minutes, seconds = (float(part or 0) for part in match.groups())
+        value = days * 86_400 + hours * 3_600 + minutes * 60 + seconds
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError(form)  # noqa: TRY004 (pydantic turns no other into a message)
     if value < 0:
@@ -161,26 +170,6 @@ def moment(value: object) -> timedelta | datetime:
     if not value <= _MOST_OFFSET.total_seconds():
         raise ValueError(f"{form}; {_cut(str(value))} is more than a hundred years")
     return timedelta(seconds=value)
-
-
-def _read(text: str, form: str) -> timedelta | datetime:
-    if text.startswith("-"):
-        raise ValueError(f"{_cut(text)} is before the start of the test")
-    match = _OFFSET.fullmatch(text)
-    if match is not None and any(match.groups()):
-        days, hours, minutes, seconds = (float(part or 0) for part in match.groups())
-        return timedelta_of(days * 86_400 + hours * 3_600 + minutes * 60 + seconds)
-    try:
-        return _zoned(datetime.fromisoformat(text))
-    except ValueError as error:
-        raise ValueError(f"{form}, got {_cut(text)}") from error
-
-
-def timedelta_of(seconds: float) -> timedelta:
-    """The offset of a number of seconds."""
-    found = moment(seconds)
-    assert isinstance(found, timedelta)
-    return found
 
 
 def _zoned(time: datetime) -> datetime:

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from prefect.client.orchestration import SyncPrefectClient
-from prefect.client.schemas.objects import DeploymentSchedule
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule, RRuleSchedule
 from prefect.utilities.templating import apply_values
@@ -31,9 +30,6 @@ def make_plan(client: SyncPrefectClient, file: RuleFile, declared: Sequence[Decl
     wanted = [_wanted(file, item) for item in declared]
     deployed = [_deployed(*found) for found in all_deployments(client)]
     return plan(wanted, deployed)
-
-
-# -- the file's side -----------------------------------------------------------------------------
 
 
 def _wanted(file: RuleFile, item: Declared) -> Wanted:
@@ -137,16 +133,7 @@ def _wanted_schedule(raw: dict[str, Any]) -> Schedule:
         schedule = IntervalSchedule(interval=interval, timezone=zone, **anchor)
     else:
         schedule = RRuleSchedule(rrule=raw["rrule"], timezone=zone or "UTC")
-    return Schedule(
-        timing=_timing(schedule),
-        words=schedule_words(schedule),
-        active=raw.get("active"),
-        slug=raw.get("slug"),
-        parameters=raw.get("parameters") or {},
-    )
-
-
-# -- Prefect's side ------------------------------------------------------------------------------
+    return _schedule(schedule, raw.get("active"), raw.get("slug"), raw.get("parameters") or {})
 
 
 def _deployed(item: DeploymentResponse, flow_name: str) -> Deployed:
@@ -165,9 +152,9 @@ def _deployed(item: DeploymentResponse, flow_name: str) -> Deployed:
             "work_pool.work_queue_name": item.work_queue_name,
             "work_pool.job_variables": item.job_variables,
             "concurrency_limit.limit": limit.limit if limit else None,
-            "concurrency_limit.collision_strategy": str(options.collision_strategy.value)
-            if options
-            else None,
+            "concurrency_limit.collision_strategy": (
+                str(options.collision_strategy.value) if options else None
+            ),
             "concurrency_limit.grace_period_seconds": getattr(
                 options, "grace_period_seconds", None
             ),
@@ -176,7 +163,9 @@ def _deployed(item: DeploymentResponse, flow_name: str) -> Deployed:
             "version": item.version,
             "enforce_parameter_schema": item.enforce_parameter_schema,
         },
-        schedules=tuple(_deployed_schedule(schedule) for schedule in item.schedules),
+        schedules=tuple(
+            _schedule(s.schedule, s.active, s.slug, s.parameters, s.id) for s in item.schedules
+        ),
         paused=item.paused,
         pull_steps=item.pull_steps or [],
         entrypoint=item.entrypoint or "",
@@ -184,15 +173,8 @@ def _deployed(item: DeploymentResponse, flow_name: str) -> Deployed:
     )
 
 
-def _deployed_schedule(item: DeploymentSchedule) -> Schedule:
-    return Schedule(
-        timing=_timing(item.schedule),
-        words=schedule_words(item.schedule),
-        active=item.active,
-        slug=item.slug,
-        parameters=item.parameters,
-        id=item.id,
-    )
+def _schedule(schedule: Any, *rest: Any) -> Schedule:
+    return Schedule(_timing(schedule), schedule_words(schedule), *rest)
 
 
 def _timing(schedule: Any) -> tuple[Any, ...]:

@@ -4,7 +4,7 @@
 leaves schedules and rules that the file no longer has. The plan names each of these beforehand.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -29,40 +29,44 @@ class Schedule:
     id: UUID | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """A deployment as the file has it. `fields` holds what is compared, by name.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Deployment:
+    """A deployment as far as two of them can be compared. `fields` are compared by name."""
+
+    name: str
+    flow_name: str
+    fields: dict[str, Any]
+    schedules: tuple[Schedule, ...]
+    pull_steps: list[Any]
+    entrypoint: str
+    is_rule: bool
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """The names that Prefect knows it by."""
+        return self.flow_name, self.name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted(_Deployment):
+    """A deployment as the file has it.
 
     `hidden` are names of fields whose values come from the environment: never shown.
     `incomparable` says what can't be compared, so that this deployment is always deployed.
     """
 
     index: int
-    name: str
-    flow_name: str
-    fields: dict[str, Any]
-    schedules: tuple[Schedule, ...]
     paused: bool | None
-    pull_steps: list[Any]
-    entrypoint: str
-    is_rule: bool
     hidden: frozenset[str] = frozenset()
     incomparable: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Deployed:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployed(_Deployment):
     """A deployment as Prefect has it."""
 
     id: UUID
-    name: str
-    flow_name: str
-    fields: dict[str, Any]
-    schedules: tuple[Schedule, ...]
     paused: bool
-    pull_steps: list[Any]
-    entrypoint: str
-    is_rule: bool
 
 
 class Action(StrEnum):
@@ -119,12 +123,12 @@ class Plan:
 
 def plan(wanted: Sequence[Wanted], deployed: Sequence[Deployed]) -> Plan:
     """What it takes to make `deployed` what the file says."""
-    there = {(item.flow_name, item.name): item for item in deployed}
-    in_file = {(item.flow_name, item.name) for item in wanted}
+    there = {item.key: item for item in deployed}
+    in_file = {item.key for item in wanted}
     others = [item for key, item in there.items() if key not in in_file]
     ours = [item for item in others if _is_ours(item, wanted)]
     return Plan(
-        tuple(_step(item, there.get((item.flow_name, item.name))) for item in wanted),
+        tuple(_step(item, there.get(item.key)) for item in wanted),
         tuple(ours),
         tuple(item for item in others if item.is_rule and item not in ours),
     )
@@ -170,21 +174,18 @@ def _pair(wanted: Sequence[Schedule], deployed: Sequence[Schedule]) -> dict[int,
     """The deployed schedule of each in the file: by slug, by timing, then whatever is left."""
     left = list(deployed)
     pairs: dict[int, Schedule] = {}
-    for same in (_same_slug, _same_timing, lambda _new, _old: True):
+    rules: list[Callable[[Schedule, Schedule], bool]] = [
+        lambda new, old: new.slug is not None and new.slug == old.slug,
+        lambda new, old: new.timing == old.timing and new.parameters == old.parameters,
+        lambda _new, _old: True,
+    ]
+    for same in rules:
         for place, new in enumerate(wanted):
             match = next((old for old in left if place not in pairs and same(new, old)), None)
             if match is not None:
                 pairs[place] = match
                 left.remove(match)
     return pairs
-
-
-def _same_slug(new: Schedule, old: Schedule) -> bool:
-    return new.slug is not None and new.slug == old.slug
-
-
-def _same_timing(new: Schedule, old: Schedule) -> bool:
-    return new.timing == old.timing and new.parameters == old.parameters
 
 
 def _field_changes(wanted: Wanted, deployed: Deployed) -> Iterator[Change]:
@@ -237,13 +238,10 @@ def _schedule_changes(
             f"{where}.parameters", old.parameters, new.parameters
         ):
             yield Change(path, _words(before), _words(after))
-    for old in _unpaired(deployed.schedules, pairs.values()):
-        yield Change("schedules", old.words, NO_VALUE)
-
-
-def _unpaired(schedules: Iterable[Schedule], paired: Iterable[Schedule]) -> list[Schedule]:
-    taken = {schedule.id for schedule in paired}
-    return [schedule for schedule in schedules if schedule.id not in taken]
+    kept = {schedule.id for schedule in pairs.values()}
+    for old in deployed.schedules:
+        if old.id not in kept:
+            yield Change("schedules", old.words, NO_VALUE)
 
 
 def _leftovers(wanted: Wanted, deployed: Deployed) -> tuple[UUID, ...]:

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from sqlalchemy import text
 
-from sentinel_core.ruletest.clock import Clock
+from sentinel_core.ruletest.harness import Clock
 
 pytest_plugins = ["pytester"]
 

@@ -9,6 +9,14 @@ from sentinel_core.rulefile.deploy.plan import Action, Deployed, Schedule, Step,
 HERE = [{"set_working_directory": {"directory": "/project"}}]
 ELSEWHERE = [{"set_working_directory": {"directory": "/other"}}]
 FIELDS = {"description": "Disk.", "tags": ["a"], "parameters": {"check": {"threshold": 90}}}
+SHARED: dict[str, Any] = {
+    "name": "disk",
+    "flow_name": "disk-usage",
+    "fields": FIELDS,
+    "pull_steps": HERE,
+    "entrypoint": "flows/a.py:x",
+    "is_rule": True,
+}
 
 
 def at(cron: str, number: int = 0, **keys: Any) -> Schedule:
@@ -16,15 +24,13 @@ def at(cron: str, number: int = 0, **keys: Any) -> Schedule:
 
 
 def wanted(**keys: Any) -> Wanted:
-    made = Wanted(0, "disk", "disk-usage", FIELDS, (at("0 *"),), None, HERE, "flows/a.py:x", True)
+    made = Wanted(index=0, paused=None, schedules=(at("0 *"),), **SHARED)
     return replace(made, **keys)
 
 
 def deployed(**keys: Any) -> Deployed:
     schedules = (at("0 *", 1, active=True),)
-    made = Deployed(
-        UUID(int=9), "disk", "disk-usage", FIELDS, schedules, False, HERE, "flows/a.py:x", True
-    )
+    made = Deployed(id=UUID(int=9), paused=False, schedules=schedules, **SHARED)
     return replace(made, **keys)
 
 
