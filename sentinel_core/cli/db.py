@@ -1,13 +1,13 @@
 """`sentinel db`: where the event store is, and the revision of its tables."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+import json
+from typing import Any
 
-from cyclopts import App, Parameter
+from cyclopts import App
 
+from sentinel_core.base.errors import StoreUnavailableError
+from sentinel_core.cli.options import Json
 from sentinel_core.cli.store import exists, masked, opened, settings, sqlite_file
-
-if TYPE_CHECKING:
-    from sqlalchemy import Engine
 
 app = App(name="db", help="The event store: upgrade its tables, or show its status.")
 
@@ -24,7 +24,11 @@ def upgrade() -> None:
     url = settings().database_url
     with opened(url) as engine:
         before = schema_revision(engine)
-        _refuse_newer(before, SCHEMA_HEAD)
+        if before is not None and before > SCHEMA_HEAD:
+            raise StoreUnavailableError(
+                f"the event store is at revision {before}, which is newer than this Sentinel "
+                f"({SCHEMA_HEAD}): upgrade Sentinel"
+            )
         upgrade(engine)
     print(f"store     {masked(url)}")
     if before == SCHEMA_HEAD:
@@ -34,15 +38,10 @@ def upgrade() -> None:
 
 
 @app.command
-def status(*, as_json: Annotated[bool, Parameter("--json", negative="")] = False) -> int:
+def status(*, as_json: Json = False) -> int:
     """Where the event store is, its revision and its row counts. Changes nothing.
 
     Exits with 1 when the store is missing or its tables are not those of this version.
-
-    Parameters
-    ----------
-    as_json
-        Print one JSON object instead of text.
     """
     from sentinel_core.store.db.schema import SCHEMA_HEAD
 
@@ -51,8 +50,6 @@ def status(*, as_json: Annotated[bool, Parameter("--json", negative="")] = False
     found["needed"] = SCHEMA_HEAD
     good = found["revision"] == SCHEMA_HEAD
     if as_json:
-        import json
-
         print(json.dumps(found))
         return 0 if good else 1
     print(f"store     {found['store']}")
@@ -69,6 +66,11 @@ def status(*, as_json: Annotated[bool, Parameter("--json", negative="")] = False
 
 
 def _look(url: str) -> dict[str, Any]:
+    from sqlalchemy import func, inspect, select
+    from sqlmodel import SQLModel
+
+    import sentinel_core.store.db.tables  # noqa: F401  (the tables register themselves)
+    from sentinel_core.store.db.engine import reading
     from sentinel_core.store.db.schema import schema_revision
 
     file = sqlite_file(url)
@@ -82,31 +84,11 @@ def _look(url: str) -> dict[str, Any]:
     if found["exists"]:
         with opened(url) as engine:
             found["revision"] = schema_revision(engine)
-            found["rows"] = _row_counts(engine)
+            with reading(engine) as connection:
+                there = set(inspect(connection).get_table_names())
+                found["rows"] = {
+                    table.name: connection.scalar(select(func.count()).select_from(table)) or 0
+                    for table in SQLModel.metadata.sorted_tables
+                    if table.name in there
+                }
     return found
-
-
-def _row_counts(engine: "Engine") -> dict[str, int]:
-    from sqlalchemy import func, inspect, select
-    from sqlmodel import SQLModel
-
-    import sentinel_core.store.db.tables  # noqa: F401  (the tables register themselves)
-    from sentinel_core.store.db.engine import reading
-
-    with reading(engine) as connection:
-        there = set(inspect(connection).get_table_names())
-        return {
-            table.name: connection.scalar(select(func.count()).select_from(table)) or 0
-            for table in SQLModel.metadata.sorted_tables
-            if table.name in there
-        }
-
-
-def _refuse_newer(revision: str | None, head: str) -> None:
-    from sentinel_core.base.errors import StoreUnavailableError
-
-    if revision is not None and revision > head:
-        raise StoreUnavailableError(
-            f"the event store stands at revision {revision}, which is newer than this Sentinel "
-            f"({head}): upgrade Sentinel"
-        )

@@ -42,23 +42,18 @@ def report(
         now = datetime.now(UTC)
         facts = make_report(engine, "report", now, timedelta(hours=hours), timezone).facts
     if chart is not None:
-        _write(chart, report_chart(facts["bars"]))
+        picture = report_chart(facts["bars"])
+        if picture is None:
+            raise SetupError("there is no chart: no event opened in that time")
+        try:
+            chart.write_bytes(picture)
+        except OSError as error:
+            raise SetupError(f"the chart can't be written to {chart}: {error.strerror}") from error
     if json:
         print(dumps(facts, indent=2, ensure_ascii=False))
     else:
         _show(facts)
     return 0
-
-
-def _write(path: Path, picture: bytes | None) -> None:
-    from sentinel_core.base.errors import SetupError
-
-    if picture is None:
-        raise SetupError("there is no chart: no event opened in that time")
-    try:
-        path.write_bytes(picture)
-    except OSError as error:
-        raise SetupError(f"the chart can't be written to {path}: {error.strerror}") from error
 
 
 def _show(facts: dict[str, Any]) -> None:

@@ -35,9 +35,6 @@ def up(
     first_run
         Run every active rule once right away instead of waiting for its schedule.
     """
-    from rich.console import Console
+    from sentinel_core.up.system import Up
 
-    from sentinel_core.up.system import Options, Up
-
-    options = Options(file, server_port, viewer_port, worker_limit, first_run)
-    return Up(options, Console()).run()
+    return Up(file, server_port, viewer_port, worker_limit, first_run).run()

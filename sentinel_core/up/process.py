@@ -8,10 +8,13 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import IO
 
 _PROBLEM = re.compile(r"\b(ERROR|CRITICAL)\b|^[\w.]*(Error|Exception)\b:")
@@ -89,3 +92,25 @@ class ManagedProcess:
     def _signal(self, sign: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, sign)
+
+
+@contextmanager
+def stopped_by_signals(stopping: threading.Event) -> Iterator[None]:
+    """SIGTERM and SIGINT stop everything in order, also during the start."""
+
+    def ask(_number: int, _frame: FrameType | None) -> None:
+        if not stopping.is_set():
+            stopping.set()
+            raise KeyboardInterrupt
+
+    previous = {sign: signal.signal(sign, ask) for sign in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for sign, handler in previous.items():
+            signal.signal(sign, handler)
+
+
+def program(name: str) -> str:
+    """A program of this Python environment, regardless of PATH."""
+    return str(Path(sys.executable).parent / name)
