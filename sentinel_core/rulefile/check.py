@@ -4,13 +4,14 @@ Loads the flows, so that a rule whose family can't be imported is known before i
 """
 
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from prefect import Flow
-from prefect.client.orchestration import SyncPrefectClient
 from prefect.exceptions import ScriptError
 from prefect.flows import load_flow_from_entrypoint
 from prefect.utilities.callables import parameter_schema
@@ -71,10 +72,11 @@ def check(path: Path, *, only: str | None = None, ask_prefect: bool = True) -> R
         return Report([Problem(str(path), error.line, None, "", error.message)])
     check_form(file)
     report = Report(file=file)
-    flows = _Flows()
+    load = cache(_load)  # each file once
+    schema_of = cache(lambda flow: parameter_schema(flow).model_dump())
     for entry in file.entries:
         if only is None or entry.name == only:
-            declared = _check_flow(file, entry, flows)
+            declared = _check_flow(file, entry, load, schema_of)
             if declared is not None:
                 report.declared.append(declared)
     if ask_prefect:
@@ -84,30 +86,8 @@ def check(path: Path, *, only: str | None = None, ask_prefect: bool = True) -> R
     return report
 
 
-# -- flows ---------------------------------------------------------------------------------------
-
-
-class _Flows:
-    """Flows by entrypoint, each file loaded once; a string says why one could not be loaded."""
-
-    def __init__(self) -> None:
-        self.loaded: dict[str, Flow[..., Any] | str] = {}
-        self.schemas: dict[str, dict[str, Any]] = {}
-
-    def get(self, entrypoint: str) -> Flow[..., Any] | str:
-        if entrypoint not in self.loaded:
-            with stdout_to_stderr():
-                self.loaded[entrypoint] = _load(entrypoint)
-        return self.loaded[entrypoint]
-
-    def schema(self, entrypoint: str, flow: Flow[..., Any]) -> dict[str, Any]:
-        """The form of the flow's parameters, as Prefect stores it."""
-        if entrypoint not in self.schemas:
-            self.schemas[entrypoint] = parameter_schema(flow).model_dump()
-        return self.schemas[entrypoint]
-
-
 def _load(entrypoint: str) -> Flow[..., Any] | str:
+    """The flow, or a sentence on why it could not be loaded."""
     path, _, name = entrypoint.rpartition(":")
     try:
         if not path.endswith(".py"):
@@ -140,15 +120,21 @@ def last_line(error: BaseException) -> str:
     return shorten(clean_text(lines[-1] if lines else type(error).__name__), 300)
 
 
-def _check_flow(file: RuleFile, entry: Entry, flows: _Flows) -> Declared | None:
+def _check_flow(
+    file: RuleFile,
+    entry: Entry,
+    load: Callable[[str], Flow[..., Any] | str],
+    schema_of: Callable[[Flow[..., Any]], dict[str, Any]],
+) -> Declared | None:
     entrypoint = entry.config.get("entrypoint")
     if not isinstance(entrypoint, str) or not entrypoint or entry.is_open(("entrypoint",)):
         return None
-    flow = flows.get(entrypoint)
+    with stdout_to_stderr():
+        flow = load(entrypoint)
     if isinstance(flow, str):
         file.complain(entry, ("entrypoint",), flow)
         return None
-    schema = flows.schema(entrypoint, flow)
+    schema = schema_of(flow)
     declared = Declared(entry, flow, schema)
     if declared.is_rule:
         _check_has_schedule(file, entry)
@@ -194,41 +180,28 @@ def _check_can_trigger(file: RuleFile, entry: Entry, schema: dict[str, Any]) -> 
             file.complain(entry, (*where, "check"), message, warning=True)
 
 
-# -- what exists in Prefect ------------------------------------------------------------------------
-
-
 def _check_against_prefect(file: RuleFile, report: Report) -> None:
     channels = [
         (item.entry, named)
         for item in report.declared
         for named in channels_of(file, item.entry, is_rule=item.is_rule)
     ]
-    pools = _pools(file)
+    pools: dict[str, Entry] = {}  # each with the entry that names it first
+    for entry in file.entries:
+        name = dig(entry.config, ("work_pool", "name"))
+        if isinstance(name, str) and name and not entry.is_open(("work_pool", "name")):
+            pools.setdefault(name, entry)
     if not channels and not pools:
         return
     try:
         with prefect_api() as client:
-            _check_pools(client, file, pools)
+            for name, entry in pools.items():
+                if not work_pool_exists(client, name):
+                    message = (
+                        f"there is no work pool {name} in Prefect: create it with "
+                        f"`prefect work-pool create {name} --type sentinel`"
+                    )
+                    file.complain(entry, ("work_pool", "name"), message)
             check_channels(client, file, channels)
     except PrefectUnreachableError as error:
         report.unchecked.append(f"work pools and notification blocks were not checked: {error}")
-
-
-def _pools(file: RuleFile) -> list[tuple[Entry, str]]:
-    found = ((entry, dig(entry.config, ("work_pool", "name"))) for entry in file.entries)
-    return [
-        (entry, name)
-        for entry, name in found
-        if isinstance(name, str) and name and not entry.is_open(("work_pool", "name"))
-    ]
-
-
-def _check_pools(client: SyncPrefectClient, file: RuleFile, pools: list[tuple[Entry, str]]) -> None:
-    """Report each missing pool once, where it is first named."""
-    for name, entry in {name: entry for entry, name in reversed(pools)}.items():
-        if not work_pool_exists(client, name):
-            message = (
-                f"there is no work pool {name} in Prefect: create it with "
-                f"`prefect work-pool create {name} --type sentinel`"
-            )
-            file.complain(entry, ("work_pool", "name"), message)

@@ -5,15 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from prefect.client.orchestration import SyncPrefectClient
-from prefect.client.schemas.objects import BlockDocument
 
 from sentinel_core.base.settings import get_settings
 from sentinel_core.prefect_io.client import needs_recipient, read_channel, wrong_channel
 from sentinel_core.rulefile.check_parameters import ROUTED, given_parameters
 from sentinel_core.rulefile.phrases import dotted
 from sentinel_core.rulefile.source import Entry, RuleFile, Where, dig
-
-_EMAIL = "email-server-credentials"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,16 +79,13 @@ def check_channels(
         block = read_channel(client, slug)
         if wrong := wrong_channel(slug, block):
             file.complain(entry, where, wrong)
-        elif block is not None and (missing := _no_sender(slug, block)):
-            file.complain(entry, where, missing, warning=True)
-
-
-def _no_sender(slug: str, block: BlockDocument) -> str:
-    """What an email server needs besides its block; "" when nothing is missing."""
-    kind = slug.partition("/")[0]
-    if kind != _EMAIL or block.data.get("username") or get_settings().email_from:
-        return ""
-    return (
-        f"{slug} has no user name to send from: set SENTINEL_EMAIL_FROM in the environment of "
-        "the worker"
-    )
+        elif (
+            block is not None
+            and slug.startswith("email-server-credentials/")
+            and not (block.data.get("username") or get_settings().email_from)
+        ):
+            message = (
+                f"{slug} has no user name to send from: set SENTINEL_EMAIL_FROM in the environment "
+                "of the worker"
+            )
+            file.complain(entry, where, message, warning=True)

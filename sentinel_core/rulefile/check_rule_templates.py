@@ -15,21 +15,16 @@ def check_rule_templates(file: RuleFile, entry: Entry) -> None:
     for base, _ in given_parameters(entry):
         where: Where = (*base, TEMPLATES)
         given = dig(entry.config, where)
-        if isinstance(given, dict):
-            _check(file, entry, where, given)
-
-
-def _check(file: RuleFile, entry: Entry, where: Where, given: dict[str, Any]) -> None:
-    reported = {problem.field for problem in file.problems if problem.deployment == entry.name}
-    if any(field.startswith(dotted(where)) for field in reported):
-        return  # its form is wrong already
-    for path, text in _texts(given):
-        if entry.is_open((*where, *path)):
-            continue  # a block or a variable of Prefect's, which only its API can fill
-        part = {path[0]: {path[1]: text} if len(path) > 1 else text}
-        for mistake in check_templates(part):
-            file.complain(entry, (*where, *path), _message(mistake, path))
-        _check_braces(file, entry, (*where, *path))
+        reported = [problem.field for problem in file.problems if problem.deployment == entry.name]
+        if not isinstance(given, dict) or any(one.startswith(dotted(where)) for one in reported):
+            continue  # absent, or its form is wrong already
+        for path, text in _texts(given):
+            if entry.is_open((*where, *path)):
+                continue  # a block or a variable of Prefect's, which only its API can fill
+            part = {path[0]: {path[1]: text} if len(path) > 1 else text}
+            for mistake in check_templates(part):
+                file.complain(entry, (*where, *path), _message(mistake, path))
+            _check_braces(file, entry, (*where, *path))
 
 
 def _texts(given: dict[str, Any]) -> Iterator[tuple[tuple[str, ...], Any]]:

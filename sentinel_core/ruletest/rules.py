@@ -33,14 +33,11 @@ class Rules:
 
     def find(self, file: Path, name: str) -> FoundRule:
         """A rule without errors. Raises RuleFileError with all of its problems."""
-        key = (file.resolve(), name)
-        if key not in self._found:
-            self._found[key] = self._find(*key)
-        return self._found[key]
-
-    def _find(self, file: Path, name: str) -> FoundRule:
         from sentinel_core.prefect_io.facts import rule_settings
 
+        file = file.resolve()
+        if (file, name) in self._found:
+            return self._found[file, name]
         report = self._report(file)
         names = [entry.name for entry in report.file.entries] if report.file else []
         wrong = [str(p) for p in report.errors if p.deployment in (None, name)]
@@ -59,7 +56,9 @@ class Rules:
                 )
         config = declared.entry.config
         settings = rule_settings(config.get("parameters") or {}, declared.schema)
-        return FoundRule(name, settings, tuple(config.get("tags") or ()), declared)
+        found = FoundRule(name, settings, tuple(config.get("tags") or ()), declared)
+        self._found[file, name] = found
+        return found
 
     def _report(self, file: Path) -> "Report":
         from sentinel_core.rulefile.check import check

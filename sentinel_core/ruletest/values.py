@@ -77,24 +77,19 @@ def numbers(row: object) -> list[float | Mark]:
     for word, times in repeated(row):
         if word in list(Mark):
             found += [Mark(word)] * times
-        else:
-            found += _ramp(word, times)
+            continue
+        match = _RAMP.fullmatch(word)
+        if match is None:
+            form = "expected numbers, ramps like 80+2x5, or one of _ - ! ?"
+            raise ValueError(f"{form}, got {_cut(word)}")
+        if match[2] and times == 1:
+            raise ValueError(f"{_cut(word)}: a ramp says how many values it has, like 80+2x5")
+        first, step = float(match[1]), float(match[2] or 0)
+        values = [first + step * n for n in range(times)]
+        if not math.isfinite(values[-1]) or not math.isfinite(first):
+            raise ValueError(f"expected finite numbers, got {_cut(word)}")
+        found += values
     return found
-
-
-def _ramp(word: str, times: int) -> list[float]:
-    match = _RAMP.fullmatch(word)
-    if match is None:
-        raise ValueError(
-            f"expected numbers, ramps like 80+2x5, or one of _ - ! ?, got {_cut(word)}"
-        )
-    if match[2] and times == 1:
-        raise ValueError(f"{_cut(word)}: a ramp says how many values it has, like 80+2x5")
-    first, step = float(match[1]), float(match[2] or 0)
-    values = [first + step * n for n in range(times)]
-    if not math.isfinite(values[-1]) or not math.isfinite(first):
-        raise ValueError(f"expected finite numbers, got {_cut(word)}")
-    return values
 
 
 def flags(row: object) -> list[bool | Mark]:

@@ -1,8 +1,7 @@
 """`sentinel channels list`: what Prefect has, what rules name, and how it has gone."""
 
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +13,8 @@ from sentinel_core.cli.store import event_store
 from sentinel_core.model.alert import Importance
 from sentinel_core.notify.channel import medium_of
 from sentinel_core.prefect_io.client import channels, prefect_api, read_channel
-from sentinel_core.store.outbox.channels import ChannelState, states
+from sentinel_core.store.outbox.channels import ChannelState
+from sentinel_core.store.outbox.channels import states as channel_states
 from sentinel_core.wording.times import stamp
 
 _THERE, _MISSING, _MUTE = "yes", "missing", "can't notify"
@@ -32,16 +32,6 @@ _MOST_NAMED = 3  # rules in the table; --json has all of them
 _ORDER = {importance.value: -importance.rank for importance in Importance}
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
-    """What could be found out. `blocks` is None when Prefect could not be asked, and says of each
-    channel whether there is a block that can be sent through; `states` likewise."""
-
-    blocks: dict[str, str] | None
-    uses: Sequence[Use]
-    states: dict[str, ChannelState] | None
-
-
 def list_channels(*, as_json: Json = False) -> int:
     """List the channels: what they are, which rules use them, what was sent and what failed.
 
@@ -52,22 +42,9 @@ def list_channels(*, as_json: Json = False) -> int:
     Exits with 1 when a rule names a channel that Prefect does not have.
     """
     notes: list[str] = []
-    known = _look(notes)
-    names = {*(known.blocks or {}), *(use.channel for use in known.uses), *(known.states or {})}
-    rows = [_row(name, known) for name in sorted(names)]
-    if as_json:
-        print_json(rows)
-    else:
-        _print(rows)
-    for note in notes:
-        print(f"note: {note}", file=sys.stderr)
-    return 1 if any(row["used_by"] and row["block"] in (_MISSING, _MUTE) for row in rows) else 0
-
-
-def _look(notes: list[str]) -> _Known:
     blocks: dict[str, str] | None = None
     uses: Sequence[Use] = ()
-    found: dict[str, ChannelState] | None = None
+    states: dict[str, ChannelState] | None = None
     away: SentinelError | None = None
     try:
         with prefect_api() as client:
@@ -82,31 +59,43 @@ def _look(notes: list[str]) -> _Known:
         notes.append(f"which blocks there are was not looked up: {error}")
     try:
         with event_store() as engine:
-            found = states(engine)
+            states = channel_states(engine)
             if away is not None:
                 uses = remembered_uses(engine)
     except SentinelError as error:
         if away is not None:
             raise away from error
         notes.append(f"what was sent is not shown: {error}")
-    return _Known(blocks, uses, found)
+    names = sorted({*(blocks or {}), *(use.channel for use in uses), *(states or {})})
+    rows = [_row(name, blocks, uses, states) for name in names]
+    if as_json:
+        print_json(rows)
+    else:
+        _print(rows)
+    for note in notes:
+        print(f"note: {note}", file=sys.stderr)
+    return 1 if any(row["used_by"] and row["block"] in (_MISSING, _MUTE) for row in rows) else 0
 
 
-def _row(channel: str, known: _Known) -> dict[str, Any]:
-    state = (known.states or {}).get(channel, ChannelState(channel))
-    block = "unknown" if known.blocks is None else known.blocks.get(channel, _MISSING)
-    row: dict[str, Any] = {
+def _row(
+    channel: str,
+    blocks: Mapping[str, str] | None,
+    uses: Sequence[Use],
+    states: Mapping[str, ChannelState] | None,
+) -> dict[str, Any]:
+    """One channel. `blocks` or `states` is None when Prefect or the store could not be asked."""
+    state = (states or {}).get(channel, ChannelState(channel))
+    return {
         "channel": channel,
-        "block": block,
+        "block": "unknown" if blocks is None else blocks.get(channel, _MISSING),
         "medium": medium_of(channel).value,
         "used_by": [
             {"rule": use.rule, "when": use.when, "to": use.to}
-            for use in known.uses
+            for use in uses
             if use.channel == channel
         ],
+        **{name: None if states is None else getattr(state, name) for name in _STATE},
     }
-    deliveries = {name: getattr(state, name) for name in _STATE}
-    return {**row, **(deliveries if known.states is not None else dict.fromkeys(_STATE))}
 
 
 def _print(rows: Sequence[dict[str, Any]]) -> None:

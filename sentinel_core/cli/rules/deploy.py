@@ -16,7 +16,7 @@ from sentinel_core.base.errors import (
 )
 from sentinel_core.cli.options import RULE_FILE, Flag, RuleFilePath
 from sentinel_core.cli.rules.checked import checked
-from sentinel_core.cli.rules.gate import Gate, pass_gate
+from sentinel_core.cli.rules.gate import pass_gate
 from sentinel_core.cli.rules.replay import period
 from sentinel_core.cli.store import opened, settings
 from sentinel_core.model.cleaning import clean_text
@@ -85,7 +85,7 @@ def deploy(
         if past is None:
             _say("no gate: no rule tests were run, nothing was replayed")
         else:
-            pass_gate(Gate(*past, budget), report, plan, _say)
+            pass_gate(report, plan, _say, since=past[0], until=past[1], budget=budget)
         if dry_run:
             _say(f"dry run: {_count(plan, gone)}; nothing was changed")
             return 0

@@ -5,10 +5,7 @@ changes would have sent more additional notifications than the budget allows.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import datetime
-
-from sqlalchemy import Engine
 
 from sentinel_core.base.errors import GateError, RuleFileError, SentinelError
 from sentinel_core.cli.rules.replay_report import difference, scope
@@ -23,40 +20,49 @@ from sentinel_core.rulefile.deploy.plan import Plan
 Say = Callable[[str], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Gate:
-    """How far back to look, and how many more notifications than before are too many."""
+def pass_gate(
+    report: Report,
+    plan: Plan,
+    say: Say,
+    *,
+    since: datetime,
+    until: datetime,
+    budget: int | None,
+) -> None:
+    """Run the gate and print its results. Raises GateError to stop the deploy.
 
-    since: datetime
-    until: datetime
-    budget: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Changed:
-    """A deployed rule whose settings the file changes."""
-
-    rule: FileRule
-    deployed: RuleSettings
-
-
-def pass_gate(gate: Gate, report: Report, plan: Plan, say: Say) -> None:
-    """Run the gate and print its results. Raises GateError to stop the deploy."""
+    Changed rules are replayed from `since` to `until`; `budget` limits how many more notifications
+    than before they may have sent.
+    """
     if not plan.to_deploy:
         return
     _run_tests(report, say)
     more = 0
     stuck: list[str] = []
-    for changed in _changed(report, plan, stuck):
+    for rule, deployed in _changed(report, plan, stuck):
         try:
             with event_store() as engine:
-                more += _replay(gate, changed, engine, say)
+                result = replay_rule(engine, rule, since, until, deployed=deployed)
         except SentinelError as error:
-            stuck.append(f"{changed.rule.name}: {error}")
+            stuck.append(f"{rule.name}: {error}")
+            continue
+        say(clean_text(f"{rule.name}: {scope(result)}"))
+        for line in [f"note: {note}" for note in result.notes] + difference(result.comparison):
+            say(clean_text(f"  {line}"))
+        more += result.comparison.more
     for sentence in stuck:
         say(f"not replayed: {sentence}")
-    if gate.budget is not None:
-        _keep_to(gate.budget, more, stuck)
+    if budget is not None and stuck:
+        raise GateError(
+            "a change could not be replayed, so nobody knows if it keeps within the budget: "
+            "nothing was deployed (leave out --budget to deploy anyway)"
+        )
+    if budget is not None and more > budget:
+        many = "notifications" if more > 1 else "notification"
+        raise GateError(
+            f"{more:,} more {many} than before over the look-back, and the budget is {budget:,}: "
+            "nothing was deployed"
+        )
 
 
 def _run_tests(report: Report, say: Say) -> None:
@@ -76,8 +82,13 @@ def _run_tests(report: Report, say: Say) -> None:
     say(tests.summary())
 
 
-def _changed(report: Report, plan: Plan, stuck: list[str]) -> Iterator[Changed]:
-    """Deployed rules whose settings change; `stuck` collects why one can't be replayed."""
+def _changed(
+    report: Report, plan: Plan, stuck: list[str]
+) -> Iterator[tuple[FileRule, RuleSettings]]:
+    """Rules whose settings change, with the deployed ones.
+
+    `stuck` collects why one can't be replayed.
+    """
     declared = {item.entry.index: item for item in report.declared}
     assert report.file is not None
     for step in plan.to_deploy:
@@ -91,28 +102,4 @@ def _changed(report: Report, plan: Plan, stuck: list[str]) -> Iterator[Changed]:
             continue
         deployed = rule_settings(step.deployed.fields["parameters"], item.schema)
         if deployed != rule.settings:
-            yield Changed(rule, deployed)
-
-
-def _replay(gate: Gate, changed: Changed, engine: Engine, say: Say) -> int:
-    """Print the replay of one change; returns its number of additional notifications."""
-    rule = changed.rule
-    result = replay_rule(engine, rule, gate.since, gate.until, deployed=changed.deployed)
-    say(clean_text(f"{rule.name}: {scope(result)}"))
-    for line in [f"note: {note}" for note in result.notes] + difference(result.comparison):
-        say(clean_text(f"  {line}"))
-    return result.comparison.more
-
-
-def _keep_to(budget: int, more: int, stuck: list[str]) -> None:
-    if stuck:
-        raise GateError(
-            "a change could not be replayed, so nobody knows if it keeps within the budget: "
-            "nothing was deployed (leave out --budget to deploy anyway)"
-        )
-    if more > budget:
-        many = "notifications" if more > 1 else "notification"
-        raise GateError(
-            f"{more:,} more {many} than before over the look-back, and the budget is {budget:,}: "
-            "nothing was deployed"
-        )
+            yield rule, deployed

@@ -73,7 +73,13 @@ def difference(comparison: Comparison) -> list[str]:
         f"{len(c.changed)} changed; notifications {len(c.sent_added)} added, "
         f"{len(c.sent_removed)} removed"
     ]
-    report += _cut([*_changes(c)])
+    changes = [f"  - {_event(event)}" for event in c.removed]
+    changes += [f"  + {_event(event)}" for event in c.added]
+    for old, new in c.changed:
+        changes += [f"  ~ {_event(old)}", f"    {_event(new)}"]
+    changes += [f"  - {_notification(message)}" for message in c.sent_removed]
+    changes += [f"  + {_notification(message)}" for message in c.sent_added]
+    report += _cut(changes)
     width = max([len(name) for name in c.channels], default=0)
     for name, count in c.channels.items():
         held = f", suppressed {count.suppressed[0]} -> {count.suppressed[1]}"
@@ -82,20 +88,6 @@ def difference(comparison: Comparison) -> list[str]:
             f"{held if any(count.suppressed) else ''}"
         )
     return report
-
-
-def _changes(c: Comparison) -> Iterator[str]:
-    for event in c.removed:
-        yield f"  - {_event(event)}"
-    for event in c.added:
-        yield f"  + {_event(event)}"
-    for old, new in c.changed:
-        yield f"  ~ {_event(old)}"
-        yield f"    {_event(new)}"
-    for message in c.sent_removed:
-        yield f"  - {_notification(message)}"
-    for message in c.sent_added:
-        yield f"  + {_notification(message)}"
 
 
 def _event(event: Event) -> str:

@@ -10,8 +10,7 @@ from sentinel_core.base.errors import UsageError
 from sentinel_core.cli.options import By, Json, Why
 from sentinel_core.cli.output import one_line, print_json, print_outcomes, print_table
 from sentinel_core.cli.parse import author, id_of, ids_of, utc_now
-from sentinel_core.cli.silences.options import NOTHING, SilenceOptions
-from sentinel_core.cli.silences.read_options import silence_of
+from sentinel_core.cli.silences.options import NOTHING, SilenceOptions, silence_of
 from sentinel_core.cli.store import writable_store
 from sentinel_core.model.cleaning import clean_text
 from sentinel_core.model.silence import Silence, SilenceState
