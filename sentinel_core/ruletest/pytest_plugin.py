@@ -37,9 +37,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-# -- fixtures ------------------------------------------------------------------------------
-
-
 @pytest.fixture
 def sentinel_clock() -> "Clock":
     """A clock that stands still until `advance`; `now` is what it shows."""
@@ -95,9 +92,6 @@ def _rules(config: pytest.Config) -> "Rules":
     from sentinel_core.ruletest.rules import Rules
 
     return config.stash.setdefault(_RULES, Rules())
-
-
-# -- rule tests in YAML --------------------------------------------------------------------
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:

@@ -1,6 +1,6 @@
 """Finds and reads files of rule tests; each mistake has its line."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -115,24 +115,21 @@ def _case(file: RuleFile, rule_file: Path, index: int, item: Any) -> Case:
     try:
         form = RuleTest.model_validate(item)
     except ValidationError as error:
-        for path, message in _explained(error):
+        for wrong in error.errors(include_url=False):
+            path = tuple(part for part in wrong["loc"] if part != "[key]")
+            if "[key]" in wrong["loc"] and wrong["type"] == "string_type":
+                got = kind(wrong["input"])
+                message = f"expected text as ticker, got {got}: put it in quotes"
+            else:
+                message = _message(wrong, known_keys(path[:-1]))
+                # Without the branches of unions, which pydantic adds.
+                path = tuple(part for part in path if not str(part).startswith("function-"))
             case.add_problem(path, message)
         return case
     for path, message in form.mistakes():
         case.add_problem(path, message)
     case.form = form
     return case
-
-
-def _explained(error: ValidationError) -> Iterator[tuple[Where, str]]:
-    for item in error.errors(include_url=False):
-        path = tuple(part for part in item["loc"] if part != "[key]")
-        if "[key]" in item["loc"] and item["type"] == "string_type":
-            yield path, f"expected text as ticker, got {kind(item['input'])}: put it in quotes"
-        else:
-            # Without the branches of unions, which pydantic adds.
-            written = tuple(part for part in path if not str(part).startswith("function-"))
-            yield written, _message(item, known_keys(path[:-1]))
 
 
 def _message(item: ErrorDetails, known: Sequence[str]) -> str:

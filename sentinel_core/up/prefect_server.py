@@ -87,10 +87,8 @@ async def _turn() -> AsyncGenerator[None, None]:
 
 def close_failed_cursors() -> None:
     """Make a cursor whose statement fails be closed by its connection's thread."""
-    setattr(Cursor, "_execute", _closing(Cursor._execute))  # noqa: B010
+    execute: Callable[..., Any] = Cursor._execute
 
-
-def _closing(execute: Callable[..., Any]) -> Callable[..., Any]:
     async def closing(self: Cursor, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         try:
             return await execute(self, fn, *args, **kwargs)
@@ -99,7 +97,7 @@ def _closing(execute: Callable[..., Any]) -> Callable[..., Any]:
             self._conn._tx.put_nowait((None, self._cursor.close))
             raise
 
-    return closing
+    setattr(Cursor, "_execute", closing)  # noqa: B010
 
 
 def main() -> None:

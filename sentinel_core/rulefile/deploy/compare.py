@@ -34,27 +34,10 @@ def make_plan(client: SyncPrefectClient, file: RuleFile, declared: Sequence[Decl
 
 def _wanted(file: RuleFile, item: Declared) -> Wanted:
     config = item.entry.config
-    pull = _pull_steps(file, item)
-    return Wanted(
-        index=item.entry.index,
-        name=item.entry.name,
-        flow_name=item.flow.name,
-        fields=_wanted_fields(item, pull),
-        schedules=tuple(_wanted_schedule(entry) for entry in item.entry.schedules),
-        paused=config.get("paused"),
-        pull_steps=pull,
-        entrypoint=config["entrypoint"],
-        is_rule=item.is_rule,
-        hidden=frozenset(_templated(item.entry.raw, "")),
-        incomparable=_incomparable(file, item),
-    )
-
-
-def _wanted_fields(item: Declared, pull: list[Any]) -> dict[str, Any]:
-    config = item.entry.config
     pool = config.get("work_pool") or {}
     limit = config.get("concurrency_limit")
     options = limit if isinstance(limit, dict) else {}
+    pull = _pull_steps(file, item)
     fields = {
         "description": config.get("description") or item.flow.description,
         "tags": sorted(config.get("tags") or []),
@@ -70,11 +53,22 @@ def _wanted_fields(item: Declared, pull: list[Any]) -> dict[str, Any]:
     }
     if options.get("grace_period_seconds") is not None:
         fields["concurrency_limit.grace_period_seconds"] = options["grace_period_seconds"]
-    if config.get("version") is not None:  # else Prefect infers one, of the checkout's commit
-        fields["version"] = config["version"]
-    if config.get("enforce_parameter_schema") is not None:
-        fields["enforce_parameter_schema"] = config["enforce_parameter_schema"]
-    return fields
+    for key in ("version", "enforce_parameter_schema"):  # Prefect infers a version from the commit
+        if config.get(key) is not None:
+            fields[key] = config[key]
+    return Wanted(
+        index=item.entry.index,
+        name=item.entry.name,
+        flow_name=item.flow.name,
+        fields=fields,
+        schedules=tuple(_wanted_schedule(entry) for entry in item.entry.schedules),
+        paused=config.get("paused"),
+        pull_steps=pull,
+        entrypoint=config["entrypoint"],
+        is_rule=item.is_rule,
+        hidden=frozenset(_templated(item.entry.raw, "")),
+        incomparable=_incomparable(file, item),
+    )
 
 
 def _digest(schema: dict[str, Any]) -> str:
