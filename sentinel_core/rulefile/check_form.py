@@ -43,7 +43,11 @@ def _check_entry(file: RuleFile, entry: Entry) -> None:
     _check_unset(file, entry, config, ())
     known = list(_models().DeploymentConfig.model_fields)
     file.check_keys(entry, (), config, known, "deployment key")
-    _check_identity(file, entry)
+    for key in ("name", "entrypoint"):  # by which deployments are compared
+        for name in PLACEHOLDER.findall(str(config.get(key))):
+            if not name.startswith("$"):
+                message = f"expected text or {{{{ $VARIABLES }}}}, got {{{{ {name} }}}}"
+                file.complain(entry, (key,), message)
     _check_name(file, entry)
     _check_entrypoint(file, entry)
     _check_work_pool(file, entry)
@@ -75,15 +79,6 @@ def _check_unset(file: RuleFile, entry: Entry, value: Any, path: Where) -> None:
     elif isinstance(value, list):
         for number, part in enumerate(value):
             _check_unset(file, entry, part, (*path, number))
-
-
-def _check_identity(file: RuleFile, entry: Entry) -> None:
-    """Name and entrypoint must be known here: deployments are compared by them."""
-    for key in ("name", "entrypoint"):
-        for name in PLACEHOLDER.findall(str(entry.config.get(key))):
-            if not name.startswith("$"):
-                message = f"expected text or {{{{ $VARIABLES }}}}, got {{{{ {name} }}}}"
-                file.complain(entry, (key,), message)
 
 
 def _check_name(file: RuleFile, entry: Entry) -> None:

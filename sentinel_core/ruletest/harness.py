@@ -7,7 +7,7 @@ from typing import Any
 from uuid import NAMESPACE_URL, uuid4, uuid5
 
 from pydantic import TypeAdapter
-from sqlalchemy import Engine, Table, select
+from sqlalchemy import Engine, Select, Table, select
 
 from sentinel_core.base.errors import RuleFileError
 from sentinel_core.decide.observe import judge
@@ -119,37 +119,27 @@ class RuleHarness:
     @property
     def events(self) -> list[Row]:
         """The rule's events by column, oldest first."""
-        return self._rows(EVENT)
+        return self._rows(select(EVENT), EVENT)
 
     @property
     def evaluations(self) -> list[Row]:
         """Every series of every run, with its decision and the reason, oldest first."""
-        return self._rows(EVALUATION)
+        return self._rows(select(EVALUATION), EVALUATION)
 
     @property
     def messages(self) -> list[Row]:
         """Notifications, suppressed or not, with ticker, kind and importance of their event;
         oldest first."""
         e = EVENT.c
-        statement = (
-            select(NOTIFICATION, e.ticker, e.kind, e.importance)
-            .join(EVENT, e.id == NOTIFICATION.c.event_id)
-            .join(RULE, RULE.c.id == e.rule_id)
-            .where(RULE.c.deployment_id == self.rule.deployment_id)
-            .order_by(NOTIFICATION.c.id)
-        )
-        with reading(self.engine) as connection:
-            return [dict(row) for row in connection.execute(statement).mappings()]
+        statement = select(NOTIFICATION, e.ticker, e.kind, e.importance)
+        return self._rows(statement.join(EVENT, e.id == NOTIFICATION.c.event_id), NOTIFICATION)
 
-    def _rows(self, table: Table) -> list[Row]:
-        statement = (
-            select(table)
-            .join(RULE, RULE.c.id == table.c.rule_id)
-            .where(RULE.c.deployment_id == self.rule.deployment_id)
-            .order_by(table.c.id)
-        )
+    def _rows(self, statement: Select[Any], table: Table) -> list[Row]:
+        of_rule = (EVENT if table is NOTIFICATION else table).c.rule_id
+        statement = statement.join(RULE, RULE.c.id == of_rule).order_by(table.c.id)
+        mine = statement.where(RULE.c.deployment_id == self.rule.deployment_id)
         with reading(self.engine) as connection:
-            return [dict(row) for row in connection.execute(statement).mappings()]
+            return [dict(row) for row in connection.execute(mine).mappings()]
 
 
 def rule_of_trigger(trigger: Trigger, name: str | None, settings: Row) -> Rule:

@@ -34,11 +34,18 @@ class Rules:
     def find(self, file: Path, name: str) -> FoundRule:
         """A rule without errors. Raises RuleFileError with all of its problems."""
         from sentinel_core.prefect_io.facts import rule_settings
+        from sentinel_core.rulefile.check import check
 
         file = file.resolve()
         if (file, name) in self._found:
             return self._found[file, name]
-        report = self._report(file)
+        if file not in self._reports:
+            if not file.parent.is_dir():
+                raise RuleFileError(f"there is no folder {shown(file.parent)}")
+            # Entrypoints are relative to the rule file's folder, wherever the tests are run from.
+            with contextlib.chdir(file.parent):
+                self._reports[file] = check(Path(file.name), ask_prefect=False)
+        report = self._reports[file]
         names = [entry.name for entry in report.file.entries] if report.file else []
         wrong = [str(p) for p in report.errors if p.deployment in (None, name)]
         if report.file is not None and name not in names:
@@ -59,17 +66,6 @@ class Rules:
         found = FoundRule(name, settings, tuple(config.get("tags") or ()), declared)
         self._found[file, name] = found
         return found
-
-    def _report(self, file: Path) -> "Report":
-        from sentinel_core.rulefile.check import check
-
-        if file not in self._reports:
-            if not file.parent.is_dir():
-                raise RuleFileError(f"there is no folder {shown(file.parent)}")
-            # Entrypoints are relative to the rule file's folder, wherever the tests are run from.
-            with contextlib.chdir(file.parent):
-                self._reports[file] = check(Path(file.name), ask_prefect=False)
-        return self._reports[file]
 
 
 def shown(path: Path) -> str:

@@ -71,17 +71,6 @@ class Up:
         return 0
 
     def _start(self) -> None:
-        self._check_inputs()
-        self._server()
-        self._step("event store", self._migrate)
-        self._step("work pools", self._pools)
-        self._deploy()
-        self._worker()
-        self._viewer()
-        if self.first_run:
-            self._step("first runs", self._first_runs)
-
-    def _check_inputs(self) -> None:
         if not self.file.is_file():
             raise SetupError(
                 f"there is no rule file {self.file}: run `sentinel up` in the folder of "
@@ -92,6 +81,14 @@ class Up:
                 f"port {self.viewer_port} is busy: stop what listens there, or choose "
                 "another with --viewer-port"
             )
+        self._server()
+        self._step("event store", self._migrate)
+        self._step("work pools", self._pools)
+        self._deploy()
+        self._worker()
+        self._viewer()
+        if self.first_run:
+            self._step("first runs", self._first_runs)
 
     def _server(self) -> None:
         from prefect.settings import PREFECT_API_URL

@@ -28,13 +28,10 @@ from sentinel_core.rulefile.source import RuleFile
 _DONE = re.compile(r"Deployment '(?P<name>.+)' successfully created with id")
 _PATIENCE_SECONDS = 600.0
 
-_RESTORED = (
-    *("version", "description", "paused", "tags", "parameters", "parameter_openapi_schema"),
-    *("enforce_parameter_schema", "concurrency_options", "work_pool_name", "work_queue_name"),
-    *("job_variables", "path", "entrypoint", "pull_steps"),
-)
+_LEFT_OUT = {"version_info", "storage_document_id", "infrastructure_document_id"}
+_LEFT_OUT |= {"schedules", "concurrency_limit"}  # set by themselves
+_RESTORED = DeploymentUpdate.model_fields.keys() - _LEFT_OUT
 _OF_A_SCHEDULE = ("schedule", "active", "max_scheduled_runs", "parameters", "slug")
-
 Say = Callable[[str], None]
 
 

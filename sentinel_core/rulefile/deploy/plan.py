@@ -161,7 +161,12 @@ def _step(wanted: Wanted, deployed: Deployed | None) -> Step:
         for place, schedule in enumerate(wanted.schedules)
         if schedule.active is None and (old := pairs.get(place)) is not None and not old.active
     )
-    changes = list(_field_changes(wanted, deployed))
+    changes = []
+    for name, value in wanted.fields.items():
+        for path, old, new in _differences(name, deployed.fields.get(name), value):
+            hidden = any(path == part or path.startswith(f"{part}.") for part in wanted.hidden)
+            shown = ("(not shown)", "(not shown)") if hidden else (_words(old), _words(new))
+            changes.append(Change(path, *shown))
     if wanted.paused is not None and wanted.paused != deployed.paused:
         changes.append(Change("paused", _words(deployed.paused), _words(wanted.paused)))
     changes += _schedule_changes(wanted, deployed, pairs)
@@ -186,14 +191,6 @@ def _pair(wanted: Sequence[Schedule], deployed: Sequence[Schedule]) -> dict[int,
                 pairs[place] = match
                 left.remove(match)
     return pairs
-
-
-def _field_changes(wanted: Wanted, deployed: Deployed) -> Iterator[Change]:
-    for name, after in wanted.fields.items():
-        before = deployed.fields.get(name)
-        for path, old, new in _differences(name, before, after):
-            hidden = any(path == part or path.startswith(f"{part}.") for part in wanted.hidden)
-            yield Change(path, *(("(not shown)",) * 2 if hidden else (_words(old), _words(new))))
 
 
 def _differences(path: str, before: Any, after: Any) -> Iterator[tuple[str, Any, Any]]:
