@@ -176,9 +176,9 @@ def row_of(rule_id: int, run_id: uuid.UUID, step: Evaluated) -> dict[str, Any]:
         "message": seen.message,
         "metrics": seen.metrics,
         "metadata": {},
-        "decision": step.action,
-        "decision_code": step.code,
-        "decision_reason": step.reason,
+        "decision": step.decision.action.value,
+        "decision_code": step.decision.code,
+        "decision_reason": step.decision.reason,
         "recorded_at": seen.at + timedelta(seconds=2),
         "event_id": step.event_id,
     }
@@ -206,7 +206,7 @@ def measure(
 
     def stored() -> Iterator[Sequence[Stored]]:
         with reading(engine) as connection:
-            yield from runs(connection, rule_id, over)
+            yield from runs(connection, rule_id, over, metrics=bool(settings.conditions))
 
     def decided(recorded: Iterable[Sequence[Stored]]) -> Timeline:
         [line] = replay(around, recorded, [variant], START)

@@ -24,7 +24,6 @@ from sentinel_core.decide.state import (
     Status,
     importance_of,
 )
-from sentinel_core.decide.transition import policy_for
 from sentinel_core.model.reasons import NotifyReason
 
 
@@ -44,8 +43,9 @@ def apply_run(
         _take(lifecycle, ledger, observation)
     if ran and judged:
         for end, previous, decision in lifecycle.expiries(judged[0].at, judged, ledger.series):
-            context = _context(ledger, end, previous)
-            _apply(lifecycle, ledger, end, previous, unless_suppressed(decision, context))
+            key = (end.kind, end.ticker)
+            context = _context(ledger, key, end, previous)
+            _apply(lifecycle, ledger, key, end, previous, unless_suppressed(decision, context))
     return judged
 
 
@@ -59,7 +59,8 @@ def _judged(lifecycle: Lifecycle, ledger: Ledger, observation: Observation) -> O
 
 def _take(lifecycle: Lifecycle, ledger: Ledger, observation: Observation) -> None:
     """What one observation does to its series."""
-    previous = ledger.series.get((observation.kind, observation.ticker))
+    key = (observation.kind, observation.ticker)
+    previous = ledger.series.get(key)
     fine = previous is None or previous.status is Status.OK
     quiet = fine and not observation.breached  # nothing to notify anybody of
     if quiet and not observation.evaluated:
@@ -71,9 +72,9 @@ def _take(lifecycle: Lifecycle, ledger: Ledger, observation: Observation) -> Non
         if observation.evaluated:
             _place(lifecycle, ledger, observation)
         return
-    context = UNRESTRICTED if quiet else _context(ledger, observation, previous)
+    context = UNRESTRICTED if quiet else _context(ledger, key, observation, previous)
     decision = lifecycle.decide(previous, observation, context)
-    _apply(lifecycle, ledger, observation, previous, decision)
+    _apply(lifecycle, ledger, key, observation, previous, decision)
 
 
 def _is_overtaken(ledger: Ledger, observation: Observation) -> bool:
@@ -83,8 +84,9 @@ def _is_overtaken(ledger: Ledger, observation: Observation) -> bool:
     return is_late(observation, ledger.series)
 
 
-def _context(ledger: Ledger, observation: Observation, previous: Series | None) -> DecisionContext:
-    key = (observation.kind, observation.ticker)
+def _context(
+    ledger: Ledger, key: Key, observation: Observation, previous: Series | None
+) -> DecisionContext:
     suppression = ledger.suppression(key, importance_of(previous, observation))
     return DecisionContext(suppression, ledger.notified)
 
@@ -92,13 +94,14 @@ def _context(ledger: Ledger, observation: Observation, previous: Series | None) 
 def _apply(
     lifecycle: Lifecycle,
     ledger: Ledger,
+    key: Key,
     observation: Observation,
     previous: Series | None,
     decision: Decision,
 ) -> None:
     """The newest observation of a series: its event, state, notification and evaluation."""
     event_id = previous.event_id if previous else None
-    key, series = (observation.kind, observation.ticker), decision.series
+    series = decision.series
     if decision.action is Action.OPEN:
         event_id = ledger.open_event(observation, decision.reason, decision.suppression)
         series = replace(series, event_id=event_id)
@@ -114,7 +117,7 @@ def _apply(
     if decision.notify is not None and event_id is not None:
         _notify(lifecycle, ledger, observation, decision, event_id)
     if observation.evaluated:
-        ledger.evaluated(observation, decision.action.value, decision, event_id)
+        ledger.evaluated(observation, decision, event_id)
 
 
 def _notify(
@@ -171,7 +174,7 @@ def _place(lifecycle: Lifecycle, ledger: Ledger, observation: Observation) -> No
         opened, importance = NotifyReason.OPENED, observation.importance
         notify = Notify(None, importance, opened, suppression, escalates=False)
         ledger.notify(event_id, key, notify)
-    ledger.evaluated(observation, late.action.value, late, event_id)
+    ledger.evaluated(observation, late, event_id)
 
 
 def _escalate_late(
@@ -209,7 +212,7 @@ def release_withheld(
         importance = series.event_importance or lifecycle.settings.importance
         suppression = ledger.suppression(key, importance)
         context = DecisionContext(suppression, ledger.notified)
-        decision = released(policy_for(key[0], lifecycle.policy), series, context, at)
+        decision = released(lifecycle.policy, series, context, at)
         if decision is None:
             if suppression is not None:  # what suppressed it first may have ended before this
                 ledger.suppress(series.event_id, suppression)

@@ -79,11 +79,7 @@ class Ledger(Protocol):
         """The state of a series from now on."""
 
     def evaluated(
-        self,
-        observation: Observation,
-        action: str,
-        decision: Decision | LateDecision,
-        event_id: int | None,
+        self, observation: Observation, decision: Decision | LateDecision, event_id: int | None
     ) -> None:
         """An evaluation with its decision."""
 

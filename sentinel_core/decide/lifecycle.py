@@ -1,6 +1,6 @@
 """A rule's conditions and policy over what a run observed: judged, then decided. Pure."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -91,15 +91,18 @@ class Lifecycle:
         a ticker that is not among the outputs is what the policy says of missing ones.
         """
         observations = tuple(observations)  # the caller may be adding what is yielded here
+        problems = {
+            key for key in series if key[0] in PROBLEMS and series[key].status is not Status.OK
+        }
         for observation in observations:
             if observation.kind is Kind.ALERT and not observation.unjudged:
-                for kind in PROBLEMS:
-                    known = series.get((kind, observation.ticker))
-                    if known is not None and known.status is not Status.OK:
+                for kind in PROBLEMS if problems else ():
+                    if (kind, observation.ticker) in problems:
                         yield _implied(observation, kind, observation.ticker, "Measured again.")
             elif observation.breached and self._meaning(observation) is Meaning.OK:
                 yield from self._counted_as_ok(observation, series)
-        yield from self._measured_again(observations, series)
+        if problems:
+            yield from self._measured_again(observations, problems)
         if self.policy.on_missing is Meaning.KEEP:
             return
         if any(observation.kind in OUTPUTS for observation in observations):
@@ -107,12 +110,11 @@ class Lifecycle:
 
     @staticmethod
     def _measured_again(
-        observations: Sequence[Observation], series: Mapping[Key, Series]
+        observations: Sequence[Observation], problems: Collection[Key]
     ) -> Iterator[Observation]:
         """The problem of a check that found no series at all ("") ends once it finds some."""
         for kind in PROBLEMS:
-            known = series.get((kind, ""))
-            if known is None or known.status is Status.OK:
+            if (kind, "") not in problems:
                 continue
             outputs = [each for each in observations if each.kind in OUTPUTS]
             measured = [each for each in outputs if each.kind is Kind.ALERT and not each.unjudged]

@@ -9,13 +9,22 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
-from dateutil.rrule import rrule, rrulestr
+from dateutil.rrule import DAILY, HOURLY, MINUTELY, SECONDLY, WEEKLY, rrule, rruleset, rrulestr
 
 from sentinel_core.model.run import Schedule
 from sentinel_core.model.times import utc
 
 GRACE = timedelta(seconds=90)
 """Added to the second missed due time: a run needs to start, measure and be recorded."""
+
+_ANCHOR = datetime.fromisoformat("2020-01-01")  # where Prefect begins to count, without a DTSTART
+_PERIODS = {
+    WEEKLY: timedelta(weeks=1),
+    DAILY: timedelta(days=1),
+    HOURLY: timedelta(hours=1),
+    MINUTELY: timedelta(minutes=1),
+    SECONDLY: timedelta(seconds=1),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +73,7 @@ def _next(times: Sequence[datetime]) -> str:
 
 
 def due_times(schedule: Schedule, since: datetime) -> Iterator[datetime]:
-    """The due times of a schedule after `since`, from which intervals and RRULEs continue.
+    """The due times of a schedule after `since`, from which intervals continue.
 
     Raises what a schedule that can't be read raises (see `standing`).
     """
@@ -78,10 +87,21 @@ def due_times(schedule: Schedule, since: datetime) -> Iterator[datetime]:
             yield since.astimezone(UTC)
     else:
         local = since.astimezone(zone).replace(tzinfo=None)
-        rule: Any = rrulestr(schedule.rrule or "", dtstart=local, ignoretz=True)
-        # Start at `since`, itself a due time: counting minutes from 2020 takes many seconds.
-        options: dict[str, Any] = vars(rule) if isinstance(rule, rrule) else {"_count": 0}
-        if options["_count"] is None and options["_dtstart"] < local:
-            rule = rule.replace(dtstart=local)
+        rule: Any = rrulestr(schedule.rrule or "", dtstart=_ANCHOR, ignoretz=True)
+        if isinstance(rule, rruleset):
+            for kind in ("_rrule", "_exrule"):
+                vars(rule)[kind] = [_begun(each, local) for each in vars(rule)[kind]]
+        else:
+            rule = _begun(rule, local)
         for due in rule.xafter(local):
             yield due.replace(tzinfo=zone).astimezone(UTC)
+
+
+def _begun(rule: rrule, local: datetime) -> rrule:
+    """The same rule from whole periods later on: counting minutes from 2020 takes many seconds."""
+    options = vars(rule)
+    period, begin = _PERIODS.get(options["_freq"]), options["_dtstart"]
+    if period is None or options["_count"] is not None or begin >= local:
+        return rule
+    step = period * options["_interval"]
+    return rule.replace(dtstart=begin + (local - begin) // step * step)

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from itertools import groupby
-from operator import attrgetter
+from operator import itemgetter
 from typing import Any
 
 from pydantic_core import from_json
@@ -23,6 +23,7 @@ from sqlalchemy import (
     String,
     and_,
     func,
+    null,
     or_,
     select,
     type_coerce,
@@ -82,14 +83,19 @@ def span(
     return Span(first - look_back, since, until, older or 0)
 
 
-def runs(connection: Connection, rule_id: int, over: Span) -> Iterator[Sequence[Stored]]:
-    """What each run left behind, in the order in which it was recorded. Reads as it is asked."""
-    statement = _stored().where(
+def runs(
+    connection: Connection, rule_id: int, over: Span, *, metrics: bool = True
+) -> Iterator[Sequence[Stored]]:
+    """What each run left behind, in the order in which it was recorded. Reads as it is asked.
+
+    Only conditions need `metrics`.
+    """
+    statement = _stored(metrics).where(
         EVALUATION.c.rule_id == rule_id, EVALUATION.c.at >= over.first, EVALUATION.c.at < over.until
     )
     result = connection.execution_options(yield_per=_AT_ONCE).execute(statement)
     rows = (Stored._make(row) for part in result.partitions() for row in part)
-    for _, run in groupby(rows, key=attrgetter("run")):
+    for _, run in groupby(rows, key=itemgetter(0)):
         yield list(run)
 
 
@@ -123,7 +129,7 @@ class _Metrics(TypeDecorator[dict[str, float]]):
         return from_json
 
 
-def _stored() -> Select[Any]:
+def _stored(metrics: bool) -> Select[Any]:
     """The columns of `Stored`, in its order."""
     c = EVALUATION.c
     recorded = func.coalesce(c.recorded_at, c.completed_at)
@@ -138,7 +144,7 @@ def _stored() -> Select[Any]:
         c.said,
         c.importance,
         c.message,
-        type_coerce(c.metrics, _Metrics),
+        type_coerce(c.metrics, _Metrics) if metrics else null(),
         type_coerce(c.measured_at.is_not(None), Integer),
         c.prefect_state,
         c.decision,

@@ -129,19 +129,13 @@ class MemoryLedger:
             self._withheld.add(key)
 
     def evaluated(
-        self,
-        observation: Observation,
-        action: str,
-        decision: Decision | LateDecision,
-        event_id: int | None,
+        self, observation: Observation, decision: Decision | LateDecision, event_id: int | None
     ) -> None:
         """An evaluation with its decision."""
         key = (observation.kind, observation.ticker)
         self.past.remember(key, observation.at, observation.breached, event_id)
         if self._keep_evaluations:
-            self.evaluations.append(
-                Evaluated(observation, action, decision.code, decision.reason, event_id)
-            )
+            self.evaluations.append(Evaluated(observation, decision, event_id))
         if observation.kind is Kind.NO_DATA:
             absent = observation.reported is None
             (self.missing.add if absent else self.missing.discard)(observation.ticker)

@@ -64,11 +64,10 @@ class RecentPast:
 
     def note_check(self, at: datetime, judged: Sequence[Observation]) -> None:
         """Remember a run that checked: a failure recorded late is compared with it."""
-        kinds = {observation.kind for observation in judged if observation.evaluated}
-        if kinds.isdisjoint(OUTPUTS):
-            return
-        if Kind.ALERT in kinds:
+        if any(each.kind is Kind.ALERT and each.evaluated for each in judged):
             self.checked_at = max(at, self.checked_at or at)
+        elif not any(each.kind in OUTPUTS and each.evaluated for each in judged):
+            return
         self.remember((Kind.FAILURE, ""), at, False, None)
 
     def remember(self, key: Key, at: datetime, breached: bool, event_id: int | None) -> None:

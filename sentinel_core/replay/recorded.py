@@ -29,7 +29,7 @@ class Stored(NamedTuple):
     said: str | None
     importance: str
     message: str
-    metrics: Mapping[str, float]
+    metrics: Mapping[str, float] | None
     measured: bool | int
     prefect_state: str
     decision: str

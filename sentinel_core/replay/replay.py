@@ -10,14 +10,15 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sentinel_core.decide.flapping import FLAPPING_STATES
+from sentinel_core.decide.late import LateDecision
 from sentinel_core.decide.observe import Kind, Observation
-from sentinel_core.decide.state import Status
+from sentinel_core.decide.state import Decision, Status
 from sentinel_core.model.rule import Meaning, Policy
 from sentinel_core.model.silence import Inhibitor
 from sentinel_core.replay.actions import acknowledge, resolve, unacknowledge
 from sentinel_core.replay.ledger import MemoryLedger
 from sentinel_core.replay.recorded import Firing, ManualAction, Past, Stored, Variant
-from sentinel_core.replay.timeline import Evaluated, Mismatch, Timeline
+from sentinel_core.replay.timeline import Mismatch, Timeline
 
 _BARE = ("Not triggered.", "Triggered.")  # the message of a trigger that gives none
 _EXAMPLES = 10
@@ -149,24 +150,24 @@ class _Replay:
             fresh.append(ran)
 
     def _compare(self, run: Sequence[Stored]) -> None:
-        decided: dict[tuple[str, str], Evaluated] = {
-            (each.observation.kind, each.observation.ticker): each
+        decided: dict[tuple[str, str], Decision | LateDecision] = {
+            (each.observation.kind, each.observation.ticker): each.decision
             for each in self.ledger.evaluations
         }
         for row in run:
-            each = decided.get((row.kind, row.ticker))
-            if each is not None and (
-                each.code == row.decision_code
-                and each.reason == row.decision_reason
-                and each.action == row.decision
+            now = decided.get((row.kind, row.ticker))
+            if now is not None and (
+                now.code == row.decision_code
+                and now.reason == row.decision_reason
+                and now.action == row.decision
             ):
                 continue
             self.result.mismatches += 1
             if len(self.result.examples) < _EXAMPLES:
-                now = f"{each.action}: {each.reason}" if each else "not evaluated"
+                text = f"{now.action}: {now.reason}" if now else "not evaluated"
                 before = f"{row.decision}: {row.decision_reason}"
                 self.result.examples.append(
-                    Mismatch(row.at, Kind(row.kind), row.ticker, before, now)
+                    Mismatch(row.at, Kind(row.kind), row.ticker, before, text)
                 )
 
     def act(self, action: ManualAction) -> None:

@@ -96,7 +96,8 @@ def replay_rule(
             Variant(rule.settings, rule.tags, recorded_as=deployed.importance),
         ]
         around = past(connection, row["id"], rule.name, over)
-        recorded = runs(connection, row["id"], over)
+        measured = any(settings.conditions for settings in both)
+        recorded = runs(connection, row["id"], over, metrics=measured)
         before, after = replay(around, recorded, variants, since, until=until)
     if not before.runs:
         raise ReplayError(

@@ -4,7 +4,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from sentinel_core.decide.late import LateDecision
 from sentinel_core.decide.observe import Kind, Observation
+from sentinel_core.decide.state import Decision
 from sentinel_core.model.alert import Importance
 
 
@@ -44,9 +46,7 @@ class Evaluated:
     """One evaluation: what was observed, and what was decided."""
 
     observation: Observation
-    action: str
-    code: str
-    reason: str
+    decision: Decision | LateDecision
     event_id: int | None
 
 

@@ -69,9 +69,9 @@ def _message(message: Notification) -> Actual:
 
 
 def _step(step: Evaluated) -> Actual:
-    seen = step.observation
+    seen, decision = step.observation, step.decision
     fields = {"at": seen.at, "ticker": seen.ticker, "kind": seen.kind}
-    fields |= {"action": step.action, "code": step.code, "reason": step.reason}
+    fields |= {"action": decision.action, "code": decision.code, "reason": decision.reason}
     return Actual(seen.at, fields, must_be_expected=False)
 
 

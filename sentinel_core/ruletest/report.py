@@ -126,10 +126,10 @@ def _row(step: Evaluated, time: str) -> Row:
         value = f"{value} {seen.kind.value}".strip()
     elif seen.reported and not value:
         value = "triggered"
-    reason = step.reason
+    reason = step.decision.reason
     if seen.said is not None and seen.message not in reason:  # the conditions' values
         reason = f"{reason} · {seen.message}"
-    return time, seen.ticker, value, step.action, reason
+    return time, seen.ticker, value, step.decision.action, reason
 
 
 def _table(rows: list[Row]) -> Iterator[str]:

@@ -89,7 +89,7 @@ class Play:
             self._happen(line, recorded)
             fresh = self.simulation.notifications[messages:]
             told = ", ".join(f"{'not ' if m.suppressed else ''}{m.reason}" for m in fresh)
-            reasons = [step.reason for step in self.simulation.evaluations[steps:]]
+            reasons = [step.decision.reason for step in self.simulation.evaluations[steps:]]
             self._compare(line, line.reason, " / ".join(reasons))
             self._compare(line, line.told, told)
         found = [_words(event) for event in self.simulation.events]

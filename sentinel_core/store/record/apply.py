@@ -120,17 +120,11 @@ class SqlLedger:
         self.series[key] = self._saved[key] = series
 
     def evaluated(
-        self,
-        observation: Observation,
-        action: str,
-        decision: Decision | LateDecision,
-        event_id: int | None,
+        self, observation: Observation, decision: Decision | LateDecision, event_id: int | None
     ) -> None:
         """Add an evaluation with its decision."""
         if self.run is not None:
-            row = evaluation_row(
-                self.rule_id, self.run, observation, action, decision, event_id, self.now
-            )
+            row = evaluation_row(self.rule_id, self.run, observation, decision, event_id, self.now)
             self._evaluations.append(row)
 
     def open_event(

@@ -14,6 +14,7 @@ from sentinel_core.decide.delivery import (
     MOST_ATTEMPTS,
     MUTE_PAUSE,
     Waiting,
+    acknowledged,
     backoff,
     exhausted,
     still_needed,
@@ -111,6 +112,16 @@ def test_messages_that_failed_together_do_not_come_back_together() -> None:
     assert max(waits) - min(waits) > FIRST_PAUSE
 
 
+def test_the_shares_of_many_messages_fill_the_half_that_is_theirs() -> None:
+    pauses = [backoff(key, 1) / FIRST_PAUSE for key in range(2000)]
+    assert min(pauses) == pytest.approx(0.5, abs=0.01)
+    assert max(pauses) == pytest.approx(1, abs=0.01)
+
+
+def test_a_provider_that_asks_for_nothing_is_tried_after_half_the_pause_at_the_least() -> None:
+    assert backoff(1, 1, 0) == backoff(1, 1) == backoff(1, 1, None)
+
+
 def test_all_attempts_take_about_a_day() -> None:
     total = sum((backoff(7, n) for n in range(1, MOST_ATTEMPTS)), timedelta())
     assert timedelta(hours=12) < total < timedelta(hours=30)
@@ -131,6 +142,15 @@ def test_a_storm_counts_the_window_that_ends_now_or_began_with_a_notification_th
     assert storm_window(LIMIT, NOW, NOW) == (NOW - MINUTE, NOW)
     waited = NOW - 5 * MINUTE
     assert storm_window(LIMIT, waited, NOW) == (waited, waited + MINUTE)
+
+
+@pytest.mark.parametrize(("opened", "ends"), [(2, True), (3, False)])
+def test_exactly_half_of_the_threshold_is_few_enough(opened: int, ends: bool) -> None:
+    assert storm_ends(4, MINUTE, NOW - MINUTE, opened, NOW) is ends
+
+
+def test_an_acknowledgement_without_a_time_names_the_person() -> None:
+    assert acknowledged("ana", None) == (SuppressionCode.ACKNOWLEDGED, "acknowledged by ana")
 
 
 @pytest.mark.parametrize(

@@ -1,15 +1,17 @@
 """Who is notified: a row for each recipient of a route, for each step, and for those who follow."""
 
+import json
 import uuid
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from sentinel_core.decide.fanout import Fanout, Row, about_row, follow_ups, route_of
+from sentinel_core.decide.fanout import Fanout, Row, about_row, follow_ups, kept_route, route_of
 from sentinel_core.decide.ledger import Notify
 from sentinel_core.model.alert import Importance
 from sentinel_core.model.reasons import NotifyReason, Suppression, SuppressionCode
+from sentinel_core.model.routing import Route
 from sentinel_core.model.rule import RuleSettings
 from sentinel_core.model.run import Rule
 from tests.support.runs import at
@@ -30,6 +32,41 @@ def planned(
 
 def brief(rows: list[Row]) -> list[tuple[Any, ...]]:
     return [(row["channel"], row["recipient"], row["reason"], row["sequence"]) for row in rows]
+
+
+def test_a_row_has_every_column_of_a_notification() -> None:
+    route = {"channel": HOOK, "group_by": ["rule", "ticker"], "group_wait_seconds": 30}
+    settings = {"notify": {"high": [route]}, "category": "Ops"}
+    [row] = planned(settings=settings, sequence=2)
+    assert row == {
+        "about": "",
+        "content": {},
+        "attempts": 0,
+        "unknown": 0,
+        "claimed_at": None,
+        "event_id": 3,
+        "channel": HOOK,
+        "recipient": "",
+        "reason": "opened",
+        "sequence": 2,
+        "route": {"group_by": ["rule", "ticker"], "group_wait_seconds": 30.0},
+        "group_key": Route.model_validate(route).group_key(
+            {"rule_id": 7, "ticker": "AAPL", "category": "Ops", "importance": "high"}
+        ),
+        "status": "pending",
+        "created_at": at(0),
+        "next_attempt_at": at(0) + timedelta(seconds=30),
+        "last_error": None,
+        "dropped_code": None,
+    }
+
+
+@pytest.mark.parametrize("by", ["rule", "ticker", "category", "importance"])
+def test_rows_are_grouped_by_what_their_route_says(by: str) -> None:
+    settings = {"notify": {"high": [{"channel": HOOK, "group_by": [by]}]}, "category": "Ops"}
+    [row] = planned(settings=settings)
+    values = {"rule": "7", "ticker": "AAPL", "category": "Ops", "importance": "high"}
+    assert values[by] in row["group_key"]
 
 
 def test_each_address_of_a_route_is_a_recipient_of_its_own() -> None:
@@ -77,6 +114,11 @@ def test_the_steps_of_an_escalation_are_due_later_and_keep_what_they_are_for() -
     assert [row["next_attempt_at"] for row in rows] == [at(5), at(15), at(15)]
     assert rows[0]["route"]["importance"] == "high"
     assert rows[0]["route"]["after_seconds"] == 300
+
+
+def test_steps_that_restart_are_numbered_by_their_notification() -> None:
+    steps = [planned(settings=ESCALATING, restarts=True, sequence=n)[1] for n in (0, 1, 2)]
+    assert [row["sequence"] for row in steps] == [10, 11, 12]
 
 
 def test_steps_that_restart_are_other_steps_than_those_before() -> None:
@@ -132,6 +174,41 @@ def followed(*before: Row, reason: str = "resolved", mute: Suppression | None = 
     return [(row["channel"], row["status"], row["sequence"]) for row in rows]
 
 
+def test_a_follow_up_has_every_column_of_a_notification() -> None:
+    before = sent(PAGER, recipient="desk", route={"resolved": True}, group_key="7")
+    assert follow_ups([before], 3, "resolved", at(9)) == [
+        {
+            "about": "",
+            "content": {},
+            "attempts": 0,
+            "unknown": 0,
+            "claimed_at": None,
+            "event_id": 3,
+            "channel": PAGER,
+            "recipient": "desk",
+            "reason": "resolved",
+            "sequence": 0,
+            "route": {"resolved": True},
+            "group_key": "7",
+            "status": "pending",
+            "created_at": at(9),
+            "next_attempt_at": at(9),
+            "last_error": None,
+            "dropped_code": None,
+        }
+    ]
+
+
+def test_a_follow_up_that_is_suppressed_says_why() -> None:
+    [row] = follow_ups([sent(HOOK, route={"resolved": True})], 3, "resolved", at(9), SILENCED)
+    assert (row["last_error"], row["dropped_code"]) == (SILENCED.sentence, "silenced")
+
+
+def test_a_channel_that_was_never_reached_stands_in_nobodys_way() -> None:
+    unreached = sent(HOOK, status="failed", route={"resolved": True})
+    assert followed(unreached, sent(PAGER)) == [(PAGER, "pending", 0)]
+
+
 def test_an_end_reaches_incidents_and_whoever_asked_for_it() -> None:
     asked = sent(OTHER, route={"resolved": True})
     assert followed(sent(HOOK), asked, sent(PAGER)) == [
@@ -185,9 +262,45 @@ def test_a_route_that_cannot_be_read_is_its_channel_with_the_defaults() -> None:
 
 
 def test_a_notification_about_a_storm_is_about_no_event() -> None:
-    row = about_row("storm:2", HOOK, "", "storm", at(0), content={"events": 3}, storm_id=2)
-    assert (row["about"], row["event_id"], row["storm_id"]) == ("storm:2", None, 2)
-    assert (row["content"], row["status"]) == ({"events": 3}, "pending")
+    assert about_row("storm:2", HOOK, "x", "storm", at(0), content={"n": 3}, storm_id=2) == {
+        "about": "storm:2",
+        "content": {"n": 3},
+        "attempts": 0,
+        "unknown": 0,
+        "claimed_at": None,
+        "storm_id": 2,
+        "event_id": None,
+        "channel": HOOK,
+        "recipient": "x",
+        "reason": "storm",
+        "sequence": 0,
+        "route": {},
+        "group_key": "",
+        "status": "pending",
+        "created_at": at(0),
+        "next_attempt_at": at(0),
+        "last_error": None,
+        "dropped_code": None,
+    }
+
+
+@pytest.mark.parametrize(
+    ("route", "kept"),
+    [
+        ({"channel": MAIL["channel"], "to": ["ann@x.org"], "repeat_seconds": 60}, {}),
+        (
+            {"channel": HOOK, "group_by": ["ticker"], "reminders": False},
+            {"group_by": ["ticker"], "reminders": False},
+        ),
+        ({"channel": HOOK, "storm": {"events": 5}}, {"storm": {"events": 5}}),
+    ],
+)
+def test_what_is_kept_of_a_route_is_what_differs_from_the_defaults(
+    route: dict[str, Any], kept: dict[str, Any]
+) -> None:
+    found = kept_route(Route.model_validate(route))
+    assert found == kept
+    assert json.loads(json.dumps(found)) == found
 
 
 def test_one_fanout_plans_for_many_events() -> None:

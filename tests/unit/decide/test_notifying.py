@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from sentinel_core.decide.notifying import released
+from sentinel_core.decide.notifying import released, unless_suppressed
 from sentinel_core.decide.state import Action, Decision, DecisionContext, Series, Status
 from sentinel_core.decide.transition import decide
 from sentinel_core.model.reasons import NotifyReason, SuppressionCode
@@ -402,10 +402,33 @@ def test_what_is_not_to_be_told_is_not_released(series: Series, world: DecisionC
 def test_an_acknowledgement_that_is_over_holds_nothing_back() -> None:
     series = replace(HELD, acknowledged=True, acknowledged_until=at(30))
     assert released(STEADY, series, DecisionContext(), at(29.9)) is None
-    assert released(STEADY, series, DecisionContext(), at(30)) is not None
+    decision = released(STEADY, series, DecisionContext(), at(30))
+    assert decision is not None
+    assert decision.reopen
+    assert (decision.series.acknowledged, decision.series.acknowledged_until) == (False, None)
 
 
 def test_what_is_released_keeps_to_the_rate_limit() -> None:
     told = DecisionContext(None, [at(10), at(20)])
     assert released(LIMIT, HELD, told, at(69)) is None
     assert released(LIMIT, HELD, told, at(70)) is not None
+
+
+# -- unless suppressed ---------------------------------------------------------------------
+
+ENDS = Decision(Action.RESOLVE, HELD, "expired", "resolved: expired", RESOLVED)
+
+
+def test_a_decision_keeps_its_notification_while_nothing_suppresses_it() -> None:
+    assert unless_suppressed(ENDS, DecisionContext()) is ENDS
+
+
+def test_a_decision_without_a_notification_has_nothing_to_suppress() -> None:
+    calm = replace(ENDS, notify=None)
+    assert unless_suppressed(calm, DecisionContext(SILENCED)) is calm
+
+
+def test_a_suppressed_decision_says_why() -> None:
+    assert unless_suppressed(ENDS, DecisionContext(SILENCED)) == replace(
+        ENDS, suppression=SILENCED, reason=f"resolved: expired; not told: {SILENCED.sentence}"
+    )

@@ -104,7 +104,7 @@ def told(sim: MemoryLedger, *, suppressed: bool = False) -> list[tuple[int, int,
 
 
 def codes(sim: MemoryLedger, kind: Kind = ALERT) -> list[str]:
-    return [step.code for step in sim.evaluations if step.observation.kind is kind]
+    return [step.decision.code for step in sim.evaluations if step.observation.kind is kind]
 
 
 def silence(start: float, end: float, **matchers: Any) -> Silence:
@@ -138,7 +138,12 @@ def test_an_event_opens_counts_and_ends_and_every_step_says_why() -> None:
         )
     ]
     assert codes(sim) == ["ok", "started", "still-firing", "recovered"]
-    assert [step.action for step in sim.evaluations] == ["quiet", "open", "continue", "resolve"]
+    assert [step.decision.action for step in sim.evaluations] == [
+        "quiet",
+        "open",
+        "continue",
+        "resolve",
+    ]
     assert [step.event_id for step in sim.evaluations] == [None, 1, 1, 1]
     channels = ("slack-incoming-webhook/everyone",)
     assert sim.notifications == [
@@ -179,7 +184,7 @@ def test_what_observed_nothing_changes_nothing() -> None:
 def test_good_news_about_what_is_fine_is_no_step() -> None:
     sim = simulation()
     run(sim, 0, quiet())
-    assert [(s.observation.kind, s.code) for s in sim.evaluations] == [(ALERT, "ok")]
+    assert [(s.observation.kind, s.decision.code) for s in sim.evaluations] == [(ALERT, "ok")]
     assert list(sim.series) == [(ALERT, "AAPL")]
 
 
@@ -588,7 +593,11 @@ def test_a_late_breach_within_an_event_counts_into_it() -> None:
     runs(sim, "1.1")
     runs(sim, "1", start=1)
     assert lives(sim) == [("alert", "AAPL", 0, None, None, 3)]
-    assert (sim.evaluations[-1].action, sim.evaluations[-1].code, sim.evaluations[-1].event_id) == (
+    assert (
+        sim.evaluations[-1].decision.action,
+        sim.evaluations[-1].decision.code,
+        sim.evaluations[-1].event_id,
+    ) == (
         "join",
         "late-joined",
         1,
@@ -620,7 +629,7 @@ def test_what_is_told_of_a_late_breach_is_told_where_it_matters_as_much() -> Non
             at(11), 2, ALERT, "NVDA", CRITICAL, "escalated-critical", (critical, everyone)
         ),
     ]
-    assert sim.evaluations[-1].reason == (
+    assert sim.evaluations[-1].decision.reason == (
         "late: counted into the event of the run before it, which was only high"
     )
 
@@ -681,7 +690,7 @@ def test_a_late_ok_changes_nothing() -> None:
     runs(sim, "1.1")
     runs(sim, "0", start=1)
     assert lives(sim) == [("alert", "AAPL", 0, None, None, 2)]
-    assert sim.evaluations[-1].action == "nowhere"
+    assert sim.evaluations[-1].decision.action == "nowhere"
 
 
 def test_a_late_breach_that_matters_more_raises_the_event_and_is_told() -> None:

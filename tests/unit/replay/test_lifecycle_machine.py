@@ -109,7 +109,11 @@ class RuleLife(RuleBasedStateMachine):
     def nobody_is_told_of_what_is_not_open(self) -> None:
         """A message is about an event that is open, or was until the run that ended it; what is
         found out late is told though it is over."""
-        late = {s.event_id for s in self.sim.evaluations[self.evaluations :] if s.action in LATE}
+        late = {
+            s.event_id
+            for s in self.sim.evaluations[self.evaluations :]
+            if s.decision.action in LATE
+        }
         for message in self.sim.notifications[self.messages :]:
             about = self.sim.events[message.event_id - 1]
             assert (about.kind, about.ticker) == (message.kind, message.ticker)
@@ -142,8 +146,8 @@ class RuleLife(RuleBasedStateMachine):
     def every_life_is_explained_by_its_steps(self) -> None:
         of: dict[int, list[Evaluated]] = defaultdict(list)
         for step in self.sim.evaluations:
-            assert step.code
-            assert step.reason
+            assert step.decision.code
+            assert step.decision.reason
             if step.event_id is not None:
                 of[step.event_id].append(step)
         for known in self.sim.events:
@@ -153,26 +157,29 @@ class RuleLife(RuleBasedStateMachine):
         assert {(s.observation.kind, s.observation.ticker) for s in steps} == {
             (known.kind, known.ticker)
         }
-        [opening] = [s for s in steps if s.action in ("open", "past")]
-        assert (opening.observation.at, opening.reason) == (known.opened_at, known.reason)
+        [opening] = [s for s in steps if s.decision.action in ("open", "past")]
+        assert (opening.observation.at, opening.decision.reason) == (known.opened_at, known.reason)
         assert opening is min(steps, key=self.sim.evaluations.index)
-        breaches = [s for s in steps if s.observation.breached and s.action != "resolve"]
+        breaches = [s for s in steps if s.observation.breached and s.decision.action != "resolve"]
         assert known.occurrences == len(breaches)
         assert known.importance is max(
             (s.observation.importance for s in breaches), key=lambda i: i.rank
         )
-        ends = [s for s in steps if s.action == "resolve"]
+        ends = [s for s in steps if s.decision.action == "resolve"]
         assert len(ends) <= 1
         if known.resolved_at is None:
             assert not ends
             assert known.resolution is None
         elif ends:
-            assert (ends[0].observation.at, ends[0].code) == (known.resolved_at, known.resolution)
+            assert (ends[0].observation.at, ends[0].decision.code) == (
+                known.resolved_at,
+                known.resolution,
+            )
             assert known.id not in self.resolved_by_hand
         elif known.resolution == "by-hand":
             assert known.id in self.resolved_by_hand
         elif known.resolution == "late":
-            assert opening.action == "past"
+            assert opening.decision.action == "past"
         else:  # a run ended it in passing: its series was not among what it evaluated
             assert known.resolution in {*IN_TIME, "expired"}
             if known.resolution == "expired":
@@ -186,7 +193,7 @@ class RuleLife(RuleBasedStateMachine):
         if most is None:
             return
         told: list[Notification] = []
-        late = {s.event_id for s in self.sim.evaluations if s.action in LATE}
+        late = {s.event_id for s in self.sim.evaluations if s.decision.action in LATE}
         for message in self.sim.notifications:
             if message.suppressed is not None or message.event_id in late:
                 continue
@@ -282,7 +289,7 @@ def lived(sim: MemoryLedger, kind: Kind, ticker: str) -> dict[str, Any]:
     series = sim.series.get((kind, ticker))
     return {
         "steps": [
-            (s.observation, s.action, s.code, s.reason)
+            (s.observation, s.decision.action, s.decision.code, s.decision.reason)
             for s in sim.evaluations
             if (s.observation.kind, s.observation.ticker) == (kind, ticker)
         ],

@@ -199,9 +199,9 @@ def decided(sim: MemoryLedger, since: int) -> set[tuple[Any, ...]]:
             s.observation.at,
             s.observation.breached,
             s.observation.message,
-            s.action,
-            s.code,
-            s.reason,
+            s.decision.action,
+            s.decision.code,
+            s.decision.reason,
         )
         for s in sim.evaluations[since:]
     }

@@ -80,7 +80,10 @@ def test_what_several_processes_decide_is_what_one_decides_in_the_order_of_recor
             numbers.get(row["event_id"]),
         )
         for row in recorded
-    ] == [(step.action, step.code, step.reason, step.event_id) for step in alone.evaluations]
+    ] == [
+        (step.decision.action, step.decision.code, step.decision.reason, step.event_id)
+        for step in alone.evaluations
+    ]
     assert [
         (event["importance"], event["occurrences"], event["resolved_at"], event["resolution"])
         for event in events

@@ -1,0 +1,227 @@
+"""The calls that a run makes of its ledger, with their arguments."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from sentinel_core.decide.effects import release_withheld
+from sentinel_core.decide.late import LateDecision
+from sentinel_core.decide.ledger import Notify
+from sentinel_core.decide.observe import Kind, Observation, judge
+from sentinel_core.decide.state import Decision, Key
+from sentinel_core.model.alert import AlertOutput, Importance
+from sentinel_core.model.reasons import NotifyReason, Suppression, SuppressionCode
+from sentinel_core.model.rule import RuleSettings
+from sentinel_core.model.silence import Matchers, Silence
+from sentinel_core.replay.actions import acknowledge
+from sentinel_core.replay.ledger import MemoryLedger
+from tests.support.runs import ROUTES, a_run, a_silence, at, fired, quiet
+
+LOW, MEDIUM, HIGH, CRITICAL = Importance
+KEY: Key = (Kind.ALERT, "AAPL")
+SILENCED = SuppressionCode.SILENCED
+
+
+class Asked(MemoryLedger):
+    """A ledger in memory that writes down what it is asked for."""
+
+    def __init__(self, silences: Sequence[Silence] = (), **policy: Any) -> None:
+        settings = {"importance": "high", "notify": ROUTES, "policy": {"flapping": None, **policy}}
+        super().__init__("surge", RuleSettings.model_validate(settings), silences=silences)
+        self.calls: list[tuple[Any, ...]] = []
+
+    def ran(self, minute: float, *outputs: AlertOutput, now: datetime | None = None) -> None:
+        """One run, judged as the hook does; only its own calls are kept."""
+        self.calls.clear()
+        self.run(judge(a_run(minute), self.settings, list(outputs)), now)
+
+    def of(self, name: str) -> list[tuple[Any, ...]]:
+        """The arguments of the calls of one method."""
+        return [call[1:] for call in self.calls if call[0] == name]
+
+    def suppression(self, key: Key, importance: Importance) -> Suppression | None:
+        self.calls.append(("suppression", key, importance))
+        return super().suppression(key, importance)
+
+    def suppress(self, event_id: int, suppression: Suppression | None) -> None:
+        self.calls.append(("suppress", event_id, suppression and suppression.code))
+        super().suppress(event_id, suppression)
+
+    def notify(self, event_id: int, key: Key, notify: Notify) -> None:
+        self.calls.append(("notify", event_id, key, notify))
+        super().notify(event_id, key, notify)
+
+    def open_event(
+        self,
+        observation: Observation,
+        reason: str,
+        suppression: Suppression | None,
+        *,
+        ended: bool = False,
+    ) -> int:
+        self.calls.append(("open", reason, suppression and suppression.code, ended))
+        return super().open_event(observation, reason, suppression, ended=ended)
+
+    def merge_late(self, event_id: int, observation: Observation) -> None:
+        self.calls.append(("merge", event_id, observation.ticker, observation.at))
+        super().merge_late(event_id, observation)
+
+    def evaluated(
+        self, observation: Observation, decision: Decision | LateDecision, event_id: int | None
+    ) -> None:
+        self.calls.append(("evaluated", observation.ticker, decision.code, event_id))
+        super().evaluated(observation, decision, event_id)
+
+
+def muted(ticker: str = "AAPL", start: float = 0, end: float = 60) -> Silence:
+    return a_silence(start, end, matchers=Matchers(ticker=ticker))
+
+
+def test_an_event_that_opens_has_its_suppression_from_the_start() -> None:
+    ledger = Asked([muted()])
+    ledger.ran(0, fired())
+    [(reason, code, ended)] = ledger.of("open")
+    assert (code, ended) == (SILENCED, False)
+    assert reason.startswith("opened: the series started to fire; not told: silenced by ana")
+    assert ledger.of("suppress") == []
+    [(event_id, key, notify)] = ledger.of("notify")
+    assert (event_id, key) == (1, KEY)
+    assert (notify.reason, notify.suppression.code) == (NotifyReason.OPENED, SILENCED)
+
+
+def test_notifications_of_one_event_are_numbered() -> None:
+    ledger = Asked(repeat_seconds=60)
+    found = []
+    for minute in range(3):
+        ledger.ran(minute, fired())
+        found += ledger.of("notify")
+    assert found == [
+        (1, KEY, Notify(at(0), HIGH, NotifyReason.OPENED)),
+        (1, KEY, Notify(at(1), HIGH, NotifyReason.REMINDER, sequence=1)),
+        (1, KEY, Notify(at(2), HIGH, NotifyReason.REMINDER, sequence=2)),
+    ]
+    assert ledger.of("suppress") == [(1, None)]
+
+
+def test_a_later_notification_that_is_suppressed_says_why_on_its_event() -> None:
+    ledger = Asked([muted(start=0.5)], repeat_seconds=60)
+    ledger.ran(0, fired())
+    ledger.ran(1, fired())
+    assert ledger.of("suppress") == [(1, SILENCED)]
+
+
+def test_a_reminder_has_the_importance_of_its_event() -> None:
+    ledger = Asked(repeat_seconds=60)
+    ledger.ran(0, fired(importance="critical"))
+    ledger.ran(1, fired(importance="low"))
+    [(_, _, notify)] = ledger.of("notify")
+    assert notify == Notify(at(1), CRITICAL, NotifyReason.REMINDER, sequence=1)
+
+
+def test_escalation_steps_restart_when_an_acknowledgement_no_longer_holds() -> None:
+    ledger = Asked()
+    ledger.ran(0, fired())
+    acknowledge(ledger, *KEY, at(0.5), "ann", at(1))
+    ledger.ran(2, fired())
+    [(_, _, notify)] = ledger.of("notify")
+    assert notify == Notify(
+        at(2), HIGH, NotifyReason.ACKNOWLEDGEMENT_ENDED, sequence=1, restarts=True
+    )
+
+
+# -- late ------------------------------------------------------------------------------------
+
+
+def test_a_late_event_is_over_when_it_opens_and_no_step_follows() -> None:
+    ledger = Asked([muted(start=8)])
+    ledger.ran(0, quiet())
+    ledger.ran(2, quiet())
+    ledger.ran(1, fired(importance="critical"), now=at(9))
+    reason = "late: fired and recovered before it was recorded"
+    assert ledger.of("suppression") == [(KEY, CRITICAL)]
+    assert ledger.of("open") == [(reason, SILENCED, True)]
+    [(event_id, key, notify)] = ledger.of("notify")
+    assert (event_id, key, notify.at, notify.importance) == (1, KEY, None, CRITICAL)
+    assert (notify.reason, notify.escalates) == (NotifyReason.OPENED, False)
+    assert notify.suppression.code is SILENCED
+    assert ledger.of("evaluated") == [("AAPL", "late-past", 1)]
+
+
+def test_a_late_breach_that_joins_an_event_is_counted_into_it() -> None:
+    ledger = Asked()
+    ledger.ran(0, fired())
+    ledger.ran(2, fired())
+    ledger.ran(1, fired(), now=at(9))
+    assert ledger.of("merge") == [(1, "AAPL", at(1))]
+    assert ledger.of("notify") == []
+
+
+@pytest.mark.parametrize("silenced", [False, True])
+def test_a_late_breach_that_raises_the_importance_notifies_unless_suppressed(
+    silenced: bool,
+) -> None:
+    ledger = Asked([muted(start=8)] if silenced else [])
+    ledger.ran(0, fired())
+    ledger.ran(2, fired())
+    ledger.ran(1, fired(importance="critical"), now=at(9))
+    assert ledger.of("suppression") == [(KEY, CRITICAL)]
+    [(event_id, key, notify)] = ledger.of("notify")
+    assert (event_id, key, notify.at, notify.importance) == (1, KEY, None, CRITICAL)
+    assert notify.reason is NotifyReason.ESCALATED
+    assert (notify.suppression is not None) is silenced
+
+
+# -- between runs ----------------------------------------------------------------------------
+
+
+def released(ledger: Asked, minute: float, *tickers: str) -> Asked:
+    """What was withheld of these tickers is released if nothing suppresses it."""
+    ledger.calls.clear()
+    keys = [(Kind.ALERT, ticker) for ticker in tickers]
+    release_withheld(ledger.lifecycle, ledger, keys, at(minute))
+    return ledger
+
+
+def withheld(*silences: Silence, **policy: Any) -> Asked:
+    ledger = Asked(silences, **policy)
+    ledger.ran(0, fired("AAPL", importance="critical"), fired("IBM"))
+    return ledger
+
+
+def test_what_was_withheld_is_notified_as_of_the_moment_it_is_released() -> None:
+    ledger = withheld(muted("*", end=5))
+    ledger.ran(1, fired("AAPL", importance="low"), fired("IBM"))
+    ledger._now = at(6)
+    released(ledger, 6, "AAPL", "IBM")
+    assert ledger.of("suppression") == [(KEY, CRITICAL), ((Kind.ALERT, "IBM"), HIGH)]
+    assert ledger.of("suppress") == [(1, None), (2, None)]
+    assert ledger.of("notify") == [
+        (1, KEY, Notify(at(6), CRITICAL, NotifyReason.OPENED, sequence=1)),
+        (2, (Kind.ALERT, "IBM"), Notify(at(6), HIGH, NotifyReason.OPENED, sequence=1)),
+    ]
+
+
+def test_what_is_still_suppressed_says_by_what_and_holds_up_no_other() -> None:
+    ledger = withheld(muted("*", end=5), muted("AAPL", end=60))
+    ledger._now = at(6)
+    released(ledger, 6, "AAPL", "IBM")
+    assert ledger.of("suppress") == [(1, SILENCED), (2, None)]
+    assert [event_id for event_id, *_ in ledger.of("notify")] == [2]
+
+
+def test_what_only_the_rate_limit_holds_back_has_no_other_reason_on_its_event() -> None:
+    ledger = withheld(max_notifications_per_hour=1)
+    ledger._now = at(6)
+    released(ledger, 6, "IBM")
+    assert (ledger.of("suppress"), ledger.of("notify")) == ([], [])
+
+
+def test_an_acknowledgement_that_ended_while_muted_restarts_the_steps() -> None:
+    ledger = withheld(muted("*", end=5))
+    acknowledge(ledger, *KEY, at(1), "ann", at(2))
+    ledger._now = at(6)
+    released(ledger, 6, "AAPL")
+    [(_, _, notify)] = ledger.of("notify")
+    assert notify == Notify(at(6), CRITICAL, NotifyReason.OPENED, sequence=1, restarts=True)
