@@ -39,7 +39,7 @@ def upgrade() -> None:
 
 @app.command
 def status(*, as_json: Json = False) -> int:
-    """Where the event store is, its revision and its row counts. Changes nothing.
+    """Show the event store's address, revision and row counts. Changes nothing.
 
     Exits with 1 when the store is missing or its tables are not those of this version.
     """

@@ -1,4 +1,4 @@
-"""What commands print: tables, JSON, and text from outside on one line."""
+"""The output of commands: tables, JSON, outcomes, and text from outside on one line."""
 
 import json
 import sys

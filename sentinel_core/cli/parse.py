@@ -1,4 +1,4 @@
-"""What people type: ids, times, durations, names."""
+"""Values as typed: ids, times, durations, names."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -22,7 +22,7 @@ def utc_now() -> datetime:
 
 
 def quoted(value: str) -> str:
-    """What was typed, short and harmless, in quotes."""
+    """A typed value for a message: short, on one line, in quotes."""
     flat = " ".join(clean_text(value).split())
     return f"'{flat if len(flat) <= _SHOWN else flat[: _SHOWN - 1] + '…'}'"
 

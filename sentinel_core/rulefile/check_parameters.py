@@ -165,7 +165,7 @@ def _has(value: Any, part: str | int) -> bool:
 
 
 def _how_far(errors: Sequence[Located]) -> tuple[bool, int]:
-    """How badly a value fits an alternative: the wrong kind, then the number of errors."""
+    """The distance of a value from an alternative: the wrong kind, then the number of errors."""
     other = any(not path and item["type"] != "value_error" for path, item in errors)
     return other, len(errors)
 
@@ -178,7 +178,7 @@ def parameter_types(flow: Flow[..., Any]) -> dict[str, Any]:
 
 
 def _message(item: ErrorDetails, path: Where, schema: dict[str, Any], given: Any) -> str:
-    """What was expected; pydantic's own words where they are clear."""
+    """The expectation in words; pydantic's own where they are clear."""
     if item["type"] == "extra_forbidden":
         known = list(_properties(path[:-1], schema, given))
         return f"unknown parameter{did_you_mean(path[-1], known)}"

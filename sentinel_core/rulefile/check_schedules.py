@@ -66,7 +66,7 @@ def _check_schedule(file: RuleFile, entry: Entry, path: Where, schedule: dict[st
 
 
 def wrong_cron(cron: object) -> str | None:
-    """What is wrong with a cron expression; None when Prefect and Sentinel both understand it.
+    """The mistake in a cron expression; None when Prefect and Sentinel both understand it.
 
     Prefect creates the runs, Sentinel works out which of them are missing.
     """
@@ -88,7 +88,7 @@ def wrong_cron(cron: object) -> str | None:
 
 
 def wrong_timezone(timezone: object) -> str | None:
-    """What is wrong with a time zone; None when the IANA database has it."""
+    """The mistake in a time zone; None when the IANA database has it."""
     zones = time_zones()
     if isinstance(timezone, str) and timezone in zones:
         return None

@@ -20,7 +20,7 @@ MOST_SHOWN = 20  # unexpected ones: a rule that misfires fills pages
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """How a part of the expectations (`events`, …) differs from what happened, in lines."""
+    """The differences in one part of the expectations (`events`, …), in lines."""
 
     part: str
     lines: tuple[str, ...]
@@ -150,7 +150,7 @@ class _Comparison:
                 yield "it has no channel"
 
     def _nearest(self, number: int) -> Actual | None:
-        """What differs least from an expectation, preferably at the same time."""
+        """The event, notification or decision that differs least, preferably at the same time."""
         here = self.at.get(self._when(number)) or range(len(self.came))
         free = [self.came[place] for place in here if place not in self.taken][:200]
         if self.shared and self._when(number) not in self.at:

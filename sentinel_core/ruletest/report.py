@@ -82,7 +82,7 @@ class RuleTestReport:
 
 
 def failure(result: TestResult) -> str:
-    """Why a test failed: its problems, or its differences and the timeline."""
+    """The reasons of a failed test: its problems, or its differences and the timeline."""
     lines = [f"error: {problem}" for problem in result.case.problems]
     for difference in result.differences:
         lines.append(f"{difference.part}:")

@@ -37,7 +37,7 @@ class TestResult:
     simulation: MemoryLedger | None = None
     differences: list[Difference] = field(default_factory=list)
     person_actions: list[tuple[datetime, str, str]] = field(default_factory=list)
-    """When, on which ticker, and what was done by whom."""
+    """Time, ticker, and the action with its author."""
 
     @property
     def ok(self) -> bool:
@@ -83,7 +83,7 @@ def run_case(case: Case, rules: Rules) -> TestResult:
 
 
 def _misfits(form: RuleTest, settings: RuleSettings) -> Iterator[tuple[Where, str]]:
-    """Where a test does not fit its rule, as its trigger decides or its conditions do."""
+    """Mismatches of a test with its rule: either its trigger decides, or its conditions do."""
     for ticker, series in form.series.items():
         if settings.conditions and series.triggered is not None:
             yield (

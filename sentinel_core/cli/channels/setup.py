@@ -185,4 +185,4 @@ WANTED = (
     Wanted("alerts", "SENTINEL_PAGERDUTY_KEY", _pagerduty),
     Wanted("alerts", "SENTINEL_EMAIL_SERVER", _email),
 )
-"""What can be set up, in the order it is done."""
+"""The blocks that can be set up, in that order."""

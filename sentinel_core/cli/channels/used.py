@@ -28,7 +28,7 @@ class Use:
 
 
 def deployed_uses(client: SyncPrefectClient) -> list[Use]:
-    """What the deployments in Prefect name."""
+    """The channels that the deployments in Prefect name."""
     found: list[Use] = []
     for deployment, flow_name in all_deployments(client):
         if is_rule(deployment):
@@ -40,7 +40,7 @@ def deployed_uses(client: SyncPrefectClient) -> list[Use]:
 
 
 def remembered_uses(engine: Engine) -> list[Use]:
-    """What the active rules named when the event store last heard of them."""
+    """The channels that active rules named when the event store last recorded them."""
     return [
         use
         for row in all_rules(engine)
@@ -65,7 +65,7 @@ def plain_uses(name: str, parameters: Mapping[str, Any]) -> Iterator[Use]:
         if not isinstance(given, list):
             yield from _routed(name, Routes.model_validate(given))
             return
-        # A list is whom a flow tells of whatever it has to say.
+        # A list is notified of everything, at any importance.
         for route in Routes.model_validate({"low": given}).routes(Importance.LOW):
             yield _use(name, route, "all")
     except ValidationError:

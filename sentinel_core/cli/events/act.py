@@ -1,4 +1,4 @@
-"""What people do to events: each command says what was done to which event, and what not and why.
+"""People's actions on events: each command prints the outcome for each event.
 
 Exit code 0 when all of it was done, 1 when something was not.
 """

@@ -1,4 +1,4 @@
-"""What `sentinel rules replay` prints: text for people, data for programs. Pure."""
+"""The output of `sentinel rules replay`: text for people, data for programs. Pure."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
@@ -50,7 +50,7 @@ def totals(line: Timeline) -> str:
 
 
 def _unlike(line: Timeline) -> list[str]:
-    """Where the record is not what this version decides."""
+    """Recorded decisions that this version would not make."""
     if not line.mismatches:
         return []
     report = [
@@ -64,7 +64,7 @@ def _unlike(line: Timeline) -> list[str]:
 
 
 def difference(comparison: Comparison) -> list[str]:
-    """What the file changes, in lines."""
+    """The changes that the file makes, in lines."""
     if comparison.nothing:
         return ["no difference: the same events, the same notifications"]
     c = comparison

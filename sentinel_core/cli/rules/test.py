@@ -48,7 +48,7 @@ def test(
     rule = find_rule(name, file)
     parameters = _overridden(rule, param)
     trigger = _trigger(rule, parameters)
-    # As `sentinel up` tells the worker: a rule over the event store finds it here too.
+    # `sentinel up` sets it for the worker as well: a rule that reads the event store finds it.
     os.environ.setdefault("SENTINEL_DATABASE_URL", settings().database_url)
     started = time.perf_counter()
     outputs = _measure(rule, trigger)

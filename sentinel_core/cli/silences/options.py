@@ -24,7 +24,7 @@ def _option(text: str, name: str | None = None) -> Parameter:
 @Parameter(name="*")
 @dataclass(frozen=True)
 class SilenceOptions:
-    """What is muted, and when; as typed."""
+    """The matchers and times of a silence, as typed."""
 
     rule: Annotated[str | None, _option('A rule\'s name; * and ? allowed, "*" is every rule.')] = (
         None

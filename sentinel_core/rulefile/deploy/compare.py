@@ -26,7 +26,7 @@ from sentinel_core.wording.schedules import cron_words, interval_words
 
 
 def make_plan(client: SyncPrefectClient, file: RuleFile, declared: Sequence[Declared]) -> Plan:
-    """What deploying this checked file would change."""
+    """The changes that deploying this checked file would make."""
     wanted = [_wanted(file, item) for item in declared]
     deployed = [_deployed(*found) for found in all_deployments(client)]
     return plan(wanted, deployed)
@@ -78,7 +78,7 @@ def _digest(schema: dict[str, Any]) -> str:
 
 
 def _pull_steps(file: RuleFile, item: Declared) -> list[Any]:
-    """Where the worker gets the code: the steps of the file, or this folder as in Prefect."""
+    """The steps by which a worker gets the code: the file's, or this folder as in Prefect."""
     raw = item.entry.raw.get("pull", file.data.get("pull"))
     if raw is not None:
         steps = [raw] if isinstance(raw, dict) and raw else list(raw)
@@ -91,7 +91,7 @@ def _pull_steps(file: RuleFile, item: Declared) -> list[Any]:
 
 
 def _incomparable(file: RuleFile, item: Declared) -> str:
-    """Why a deployment can't be compared with what is deployed; "" when it can."""
+    """The reason why a deployment can't be compared with what is deployed; "" when it can."""
     config = {**item.entry.config, "pull": None}
     steps = [key for key in ("build", "push") if item.entry.config.get(key, file.data.get(key))]
     others = [key for key in ("triggers", "sla", "version_type") if config.get(key) is not None]

@@ -1,4 +1,4 @@
-"""What deploying a rule file would change in Prefect. Pure: two descriptions in, a plan out.
+"""The changes that deploying a rule file would make in Prefect. Pure.
 
 `prefect deploy` overwrites whatever was edited in Prefect's UI, resumes what was paused there and
 leaves schedules and rules that the file no longer has. The plan names each of these beforehand.
@@ -70,7 +70,7 @@ class Deployed(_Deployment):
 
 
 class Action(StrEnum):
-    """What happens to one deployment of the file."""
+    """The fate of one deployment of the file."""
 
     CREATE = "create"
     UPDATE = "update"
@@ -122,7 +122,7 @@ class Plan:
 
 
 def plan(wanted: Sequence[Wanted], deployed: Sequence[Deployed]) -> Plan:
-    """What it takes to make `deployed` what the file says."""
+    """The plan that makes `deployed` what the file says."""
     there = {item.key: item for item in deployed}
     in_file = {item.key for item in wanted}
     others = [item for key, item in there.items() if key not in in_file]
