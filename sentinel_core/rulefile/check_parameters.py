@@ -8,6 +8,7 @@ import inspect
 import logging
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, get_type_hints
 
 from prefect import Flow
@@ -36,7 +37,7 @@ def check_parameters(
     """Note what is wrong with the parameters of a deployment and of each of its schedules."""
     for where, given in given_parameters(entry):
         if is_rule:
-            _Parameters(file, entry, flow, schema, where).check(given)
+            _Parameters(file, entry, parameter_types(flow), schema, where).check(given)
         else:
             _check_plain_flow(file, entry, flow, schema, where, given)
 
@@ -53,24 +54,16 @@ def given_parameters(entry: Entry) -> Iterator[tuple[Where, dict[str, Any]]]:
             yield ("schedules", number, "parameters"), {**base, **own}
 
 
+@dataclass
 class _Parameters:
     """The parameters of a rule against its trigger's fields."""
 
-    def __init__(
-        self,
-        file: RuleFile,
-        entry: Entry,
-        flow: Flow[..., Any],
-        schema: dict[str, Any],
-        where: Where,
-    ) -> None:
-        self.file = file
-        self.entry = entry
-        self.where = where
-        self.schema = schema
-        self.own = dig(entry.config, where) or {}
-        self.types = parameter_types(flow)
-        self.wrong: set[str | int] = set()
+    file: RuleFile
+    entry: Entry
+    types: dict[str, Any]
+    schema: dict[str, Any]
+    where: Where
+    wrong: set[str | int] = field(default_factory=set)
 
     def check(self, given: dict[str, Any]) -> None:
         for name in given:
@@ -88,7 +81,7 @@ class _Parameters:
 
     def _is_mine(self, name: str) -> bool:
         """True unless the value was checked already, as one of the deployment's parameters."""
-        return name in self.own
+        return name in (dig(self.entry.config, self.where) or {})
 
     def _check_one(self, name: str, annotation: Any, value: Any) -> None:
         try:

@@ -16,23 +16,15 @@ if TYPE_CHECKING:
 FOLDER = Path("tests") / "rules"
 
 
-def run_all(rule_file: Path) -> "RuleTestReport":
-    """Run the tests next to a rule file (tests/rules/*.yaml), judged by that rule file.
-
-    A test file that names another rule file is left out. Never raises for mistakes in the tests or
-    the rule file: they fail the tests they concern.
-    """
-    return run_tests([rule_file.parent / FOLDER], rule_file=rule_file)
-
-
 def run_tests(
     places: Sequence[Path], *, rule_file: Path | None = None, only: str | None = None
 ) -> "RuleTestReport":
     """Run the tests of these files and folders.
 
     `rule_file` stands in for the default one of test files that name none; those that name another
-    are left out. `only` keeps tests with this text in their name or their rule's. Raises
-    RuleTestError for a place that does not exist.
+    are left out. `only` keeps tests with this text in their name or their rule's. Mistakes in the
+    tests or the rule file fail the tests they concern. Raises RuleTestError for a place that does
+    not exist.
     """
     from sentinel_core.ruletest.reading import find_files, read_tests
     from sentinel_core.ruletest.report import RuleTestReport

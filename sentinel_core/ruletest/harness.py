@@ -69,14 +69,14 @@ class StoredHistory:
         ]
 
 
+@dataclass(eq=False)
 class RuleHarness:
     """A rule with its own store and clock: run it, move the clock, look at the results."""
 
-    def __init__(self, engine: Engine, clock: Clock, rule: Rule, trigger: Trigger) -> None:
-        self.engine = engine
-        self.clock = clock
-        self.rule = rule
-        self.trigger = trigger
+    engine: Engine
+    clock: Clock
+    rule: Rule
+    trigger: Trigger
 
     def run(self, *outputs: AlertOutput) -> Recorded:
         """One run, now: with these outputs, or with what the trigger's own check returns.

@@ -66,13 +66,14 @@ def pass_gate(
 
 
 def _run_tests(report: Report, say: Say) -> None:
-    from sentinel_core.ruletest import FOLDER, run_all
+    from sentinel_core.ruletest import FOLDER, run_tests
 
     assert report.file is not None
     file = report.file.path
-    if not (file.parent / FOLDER).is_dir():
+    folder = file.parent / FOLDER
+    if not folder.is_dir():
         return
-    tests = run_all(file)
+    tests = run_tests([folder], rule_file=file)
     if tests.failed:
         say(tests.text())
         count = len(tests.failed)

@@ -14,7 +14,7 @@ import yaml
 from sentinel_core.base.errors import RuleTestError
 from sentinel_core.cli import main
 from sentinel_core.model.alert import Importance
-from sentinel_core.ruletest import run_all, run_tests
+from sentinel_core.ruletest import FOLDER, run_tests
 from sentinel_core.ruletest.form import known_keys
 from sentinel_core.ruletest.reading import find_files, read_tests
 from sentinel_core.ruletest.report import RuleTestReport, timeline
@@ -119,7 +119,7 @@ def ran(tests: Path, project: Path) -> Ran:
     def run(*several: Any, **changes: Any) -> RuleTestReport:
         items = list(several) or [{**TEST, **changes}]
         (tests / "a.yaml").write_text(yaml.safe_dump({"tests": items}))
-        return run_all(project / "prefect.yaml")
+        return run_tests([project / FOLDER], rule_file=project / "prefect.yaml")
 
     return run
 
@@ -675,7 +675,7 @@ def test_a_file_that_is_no_file_of_tests_fails_with_its_line(
     tests: Path, project: Path, content: str, message: str
 ) -> None:
     (tests / "a.yaml").write_text(content)
-    report = run_all(project / "prefect.yaml")
+    report = run_tests([project / FOLDER], rule_file=project / "prefect.yaml")
     assert message in "\n".join(str(problem) for problem in report.problems)
     assert len(report.failed) == 1
     assert report.failed[0].endswith("a.yaml")
@@ -686,7 +686,7 @@ def test_a_mistake_is_told_with_its_line(tests: Path, project: Path) -> None:
         "tests:\n  - name: a\n    rule: plain\n    every_seconds: 60\n    series:\n"
         "      db-1:\n        value: 80 abc\n        triggered: 0\n    events: []\n"
     )
-    report = run_all(project / "prefect.yaml")
+    report = run_tests([project / FOLDER], rule_file=project / "prefect.yaml")
     assert "a.yaml:7: a: series.db-1.value: expected numbers" in report.text()
 
 
@@ -712,11 +712,11 @@ def test_tests_about_another_rule_file_are_left_out(tests: Path, project: Path) 
         yaml.safe_dump({"rule_file": "../../prefect.yaml", "tests": [test]})
     )
     assert read_tests(tests / "a.yaml", project / "prefect.yaml") is None
-    assert run_all(project / "prefect.yaml").passed == 1
+    assert run_tests([project / FOLDER], rule_file=project / "prefect.yaml").passed == 1
 
 
 def test_no_tests_is_said_with_the_place_that_was_looked_at(tests: Path, project: Path) -> None:
-    report = run_all(project / "prefect.yaml")
+    report = run_tests([project / FOLDER], rule_file=project / "prefect.yaml")
     assert (report.passed, report.failed) == (0, [])
     assert report.text() == f"no rule tests found: looked for *.yaml in {tests}"
 
@@ -787,14 +787,14 @@ DOCS = (PROJECT / "docs" / "testing-rules.md").read_text()
 def test_the_tests_in_the_documentation_pass(tests: Path, project: Path) -> None:
     [example] = re.findall(r"```yaml\n(# tests/rules/.*?)```", DOCS, re.DOTALL)
     (tests / "cpu-high.yaml").write_text(example)
-    report = run_all(project / "prefect.yaml")
+    report = run_tests([project / FOLDER], rule_file=project / "prefect.yaml")
     assert (report.passed, report.failed) == (2, [])
 
 
 def test_the_failure_in_the_documentation_is_how_failures_look(tests: Path, project: Path) -> None:
     [example] = re.findall(r"```yaml\n(# tests/rules/.*?)```", DOCS, re.DOTALL)
     (tests / "cpu-high.yaml").write_text(example.replace("opened_at: 9m", "opened_at: 10m"))
-    lines = run_all(project / "prefect.yaml").text().splitlines()
+    lines = run_tests([project / FOLDER], rule_file=project / "prefect.yaml").text().splitlines()
     [shown] = re.findall(r"```\n(tests/rules/.*?)```", DOCS, re.DOTALL)
     for line in shown.splitlines()[1:]:
         start = line.removesuffix("…")
