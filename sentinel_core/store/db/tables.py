@@ -30,6 +30,7 @@ from sqlmodel import Field, SQLModel
 
 BigId = BigInteger().with_variant(Integer(), "sqlite")  # SQLite numbers only INTEGER keys itself
 Json = JSON().with_variant(JSONB(), "postgresql")
+JsonOrNull = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
 _TIMES_KEPT = 1_000
 
 
@@ -92,6 +93,12 @@ def _text(*, nullable: bool = False) -> Column[str]:
 
 def _json(name: str | None = None) -> Column[Any]:
     return Column(name, Json, nullable=False) if name else Column(Json, nullable=False)
+
+
+def _partial(name: str, condition: str, *columns: str, unique: bool = False) -> Index:
+    """A partial index."""
+    where = text(condition)
+    return Index(name, *columns, unique=unique, sqlite_where=where, postgresql_where=where)
 
 
 class AlertRule(SQLModel, table=True):
@@ -202,25 +209,13 @@ class AlertEvent(SQLModel, table=True):
     __table_args__ = (
         Index("ix_event_time", "timestamp", "importance", "is_acknowledged"),
         Index("ix_event_importance", "importance", "timestamp"),
-        Index(
-            "ix_event_unacknowledged",
-            "importance",
-            "timestamp",
-            sqlite_where=text("NOT is_acknowledged"),
-            postgresql_where=text("NOT is_acknowledged"),
-        ),
+        _partial("ix_event_unacknowledged", "NOT is_acknowledged", "importance", "timestamp"),
         Index("ix_event_state", "prefect_state", "timestamp"),
         Index("ix_event_ticker", "ticker", "timestamp"),
         Index("ix_event_rule", "rule_id", "timestamp"),
         # The database itself keeps a series from having two unresolved events.
-        Index(
-            "ux_event_unresolved",
-            "rule_id",
-            "kind",
-            "ticker",
-            unique=True,
-            sqlite_where=text("resolved_at IS NULL"),
-            postgresql_where=text("resolved_at IS NULL"),
+        _partial(
+            "ux_event_unresolved", "resolved_at IS NULL", "rule_id", "kind", "ticker", unique=True
         ),
     )
 
@@ -261,10 +256,7 @@ class AlertEvent(SQLModel, table=True):
     meta: dict[str, Any] = Field(default_factory=dict, sa_column=_json("metadata"))
 
 
-def _partial(condition: str, name: str, *columns: str) -> Index:
-    """A partial index over notifications."""
-    where = text(condition)
-    return Index(f"ix_notification_{name}", *columns, sqlite_where=where, postgresql_where=where)
+_SENT_ONCE = ("channel", "recipient", "reason")
 
 
 class Notification(SQLModel, table=True):
@@ -277,32 +269,19 @@ class Notification(SQLModel, table=True):
 
     __tablename__ = "notification"
     __table_args__ = (
-        Index(
-            "ux_notification_event",
-            "event_id",
-            "channel",
-            "recipient",
-            "reason",
-            "sequence",
-            unique=True,
-        ),
-        Index(
-            "ux_notification_about",
-            "about",
-            "channel",
-            "recipient",
-            "reason",
-            unique=True,
-            sqlite_where=text("about <> ''"),
-            postgresql_where=text("about <> ''"),
-        ),
+        Index("ux_notification_event", "event_id", *_SENT_ONCE, "sequence", unique=True),
+        _partial("ux_notification_about", "about <> ''", "about", *_SENT_ONCE, unique=True),
         Index("ix_notification_due", "status", "next_attempt_at"),
         Index("ix_notification_channel", "channel", "recipient", "created_at"),
         # The queries of each delivery stay quick however much was sent before.
-        _partial("status = 'pending'", "pending", "channel", "recipient", "group_key", "reason"),
-        _partial("status = 'failed'", "failed", "channel", "settled_at"),
-        _partial("sent_at IS NOT NULL", "sent", "channel", "sent_at"),
-        _partial("storm_id IS NOT NULL", "storm", "storm_id"),
+        _partial(
+            "ix_notification_pending",
+            "status = 'pending'",
+            *("channel", "recipient", "group_key", "reason"),
+        ),
+        _partial("ix_notification_failed", "status = 'failed'", "channel", "settled_at"),
+        _partial("ix_notification_sent", "sent_at IS NOT NULL", "channel", "sent_at"),
+        _partial("ix_notification_storm", "storm_id IS NOT NULL", "storm_id"),
     )
 
     id: int | None = Field(default=None, sa_column=_key())
@@ -335,14 +314,7 @@ class Storm(SQLModel, table=True):
 
     __tablename__ = "storm"
     __table_args__ = (
-        Index(
-            "ux_storm_open",
-            "channel",
-            "recipient",
-            unique=True,
-            sqlite_where=text("ended_at IS NULL"),
-            postgresql_where=text("ended_at IS NULL"),
-        ),
+        _partial("ux_storm_open", "ended_at IS NULL", "channel", "recipient", unique=True),
     )
 
     id: int | None = Field(default=None, sa_column=_key())
@@ -362,12 +334,7 @@ class Silence(SQLModel, table=True):
 
     id: int | None = Field(default=None, sa_column=_key())
     matchers: dict[str, Any] = Field(sa_column=_json())
-    recurrence: dict[str, Any] | None = Field(
-        default=None,
-        sa_column=Column(
-            JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
-        ),
-    )
+    recurrence: dict[str, Any] | None = Field(default=None, sa_column=Column(JsonOrNull))
     starts_at: datetime = Field(sa_column=_time())
     ends_at: datetime = Field(sa_column=_time())
     author: str

@@ -45,28 +45,26 @@ def upgrade() -> None:
         sa.Column("metadata", Json, nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
-    with op.batch_alter_table("alert_event", schema=None) as batch_op:
-        batch_op.create_index("ix_event_importance", ["importance", "timestamp"], unique=False)
-        batch_op.create_index("ix_event_rule", ["rule_id", "timestamp"], unique=False)
-        batch_op.create_index("ix_event_state", ["prefect_state", "timestamp"], unique=False)
-        batch_op.create_index("ix_event_ticker", ["ticker", "timestamp"], unique=False)
-        batch_op.create_index(
-            "ix_event_time", ["timestamp", "importance", "is_acknowledged"], unique=False
-        )
-        batch_op.create_index(
-            "ix_event_unacknowledged",
-            ["importance", "timestamp"],
-            unique=False,
-            sqlite_where=sa.text("NOT is_acknowledged"),
-            postgresql_where=sa.text("NOT is_acknowledged"),
-        )
-        batch_op.create_index(
-            "ux_event_unresolved",
-            ["rule_id", "kind", "ticker"],
-            unique=True,
-            sqlite_where=sa.text("resolved_at IS NULL"),
-            postgresql_where=sa.text("resolved_at IS NULL"),
-        )
+    op.create_index("ix_event_importance", "alert_event", ["importance", "timestamp"])
+    op.create_index("ix_event_rule", "alert_event", ["rule_id", "timestamp"])
+    op.create_index("ix_event_state", "alert_event", ["prefect_state", "timestamp"])
+    op.create_index("ix_event_ticker", "alert_event", ["ticker", "timestamp"])
+    op.create_index("ix_event_time", "alert_event", ["timestamp", "importance", "is_acknowledged"])
+    op.create_index(
+        "ix_event_unacknowledged",
+        "alert_event",
+        ["importance", "timestamp"],
+        sqlite_where=sa.text("NOT is_acknowledged"),
+        postgresql_where=sa.text("NOT is_acknowledged"),
+    )
+    op.create_index(
+        "ux_event_unresolved",
+        "alert_event",
+        ["rule_id", "kind", "ticker"],
+        unique=True,
+        sqlite_where=sa.text("resolved_at IS NULL"),
+        postgresql_where=sa.text("resolved_at IS NULL"),
+    )
 
     op.create_table(
         "alert_rule",
@@ -97,8 +95,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("flow_name", "name"),
     )
-    with op.batch_alter_table("alert_rule", schema=None) as batch_op:
-        batch_op.create_index("ix_alert_rule_deployment", ["deployment_id"], unique=False)
+    op.create_index("ix_alert_rule_deployment", "alert_rule", ["deployment_id"])
 
     op.create_table(
         "alert_series",
@@ -124,8 +121,7 @@ def upgrade() -> None:
         sa.Column("detail", Json, nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
-    with op.batch_alter_table("audit_entry", schema=None) as batch_op:
-        batch_op.create_index("ix_audit_event", ["event_id", "at"], unique=False)
+    op.create_index("ix_audit_event", "audit_entry", ["event_id", "at"])
 
     op.create_table(
         "checkpoint",
@@ -160,11 +156,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("prefect_flow_run_id", "kind", "ticker"),
     )
-    with op.batch_alter_table("evaluation", schema=None) as batch_op:
-        batch_op.create_index("ix_evaluation_rule_at", ["rule_id", "at"], unique=False)
-        batch_op.create_index(
-            "ix_evaluation_series", ["rule_id", "kind", "ticker", "at"], unique=False
-        )
+    op.create_index("ix_evaluation_rule_at", "evaluation", ["rule_id", "at"])
+    op.create_index("ix_evaluation_series", "evaluation", ["rule_id", "kind", "ticker", "at"])
 
     op.create_table(
         "notification",
@@ -182,5 +175,4 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("event_id", "channel", "reason", "sequence"),
     )
-    with op.batch_alter_table("notification", schema=None) as batch_op:
-        batch_op.create_index("ix_notification_due", ["status", "next_attempt_at"], unique=False)
+    op.create_index("ix_notification_due", "notification", ["status", "next_attempt_at"])

@@ -12,12 +12,6 @@ revision = "0003"
 down_revision = "0002"
 
 EMPTY, ZERO, NOTHING = sa.text("'{}'"), sa.text("0"), sa.text("''")
-_FOR_SOME = (
-    ("status = 'pending'", "pending", "channel", "recipient", "group_key", "reason"),
-    ("status = 'failed'", "failed", "channel", "settled_at"),
-    ("sent_at IS NOT NULL", "sent", "channel", "sent_at"),
-    ("storm_id IS NOT NULL", "storm", "storm_id"),
-)
 _NAMING = {"uq": "uq_%(table_name)s_%(column_0_name)s"}
 
 
@@ -36,33 +30,17 @@ def upgrade() -> None:
         table.add_column(sa.Column("unknown", sa.Integer(), nullable=False, server_default=ZERO))
         for name in ("claimed_at", "settled_at"):
             table.add_column(sa.Column(name, Time, nullable=True))
-    op.create_index(
-        "ux_notification_event",
-        "notification",
-        ["event_id", "channel", "recipient", "reason", "sequence"],
-        unique=True,
-    )
-    for_some = sa.text("about <> ''")
-    op.create_index(
-        "ux_notification_about",
-        "notification",
-        ["about", "channel", "recipient", "reason"],
-        unique=True,
-        sqlite_where=for_some,
-        postgresql_where=for_some,
-    )
-    op.create_index(
-        "ix_notification_channel", "notification", ["channel", "recipient", "created_at"]
-    )
-    for which, name, *columns in _FOR_SOME:
-        where = sa.text(which)
-        op.create_index(
-            f"ix_notification_{name}",
-            "notification",
-            columns,
-            sqlite_where=where,
-            postgresql_where=where,
-        )
+    once = ["channel", "recipient", "reason"]
+    columns = ["event_id", *once, "sequence"]
+    op.create_index("ux_notification_event", "notification", columns, unique=True)
+    _partial("ux_notification_about", "about <> ''", ["about", *once], unique=True)
+    columns = ["channel", "recipient", "created_at"]
+    op.create_index("ix_notification_channel", "notification", columns)
+    columns = ["channel", "recipient", "group_key", "reason"]
+    _partial("ix_notification_pending", "status = 'pending'", columns)
+    _partial("ix_notification_failed", "status = 'failed'", ["channel", "settled_at"])
+    _partial("ix_notification_sent", "sent_at IS NOT NULL", ["channel", "sent_at"])
+    _partial("ix_notification_storm", "storm_id IS NOT NULL", ["storm_id"])
     op.execute("UPDATE notification SET settled_at = sent_at WHERE sent_at IS NOT NULL")
     op.create_table(
         "storm",
@@ -75,15 +53,14 @@ def upgrade() -> None:
         sa.Column("ended_at", Time, nullable=True),
         sa.PrimaryKeyConstraint("id"),
     )
-    still_on = sa.text("ended_at IS NULL")
-    op.create_index(
-        "ux_storm_open",
-        "storm",
-        ["channel", "recipient"],
-        unique=True,
-        sqlite_where=still_on,
-        postgresql_where=still_on,
-    )
+    _partial("ux_storm_open", "ended_at IS NULL", ["channel", "recipient"], "storm", unique=True)
+
+
+def _partial(
+    name: str, condition: str, columns: list[str], table: str = "notification", unique: bool = False
+) -> None:
+    where = sa.text(condition)
+    op.create_index(name, table, columns, unique=unique, sqlite_where=where, postgresql_where=where)
 
 
 def _drop_old_key() -> None:
