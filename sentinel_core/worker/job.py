@@ -3,6 +3,7 @@
 Knows Prefect's deployments and job variables; starts nothing.
 """
 
+import os
 from datetime import datetime
 from pathlib import Path
 from typing import ClassVar
@@ -13,11 +14,10 @@ from prefect.client.schemas.objects import Flow, FlowRun, WorkPool
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.settings import Settings, get_current_settings
 from prefect.workers.base import BaseJobConfiguration, BaseVariables
-from pydantic import Field, PrivateAttr
+from pydantic import BaseModel, Field, PrivateAttr
 
 from sentinel_core.decide.misfire import skipped
 from sentinel_core.prefect_io.facts import is_rule, rule_facts, rule_settings
-from sentinel_core.worker.pool.pool import environment
 from sentinel_core.worker.pool.protocol import Job, ProcessSpec, ReusePolicy
 
 # What the first run in each process would import otherwise.
@@ -32,14 +32,41 @@ PRELOAD = (
 )
 
 
-class SentinelJobConfiguration(BaseJobConfiguration):
-    """The job configuration of one run."""
+class _ProcessSettings(BaseModel):
+    working_dir: Path | None = Field(
+        default=None,
+        description="Where processes for code that is fetched (pull steps) are started.",
+    )
+    heartbeat_seconds: int | None = Field(
+        default=None,
+        ge=30,
+        description=(
+            "Seconds between a run's heartbeat events. Empty: none, as the worker watches its "
+            "processes itself; a heartbeat costs each run up to a second of waiting at its end."
+        ),
+    )
+    preload: list[str] = Field(
+        default_factory=lambda: list(PRELOAD),
+        description="Modules imported once for all processes; they must not start threads.",
+    )
+    max_runs_per_process: int = Field(
+        default=1000,
+        ge=1,
+        description="Runs after which a process is replaced; 1 for isolation.",
+    )
+    max_memory_mb: float = Field(
+        default=512,
+        gt=0,
+        description="A process that uses more memory after a run is replaced.",
+    )
 
-    working_dir: Path | None = None
-    heartbeat_seconds: int | None = Field(default=None, ge=30)
-    preload: list[str] = Field(default_factory=lambda: list(PRELOAD))
-    max_runs_per_process: int = Field(default=1000, ge=1)
-    max_memory_mb: float = Field(default=512, gt=0)
+
+class SentinelVariables(_ProcessSettings, BaseVariables):
+    """The work pool's form in the Prefect UI; a deployment may override each in `job_variables`."""
+
+
+class SentinelJobConfiguration(_ProcessSettings, BaseJobConfiguration):
+    """The job configuration of one run."""
 
     _deployment: DeploymentResponse | None = PrivateAttr(default=None)
 
@@ -107,11 +134,12 @@ class SentinelJobConfiguration(BaseJobConfiguration):
     def job(self, flow_run: FlowRun) -> Job:
         """The run as it is handed to a child."""
         own = {name: value for name, value in self.env.items() if name.startswith("PREFECT__")}
+        deployment = self._deployment
         return Job(
             id=str(flow_run.id),
             env={name: value for name, value in own.items() if value is not None},
             flow_run=flow_run.model_dump(mode="json"),
-            entrypoint=self._entrypoint(),
+            entrypoint=deployment.entrypoint if deployment and checkout(deployment) else None,
         )
 
     def process_spec(self) -> ProcessSpec:
@@ -119,17 +147,12 @@ class SentinelJobConfiguration(BaseJobConfiguration):
         shared = {
             k: v for k, v in self.env.items() if not k.startswith("PREFECT__") and v is not None
         }
-        reuse = ReusePolicy(
-            self.max_runs_per_process,
-            self.max_memory_mb,
-            heartbeat_seconds=self.heartbeat_seconds,
-        )
+        runs, memory = self.max_runs_per_process, self.max_memory_mb
+        reuse = ReusePolicy(runs, memory, heartbeat_seconds=self.heartbeat_seconds)
         folder = checkout(self._deployment) or self.working_dir or Path.cwd()
-        return ProcessSpec(str(folder), environment(shared), tuple(self.preload), reuse)
-
-    def _entrypoint(self) -> str | None:
-        deployment = self._deployment
-        return deployment.entrypoint if deployment and checkout(deployment) else None
+        return ProcessSpec(
+            str(folder), tuple(sorted({**os.environ, **shared}.items())), tuple(self.preload), reuse
+        )
 
 
 def out_of_date(run: FlowRun, deployment: DeploymentResponse, now: datetime) -> str | None:
@@ -159,34 +182,3 @@ def checkout(deployment: DeploymentResponse | None) -> Path | None:
     if not isinstance(folder, str) or "{{" in folder or not Path(folder).is_absolute():
         return None
     return Path(folder)
-
-
-class SentinelVariables(BaseVariables):
-    """The work pool's form in the Prefect UI; a deployment may override each in `job_variables`."""
-
-    working_dir: Path | None = Field(
-        default=None,
-        description="Where processes for code that is fetched (pull steps) are started.",
-    )
-    heartbeat_seconds: int | None = Field(
-        default=None,
-        ge=30,
-        description=(
-            "Seconds between a run's heartbeat events. Empty: none, as the worker watches its "
-            "processes itself; a heartbeat costs each run up to a second of waiting at its end."
-        ),
-    )
-    preload: list[str] = Field(
-        default_factory=lambda: list(PRELOAD),
-        description="Modules imported once for all processes; they must not start threads.",
-    )
-    max_runs_per_process: int = Field(
-        default=1000,
-        ge=1,
-        description="Runs after which a process is replaced; 1 for isolation.",
-    )
-    max_memory_mb: float = Field(
-        default=512,
-        gt=0,
-        description="A process that uses more memory after a run is replaced.",
-    )

@@ -6,22 +6,16 @@ from collections.abc import Mapping
 from uuid import UUID
 
 from prefect.client.orchestration import PrefectClient
-from prefect.client.schemas.filters import (
-    FlowRunFilter,
-    FlowRunFilterId,
-    FlowRunFilterState,
-    FlowRunFilterStateType,
-)
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.logging import get_logger
 
+from sentinel_core.prefect_io.client import in_states
 from sentinel_core.worker.pool.pool import ProcessPool
 
 WATCH_SECONDS = 2.0
 CANCEL_GRACE_SECONDS = 30.0
-_STATES = FlowRunFilterState(
-    type=FlowRunFilterStateType(any_=[StateType.CANCELLING, StateType.PAUSED])
-)
+_STATES = in_states((StateType.CANCELLING, StateType.PAUSED))
 
 logger = get_logger("sentinel.worker")
 

@@ -35,11 +35,7 @@ DEFAULT_LIMIT = 16
 LATE_SECONDS = 15.0  # from then on it is worth asking whether a run is out of date
 
 
-class SentinelWorkerResult(BaseWorkerResult):
-    """How a run's process ended."""
-
-
-class SentinelWorker(BaseWorker[SentinelJobConfiguration, SentinelVariables, SentinelWorkerResult]):
+class SentinelWorker(BaseWorker[SentinelJobConfiguration, SentinelVariables, BaseWorkerResult]):
     """Runs flow runs in warm processes, one at a time in each."""
 
     type = "sentinel"
@@ -71,8 +67,6 @@ class SentinelWorker(BaseWorker[SentinelJobConfiguration, SentinelVariables, Sen
         self._slot_freed = asyncio.Event()
         self._watcher: asyncio.Task[None] | None = None
 
-    # -- life ------------------------------------------------------------------------------
-
     async def start(
         self,
         run_once: bool = False,
@@ -95,27 +89,23 @@ class SentinelWorker(BaseWorker[SentinelJobConfiguration, SentinelVariables, Sen
         self._stopping = True
         self._slot_freed.set()
         with anyio.CancelScope(shield=True):
-            await self._finish(get_settings().worker_stop_seconds)
+            if self._running:
+                seconds = get_settings().worker_stop_seconds
+                self._logger.info("Waiting up to %g s for %d runs", seconds, len(self._running))
+                await self._until(lambda: not self._running, seconds)
+            for run_id in list(self._running):
+                self._processes.kill(str(run_id), "the worker is stopping")
+            await self._until(lambda: not self._running, 10)
             await self._processes.close()
         if self._watcher is not None:
             self._watcher.cancel()
         await super().teardown(*exc_info)
-
-    async def _finish(self, seconds: float) -> None:
-        if self._running:
-            self._logger.info("Waiting up to %g s for %d runs", seconds, len(self._running))
-        await self._until(lambda: not self._running, seconds)
-        for run_id in list(self._running):
-            self._processes.kill(str(run_id), "the worker is stopping")
-        await self._until(lambda: not self._running, 10)
 
     @staticmethod
     async def _until(done: Callable[[], bool], seconds: float = math.inf) -> None:
         deadline = time.monotonic() + seconds
         while not done() and time.monotonic() < deadline:  # noqa: ASYNC110 (many places end it)
             await asyncio.sleep(0.05)
-
-    # -- when a run starts -----------------------------------------------------------------
 
     async def get_and_submit_flow_runs(self) -> list[FlowRun]:
         """Ask Prefect for runs that are due soon, and line them up."""
@@ -132,17 +122,14 @@ class SentinelWorker(BaseWorker[SentinelJobConfiguration, SentinelVariables, Sen
         a slot waits with a run that is not due, and a freed one waits for the next poll.)
         """
         assert self._runs_task_group is not None
-        new = [entry for entry in flow_run_response if self._is_new(entry.flow_run.id)]
-        for entry in new:
-            self._taken.add(entry.flow_run.id)
-            self._runs_task_group.start_soon(self._start_in_turn, entry.flow_run)
-        return [entry.flow_run for entry in new]
-
-    def _is_new(self, run_id: UUID) -> bool:
-        """True for a run that is neither taken nor ended since Prefect was asked for runs."""
-        if self._stopping or run_id in self._taken:
-            return False
-        return self._ended.get(run_id, 0.0) < self._asked
+        new = []
+        for run in (entry.flow_run for entry in flow_run_response):
+            ended_since = self._ended.get(run.id, 0.0) >= self._asked
+            if not self._stopping and run.id not in self._taken and not ended_since:
+                new.append(run)
+                self._taken.add(run.id)
+                self._runs_task_group.start_soon(self._start_in_turn, run)
+        return new
 
     async def _start_in_turn(self, run: FlowRun) -> None:
         """Wait until the run is due and a slot is free, claim it, and see it through."""
@@ -170,10 +157,7 @@ class SentinelWorker(BaseWorker[SentinelJobConfiguration, SentinelVariables, Sen
         late = time.time() - run.expected_start_time.timestamp() if run.expected_start_time else 0
         if late < LATE_SECONDS:
             return False
-        try:
-            deployment = await self._deployment_of(run)
-        except Exception:
-            return False  # preparing the run reports what is wrong with it
+        deployment = await self._readable_deployment(run)
         why = out_of_date(run, deployment, datetime.now(UTC)) if deployment else None
         if why is None:
             return False
@@ -219,17 +203,16 @@ class SentinelWorker(BaseWorker[SentinelJobConfiguration, SentinelVariables, Sen
         if due is None:
             return 0.0
         wait = due.timestamp() - time.time()
-        if run.auto_scheduled:
-            wait += await self._offset(run)
+        if run.auto_scheduled and (deployment := await self._readable_deployment(run)):
+            wait += offset_seconds(deployment.name, get_settings().worker_spread_seconds)
         return max(0.0, wait)
 
-    async def _offset(self, run: FlowRun) -> float:
+    async def _readable_deployment(self, run: FlowRun) -> DeploymentResponse | None:
+        """The run's deployment; None on errors, which preparing the run reports."""
         try:
-            deployment = await self._deployment_of(run)
+            return await self._deployment_of(run)
         except Exception:
-            return 0.0  # preparing the run reports what is wrong with it
-        name = deployment.name if deployment else ""
-        return offset_seconds(name, get_settings().worker_spread_seconds)
+            return None
 
     async def _deployment_of(self, run: FlowRun) -> DeploymentResponse | None:
         """The run's deployment, from memory when it can't have changed since.
@@ -249,14 +232,12 @@ class SentinelWorker(BaseWorker[SentinelJobConfiguration, SentinelVariables, Sen
             self._deployments[run.deployment_id] = asked, known
         return known
 
-    # -- a run -----------------------------------------------------------------------------
-
     async def run(
         self,
         flow_run: FlowRun,
         configuration: SentinelJobConfiguration,
         task_status: TaskStatus[Any] | None = None,
-    ) -> SentinelWorkerResult:
+    ) -> BaseWorkerResult:
         """Run a flow run in a warm process and make sure that it ends in a state."""
         log = self.get_flow_run_logger(flow_run)
 
@@ -275,4 +256,4 @@ class SentinelWorker(BaseWorker[SentinelJobConfiguration, SentinelVariables, Sen
         finally:
             self._running.pop(flow_run.id, None)
         # The state is settled here, hooks included; another status would have it crash again.
-        return SentinelWorkerResult(identifier=str(ended.pid or ""), status_code=0)
+        return BaseWorkerResult(identifier=str(ended.pid or ""), status_code=0)

@@ -30,8 +30,8 @@ def serve(connection: socket.socket, reuse: ReusePolicy) -> int:
     os.setpgid(0, 0)
     signal.signal(signal.SIGUSR1, lambda *_: run_job.cancel())
     with run_job.session(reuse):
-        runs = 0
-        while (message := receive(connection)) is not None:
+        runs, stream = 0, connection.makefile("rb")
+        while (message := receive(stream)) is not None:
             runs += 1
             if not _serve_one(connection, message, reuse, last=runs >= reuse.max_runs):
                 break

@@ -49,18 +49,13 @@ class ForkServer:
         self._closing = False
         self._selector = selectors.DefaultSelector()
         self._selector.register(worker, selectors.EVENT_READ, self._read_worker)
-        self._wake = self._wake_on_child_end()
-
-    def _wake_on_child_end(self) -> socket.socket:
-        """A socket that becomes readable when a child ends (SIGCHLD)."""
-        wake, write = socket.socketpair()
-        wake.setblocking(False)
-        write.setblocking(False)
-        self._wake_write = write
+        # A socket that becomes readable when a child ends (SIGCHLD).
+        self._wake, self._wake_write = socket.socketpair()
+        self._wake.setblocking(False)
+        self._wake_write.setblocking(False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
-        signal.set_wakeup_fd(write.fileno(), warn_on_full_buffer=False)
-        self._selector.register(wake, selectors.EVENT_READ, self._reap)
-        return wake
+        signal.set_wakeup_fd(self._wake_write.fileno(), warn_on_full_buffer=False)
+        self._selector.register(self._wake, selectors.EVENT_READ, self._reap)
 
     def run(self) -> Callable[[], int] | None:
         """Serve until the worker is gone and no child is left.
@@ -74,8 +69,6 @@ class ForkServer:
                     return child_main  # type: ignore[no-any-return]
             self._end_idle_children()
         return None
-
-    # -- the worker ------------------------------------------------------------------------
 
     def _read_worker(self) -> Callable[[], int] | None:
         data = b""
@@ -147,16 +140,17 @@ class ForkServer:
                     send = os.killpg if number == signal.SIGKILL else os.kill
                     send(child.pid, number)
 
-    # -- the children ----------------------------------------------------------------------
-
-    def _read_child(self, child: Child) -> None:
+    def _read_child(self, child: Child, *, to_the_end: bool = False) -> None:
+        """Forward what the child has sent; to the end if it has died."""
         if child.connection.fileno() < 0:
             return  # reaped a moment ago, in the same round of events
+        child.connection.setblocking(not to_the_end)
         with contextlib.suppress(OSError):
-            if data := child.connection.recv(_READ):
+            while data := child.connection.recv(_READ):
                 for message in child.frames.feed(data):
                     self._forward(child, message)
-                return
+                if not to_the_end:
+                    return
         self._selector.unregister(child.connection)
         child.connection.close()
 
@@ -182,31 +176,14 @@ class ForkServer:
                 pid, status = os.waitpid(-1, os.WNOHANG)
                 if pid == 0:
                     return
-                self._ended(pid, os.waitstatus_to_exitcode(status))
-
-    def _ended(self, pid: int, exit_code: int) -> None:
-        child = self._children.pop(pid, None)
-        if child is None:
-            return
-        self._drain(child)
-        if child in self._idle:
-            self._idle.remove(child)
-        if child.job_id is not None:
-            self._send_to_worker({"kind": "died", "id": child.job_id, "exit_code": exit_code})
-
-    def _drain(self, child: Child) -> None:
-        """Read what the child sent before it died."""
-        if child.connection.fileno() < 0:
-            return
-        child.connection.setblocking(False)
-        with contextlib.suppress(OSError):
-            while data := child.connection.recv(_READ):
-                for message in child.frames.feed(data):
-                    self._forward(child, message)
-        self._selector.unregister(child.connection)
-        child.connection.close()
-
-    # -- time ------------------------------------------------------------------------------
+                if (child := self._children.pop(pid, None)) is None:
+                    continue
+                self._read_child(child, to_the_end=True)
+                if child in self._idle:
+                    self._idle.remove(child)
+                if child.job_id is not None:
+                    code = os.waitstatus_to_exitcode(status)
+                    self._send_to_worker({"kind": "died", "id": child.job_id, "exit_code": code})
 
     def _select_timeout(self) -> float | None:
         if not self._idle:
@@ -241,7 +218,7 @@ def main(arguments: list[str]) -> int:
     from sentinel_core.worker.pool.child import serve
     from sentinel_core.worker.pool.protocol import receive
 
-    hello = receive(worker)
+    hello = receive(worker.makefile("rb", buffering=0))  # and not a byte of what follows
     if hello is None:
         return 0
     run_job.code.move_to(hello["folder"])  # by its name: it may be a link to another one tomorrow

@@ -75,13 +75,8 @@ class ForkServerHandle:
             here.close()
             raise OSError(f"{self.spec.folder}: {error}") from error
         self._here = here
-        self._send(
-            {
-                "folder": self.spec.folder,
-                "preload": list(self.spec.preload),
-                "reuse": asdict(self.spec.reuse),
-            }
-        )
+        reuse, preload = asdict(self.spec.reuse), list(self.spec.preload)
+        self._send({"folder": self.spec.folder, "preload": preload, "reuse": reuse})
         loop = asyncio.get_running_loop()
         self._tasks = (loop.create_task(self._read()), loop.create_task(self._write()))
 
@@ -156,8 +151,6 @@ class ForkServerHandle:
                 await loop.sock_sendall(self._here, data)
             self._here.shutdown(socket.SHUT_WR)
 
-    # -- messages from it ------------------------------------------------------------------
-
     async def _read(self) -> None:
         loop, frames = asyncio.get_running_loop(), Frames()
         with contextlib.suppress(OSError):
@@ -187,7 +180,12 @@ class ForkServerHandle:
             run.pid = message["pid"]
             run.assigned.set_result(None)
         elif kind == "running":
-            self._watch_timeout(run, message["timeout_seconds"])
+            # Prefect ends a run at its timeout, unless it hangs where Python can't interrupt it.
+            if (timeout := message["timeout_seconds"]) is not None:
+                over = self._overrun
+                why = f"it was still running {over:g} s after its timeout of {timeout:g} s"
+                loop = asyncio.get_running_loop()
+                run.alarm = loop.call_later(timeout + over, self.kill, run.job.id, why)
         elif kind == "done" and message["stale"]:
             self._end(run, StaleCodeError())
         elif kind == "done":
@@ -196,16 +194,6 @@ class ForkServerHandle:
             code = message["exit_code"]
             error = run.killed_because or _how(code)
             self._end(run, Ended(concluded=False, exit_code=code, error=error, pid=run.pid))
-
-    def _watch_timeout(self, run: _Run, timeout_seconds: float | None) -> None:
-        """Prefect ends a run at its timeout, unless it hangs where Python can't interrupt it."""
-        if timeout_seconds is None:
-            return
-        why = f"it was still running {self._overrun:g} s after its timeout of {timeout_seconds:g} s"
-        loop = asyncio.get_running_loop()
-        run.alarm = loop.call_later(
-            timeout_seconds + self._overrun, lambda: self.kill(run.job.id, why)
-        )
 
     def _end(self, run: _Run, how: Ended | StaleCodeError) -> None:
         self._runs.pop(run.job.id, None)

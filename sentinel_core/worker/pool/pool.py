@@ -5,8 +5,6 @@ Knows processes and messages; Prefect's states are the worker's business (worker
 
 import asyncio
 import logging
-import os
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from sentinel_core.worker.pool.handle import Ended, ForkServerHandle, OnAssigned, StaleCodeError
@@ -79,8 +77,3 @@ class ProcessPool:
         for server in idle[: max(0, len(self._servers) + 1 - self.max_servers)]:
             self._retire(server.spec)
             self._starting.pop(server.spec, None)
-
-
-def environment(extra: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
-    """This process's environment with `extra` on top, as a part of a ProcessSpec."""
-    return tuple(sorted({**os.environ, **extra}.items()))

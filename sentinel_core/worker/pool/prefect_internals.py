@@ -14,7 +14,6 @@ from prefect._internal import control_listener
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import FlowRun
 from prefect.engine import _drive_run_flow_result
-from prefect.flow_engine import load_flow_run as _load_flow_run
 from prefect.flow_engine import run_flow
 from prefect.utilities.engine import is_prefect_sigterm_handler_installed
 
@@ -79,19 +78,12 @@ def new_attempt() -> None:
     control_listener.configure_from_env()
 
 
-def outcome_was_reported() -> bool:
-    """True when the engine has reported the end of this run to Prefect's API."""
-    return control_listener.engine_outcome_is_handled()
-
-
-def load_flow_run(flow_run_id: UUID) -> FlowRun:
-    """The run as the API has it now."""
-    return _load_flow_run(flow_run_id)
-
-
-def engine_listens() -> bool:
-    """True while the engine handles termination signals."""
-    return is_prefect_sigterm_handler_installed()
+outcome_was_reported = control_listener.engine_outcome_is_handled
+"""True when the engine has reported the end of this run to Prefect's API."""
+load_flow_run = prefect.flow_engine.load_flow_run
+"""The run as the API has it now, by its id."""
+engine_listens = is_prefect_sigterm_handler_installed
+"""True while the engine handles termination signals."""
 
 
 def intend_to_cancel() -> None:

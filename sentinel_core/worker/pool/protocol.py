@@ -1,16 +1,11 @@
-"""What worker, fork server and child say to each other, and how it travels over a socket.
-
-Each message is a JSON object behind its length (4 bytes, big-endian). Knows no process.
-"""
+"""The messages of worker, fork server and child: each is a line of JSON. Knows no process."""
 
 import json
-import socket
-import struct
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
+from io import IOBase
 from typing import Any
 
-_LENGTH = struct.Struct(">I")
 Message = dict[str, Any]
 
 
@@ -64,47 +59,24 @@ class Job:
 class Frames:
     """Messages out of a stream of bytes that arrives in pieces."""
 
-    buffer: bytearray = field(default_factory=bytearray)
+    buffer: bytes = b""
 
     def feed(self, data: bytes) -> Iterator[Message]:
         """The messages that are complete now that `data` has arrived."""
-        self.buffer += data
-        while len(self.buffer) >= _LENGTH.size:
-            (length,) = _LENGTH.unpack_from(self.buffer)
-            end = _LENGTH.size + length
-            if len(self.buffer) < end:
-                return
-            body = bytes(self.buffer[_LENGTH.size : end])
-            del self.buffer[:end]
-            yield json.loads(body)
+        *lines, self.buffer = (self.buffer + data).split(b"\n")
+        return map(json.loads, lines)
 
 
 def pack(message: Message) -> bytes:
     """The bytes of one message."""
-    body = json.dumps(message).encode()
-    return _LENGTH.pack(len(body)) + body
+    return json.dumps(message).encode() + b"\n"
 
 
-def receive(connection: socket.socket) -> Message | None:
-    """Wait for one message; None when the other side is gone."""
-    head = _exactly(connection, _LENGTH.size)
-    if head is None:
+def receive(stream: IOBase) -> Message | None:
+    """Wait for a message from `socket.makefile("rb")`; None when the other side is gone."""
+    try:
+        line = stream.readline()
+    except OSError:
         return None
-    body = _exactly(connection, _LENGTH.unpack(head)[0])
-    if body is None:
-        return None
-    message: Message = json.loads(body)
+    message: Message | None = json.loads(line) if line.endswith(b"\n") else None
     return message
-
-
-def _exactly(connection: socket.socket, size: int) -> bytes | None:
-    data = bytearray()
-    while len(data) < size:
-        try:
-            piece = connection.recv(size - len(data))
-        except OSError:
-            return None
-        if not piece:
-            return None
-        data += piece
-    return bytes(data)

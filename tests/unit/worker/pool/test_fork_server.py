@@ -23,7 +23,8 @@ from sentinel_core.worker.pool.fork_server import ForkServer
 from sentinel_core.worker.pool.protocol import ReusePolicy, pack, receive
 
 def serve(connection, reuse):
-    while (job := receive(connection)) is not None:
+    stream = connection.makefile("rb")
+    while (job := receive(stream)) is not None:
         if "exit" in job["do"]:
             os._exit(job["do"]["exit"])
         time.sleep(job["do"].get("sleep", 0))

@@ -50,7 +50,7 @@ def test_a_message_of_any_size_is_received_through_a_real_socket(size: int) -> N
     with here, there:
         sender = threading.Thread(target=here.sendall, args=(pack(message),))
         sender.start()
-        assert receive(there) == message
+        assert receive(there.makefile("rb")) == message
         sender.join(10)
 
 
@@ -60,7 +60,7 @@ def test_a_sender_that_ends_within_a_message_counts_as_gone(sent: int) -> None:
     with there:
         with here:
             here.sendall(pack({"kind": "done", "id": "a run's id"})[:sent])
-        assert receive(there) is None
+        assert receive(there.makefile("rb")) is None
 
 
 def test_what_was_sent_before_the_sender_ended_is_still_received() -> None:
@@ -68,7 +68,8 @@ def test_what_was_sent_before_the_sender_ended_is_still_received() -> None:
     with there:
         with here:
             here.sendall(pack({"n": 1}) + pack({"n": 2}))
-        assert [receive(there), receive(there), receive(there)] == [{"n": 1}, {"n": 2}, None]
+        stream = there.makefile("rb")
+        assert [receive(stream), receive(stream), receive(stream)] == [{"n": 1}, {"n": 2}, None]
 
 
 @given(
