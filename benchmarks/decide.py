@@ -32,7 +32,7 @@ from sentinel_core.model.run import Rule, Run, StateType
 from sentinel_core.store.db.engine import open_engine, writing
 from sentinel_core.store.db.schema import ensure_schema
 from sentinel_core.store.record.recording import record
-from sentinel_core.store.state.rules import touch
+from sentinel_core.store.state.rules import lock_rule
 
 START = datetime(2026, 11, 2, 9, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -285,7 +285,7 @@ def prepared(url: str) -> Engine:
     engine = open_engine(url)
     ensure_schema(engine)
     with writing(engine) as connection:
-        touch(connection, RULE, START)
+        lock_rule(connection, RULE, START)
     return engine
 
 

@@ -37,7 +37,7 @@ from sentinel_core.replay.timeline import Evaluated, Timeline
 from sentinel_core.store.db.engine import open_engine, reading, writing
 from sentinel_core.store.db.schema import ensure_schema
 from sentinel_core.store.db.tables import EVALUATION
-from sentinel_core.store.state.rules import touch
+from sentinel_core.store.state.rules import lock_rule
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -104,7 +104,7 @@ def fill(engine: Engine, name: str, settings: RuleSettings, count: int) -> int:
     """A store with so many evaluations of one rule, each decided by the lifecycle; its id."""
     rule = Rule(uuid.uuid4(), name, "bench", settings)
     with writing(engine) as connection:
-        rule_id = touch(connection, rule, START)
+        rule_id = lock_rule(connection, rule, START)
     simulation = MemoryLedger(name, settings, keep_evaluations=True)
     waiting = islice(observations(), count // SERIES)
     while chunk := list(islice(waiting, _CHUNK)):

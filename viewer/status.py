@@ -7,7 +7,7 @@ from typing import Any
 
 from sentinel_core.decide.schedule import standing
 from sentinel_core.model.run import Schedule
-from sentinel_core.store.outbox.failing import FailingChannel
+from sentinel_core.store.outbox.channels import FailingChannel
 from sentinel_core.store.read.deliveries import Deliveries, OpenStorm
 from sentinel_core.store.read.filters import COUNT_CAP
 from sentinel_core.store.state import system_rule

@@ -4,10 +4,9 @@ Hooks are the fast path and can be lost (a killed process, an import error, an u
 this is the guarantee. It reads Prefect and records as a hook would have done.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from uuid import UUID
 
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterEndTime
@@ -35,8 +34,7 @@ from sentinel_core.prefect_io.facts import (
     run_facts,
 )
 from sentinel_core.store.db.engine import reading
-from sentinel_core.store.record.recording import record
-from sentinel_core.store.record.unmute import notify_unmuted
+from sentinel_core.store.record.recording import notify_unmuted, record
 from sentinel_core.store.state import rules
 from sentinel_core.store.state.rows import retries_of
 from sentinel_core.store.state.snapshot import recorded_runs
@@ -80,13 +78,32 @@ def reconcile(
 ) -> Report:
     """Record every terminal run of a rule that has no record, close stuck runs, report silence.
 
-    The checkpoint moves only after everything before it is recorded. Raises what Prefect's client
-    or the store raise when unavailable; the next reconcile starts where this one did.
+    The checkpoint moves only after everything before it is recorded. Raises ReconcileError if
+    something could not be recorded, and what Prefect's client or the store raise when unavailable;
+    the next reconcile starts where this one did.
     """
-    return Reconciliation(client, engine, settings, say).run(settle)
+    work = _Reconciliation(client, engine, settings, say)
+    work.sync_rules()
+    work.close_stuck()
+    until = work.now - settle
+    since = work.since(until)
+    while since < until:  # in slices: after a long outage each reconcile makes progress
+        end = min(since + SLICE, until)
+        work.record_missing(since, end)
+        if not work.report.failed:
+            rules.set_checkpoint(engine, rules.RECONCILE, end)
+        since = end
+    work.record_silences()
+    notify_unmuted(engine, work.rules, work.now)
+    work.report.sent += deliver_due(engine, settings)
+    if failed := work.report.failed:
+        raise ReconcileError(
+            f"{len(failed)} could not be recorded and will be tried again: {'; '.join(failed[:5])}"
+        )
+    return work.report
 
 
-class Reconciliation:
+class _Reconciliation:
     """One reconcile: its inputs and its report."""
 
     def __init__(
@@ -97,43 +114,31 @@ class Reconciliation:
         self.settings = settings
         self.say = say
         self.now = server_time(client)
-        self.rules = read_rules(client)
+        self.rules = {
+            deployment.id: rule_facts(deployment, flow_name)
+            for deployment, flow_name in all_deployments(client)
+            if is_rule(deployment)
+        }
         self.report = Report(rules=len(self.rules))
 
-    def run(self, settle: timedelta) -> Report:
-        """Run all parts in order. Raises ReconcileError if something could not be recorded."""
-        self._sync_rules()
-        self._close_stuck()
-        until = self.now - settle
-        for window in _slices(self._since(until), until):
-            self._record_missing(window)
-            if not self.report.failed:
-                rules.set_checkpoint(self.engine, rules.RECONCILE, window[1])
-        self._record_silences()
-        notify_unmuted(self.engine, self.rules, self.now)
-        self.report.sent += deliver_due(self.engine, self.settings)
-        if failed := self.report.failed:
-            raise ReconcileError(
-                f"{len(failed)} could not be recorded and will be tried again: "
-                f"{'; '.join(failed[:5])}"
-            )
-        return self.report
-
-    def _sync_rules(self) -> None:
+    def sync_rules(self) -> None:
+        """Bring the rules on record up to date with Prefect's deployments."""
         for rule in self.rules.values():
             if (why := unreadable_settings(rule.parameters)) is not None:
                 self.say(f"{rule.name}: default settings replace those that can't be read: {why}")
         rules.sync(self.engine, self.rules.values(), self.now)
         rules.deactivate_missing(self.engine, list(self.rules))
 
-    def _close_stuck(self) -> None:
+    def close_stuck(self) -> None:
+        """Crash the stuck runs in Prefect, and record them."""
         grace = self.settings.stuck_grace_seconds
         for rule, flow_run, message in close_stuck(self.client, self.rules, self.now, grace):
             self.say(f"{rule.name}: closed run {flow_run.name}. {message}")
             self.report.closed += 1
             self._record_run(rule, flow_run)
 
-    def _since(self, until: datetime) -> datetime:
+    def since(self, until: datetime) -> datetime:
+        """The time before which every ended run is on record."""
         done = rules.checkpoint(self.engine, rules.RECONCILE)
         if done is not None:
             return done - OVERLAP
@@ -143,17 +148,23 @@ class Reconciliation:
         )
         return since
 
-    def _record_missing(self, window: tuple[datetime, datetime]) -> None:
+    def record_missing(self, since: datetime, until: datetime) -> None:
+        """Record the runs that ended in between and have no record."""
         ended = FlowRunFilter(
             state=in_states(facts.TERMINAL),
-            end_time=FlowRunFilterEndTime(after_=window[0], before_=window[1]),
+            end_time=FlowRunFilterEndTime(after_=since, before_=until),
         )
         missing: list[FlowRun] = []
         for page in runs_of(self.client, list(self.rules), ended):
             self.report.runs += len(page)
             with reading(self.engine) as connection:
                 done = recorded_runs(connection, [run.id for run in page])
-            missing += [run for run in page if _needs_record(run, done.get(run.id, set()))]
+            missing += [  # each state of each attempt counts
+                run
+                for run in page
+                if run.state is not None
+                and (run.state.type.value, retries_of(run_facts(run))) not in done.get(run.id, ())
+            ]
         # Oldest first, so that each is decided as its hook would have decided it.
         for flow_run in sorted(missing, key=lambda run: run_facts(run).at):
             assert flow_run.deployment_id is not None
@@ -181,7 +192,7 @@ class Reconciliation:
                 f"{rule.name}: recorded run {run.name} ({run.state_name}), which had no record."
             )
 
-    def _record_silences(self) -> None:
+    def record_silences(self) -> None:
         """Open an event for each silent rule; resolve those of rules that were checked again."""
         for rule, observations in silence_observations(self.engine, self.rules, self.now):
             for observation in observations:
@@ -194,30 +205,6 @@ class Reconciliation:
                 raise
             except Exception as error:
                 self.report.failed.append(f"{rule.name}: silence: {error!r}")
-
-
-def _slices(since: datetime, until: datetime) -> Iterator[tuple[datetime, datetime]]:
-    """The period in hours: after a long outage each reconcile makes progress, even if cut off."""
-    while since < until:
-        end = min(since + SLICE, until)
-        yield since, end
-        since = end
-
-
-def read_rules(client: SyncPrefectClient) -> dict[UUID, Rule]:
-    """Every rule deployment in Prefect, by deployment id."""
-    return {
-        deployment.id: rule_facts(deployment, flow_name)
-        for deployment, flow_name in all_deployments(client)
-        if is_rule(deployment)
-    }
-
-
-def _needs_record(run: FlowRun, recorded: set[tuple[str, int]]) -> bool:
-    """True if this state of this attempt is not on record (each attempt counts)."""
-    if run.state is None:
-        return False
-    return (run.state.type.value, retries_of(run_facts(run))) not in recorded
 
 
 def recovered_outputs(client: SyncPrefectClient, flow_run: FlowRun) -> list[AlertOutput] | None:

@@ -27,7 +27,7 @@ from sentinel_core.store.outbox.claim import ClaimedMessage, claim, due, still_d
 from sentinel_core.store.outbox.enqueue import FAILED, PENDING, SENT
 from sentinel_core.store.outbox.settle import postpone_channel, settle
 from sentinel_core.store.outbox.storms import end_storms
-from sentinel_core.store.read import values as readings
+from sentinel_core.store.read.event_detail import latest_values
 
 LOOK_AGAIN = 100  # failed claims after which the rest is checked for what is still due
 
@@ -204,7 +204,7 @@ def content_of(engine: Engine, claimed: ClaimedMessage) -> Content:
         return Content(about, facts=with_chart(claimed.facts))
     alone = len(claimed.events) == 1
     items = tuple(
-        Item(event, reason, readings.latest_values(engine, event) if alone else ())
+        Item(event, reason, latest_values(engine, event) if alone else ())
         for event, reason in claimed.events
     )
     return Content(About.EVENTS, items, templates=claimed.templates, at=datetime.now(UTC))

@@ -7,7 +7,7 @@ from sqlalchemy import Engine
 
 from sentinel_core.decide.observe import Kind, Observation
 from sentinel_core.model.routing import Routes
-from sentinel_core.store.outbox.failing import FailingChannel, failing_channels, sent_since
+from sentinel_core.store.outbox.channels import FailingChannel, failing_channels, sent_since
 from sentinel_core.store.record.recording import record
 from sentinel_core.store.state import system_rule
 

@@ -35,7 +35,7 @@ from sentinel_core.rulefile.check import check
 from sentinel_core.store.db.schema import ensure_schema
 from sentinel_core.store.record import silences
 from sentinel_core.store.record.acknowledge import acknowledge
-from sentinel_core.store.record.unmute import notify_unmuted
+from sentinel_core.store.record.recording import notify_unmuted
 from sentinel_core.store.state.rules import sync
 from tests.support.prefect import PrefectServer, client_of, make_pool
 from tests.support.rules.lifecycle import gauge

@@ -24,8 +24,7 @@ from sentinel_core.model.rule import RuleSettings
 from sentinel_core.notify.channel import medium_of
 from sentinel_core.prefect_io.facts import rule_settings
 from sentinel_core.store.read import event_list
-from sentinel_core.store.read import values as readings
-from sentinel_core.store.read.event_detail import event_detail
+from sentinel_core.store.read.event_detail import event_detail, latest_values
 from sentinel_core.store.read.filters import EventFilter
 
 _NO_EVENT = "opened"
@@ -117,7 +116,7 @@ def _stored(name: str, event_id: int) -> Item:
                 f"there is no event {event_id}: `sentinel events list --rule {name}` shows what "
                 "there is"
             )
-        history = readings.latest_values(engine, found.event)
+        history = latest_values(engine, found.event)
     if found.event["rule_name"] != name:
         raise UsageError(
             f"event {event_id} is of the rule {clean_text(found.event['rule_name'])!r}, not of "

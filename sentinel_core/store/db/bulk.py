@@ -12,6 +12,7 @@ from operator import itemgetter
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Table, func, select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.dml import UpdateBase
 
 from sentinel_core.store.db.tables import Row
@@ -30,6 +31,12 @@ def chunks(values: Sequence[T]) -> Iterator[Sequence[T]]:
     """The values in parts, each small enough for one statement."""
     for start in range(0, len(values), CHUNK):
         yield values[start : start + CHUNK]
+
+
+def insert_into(connection: Connection, table: Table) -> Any:
+    """The database's own INSERT, which supports ON CONFLICT."""
+    module = sqlite if connection.dialect.name == "sqlite" else postgresql
+    return module.insert(table)
 
 
 def write_rows(connection: Connection, statement: UpdateBase, rows: Sequence[Row]) -> None:
@@ -79,5 +86,5 @@ def gc_paused(rows: int) -> Iterator[None]:
 
 
 def newest_id(connection: Connection, table: Table) -> int:
-    """The largest id in a table, 0 if it is empty. Call it with the write lock held."""
+    """The largest id in a table, 0 if it is empty. It is certain only under the write lock."""
     return int(connection.scalar(select(func.max(table.c.id))) or 0)

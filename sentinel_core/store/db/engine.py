@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, Executable, Select, create_engine, event, func, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.pool import NullPool, QueuePool, StaticPool
@@ -110,8 +110,19 @@ def reading(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
+def rows(connection: Connection, statement: Executable) -> list[dict[str, Any]]:
+    """The rows of a query, each with its columns by name."""
+    return [dict(row) for row in connection.execute(statement).mappings()]
+
+
+def count_up_to(connection: Connection, counted: Select[Any], cap: int) -> int:
+    """The number of rows; `cap + 1` if there are more than `cap`, as counting on costs too much."""
+    statement = select(func.count()).select_from(counted.limit(cap + 1).subquery())
+    return int(connection.scalar(statement) or 0)
+
+
 def retrying(seconds: float) -> Retrying:
-    """Attempts that repeat while the database does not answer, for at most so many seconds."""
+    """Attempts that repeat while the database does not answer, for at most this long."""
     return Retrying(
         retry=retry_if_exception_type(OperationalError),
         stop=stop_after_delay(seconds),

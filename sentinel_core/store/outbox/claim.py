@@ -13,11 +13,10 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Integer, cast, select, update
 
 from sentinel_core.decide.fanout import route_of
-from sentinel_core.model.reasons import is_step
 from sentinel_core.store.db.bulk import chunks
 from sentinel_core.store.db.engine import reading, writing
 from sentinel_core.store.db.tables import NOTIFICATION, Row
-from sentinel_core.store.outbox.enqueue import IS_ABOUT
+from sentinel_core.store.outbox.enqueue import IS_ABOUT, same_address
 from sentinel_core.store.outbox.group import (
     group_members,
     lock_leader,
@@ -26,7 +25,7 @@ from sentinel_core.store.outbox.group import (
     threads_of,
     too_soon,
 )
-from sentinel_core.store.outbox.storms import gathered, storm_facts
+from sentinel_core.store.outbox.storms import outside_storms, storm_facts
 from sentinel_core.store.state.events import events_by_id, templates_of
 
 LEASE = timedelta(minutes=2)  # after this long, a deliverer is taken to have died
@@ -111,7 +110,7 @@ def claim(
     with writing(engine) as connection:
         lead = lock_leader(connection, notification_id, now, without)
         if lead is not None and not lead["about"]:
-            lead = _unless_storm(connection, lead, now)
+            lead = outside_storms(connection, lead, now)
         if lead is None:
             return None
         if lead["about"]:
@@ -122,19 +121,6 @@ def claim(
         events = events_by_id(connection, [row["event_id"] for row in together])
         chosen = still_wanted(connection, together, events, now)
         return _claimed(connection, chosen, events, now, lease) if chosen else None
-
-
-def _unless_storm(connection: Connection, lead: Row, now: datetime) -> Row | None:
-    """The leading notification; the storm's message if it begins one; None within a storm."""
-    if lead["attempts"] or is_step(lead["reason"]):
-        return lead
-    storm = gathered(connection, lead, route_of(lead).storm, now)
-    if storm is None:
-        return lead
-    if storm.message_id is None:
-        return None
-    statement = select(NOTIFICATION).where(_N.id == storm.message_id)
-    return dict(connection.execute(statement).mappings().one())
 
 
 def _claimed(
@@ -169,9 +155,11 @@ def _claimed(
         "unknown": lead["unknown"] + (lead["claimed_at"] is not None),
     }
     if lead["about"]:
-        facts = _facts(connection, lead)
-        # Every store numbers its storms from 1, and two stores may use the same paging service.
-        began = f"/{facts['started_at'].isoformat()}" if lead["storm_id"] is not None else ""
+        facts, began = lead["content"], ""
+        if lead["storm_id"] is not None:
+            facts = storm_facts(connection, lead["storm_id"])
+            # Every store numbers its storms from 1, and two stores may use the same paging service.
+            began = f"/{facts['started_at'].isoformat()}"
         return ClaimedMessage(
             **common,
             about=lead["about"],
@@ -189,19 +177,12 @@ def _claimed(
     )
 
 
-def _facts(connection: Connection, lead: Row) -> Mapping[str, Any]:
-    if lead["storm_id"] is not None:
-        return storm_facts(connection, lead["storm_id"])
-    return dict(lead["content"])
-
-
 def _thread_about(connection: Connection, lead: Row) -> str | None:
     """The provider's reference of the first message about a storm or report."""
     statement = select(_N.reference).where(
         _N.about == lead["about"],
         IS_ABOUT,
-        _N.channel == lead["channel"],
-        _N.recipient == lead["recipient"],
+        *same_address(_N, lead),
         _N.reference.is_not(None),
     )
     reference: str | None = connection.scalar(statement.order_by(_N.id).limit(1))

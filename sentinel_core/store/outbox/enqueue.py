@@ -10,11 +10,10 @@ from sqlalchemy import ColumnElement, Connection, bindparam, literal_column, sel
 
 from sentinel_core.decide.fanout import AFTER, dropped_columns, follow_ups
 from sentinel_core.model.reasons import STEPS_LIKE, Suppression, SuppressionCode
-from sentinel_core.store.db.bulk import MANY, chunks, newest_id, write_rows
+from sentinel_core.store.db.bulk import MANY, chunks, insert_into, newest_id, write_rows
 from sentinel_core.store.db.tables import NOTIFICATION, Row
-from sentinel_core.store.state.events import events_by_id, why_muted
+from sentinel_core.store.state.events import events_by_id, subject_of
 from sentinel_core.store.state.mutes import Mutes
-from sentinel_core.store.state.rules import insert_or
 
 SENT, PENDING, FAILED, SUPPRESSED = "sent", "pending", "failed", "suppressed"
 
@@ -24,6 +23,23 @@ IS_PENDING: ColumnElement[bool] = _N.status == literal_column(f"'{PENDING}'")
 IS_FAILED: ColumnElement[bool] = _N.status == literal_column(f"'{FAILED}'")
 IS_ABOUT: ColumnElement[bool] = _N.about != literal_column("''")
 IS_STEP: ColumnElement[bool] = _N.reason.like(STEPS_LIKE)
+
+
+def same_address(columns: Any, other: Any) -> tuple[ColumnElement[bool], ...]:
+    """SQL conditions: to the same channel and recipient as another row or table."""
+    return columns.channel == other["channel"], columns.recipient == other["recipient"]
+
+
+def suppress(
+    connection: Connection,
+    which: Sequence[ColumnElement[bool]],
+    why: Suppression,
+    now: datetime,
+    **columns: Any,
+) -> None:
+    """Suppress these notifications, with the reason on record."""
+    columns |= {"status": SUPPRESSED, "settled_at": now, **dropped_columns(why)}
+    connection.execute(update(NOTIFICATION).where(*which).values(**columns))
 
 
 def lock_notifications(connection: Connection, *which: ColumnElement[bool]) -> None:
@@ -59,8 +75,8 @@ def notify_followers(
         return
     mutes = Mutes(connection, now)
     events = events_by_id(connection, [row["event_id"] for row in rows])
-    muted = {key: why for key, event in events.items() if (why := why_muted(mutes, event))}
-    if muted:
+    muted = {key: mutes.reason_for(subject_of(event)) for key, event in events.items()}
+    if any(muted.values()):
         changes = [(key, reason, muted.get(key)) for key in event_ids]
         rows = plan_follow_ups(connection, changes, now)
     insert_notifications(connection, rows, now)
@@ -68,7 +84,7 @@ def notify_followers(
 
 def insert_notifications(connection: Connection, rows: Sequence[Row], now: datetime) -> list[int]:
     """Insert these rows; returns the ids of new rows that are due now."""
-    statement = insert_or(connection, NOTIFICATION).on_conflict_do_nothing()
+    statement = insert_into(connection, NOTIFICATION).on_conflict_do_nothing()
     # SQLite has one writer at a time: every new row of a table is this transaction's.
     if connection.dialect.name == "sqlite" and len(rows) >= MANY:
         before = newest_id(connection, NOTIFICATION)
@@ -94,11 +110,7 @@ def drop_steps(
         if before is not None:
             which.append(_N.next_attempt_at < before)
         lock_notifications(connection, *which)
-        connection.execute(
-            update(NOTIFICATION)
-            .where(*which)
-            .values(status=SUPPRESSED, settled_at=now, **dropped_columns(why))
-        )
+        suppress(connection, which, why, now)
 
 
 def restore_steps(connection: Connection, event_ids: Sequence[int], now: datetime) -> None:

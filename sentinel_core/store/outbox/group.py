@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 
 from sentinel_core.decide.delivery import Waiting, still_needed
-from sentinel_core.decide.fanout import dropped_columns, route_of
+from sentinel_core.decide.fanout import route_of
 from sentinel_core.model.reasons import (
     STEPS_LIKE,
     NotifyReason,
@@ -30,10 +30,11 @@ from sentinel_core.model.reasons import (
     is_step,
 )
 from sentinel_core.model.routing import Route
+from sentinel_core.store.db.engine import rows
 from sentinel_core.store.db.tables import NOTIFICATION, Row
-from sentinel_core.store.outbox.enqueue import IS_PENDING, IS_STEP, SUPPRESSED
+from sentinel_core.store.outbox.enqueue import IS_PENDING, IS_STEP, same_address, suppress
 from sentinel_core.store.outbox.storms import one_at_a_time
-from sentinel_core.store.state.events import why_muted
+from sentinel_core.store.state.events import subject_of
 from sentinel_core.store.state.mutes import Mutes
 
 MOST_TOGETHER = 500  # events in one message
@@ -51,8 +52,7 @@ def _is_first() -> ColumnElement[bool]:
     """SQL condition: nothing earlier is pending. Escalation steps never hold others up."""
     e = _EARLIER
     before = (
-        e.channel == _N.channel,
-        e.recipient == _N.recipient,
+        *same_address(e, _N),
         e.id < _N.id,
         # Not written as IS_PENDING: while few are pending, PostgreSQL would compare every pending
         # row with every other instead of using the event's index.
@@ -75,8 +75,8 @@ def lock_leader(
         return None
     one_at_a_time(connection, way.channel, way.recipient)
     statement = select(NOTIFICATION).where(_N.id == notification_id, ready(now))
-    row = connection.execute(_unlocked(statement)).mappings().first()
-    return dict(row) if row else None
+    leader = rows(connection, _unlocked(statement))
+    return leader[0] if leader else None
 
 
 def _unlocked(statement: Any) -> Any:
@@ -96,8 +96,7 @@ def group_members(connection: Connection, lead: Row, now: datetime) -> list[Row]
         select(NOTIFICATION)
         .where(
             _N.id != lead["id"],
-            _N.channel == lead["channel"],
-            _N.recipient == lead["recipient"],
+            *same_address(_N, lead),
             _N.group_key == lead["group_key"],
             _N.reason == lead["reason"],
             IS_PENDING,
@@ -106,21 +105,20 @@ def group_members(connection: Connection, lead: Row, now: datetime) -> list[Row]
         .order_by(_N.id)
         .limit(MOST_TOGETHER - 1)
     )
-    rows = [dict(row) for row in connection.execute(_unlocked(statement)).mappings()]
-    threads = threads_of(connection, [lead, *rows])
+    members = rows(connection, _unlocked(statement))
+    threads = threads_of(connection, [lead, *members])
     thread = threads.get(lead["event_id"])
-    return [row for row in rows if threads.get(row["event_id"]) == thread]
+    return [row for row in members if threads.get(row["event_id"]) == thread]
 
 
-def threads_of(connection: Connection, rows: Sequence[Row]) -> dict[int, str]:
+def threads_of(connection: Connection, together: Sequence[Row]) -> dict[int, str]:
     """The reference of the first message about each event in this channel, by event id."""
-    lead = rows[0]
+    lead = together[0]
     statement = (
         select(_N.event_id, _N.reference)
         .where(
-            _N.event_id.in_([row["event_id"] for row in rows]),
-            _N.channel == lead["channel"],
-            _N.recipient == lead["recipient"],
+            _N.event_id.in_([row["event_id"] for row in together]),
+            *same_address(_N, lead),
             _N.reference.is_not(None),
         )
         .order_by(_N.id.desc())
@@ -133,14 +131,8 @@ def too_soon(connection: Connection, lead: Row, route: Route, now: datetime) -> 
     if not route.group_interval_seconds or not lead["group_key"] or lead["attempts"]:
         return False
     interval = timedelta(seconds=route.group_interval_seconds)
-    last = connection.scalar(
-        select(func.max(_N.sent_at)).where(
-            _N.channel == lead["channel"],
-            _N.sent_at > now - interval,
-            _N.recipient == lead["recipient"],
-            _N.group_key == lead["group_key"],
-        )
-    )
+    in_group = (_N.sent_at > now - interval, _N.group_key == lead["group_key"])
+    last = _last_sent(connection, lead, *in_group)
     if last is None:
         return False
     why = f"waits for its group: the last message was sent at {last:%H:%M:%S} UTC"
@@ -148,24 +140,21 @@ def too_soon(connection: Connection, lead: Row, route: Route, now: datetime) -> 
     return True
 
 
-# -- still needed ----------------------------------------------------------------------------
-
-
 def still_wanted(
     connection: Connection,
-    rows: Sequence[Row],
+    together: Sequence[Row],
     events: Mapping[int, Mapping[str, Any]],
     now: datetime,
 ) -> list[Row]:
     """The notifications that are still needed; the others are dropped or postponed."""
     mutes = Mutes(connection, now)
     wanted = []
-    for row in rows:
+    for row in together:
         verdict = _verdict(connection, row, events.get(row["event_id"]), mutes, now)
         if verdict is None:
             wanted.append(row)
         elif isinstance(verdict, Suppression):
-            _drop(connection, row["id"], verdict, now)
+            suppress(connection, [_N.id == row["id"]], verdict, now)
         else:
             _postpone(connection, row["id"], verdict)
     return wanted
@@ -182,7 +171,7 @@ def _verdict(
         return Suppression(SuppressionCode.EVENT_DELETED, "its event is no longer on record")
     if not is_step(row["reason"]) and row["reason"] != NotifyReason.REMINDER:
         return None
-    muted = why_muted(mutes, event) if is_step(row["reason"]) else None
+    muted = mutes.reason_for(subject_of(event)) if is_step(row["reason"]) else None
     return still_needed(row, event, muted, now) or _repeated(connection, row, now)
 
 
@@ -191,13 +180,7 @@ def _repeated(connection: Connection, row: Row, now: datetime) -> Suppression | 
     seconds = route_of(row).repeat_seconds if row["reason"] == NotifyReason.REMINDER else None
     if seconds is None:
         return None
-    last = connection.scalar(
-        select(func.max(_N.sent_at)).where(
-            _N.event_id == row["event_id"],
-            _N.channel == row["channel"],
-            _N.recipient == row["recipient"],
-        )
-    )
+    last = _last_sent(connection, row, _N.event_id == row["event_id"])
     # A reminder at the same interval may be due a few seconds early.
     if last is None or (now - last).total_seconds() >= seconds * 0.95:
         return None
@@ -205,17 +188,15 @@ def _repeated(connection: Connection, row: Row, now: datetime) -> Suppression | 
     return Suppression(SuppressionCode.REPEAT_INTERVAL, sentence)
 
 
+def _last_sent(connection: Connection, row: Row, *which: ColumnElement[bool]) -> datetime | None:
+    statement = select(func.max(_N.sent_at)).where(*same_address(_N, row), *which)
+    last: datetime | None = connection.scalar(statement)
+    return last
+
+
 def _postpone(connection: Connection, key: int, waiting: Waiting) -> None:
     connection.execute(
         update(NOTIFICATION)
         .where(_N.id == key)
         .values(next_attempt_at=waiting.until, last_error=waiting.why)
-    )
-
-
-def _drop(connection: Connection, key: int, why: Suppression, now: datetime) -> None:
-    connection.execute(
-        update(NOTIFICATION)
-        .where(_N.id == key)
-        .values(status=SUPPRESSED, settled_at=now, **dropped_columns(why))
     )

@@ -1,10 +1,10 @@
 """Writes the outcomes of attempts, and schedules failed notifications again."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Engine, update
+from sqlalchemy import ColumnElement, Engine, update
 
 from sentinel_core.decide.fanout import dropped_columns
 from sentinel_core.model.reasons import Suppression
@@ -59,9 +59,7 @@ def settle(
     which = [_N.id.in_(keys), _N.status != SENT if status == SENT else IS_PENDING]
     if status != SENT and claimed_at is not None:
         which.append(_N.claimed_at == claimed_at)
-    with writing(engine) as connection:
-        lock_notifications(connection, *which)
-        connection.execute(update(NOTIFICATION).where(*which).values(**values))
+    _update(engine, which, values)
 
 
 def postpone_channel(engine: Engine, channel: str, until: datetime) -> None:
@@ -72,9 +70,7 @@ def postpone_channel(engine: Engine, channel: str, until: datetime) -> None:
         _N.claimed_at.is_(None),
         _N.next_attempt_at < until,
     )
-    with writing(engine) as connection:
-        lock_notifications(connection, *which)
-        connection.execute(update(NOTIFICATION).where(*which).values(next_attempt_at=until))
+    _update(engine, which, {"next_attempt_at": until})
 
 
 def retry_failed(engine: Engine, channel: str, since: datetime, now: datetime) -> int:
@@ -82,6 +78,10 @@ def retry_failed(engine: Engine, channel: str, since: datetime, now: datetime) -
     which = (IS_FAILED, _N.channel == channel, _N.settled_at >= since)
     again = {"status": PENDING, "attempts": 0, "next_attempt_at": now}
     again |= {"settled_at": None, "dropped_code": None}
+    return _update(engine, which, again)
+
+
+def _update(engine: Engine, which: Sequence[ColumnElement[bool]], values: dict[str, Any]) -> int:
     with writing(engine) as connection:
         lock_notifications(connection, *which)
-        return connection.execute(update(NOTIFICATION).where(*which).values(**again)).rowcount
+        return connection.execute(update(NOTIFICATION).where(*which).values(**values)).rowcount

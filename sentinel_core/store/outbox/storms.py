@@ -4,7 +4,6 @@ No event is lost: each replaced notification names the storm whose message repla
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from zlib import crc32
@@ -24,12 +23,18 @@ from sqlalchemy import (
 )
 
 from sentinel_core.decide.delivery import storm_begins, storm_ends, storm_window
-from sentinel_core.decide.fanout import about_row, dropped_columns
-from sentinel_core.model.reasons import NotifyReason, Suppression, SuppressionCode
-from sentinel_core.model.routing import StormLimit
-from sentinel_core.store.db.engine import reading, writing
+from sentinel_core.decide.fanout import about_row, route_of
+from sentinel_core.model.reasons import NotifyReason, Suppression, SuppressionCode, is_step
+from sentinel_core.store.db.engine import reading, rows, writing
 from sentinel_core.store.db.tables import EVENT, NOTIFICATION, STORM, Row
-from sentinel_core.store.outbox.enqueue import IS_PENDING, IS_STEP, SUPPRESSED, insert_notifications
+from sentinel_core.store.outbox.enqueue import (
+    IS_PENDING,
+    IS_STEP,
+    SUPPRESSED,
+    insert_notifications,
+    same_address,
+    suppress,
+)
 
 BEGAN, ENDED = NotifyReason.STORM.value, NotifyReason.STORM_ENDED.value
 _NEWS = (NotifyReason.OPENED.value, NotifyReason.FLAPPING.value)
@@ -43,34 +48,39 @@ _LISTED = 10
 _AREA = 0x5E47  # namespace of PostgreSQL's advisory locks on channels
 
 
-@dataclass(frozen=True, slots=True)
-class Gathered:
-    """A storm replaces this notification; `message_id` is the storm's message if it begins now."""
+def outside_storms(connection: Connection, lead: Row, now: datetime) -> Row | None:
+    """What to send for this notification: itself, unless a storm replaces it.
 
-    message_id: int | None = None
-
-
-def gathered(
-    connection: Connection, lead: Mapping[str, Any], limit: StormLimit | None, now: datetime
-) -> Gathered | None:
-    """The storm that replaces this notification and all others waiting for the channel, if any.
-
-    The caller holds the channel (`one_at_a_time`).
+    Then all others that wait for the channel are replaced too, and it is the storm's message if the
+    storm begins now, else None. The caller holds the channel (`one_at_a_time`).
     """
-    if limit is None or _follows_up(connection, lead):
-        return None
-    channel, recipient = lead["channel"], lead["recipient"]
-    began: int | None = None
-    storm_id = _open_storm(connection, channel, recipient)
+    limit = route_of(lead).storm
+    if lead["attempts"] or is_step(lead["reason"]) or not limit or _follows_up(connection, lead):
+        return lead
+    s = STORM.c
+    is_open = (*same_address(s, lead), s.ended_at.is_(None))
+    storm_id = connection.scalar(select(s.id).where(*is_open))
+    message_id = None
     if storm_id is None:
         if lead["reason"] not in _NEWS:
-            return None
+            return lead
         since, until = storm_window(limit, lead["created_at"], now)
         if not storm_begins(limit, _opened(connection, lead, since, until)):
-            return None
-        storm_id, began = _begin(connection, lead, limit, now)
-    _take_in(connection, storm_id, channel, recipient, now)
-    return Gathered(began)
+            return lead
+        values = {
+            "channel": lead["channel"],
+            "recipient": lead["recipient"],
+            "threshold": limit.events,
+            "window_seconds": limit.window_seconds,
+            "started_at": now,
+        }
+        storm_id = connection.scalars(insert(STORM).values(**values).returning(s.id)).one()
+        [message_id] = insert_notifications(connection, [_message(storm_id, lead, BEGAN, now)], now)
+    _take_in(connection, storm_id, lead, now)
+    if message_id is None:
+        return None
+    message = select(NOTIFICATION).where(NOTIFICATION.c.id == message_id)
+    return rows(connection, message)[0]
 
 
 def one_at_a_time(connection: Connection, channel: str, recipient: str) -> None:
@@ -88,23 +98,11 @@ def _follows_up(connection: Connection, message: Mapping[str, Any]) -> bool:
         return False
     before = select(n.id).where(
         n.event_id == message["event_id"],
-        *_to(message["channel"], message["recipient"]),
+        *same_address(n, message),
         n.id < message["id"],
         n.attempts > 0,
     )
     return connection.scalar(before.limit(1)) is not None
-
-
-def _to(channel: str, recipient: str) -> tuple[ColumnElement[bool], ...]:
-    n = NOTIFICATION.c
-    return n.channel == channel, n.recipient == recipient
-
-
-def _open_storm(connection: Connection, channel: str, recipient: str) -> int | None:
-    s = STORM.c
-    return connection.scalar(
-        select(s.id).where(s.channel == channel, s.recipient == recipient, s.ended_at.is_(None))
-    )
 
 
 def _opened(
@@ -116,7 +114,7 @@ def _opened(
     """
     n = NOTIFICATION.c
     statement = select(func.count(n.event_id.distinct())).where(
-        *_to(way["channel"], way["recipient"]),
+        *same_address(n, way),
         n.created_at >= since,
         n.created_at <= until,
         n.reason.in_(_NEWS),
@@ -125,30 +123,12 @@ def _opened(
     return int(connection.scalar(statement) or 0)
 
 
-def _begin(
-    connection: Connection, lead: Mapping[str, Any], limit: StormLimit, now: datetime
-) -> tuple[int, int]:
-    values = {
-        "channel": lead["channel"],
-        "recipient": lead["recipient"],
-        "threshold": limit.events,
-        "window_seconds": limit.window_seconds,
-        "started_at": now,
-    }
-    storm_id = connection.scalar(insert(STORM).values(**values).returning(STORM.c.id))
-    assert storm_id is not None
-    [message_id] = insert_notifications(connection, [_message(storm_id, lead, BEGAN, now)], now)
-    return storm_id, message_id
-
-
 def _message(storm_id: int, way: Mapping[str, Any], reason: str, now: datetime) -> Row:
     about = f"storm:{storm_id}"
     return about_row(about, way["channel"], way["recipient"], reason, now, storm_id=storm_id)
 
 
-def _take_in(
-    connection: Connection, storm_id: int, channel: str, recipient: str, now: datetime
-) -> None:
+def _take_in(connection: Connection, storm_id: int, way: Mapping[str, Any], now: datetime) -> None:
     """Replace the channel's notifications that were not attempted yet.
 
     Attempted notifications may have arrived, escalation steps go to other people, and follow-ups
@@ -157,13 +137,12 @@ def _take_in(
     n, earlier = NOTIFICATION.c, NOTIFICATION.alias("earlier").c
     sent_individually = exists().where(
         earlier.event_id == n.event_id,
-        earlier.channel == n.channel,
-        earlier.recipient == n.recipient,
+        *same_address(earlier, n),
         earlier.id < n.id,
         earlier.attempts > 0,
     )
     waiting = (
-        *_to(channel, recipient),
+        *same_address(n, way),
         IS_PENDING,
         n.event_id.is_not(None),
         n.attempts == 0,
@@ -174,11 +153,7 @@ def _take_in(
     # Rows that another transaction has locked are handled when they are claimed.
     chosen = select(n.id).where(*waiting).with_for_update(skip_locked=True)
     why = Suppression(SuppressionCode.STORM, f"told in the message of storm {storm_id}")
-    connection.execute(
-        update(NOTIFICATION)
-        .where(n.id.in_(chosen))
-        .values(status=SUPPRESSED, storm_id=storm_id, settled_at=now, **dropped_columns(why))
-    )
+    suppress(connection, [n.id.in_(chosen)], why, now, storm_id=storm_id)
 
 
 def _storms_enabled(connection: Connection) -> ColumnElement[bool]:
@@ -196,39 +171,33 @@ def end_storms(engine: Engine, now: datetime) -> list[int]:
     """End storms that have calmed down and enqueue their summaries; returns the storms' ids."""
     s = STORM.c
     with reading(engine) as connection:
-        statement = select(s.id, s.channel, s.recipient).where(s.ended_at.is_(None))
-        open_storms = connection.execute(statement.order_by(s.id)).all()
-    return [
-        storm_id
-        for storm_id, channel, recipient in open_storms
-        if _end(engine, storm_id, channel, recipient, now)
-    ]
-
-
-def _end(engine: Engine, storm_id: int, channel: str, recipient: str, now: datetime) -> bool:
-    with writing(engine) as connection:
-        one_at_a_time(connection, channel, recipient)
-        statement = select(STORM).where(STORM.c.id == storm_id, STORM.c.ended_at.is_(None))
-        row = connection.execute(statement).mappings().first()
-        if row is None:
-            return False
-        storm = dict(row)
-        window = timedelta(seconds=storm["window_seconds"])
-        opened = _opened(connection, storm, now - window, now)
-        if not storm_ends(storm["threshold"], window, storm["started_at"], opened, now):
-            return False
-        # Left pending, they would begin the next storm.
-        _take_in(connection, storm_id, channel, recipient, now)
-        connection.execute(update(STORM).where(STORM.c.id == storm_id).values(ended_at=now))
-        insert_notifications(connection, [_message(storm_id, storm, ENDED, now)], now)
-        return True
+        still_open = select(s.id, s.channel, s.recipient).where(s.ended_at.is_(None))
+        storms = connection.execute(still_open.order_by(s.id)).all()
+    ended = []
+    for storm_id, channel, recipient in storms:
+        with writing(engine) as connection:
+            one_at_a_time(connection, channel, recipient)
+            mine = select(STORM).where(s.id == storm_id, s.ended_at.is_(None))
+            storm = next(iter(rows(connection, mine)), None)
+            if storm is None:
+                continue  # another process has ended it
+            window = timedelta(seconds=storm["window_seconds"])
+            opened = _opened(connection, storm, now - window, now)
+            if not storm_ends(storm["threshold"], window, storm["started_at"], opened, now):
+                continue
+            # Left pending, they would begin the next storm.
+            _take_in(connection, storm_id, storm, now)
+            connection.execute(update(STORM).where(s.id == storm_id).values(ended_at=now))
+            insert_notifications(connection, [_message(storm_id, storm, ENDED, now)], now)
+            ended.append(storm_id)
+    return ended
 
 
 def storm_facts(connection: Connection, storm_id: int) -> dict[str, Any]:
     """The counts in a storm's message: its events by rule, category and importance."""
-    storm = dict(connection.execute(select(STORM).where(STORM.c.id == storm_id)).mappings().one())
-    events = _events_of(storm)
-    e = EVENT.c
+    [storm] = rows(connection, select(STORM).where(STORM.c.id == storm_id))
+    n, e = NOTIFICATION.c, EVENT.c
+    events = select(n.event_id).where(n.storm_id == storm_id, n.event_id.is_not(None))
     counts = select(func.count(), func.count(e.ticker.distinct()), func.count(e.resolved_at))
     total, tickers, resolved = connection.execute(counts.where(e.id.in_(events))).one()
     return {
@@ -244,12 +213,6 @@ def storm_facts(connection: Connection, storm_id: int) -> dict[str, Any]:
         "by_category": _counted(connection, e.category, events),
         "by_importance": _counted(connection, e.importance, events),
     }
-
-
-def _events_of(storm: Mapping[str, Any]) -> Any:
-    n = NOTIFICATION.c
-    ids = select(n.event_id).where(n.storm_id == storm["id"], n.event_id.is_not(None))
-    return ids.scalar_subquery()
 
 
 def _counted(connection: Connection, column: Any, events: Any) -> list[list[Any]]:

@@ -18,11 +18,11 @@ from sqlalchemy import (
     select,
 )
 
-from sentinel_core.store.db.engine import answering, reading
+from sentinel_core.store.db.engine import answering, count_up_to, reading, rows
 from sentinel_core.store.db.tables import NOTIFICATION, STORM
+from sentinel_core.store.outbox.channels import FailingChannel, failing_channels
 from sentinel_core.store.outbox.claim import due
-from sentinel_core.store.outbox.enqueue import FAILED, PENDING, SENT
-from sentinel_core.store.outbox.failing import FailingChannel, failing_channels
+from sentinel_core.store.outbox.enqueue import FAILED, PENDING, SENT, same_address
 from sentinel_core.store.outbox.storms import BEGAN
 from sentinel_core.store.read.filters import COUNT_CAP, in_storm
 
@@ -65,17 +65,10 @@ def deliveries(engine: Engine, *, now: datetime, cap: int = COUNT_CAP) -> Delive
 
 
 def _open_storms(connection: Connection, cap: int) -> tuple[OpenStorm, ...]:
-    message, announces = storm_message(STORM.c.id)
-    opened = (
-        select(STORM, message.c.status)
-        .outerjoin(message, announces)
-        .where(STORM.c.ended_at.is_(None))
-        .order_by(STORM.c.started_at)
-    )
-
-    def events_of(storm_id: int) -> int:
-        rows = in_storm(storm_id).distinct().limit(cap + 1).subquery()
-        return int(connection.scalar(select(func.count()).select_from(rows)) or 0)
+    s = STORM.c
+    message, announces = storm_message(s.id)
+    opened = select(STORM, message.c.status).outerjoin(message, announces)
+    opened = opened.where(s.ended_at.is_(None)).order_by(s.started_at)
 
     return tuple(
         OpenStorm(
@@ -83,10 +76,10 @@ def _open_storms(connection: Connection, cap: int) -> tuple[OpenStorm, ...]:
             row["channel"],
             row["recipient"],
             row["started_at"],
-            events_of(row["id"]),
+            count_up_to(connection, in_storm(row["id"]).distinct(), cap),
             row["status"] or PENDING,
         )
-        for row in connection.execute(opened).mappings().all()
+        for row in rows(connection, opened)
     )
 
 
@@ -94,12 +87,8 @@ def storm_message(storm_id: ColumnElement[int]) -> tuple[FromClause, ColumnEleme
     """The notification that announces a storm, under an alias, and the condition that joins it."""
     message = NOTIFICATION.alias("storm_message")
     about = literal("storm:", String) + cast(storm_id, String)
-    announces = and_(
-        message.c.about == about,
-        message.c.about != "",  # the condition of its partial index
-        message.c.reason == BEGAN,
-    )
-    return message, announces
+    indexed = message.c.about != ""  # the condition of its partial index
+    return message, and_(message.c.about == about, indexed, message.c.reason == BEGAN)
 
 
 def undelivered(connection: Connection, event_ids: Sequence[int]) -> set[int]:
@@ -107,8 +96,7 @@ def undelivered(connection: Connection, event_ids: Sequence[int]) -> set[int]:
     n, later = NOTIFICATION.c, NOTIFICATION.alias("later")
     reached = exists().where(
         later.c.event_id == n.event_id,
-        later.c.channel == n.channel,
-        later.c.recipient == n.recipient,
+        *same_address(later.c, n),
         later.c.status == SENT,
         later.c.id > n.id,
     )
@@ -119,11 +107,7 @@ def undelivered(connection: Connection, event_ids: Sequence[int]) -> set[int]:
     in_failed_storm = (
         select(n.event_id)
         .join(message, announces)
-        .where(
-            n.event_id.in_(event_ids),
-            n.storm_id.is_not(None),
-            message.c.status == FAILED,
-            ~reached,
-        )
+        .where(n.event_id.in_(event_ids), n.storm_id.is_not(None))
+        .where(message.c.status == FAILED, ~reached)
     )
     return set(connection.scalars(failed.union(in_failed_storm)))

@@ -1,15 +1,20 @@
 """One event with everything on record about it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Engine, Select, func, select
 
-from sentinel_core.store.db.engine import answering, reading
+from sentinel_core.decide.observe import Kind
+from sentinel_core.store.db.bulk import storable_ids
+from sentinel_core.store.db.engine import answering, reading, rows
 from sentinel_core.store.db.tables import AUDIT, EVALUATION, EVENT, NOTIFICATION, RULE, Row
 from sentinel_core.store.read.deliveries import storm_message, undelivered
 
 EVALUATIONS_SHOWN = 50
+VALUES_SHOWN = 40  # in the small chart of a message
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,47 +37,35 @@ class EventDetail:
 
 def event_detail(engine: Engine, event_id: int) -> EventDetail | None:
     """The event of this id, None if there is none. Raises StoreUnavailableError."""
-    if not 0 < event_id < 2**63:
+    if not storable_ids([event_id]):
         return None
     with answering(engine), reading(engine) as connection:
-
-        def rows(statement: Select[Any]) -> list[Row]:
-            return [dict(row) for row in connection.execute(statement).mappings()]
-
-        events = rows(select(EVENT).where(EVENT.c.id == event_id))
+        events = rows(connection, select(EVENT).where(EVENT.c.id == event_id))
         if not events:
             return None
         [event] = events
         event["undelivered"] = bool(undelivered(connection, [event_id]))
-        rules = rows(select(RULE).where(RULE.c.id == event["rule_id"]))
-        a = AUDIT.c
+        rules = rows(connection, select(RULE).where(RULE.c.id == event["rule_id"]))
+        v = EVALUATION.c
+        series = (
+            select(EVALUATION)
+            .where(v.rule_id == event["rule_id"], v.kind == event["kind"])
+            .where(v.ticker == event["ticker"])
+            .order_by(v.at.desc(), v.id.desc())
+            .limit(EVALUATIONS_SHOWN)
+        )
+        own = series.where(v.at >= event["first_seen"], v.event_id == event_id)
+        if event["resolved_at"] is not None:  # else its newest ones may be oks, after last_seen
+            own = own.where(v.at <= max(event["last_seen"], event["resolved_at"]))
+        audit = select(AUDIT).where(AUDIT.c.event_id == event_id).order_by(AUDIT.c.at, AUDIT.c.id)
         return EventDetail(
             event=event,
             rule=rules[0] if rules else None,
-            evaluations=rows(_evaluations_of(event)),
-            earlier=rows(_series_of(event).where(EVALUATION.c.at < event["first_seen"])),
-            notifications=rows(_notifications_of(event_id)),
-            audit=rows(select(AUDIT).where(a.event_id == event_id).order_by(a.at, a.id)),
+            evaluations=rows(connection, own),
+            earlier=rows(connection, series.where(v.at < event["first_seen"])),
+            notifications=rows(connection, _notifications_of(event_id)),
+            audit=rows(connection, audit),
         )
-
-
-def _series_of(event: Row) -> Select[Any]:
-    """The newest evaluations of an event's series."""
-    v = EVALUATION.c
-    return (
-        select(EVALUATION)
-        .where(v.rule_id == event["rule_id"], v.kind == event["kind"], v.ticker == event["ticker"])
-        .order_by(v.at.desc(), v.id.desc())
-        .limit(EVALUATIONS_SHOWN)
-    )
-
-
-def _evaluations_of(event: Row) -> Select[Any]:
-    v = EVALUATION.c
-    statement = _series_of(event).where(v.at >= event["first_seen"], v.event_id == event["id"])
-    if event["resolved_at"] is not None:  # else its newest ones may be oks, after last_seen
-        statement = statement.where(v.at <= max(event["last_seen"], event["resolved_at"]))
-    return statement
 
 
 def _notifications_of(event_id: int) -> Select[Any]:
@@ -95,3 +88,29 @@ def _notifications_of(event_id: int) -> Select[Any]:
         .where(n.event_id == event_id)
         .order_by(n.id)
     )
+
+
+def latest_values(engine: Engine, event: Mapping[str, Any]) -> list[tuple[datetime, float]]:
+    """(time, value) of an event's series up to its newest run, oldest first, at most VALUES_SHOWN.
+
+    The value is the metric `value`, else the event's first metric by name; [] without metrics.
+    """
+    metrics = event["metrics"]
+    if not metrics:
+        return []
+    name = "value" if "value" in metrics else min(metrics)
+    v = EVALUATION.c
+    statement = (
+        select(v.at, v.metrics)
+        .where(
+            v.rule_id == event["rule_id"],
+            v.kind == Kind.ALERT.value,
+            v.ticker == event["ticker"],
+            v.at <= event["last_seen"],
+        )
+        .order_by(v.at.desc(), v.id.desc())
+        .limit(VALUES_SHOWN)
+    )
+    with reading(engine) as connection:
+        latest = connection.execute(statement).all()
+    return [(at, values[name]) for at, values in reversed(latest) if name in values]

@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Engine, Select, and_, func, or_, select
+from sqlalchemy import Engine, Select, func, or_, select
 
 from sentinel_core.model.cleaning import clean_text
-from sentinel_core.store.db.engine import answering, reading
+from sentinel_core.store.db.bulk import newest_id
+from sentinel_core.store.db.engine import answering, count_up_to, reading, rows
 from sentinel_core.store.db.tables import EVENT, Row
 from sentinel_core.store.read.deliveries import undelivered
 from sentinel_core.store.read.filters import COUNT_CAP, EventFilter, Sort, conditions, sorted_by
@@ -73,16 +74,16 @@ def page(
     """
     statement = _listed(wanted, now, sort, descending, size + 1, _PREVIEW, after)
     with answering(engine), reading(engine) as connection:
-        found = [dict(row) for row in connection.execute(statement).mappings()]
-        newest = connection.scalar(select(func.max(EVENT.c.id))) or 0
-        rows = found[:size]
-        lost = undelivered(connection, [row["id"] for row in rows])
-    for row in rows:
+        listed = rows(connection, statement)
+        newest = newest_id(connection, EVENT)
+        shown = listed[:size]
+        lost = undelivered(connection, [row["id"] for row in shown])
+    for row in shown:
         row["message"] = clean_text(row["message"])
         row["undelivered"] = row["id"] in lost
-    last = rows[-1] if len(found) > size else None
+    last = shown[-1] if len(listed) > size else None
     following = Cursor(last["sorted_by"], last["id"]) if last else None
-    return Page(rows, following, int(newest))
+    return Page(shown, following, newest)
 
 
 def export(
@@ -97,8 +98,8 @@ def export(
     """Up to `limit` events, and True if there were more. Raises StoreUnavailableError."""
     statement = _listed(wanted, now, sort, descending, limit + 1, _EXPORTED)
     with answering(engine), reading(engine) as connection:
-        found = [dict(row) for row in connection.execute(statement).mappings()]
-    return found[:limit], len(found) > limit
+        events = rows(connection, statement)
+    return events[:limit], len(events) > limit
 
 
 def count(
@@ -109,16 +110,12 @@ def count(
     newer_than_id: int | None = None,
     cap: int = COUNT_CAP,
 ) -> int:
-    """The number of events; `cap + 1` stands for "more than `cap`", as counting on is not worth it.
-
-    Raises StoreUnavailableError.
-    """
+    """The number of events, counted up to `cap + 1`. Raises StoreUnavailableError."""
     statement = select(EVENT.c.id).where(*conditions(wanted, now))
     if newer_than_id is not None:
         statement = statement.where(EVENT.c.id > newer_than_id)
-    counted = select(func.count()).select_from(statement.limit(cap + 1).subquery())
     with answering(engine), reading(engine) as connection:
-        return int(connection.scalar(counted) or 0)
+        return count_up_to(connection, statement, cap)
 
 
 def _listed(
@@ -136,12 +133,9 @@ def _listed(
     statement = select(*(EVENT.c[name] for name in _COLUMNS), message, by.label("sorted_by"))
     statement = statement.where(*conditions(wanted, now))
     if after is not None:
-        statement = statement.where(_beyond(by, after, descending))
+        value, key, e = after.value, after.id, EVENT.c
+        if descending:  # the first half is what an index can use
+            statement = statement.where(by <= value, or_(by < value, e.id < key))
+        else:
+            statement = statement.where(by >= value, or_(by > value, e.id > key))
     return statement.order_by(*order).limit(limit)
-
-
-def _beyond(by: ColumnElement[Any], after: Cursor, descending: bool) -> ColumnElement[bool]:
-    """Rows after the cursor; the first half is what an index can use."""
-    if descending:
-        return and_(by <= after.value, or_(by < after.value, EVENT.c.id < after.id))
-    return and_(by >= after.value, or_(by > after.value, EVENT.c.id > after.id))

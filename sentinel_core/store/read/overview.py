@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, Engine, Integer, column, exists, func, select, values
 
 from sentinel_core.model.alert import Importance
-from sentinel_core.store.db.engine import answering, reading
+from sentinel_core.store.db.engine import answering, count_up_to, reading
 from sentinel_core.store.db.tables import (
     EVENT,
     NOTIFICATION,
@@ -52,9 +52,8 @@ def overview(engine: Engine, *, now: datetime, cap: int = COUNT_CAP) -> Overview
         counts: dict[str, int] = {}
         for importance in Importance:
             wanted = EventFilter(importance=frozenset({importance.value}), live=True)
-            rows = select(EVENT.c.id).where(*conditions(wanted, now)).limit(cap + 1)
-            counted = select(func.count()).select_from(rows.subquery())
-            counts[importance.value] = int(connection.scalar(counted) or 0)
+            events = select(EVENT.c.id).where(*conditions(wanted, now))
+            counts[importance.value] = count_up_to(connection, events, cap)
         return Overview(
             counts,
             bool(connection.scalar(select(exists(select(EVENT.c.id))))),

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
 
-from sqlalchemy import ColumnElement, Connection, Engine, and_, select
+from sqlalchemy import ColumnElement, Connection, Engine, and_, func, select
 
 from sentinel_core.decide.observe import Kind
-from sentinel_core.model.alert import Importance
-from sentinel_core.model.silence import Matchers, Silence, SilenceState, Subject
+from sentinel_core.model.silence import Matchers, Silence, SilenceState
 from sentinel_core.store.db.bulk import storable_ids
-from sentinel_core.store.db.engine import answering, reading
+from sentinel_core.store.db.engine import answering, reading, rows
 from sentinel_core.store.db.tables import AUDIT, EVENT, RULE, SERIES, SILENCE, Row
+from sentinel_core.store.state.events import subject_of
 from sentinel_core.store.state.mutes import SILENCE_EXPIRED, readable
 
 PREVIEWED_EVENTS = 100  # events that a preview names; it counts the others
@@ -126,23 +126,16 @@ def _matched_series(connection: Connection, matchers: Matchers) -> Iterator[tupl
     """(rule, ticker) of each matching series of active rules, in order; a rule without series yet
     counts as one without a ticker."""
     r, s = RULE.c, SERIES.c
+    importance = func.coalesce(s.event_importance, r.importance).label("importance")
     statement = (
-        select(r.name, r.category, r.tags, r.importance, s.kind, s.ticker, s.event_importance)
+        select(r.name.label("rule_name"), r.category, r.tags, importance, s.kind, s.ticker)
         .join(SERIES, and_(s.rule_id == r.id, s.kind != Kind.SKIPPED.value), isouter=True)
         .where(r.is_active)
         .order_by(r.name, s.ticker)
     )
-    for row in connection.execute(statement):
-        subject = Subject(
-            row.name,
-            row.ticker or "",
-            row.category,
-            Importance(row.event_importance or row.importance),
-            tuple(row.tags),
-            row.kind or Kind.ALERT.value,
-        )
-        if matchers.matches(subject):
-            yield row.name, subject.ticker
+    for row in rows(connection, statement):
+        if matchers.matches(subject_of(row)):
+            yield row["rule_name"], row["ticker"] or ""
 
 
 def _matched_events(
@@ -159,16 +152,8 @@ def _matched_events(
     if matchers.importance:
         levels = [level.value for level in matchers.importance]
         statement = statement.where(e.importance.in_(levels))
-    events = []
-    for row in connection.execute(statement).mappings():
-        subject = Subject(
-            row["rule_name"],
-            row["ticker"],
-            row["category"],
-            Importance(row["importance"]),
-            tuple(row["tags"] or ()),
-            row["kind"],
-        )
-        if matchers.matches(subject):
-            events.append({name: row[name] for name in _EVENT_COLUMNS})
-    return events
+    return [
+        {name: row[name] for name in _EVENT_COLUMNS}
+        for row in rows(connection, statement)
+        if matchers.matches(subject_of(row))
+    ]

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Table, bindparam, func, insert, select, updat
 
 from sentinel_core.decide.conditions import Samples
 from sentinel_core.decide.fanout import Fanout
-from sentinel_core.decide.late import LateDecision, Neighbour
+from sentinel_core.decide.late import LateDecision
 from sentinel_core.decide.ledger import Notify
 from sentinel_core.decide.lifecycle import Lifecycle
 from sentinel_core.decide.observe import Observation
@@ -18,7 +18,8 @@ from sentinel_core.decide.state import Decision, Key, Series
 from sentinel_core.model.alert import Importance
 from sentinel_core.model.reasons import NotifyReason, Suppression, SuppressionCode
 from sentinel_core.model.run import Rule, Run
-from sentinel_core.store.db.bulk import MANY, newest_id, write_rows
+from sentinel_core.model.silence import Subject
+from sentinel_core.store.db.bulk import MANY, insert_into, newest_id, write_rows
 from sentinel_core.store.db.tables import EVALUATION, EVENT, RULE, SERIES, Row
 from sentinel_core.store.outbox.enqueue import drop_steps, insert_notifications, plan_follow_ups
 from sentinel_core.store.state.mutes import Mutes
@@ -30,13 +31,12 @@ from sentinel_core.store.state.rows import (
     series_row,
     suppressed_columns,
 )
-from sentinel_core.store.state.rules import insert_or
 from sentinel_core.store.state.snapshot import RuleSnapshot
 
 RESTARTED = Suppression(SuppressionCode.ESCALATION_RESTARTED, "the escalation began anew")
 
 
-class SqlLedger:
+class SqlLedger(RuleSnapshot):
     """A rule's state and past in the store, for one run in one transaction.
 
     Nothing is written before `write`. Until then a new event's id is provisional: negative.
@@ -54,18 +54,15 @@ class SqlLedger:
         observations: Sequence[Observation],
         series: dict[Key, Series],
     ) -> None:
-        self.connection = connection
-        self.rule_id = rule_id
+        super().__init__(connection, rule_id, run)
         self.rule = rule
-        self.run = run
         self.now = now
         self.series = series
         self._look_back = lifecycle.look_back
         self._observations = observations
-        self._snapshot = RuleSnapshot(connection, rule_id, run)
         self._mutes = Mutes(connection, now)
         limited = lifecycle.policy.max_notifications_per_hour is not None
-        self.notified: list[datetime] = self._snapshot.notified() if limited else []
+        self.notified: list[datetime] = self.last_notified() if limited else []
         self._notified_before = list(self.notified)
         self._fanout = Fanout(rule, rule_id, now)
         self._opened: list[Row] = []
@@ -76,44 +73,24 @@ class SqlLedger:
         self._escalated: list[Row] = []
         self._resolved: list[Row] = []
         self._reopened: list[int] = []
-        self._suppressed: dict[int, Suppression | None] = {}
+        self._suppressed: dict[int, Row] = {}
         self._notifications: list[Row] = []
         self._followed: list[tuple[int, str, Suppression | None]] = []
 
-    # -- the past ---------------------------------------------------------------------------
-
     @cached_property
     def _samples(self) -> dict[str, Samples]:
-        return self._snapshot.samples(self._observations, self._look_back)
+        return self.read_samples(self._observations, self._look_back)
 
     def samples(self, observation: Observation) -> Samples:
         """The series' measurements as far back as conditions look, including this observation."""
         return self._samples.get(observation.ticker, Samples())
 
-    @cached_property
-    def _first_at(self) -> datetime | None:
-        return self._snapshot.first_at()
-
-    def first_at(self) -> datetime | None:
-        """The time of the rule's first evaluation."""
-        return self._first_at
-
-    def checked_since(self, at: datetime) -> bool:
-        """True if another run, due at `at` or later, has checked."""
-        return self._snapshot.checked_since(at)
-
-    def neighbours(
-        self, observation: Observation, count: int
-    ) -> tuple[list[Neighbour], list[Neighbour]]:
-        """The recorded evaluations before and after, nearest first."""
-        before = self._snapshot.neighbours(observation, count, newer=False)
-        return before, self._snapshot.neighbours(observation, count, newer=True)
-
     def suppression(self, key: Key, importance: Importance) -> Suppression | None:
         """Why this series is muted now; None if it is not."""
-        return self._mutes.reason_for(self.rule, *key, importance)
-
-    # -- effects ----------------------------------------------------------------------------
+        kind, ticker = key
+        rule, category = self.rule, self.rule.settings.category
+        subject = Subject(rule.name, ticker, category, importance, rule.tags, kind.value)
+        return self._mutes.reason_for(subject)
 
     def save(self, key: Key, series: Series) -> None:
         """Set the state of a series."""
@@ -168,7 +145,8 @@ class SqlLedger:
 
     def suppress(self, event_id: int, suppression: Suppression | None) -> None:
         """Set why nobody is notified of an event's latest change; None if people are."""
-        self._suppressed[event_id] = suppression
+        columns = suppressed_columns(suppression).items()
+        self._suppressed[event_id] = {"event": event_id, **{f"new_{k}": v for k, v in columns}}
 
     def notify(self, event_id: int, key: Key, notify: Notify) -> None:
         """Add a notification for every route that applies."""
@@ -181,17 +159,16 @@ class SqlLedger:
         del at  # it is enqueued now
         self._followed.append((event_id, reason.value, suppression))
 
-    # -- writing ----------------------------------------------------------------------------
-
     def write(self) -> tuple[list[int], list[int], list[int]]:
         """Write all effects; ids of opened events, resolved events and new notifications."""
         opened = self._insert_events()
-        for row in (*self._evaluations, *self._notifications):
+        series = [series_row(self.rule_id, *item, self.now) for item in self._saved.items()]
+        for row in (*self._evaluations, *self._notifications, *series):
             if (row["event_id"] or 0) < 0:
                 row["event_id"] = opened[-row["event_id"] - 1]
         self._update_events()
         self._upsert(EVALUATION, ["prefect_flow_run_id", "kind", "ticker"], self._evaluations)
-        self._upsert(SERIES, ["rule_id", "kind", "ticker"], self._series_rows(opened))
+        self._upsert(SERIES, ["rule_id", "kind", "ticker"], series)
         if self.notified != self._notified_before:
             latest = [moment.isoformat() for moment in self.notified]
             mine = RULE.c.id == self.rule_id
@@ -205,13 +182,6 @@ class SqlLedger:
     def evaluations(self) -> int:
         """The number of evaluations."""
         return len(self._evaluations)
-
-    def _series_rows(self, opened: Sequence[int]) -> list[Row]:
-        rows = [series_row(self.rule_id, *item, self.now) for item in self._saved.items()]
-        for row in rows:
-            if (row["event_id"] or 0) < 0:
-                row["event_id"] = opened[-row["event_id"] - 1]
-        return rows
 
     def _insert_events(self) -> list[int]:
         """Insert the new events; returns their ids in the order in which they opened."""
@@ -231,12 +201,10 @@ class SqlLedger:
         """Update the events that were on record before, one kind of change after another."""
         e, this = EVENT.c, EVENT.c.id == bindparam("event")
         if self._continued:
-            names = [name for name in self._continued[0] if name.startswith("new_")]
             newest = {
-                e[name.removeprefix("new_")]: bindparam(
-                    name, type_=e[name.removeprefix("new_")].type
-                )
-                for name in names
+                c: bindparam(f"new_{c.name}", type_=c.type)
+                for c in e
+                if f"new_{c.name}" in self._continued[0]
             }
             raised = bindparam("importance", type_=e.importance.type)
             changed = {
@@ -263,12 +231,8 @@ class SqlLedger:
             columns: Any = {
                 c: bindparam(f"new_{c.name}") for c in (e.suppressed, e.suppressed_code)
             }
-            rows = [
-                {"event": event_id}
-                | {f"new_{name}": value for name, value in suppressed_columns(why).items()}
-                for event_id, why in self._suppressed.items()
-            ]
-            self._update(update(EVENT).where(this).values(columns), rows)
+            suppress = update(EVENT).where(this).values(columns)
+            self._update(suppress, list(self._suppressed.values()))
         if self._resolved:
             ended = {
                 "resolved_at": bindparam("at", type_=e.resolved_at.type),
@@ -283,7 +247,7 @@ class SqlLedger:
     def _upsert(self, table: Table, key: list[str], rows: list[Row]) -> None:
         if not rows:
             return
-        statement = insert_or(self.connection, table)
+        statement = insert_into(self.connection, table)
         changed = {name: statement.excluded[name] for name in rows[0] if name not in key}
         statement = statement.on_conflict_do_update(index_elements=key, set_=changed)
         write_rows(self.connection, statement, rows)

@@ -1,23 +1,27 @@
-"""Records one run in one transaction: evaluations, series, events and notifications."""
+"""Records one run in one transaction, and enqueues what was withheld while its rule was muted."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from uuid import UUID
 
-from sqlalchemy import Engine, update
+from sqlalchemy import Engine, select, update
 
-from sentinel_core.decide.effects import apply_run
+from sentinel_core.decide.effects import apply_run, release_withheld
 from sentinel_core.decide.lifecycle import Lifecycle
 from sentinel_core.decide.observe import Observation
+from sentinel_core.decide.state import Status
 from sentinel_core.model.rule import Meaning
 from sentinel_core.model.run import Rule, Run
 from sentinel_core.store.db.bulk import gc_paused
-from sentinel_core.store.db.engine import writing
-from sentinel_core.store.db.tables import RULE
+from sentinel_core.store.db.engine import reading, writing
+from sentinel_core.store.db.tables import RULE, SERIES
 from sentinel_core.store.record.apply import SqlLedger
 from sentinel_core.store.state.rows import last_run
-from sentinel_core.store.state.rules import touch
+from sentinel_core.store.state.rules import lock_rule
 from sentinel_core.store.state.snapshot import RuleSnapshot
+
+_WITHHELD = (SERIES.c.untold.is_not(None), SERIES.c.status == Status.FIRING.value)
 
 
 @dataclass(slots=True)
@@ -47,12 +51,14 @@ def record(
     """
     lifecycle = lifecycle or Lifecycle(rule.settings)
     with gc_paused(len(observations)), writing(engine) as connection:
-        rule_id = touch(connection, rule, now)
+        rule_id = lock_rule(connection, rule, now)
         snapshot = RuleSnapshot(connection, rule_id, run)
         fresh = snapshot.not_yet_recorded(observations)
         if not fresh:
             return Recorded()
-        series = snapshot.series(fresh, everything=lifecycle.policy.on_missing is Meaning.EVENT)
+        series = snapshot.read_series(
+            fresh, everything=lifecycle.policy.on_missing is Meaning.EVENT
+        )
         ledger = SqlLedger(connection, rule_id, rule, run, lifecycle, now, fresh, series)
         judged = apply_run(lifecycle, ledger, fresh, ran=run is not None)
         if run is not None:
@@ -60,3 +66,24 @@ def record(
             shown = update(RULE).where(RULE.c.id == rule_id, newest).values(last_run(run, judged))
             connection.execute(shown)
         return Recorded(ledger.evaluations, *ledger.write())
+
+
+def notify_unmuted(engine: Engine, rules: Mapping[UUID, Rule], now: datetime) -> list[int]:
+    """Enqueue withheld notifications that nothing mutes now; returns their ids.
+
+    The next run of a rule would enqueue them too; a rule that is checked once a day must not wait
+    for it. `rules` are by deployment id.
+    """
+    withheld = select(RULE.c.deployment_id).join(SERIES, SERIES.c.rule_id == RULE.c.id)
+    with reading(engine) as connection:
+        deployments = connection.scalars(withheld.where(*_WITHHELD).distinct()).all()
+    enqueued: list[int] = []
+    for rule in (rules[key] for key in deployments if key in rules):
+        lifecycle = Lifecycle(rule.settings)
+        with writing(engine) as connection:
+            rule_id = lock_rule(connection, rule, now)
+            series = RuleSnapshot(connection, rule_id, None).select_series(*_WITHHELD)
+            ledger = SqlLedger(connection, rule_id, rule, None, lifecycle, now, (), series)
+            release_withheld(lifecycle, ledger, list(series), now)
+            enqueued += ledger.write()[2]
+    return enqueued

@@ -4,29 +4,25 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    Engine,
-    RowMapping,
-    and_,
-    delete,
-    or_,
-    select,
-    update,
-)
+from sqlalchemy import Connection, Engine, RowMapping, delete, select, update
 
-from sentinel_core.decide.fanout import dropped_columns
 from sentinel_core.decide.observe import Kind
 from sentinel_core.decide.state import Status
 from sentinel_core.decide.transition import resolved_by_hand
 from sentinel_core.model.reasons import NotifyReason, Suppression, SuppressionCode
 from sentinel_core.store.db.bulk import chunks
 from sentinel_core.store.db.tables import EVALUATION, EVENT, NOTIFICATION, SERIES
-from sentinel_core.store.outbox.enqueue import lock_notifications, notify_followers
+from sentinel_core.store.outbox.enqueue import (
+    PENDING,
+    lock_notifications,
+    notify_followers,
+    suppress,
+)
 from sentinel_core.store.record.change import Changed, changing, require_name
 from sentinel_core.store.state.rows import state_row
 from sentinel_core.store.state.snapshot import series_of
+
+_ABOUT_ABSENCE = (Kind.ALERT.value, Kind.NO_DATA.value)
 
 
 def resolve(
@@ -48,7 +44,10 @@ def resolve(
                 done.append(row["event"])
         _forget_gone(connection, done)
         why = Suppression(SuppressionCode.RESOLVED, f"resolved by {who}")
-        _drop_pending(connection, done, why, now)
+        for some in chunks(done):
+            pending = (NOTIFICATION.c.event_id.in_(some), NOTIFICATION.c.status == PENDING)
+            lock_notifications(connection, *pending)
+            suppress(connection, pending, why, now)
         notify_followers(connection, done, NotifyReason.RESOLVED.value, now)
         change.audit("resolved")
         return change.result()
@@ -60,13 +59,7 @@ def _open(connection: Connection, ids: Sequence[int]) -> list[RowMapping]:
     unresolved = select(e.id).where(e.id.in_(ids), e.resolved_at.is_(None))
     connection.execute(unresolved.order_by(e.id).with_for_update())
     statement = (
-        select(
-            e.id.label("event"),
-            e.last_seen,
-            e.is_acknowledged,
-            e.acknowledged_until,
-            SERIES,
-        )
+        select(e.id.label("event"), e.last_seen, e.is_acknowledged, e.acknowledged_until, SERIES)
         .join(SERIES, SERIES.c.event_id == e.id, isouter=True)
         .where(e.id.in_(ids), e.resolved_at.is_(None))
         .order_by(e.id)
@@ -96,48 +89,28 @@ def _end(
     )
 
 
-def _drop_pending(
-    connection: Connection, ids: Sequence[int], why: Suppression, now: datetime
-) -> None:
-    n = NOTIFICATION.c
-    for some in chunks(ids):
-        waiting = (n.event_id.in_(some), n.status == "pending")
-        lock_notifications(connection, *waiting)
-        connection.execute(
-            update(NOTIFICATION)
-            .where(*waiting)
-            .values(status="suppressed", settled_at=now, **dropped_columns(why))
-        )
-
-
 def _forget_gone(connection: Connection, ids: Sequence[int]) -> None:
     """Delete the series of tickers that their check no longer reports, so that none is missing.
 
     Only once both the alert and the "no data" event about its absence have ended: until a person
     resolves the latter, it says that the ticker is gone.
     """
-    e = EVENT.c
+    e, s = EVENT.c, SERIES.c
     for some in chunks(ids):
-        named = select(e.rule_id, e.ticker).where(
-            e.id.in_(some), e.kind.in_([Kind.ALERT.value, Kind.NO_DATA.value])
-        )
+        named = select(e.rule_id, e.ticker).where(e.id.in_(some), e.kind.in_(_ABOUT_ABSENCE))
         for rule_id, ticker in connection.execute(named.distinct()).all():
             if _is_gone(connection, rule_id, ticker):
-                connection.execute(delete(SERIES).where(*_of(rule_id, Kind.ALERT, ticker)))
-
-
-def _of(rule_id: int, kind: Kind, ticker: str) -> tuple[ColumnElement[bool], ...]:
-    s = SERIES.c
-    return s.rule_id == rule_id, s.kind == kind.value, s.ticker == ticker
+                gone = (s.rule_id == rule_id, s.kind == Kind.ALERT.value, s.ticker == ticker)
+                connection.execute(delete(SERIES).where(*gone))
 
 
 def _is_gone(connection: Connection, rule_id: int, ticker: str) -> bool:
     s, v = SERIES.c, EVALUATION.c
-    both = or_(and_(*_of(rule_id, Kind.ALERT, ticker)), and_(*_of(rule_id, Kind.NO_DATA, ticker)))
-    rows = connection.execute(select(s.kind, s.status, s.last_at).where(both)).all()
+    both = (s.rule_id == rule_id, s.kind.in_(_ABOUT_ABSENCE), s.ticker == ticker)
+    rows = connection.execute(select(s.kind, s.status, s.last_at).where(*both)).all()
     last = {Kind(kind): at for kind, _, at in rows}
     firing = any(status == Status.FIRING for _, status, _ in rows)
-    if len(last) < len((Kind.ALERT, Kind.NO_DATA)) or firing:
+    if len(last) < len(_ABOUT_ABSENCE) or firing:
         return False
     newest = connection.execute(
         select(v.reported)

@@ -7,26 +7,21 @@ from sqlalchemy import Connection, select
 
 from sentinel_core.decide.observe import Kind
 from sentinel_core.model.alert import Importance
-from sentinel_core.model.reasons import Suppression
-from sentinel_core.model.rule import RuleSettings
-from sentinel_core.model.run import Rule
+from sentinel_core.model.silence import Subject
 from sentinel_core.store.db.bulk import chunks
+from sentinel_core.store.db.engine import rows
 from sentinel_core.store.db.tables import EVENT, RULE
-from sentinel_core.store.state.mutes import Mutes
 
 
 def events_by_id(connection: Connection, ids: Sequence[int]) -> dict[int, dict[str, Any]]:
     """Events by id, with columns of their rules; deleted events are missing."""
-    events = {}
-    for some in chunks(sorted(set(ids))):
-        statement = (
-            select(EVENT, RULE.c.deployment_id, RULE.c.tags)
-            .join(RULE, RULE.c.id == EVENT.c.rule_id)
-            .where(EVENT.c.id.in_(some))
-        )
-        for row in connection.execute(statement).mappings():
-            events[row["id"]] = dict(row)
-    return events
+    events = select(EVENT, RULE.c.deployment_id, RULE.c.tags)
+    events = events.join(RULE, RULE.c.id == EVENT.c.rule_id)
+    return {
+        row["id"]: row
+        for some in chunks(sorted(set(ids)))
+        for row in rows(connection, events.where(EVENT.c.id.in_(some)))
+    }
 
 
 def templates_of(connection: Connection, rule_id: int) -> Mapping[str, Any]:
@@ -36,15 +31,13 @@ def templates_of(connection: Connection, rule_id: int) -> Mapping[str, Any]:
     return templates if isinstance(templates, dict) else {}
 
 
-def why_muted(mutes: Mutes, event: Mapping[str, Any]) -> Suppression | None:
-    """Why this event is muted now; None if it is not."""
-    rule = Rule(
-        deployment_id=event["deployment_id"],
-        name=event["rule_name"],
-        flow_name="",
-        settings=RuleSettings(category=event["category"]),
-        tags=tuple(event["tags"] or ()),
-    )
-    return mutes.reason_for(
-        rule, Kind(event["kind"]), event["ticker"], Importance(event["importance"])
+def subject_of(row: Mapping[str, Any]) -> Subject:
+    """What silences match, of an event or a rule's series; a rule may have no series yet."""
+    return Subject(
+        row["rule_name"],
+        row["ticker"] or "",
+        row["category"],
+        Importance(row["importance"]),
+        tuple(row["tags"] or ()),
+        row["kind"] or Kind.ALERT.value,
     )

@@ -10,11 +10,10 @@ from sqlalchemy import Connection, RowMapping, and_, func, select
 
 from sentinel_core.decide.observe import Kind
 from sentinel_core.decide.state import Status
-from sentinel_core.model.alert import Importance, describe
+from sentinel_core.model.alert import describe
 from sentinel_core.model.reasons import Suppression, SuppressionCode
 from sentinel_core.model.rule import Inhibition
-from sentinel_core.model.run import Rule
-from sentinel_core.model.silence import Inhibitor, Matchers, Recurrence, Silence, Subject, muted
+from sentinel_core.model.silence import Inhibitor, Silence, Subject, muted
 from sentinel_core.store.db.tables import EVENT, RULE, SERIES, SILENCE
 
 SILENCE_EXPIRED = "silence-expired"  # the audit's action of ending a silence by hand
@@ -30,17 +29,10 @@ class Mutes:
         self._now = now
         self._read: tuple[list[Silence], list[Inhibitor]] | None = None
 
-    def reason_for(
-        self, rule: Rule, kind: Kind, ticker: str, importance: Importance
-    ) -> Suppression | None:
+    def reason_for(self, subject: Subject) -> Suppression | None:
         """Why this series is muted now; None if it is not."""
         if self._read is None:
             self._read = silences(self._connection, self._now), inhibitors(self._connection)
-        if not any(self._read):
-            return None
-        subject = Subject(
-            rule.name, ticker, rule.settings.category, importance, rule.tags, kind.value
-        )
         return muted(subject, self._now, *self._read)
 
 
@@ -65,16 +57,7 @@ def readable(rows: Iterable[RowMapping]) -> Iterator[Silence]:
 
 def silence_of(row: Mapping[str, Any]) -> Silence:
     """The silence of a row."""
-    recurrence = row["recurrence"]
-    return Silence(
-        id=row["id"],
-        matchers=Matchers.model_validate(row["matchers"]),
-        recurrence=Recurrence.model_validate(recurrence) if recurrence else None,
-        starts_at=row["starts_at"],
-        ends_at=row["ends_at"],
-        author=row["author"],
-        comment=row["comment"],
-    )
+    return Silence.model_validate({k: v for k, v in row.items() if k in Silence.model_fields})
 
 
 def inhibitors(connection: Connection) -> list[Inhibitor]:

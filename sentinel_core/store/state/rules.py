@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Engine, RowMapping, Table, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, Engine, RowMapping, or_, select, update
 
 from sentinel_core.model.run import Rule
+from sentinel_core.store.db.bulk import insert_into
 from sentinel_core.store.db.engine import reading, writing
 from sentinel_core.store.db.tables import CHECKPOINT, EVALUATION, RULE
 
@@ -17,18 +17,12 @@ _DEFINES_CHECKING = ("schedules", "is_active", "parameters")
 RECONCILE = "reconcile"  # the checkpoint up to which every ended run is on record
 
 
-def insert_or(connection: Connection, table: Table) -> Any:
-    """The database's own INSERT, which supports ON CONFLICT."""
-    module = sqlite if connection.dialect.name == "sqlite" else postgresql
-    return module.insert(table)
-
-
-def touch(connection: Connection, rule: Rule, now: datetime) -> int:
+def lock_rule(connection: Connection, rule: Rule, now: datetime) -> int:
     """The id of this rule's row, created if missing and locked until the transaction ends.
 
     Only `sync` changes the definition in an existing row.
     """
-    statement = insert_or(connection, RULE).values(**_definition(rule), **_birth(now))
+    statement = insert_into(connection, RULE).values(**_definition(rule), **_birth(now))
     statement = statement.on_conflict_do_update(
         index_elements=["flow_name", "name"], set_={"deployment_id": rule.deployment_id}
     ).returning(RULE.c.id)
@@ -50,7 +44,7 @@ def sync(engine: Engine, rules: Iterable[Rule], now: datetime) -> int:
             previous = connection.execute(stored).mappings().first()
             moved = previous is None or any(previous[k] != values[k] for k in _DEFINES_CHECKING)
             changed = {"changed_at": now} if moved else {}
-            statement = insert_or(connection, RULE).values(
+            statement = insert_into(connection, RULE).values(
                 **values, **_birth(now), last_prefect_sync=now
             )
             connection.execute(
@@ -145,7 +139,7 @@ def checkpoint(engine: Engine, name: str) -> datetime | None:
 def set_checkpoint(engine: Engine, name: str, at: datetime) -> None:
     """Set the time up to which the job `name` is done, unless it is already later."""
     with writing(engine) as connection:
-        statement = insert_or(connection, CHECKPOINT).values(name=name, at=at)
+        statement = insert_into(connection, CHECKPOINT).values(name=name, at=at)
         connection.execute(
             statement.on_conflict_do_update(
                 index_elements=["name"], set_={"at": at}, where=CHECKPOINT.c.at < at

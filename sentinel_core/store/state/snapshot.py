@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import cached_property
 from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, func, select, true
+from sqlalchemy import ColumnElement, Connection, and_, func, select, true
 
 from sentinel_core.decide.conditions import Samples
 from sentinel_core.decide.late import Neighbour
@@ -39,7 +40,10 @@ _STATE = (  # columns of a series that are its state
 _ACKED = (EVENT.c.is_acknowledged, EVENT.c.acknowledged_until)
 _KINDS = {kind.value: kind for kind in Kind}
 _STATUSES = {status.value: status for status in Status}
-_IMPORTANCES = {importance.value: importance for importance in Importance}
+_IMPORTANCES: dict[str | None, Importance | None] = {
+    None: None,
+    **{importance.value: importance for importance in Importance},
+}
 
 _Attempt = tuple[int, datetime]  # number of the attempt, and start of its state
 
@@ -102,7 +106,9 @@ class RuleSnapshot:
         )
         return self.connection.execute(later.limit(1)).first() is not None
 
-    def series(self, observations: Sequence[Observation], *, everything: bool) -> dict[Key, Series]:
+    def read_series(
+        self, observations: Sequence[Observation], *, everything: bool
+    ) -> dict[Key, Series]:
         """The series of these observations, and the rule's series that are not OK.
 
         With `everything`, all series of the rule.
@@ -119,9 +125,9 @@ class RuleSnapshot:
         columns = (SERIES.c.kind, SERIES.c.ticker, *(SERIES.c[name] for name in _STATE), *_ACKED)
         mine = select(*columns).select_from(event).where(SERIES.c.rule_id == self.rule_id)
         rows = self.connection.execute(mine.where(*conditions).order_by(SERIES.c.id))
-        return {(_KINDS[kind], ticker): _series_of(*state) for kind, ticker, *state in rows}
+        return {(_KINDS[kind], ticker): _series_of(state) for kind, ticker, *state in rows}
 
-    def samples(
+    def read_samples(
         self, observations: Sequence[Observation], look_back: timedelta
     ) -> dict[str, Samples]:
         """The measurements for the rule's conditions, by ticker, including this run's."""
@@ -129,41 +135,49 @@ class RuleSnapshot:
         samples: dict[str, Samples] = {each.ticker: Samples() for each in measured}
         if measured and look_back:
             first, last = min(m.at for m in measured) - look_back, max(m.at for m in measured)
-            for ticker, at, metrics in self.connection.execute(self._measured(first, last)):
+            c = EVALUATION.c
+            others = c.prefect_flow_run_id != self.run.id if self.run else true()
+            past = (
+                select(c.ticker, c.at, c.metrics)
+                .where(c.rule_id == self.rule_id, c.at > first, c.at <= last, others)
+                .where(c.reported.is_not(None))
+                .order_by(c.at, c.id)
+            )
+            for ticker, at, metrics in self.connection.execute(past):
                 if ticker in samples:
                     samples[ticker].add(at.timestamp(), metrics)
         for each in measured:
             samples[each.ticker].add(each.at.timestamp(), each.metrics)
         return samples
 
-    def _measured(self, first: datetime, last: datetime) -> Select[Any]:
-        c = EVALUATION.c
-        own = c.prefect_flow_run_id != self.run.id if self.run else true()
-        return (
-            select(c.ticker, c.at, c.metrics)
-            .where(c.rule_id == self.rule_id, c.at > first, c.at <= last, own)
-            .where(c.reported.is_not(None))
-            .order_by(c.at, c.id)
-        )
-
-    def first_at(self) -> datetime | None:
-        """The time of the rule's first evaluation."""
+    @cached_property
+    def _first_at(self) -> datetime | None:
         c = EVALUATION.c
         first: datetime | None = self.connection.scalar(
             select(func.min(c.at)).where(c.rule_id == self.rule_id)
         )
         return first
 
-    def notified(self) -> list[datetime]:
+    def first_at(self) -> datetime | None:
+        """The time of the rule's first evaluation."""
+        return self._first_at
+
+    def last_notified(self) -> list[datetime]:
         """The times of the rule's recent notifications, oldest first."""
         texts = self.connection.scalar(select(RULE.c.told).where(RULE.c.id == self.rule_id)) or []
         return [datetime.fromisoformat(text) for text in texts]
 
-    def neighbours(self, observation: Observation, count: int, *, newer: bool) -> list[Neighbour]:
-        """The evaluations next to an observation in time, nearest first.
+    def neighbours(
+        self, observation: Observation, count: int
+    ) -> tuple[list[Neighbour], list[Neighbour]]:
+        """The evaluations before and after an observation in time, nearest first.
 
         For a failure, every due time at which the rule was checked counts as OK.
         """
+        before = self._nearest(observation, count, newer=False)
+        return before, self._nearest(observation, count, newer=True)
+
+    def _nearest(self, observation: Observation, count: int, *, newer: bool) -> list[Neighbour]:
         c, at = EVALUATION.c, observation.at
         side = c.at > at if newer else c.at <= at
         mine = and_(c.rule_id == self.rule_id, c.kind == observation.kind.value, side)
@@ -179,7 +193,7 @@ class RuleSnapshot:
                 Neighbour(
                     bool(row.triggered),
                     row.event_id,
-                    _IMPORTANCES[row.importance] if row.importance else None,
+                    _IMPORTANCES[row.importance],
                     bool(row.is_acknowledged),
                 ),
             )
@@ -197,44 +211,24 @@ class RuleSnapshot:
 
 def series_of(row: Mapping[str, Any]) -> Series:
     """The series of a row that includes its open event's acknowledgement columns."""
-    return _series_of(*(row[name] for name in (*_STATE, *(column.name for column in _ACKED))))
+    return _series_of([row[name] for name in (*_STATE, *(column.name for column in _ACKED))])
 
 
-def _series_of(
-    status: str,
-    last_at: datetime,
-    event_id: int | None,
-    event_importance: str | None,
-    breaches: int,
-    oks: int,
-    recent: str,
-    flapping: bool,
-    breached_at: datetime | None,
-    ended_at: datetime | None,
-    ended_importance: str | None,
-    notified_at: datetime | None,
-    notify_count: int,
-    withheld: str | None,
-    is_acknowledged: bool | None,
-    acknowledged_until: datetime | None,
-) -> Series:
-    """The series; positional arguments in the order of `Series`, as thousands are read at once."""
-    return Series(
+def _series_of(values: Sequence[Any]) -> Series:
+    """The series of the columns _STATE and _ACKED; positional, as thousands are read at once."""
+    status, last_at, event_id, importance, *counts = values[:10]
+    ended_importance, told_at, tells, untold, acknowledged, acknowledged_until = values[10:]
+    return Series(  # type: ignore[call-arg]  # mypy does not know the number of counts
         _STATUSES[status],
         last_at,
         event_id,
-        _IMPORTANCES[event_importance] if event_importance else None,
-        breaches,
-        oks,
-        recent,
-        flapping,
-        breached_at,
-        ended_at,
-        _IMPORTANCES[ended_importance] if ended_importance else None,
-        notified_at,
-        notify_count,
-        NotifyReason(withheld) if withheld else None,
-        bool(is_acknowledged),
+        _IMPORTANCES[importance],
+        *counts,  # breaches, oks, recent, flapping, breached_at, ended_at
+        _IMPORTANCES[ended_importance],
+        told_at,
+        tells,
+        NotifyReason(untold) if untold else None,
+        bool(acknowledged),
         acknowledged_until,
     )
 

@@ -20,9 +20,9 @@ from sentinel_core.replay.timeline import Timeline
 from sentinel_core.store.db.engine import reading, writing
 from sentinel_core.store.db.tables import EVALUATION, SILENCE, Silence
 from sentinel_core.store.record.acknowledge import acknowledge, unacknowledge
+from sentinel_core.store.record.recording import notify_unmuted
 from sentinel_core.store.record.resolve import resolve
 from sentinel_core.store.record.silences import expire
-from sentinel_core.store.record.unmute import notify_unmuted
 from sentinel_core.store.state.rules import sync
 from tests.support.runs import a_rule, a_run, at, fired, quiet, rows, told
 

@@ -18,10 +18,9 @@ from sentinel_core.model.rule import RuleSettings
 from sentinel_core.store.db.engine import writing
 from sentinel_core.store.db.tables import EVENT, NOTIFICATION, SILENCE
 from sentinel_core.store.record.acknowledge import acknowledge, unacknowledge
-from sentinel_core.store.record.recording import record
+from sentinel_core.store.record.recording import notify_unmuted, record
 from sentinel_core.store.record.resolve import resolve
 from sentinel_core.store.record.silences import expire
-from sentinel_core.store.record.unmute import notify_unmuted
 from sentinel_core.store.state.rules import sync
 from tests.support.histories import Hand, Ran, Released, histories, rule_settings
 from tests.support.runs import a_rule, a_run, at, fired, quiet, rows, told

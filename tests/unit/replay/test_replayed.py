@@ -21,9 +21,8 @@ from sentinel_core.replay.ledger import MemoryLedger
 from sentinel_core.store.db.engine import reading, writing
 from sentinel_core.store.db.tables import EVENT, NOTIFICATION, SILENCE
 from sentinel_core.store.record.acknowledge import acknowledge, unacknowledge
-from sentinel_core.store.record.recording import record
+from sentinel_core.store.record.recording import notify_unmuted, record
 from sentinel_core.store.record.resolve import resolve
-from sentinel_core.store.record.unmute import notify_unmuted
 from sentinel_core.store.state.snapshot import RuleSnapshot
 from tests.support.histories import (
     CHANNELS,
@@ -159,7 +158,7 @@ class Live:
     def series(self) -> dict[tuple[Kind, str], Series]:
         """What is known of each series."""
         with reading(self.engine) as connection:
-            known = RuleSnapshot(connection, self.id, None).series([], everything=True)
+            known = RuleSnapshot(connection, self.id, None).read_series([], everything=True)
         return {key: _comparable(one) for key, one in known.items()}
 
 

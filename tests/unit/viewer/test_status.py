@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from sentinel_core.store.outbox.failing import FailingChannel
+from sentinel_core.store.outbox.channels import FailingChannel
 from sentinel_core.store.read.deliveries import Deliveries, OpenStorm
 from sentinel_core.store.state import system_rule
 from tests.support.recorded import NOON

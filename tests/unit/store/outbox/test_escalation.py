@@ -15,8 +15,8 @@ from sentinel_core.store.outbox.claim import claim, due
 from sentinel_core.store.outbox.settle import settle
 from sentinel_core.store.record import silences
 from sentinel_core.store.record.acknowledge import acknowledge, unacknowledge
+from sentinel_core.store.record.recording import notify_unmuted
 from sentinel_core.store.record.resolve import resolve
-from sentinel_core.store.record.unmute import notify_unmuted
 from tests.support.posted import deliver_at
 from tests.support.runs import a_rule, a_run, at, fired, quiet, rows, told
 

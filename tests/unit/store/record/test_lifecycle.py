@@ -15,8 +15,7 @@ from sentinel_core.store.db.tables import SILENCE
 from sentinel_core.store.read import silences as stored_silences
 from sentinel_core.store.record import silences
 from sentinel_core.store.record.acknowledge import acknowledge, unacknowledge
-from sentinel_core.store.record.recording import Recorded
-from sentinel_core.store.record.unmute import notify_unmuted
+from sentinel_core.store.record.recording import Recorded, notify_unmuted
 from tests.support.runs import a_rule, a_run, at, fired, quiet, rows, snapshot, told
 from tests.support.swarm import killed_at_statement
 
