@@ -3,14 +3,13 @@
 Hooks are the fast path. Prefect only logs what they raise; reconcile is the guarantee.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from prefect import Flow
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import FlowRun, State
-from prefect.logging import get_logger
 from prefect.logging.loggers import flow_run_logger
 from pydantic import ValidationError
 from sqlalchemy import Engine
@@ -31,7 +30,7 @@ from sentinel_core.store.record.recording import Recorded, record
 from sentinel_core.store.state.rules import rule_of_deployment
 from sentinel_core.wording.text import counted
 
-logger = get_logger("sentinel")
+T = TypeVar("T")
 
 
 def record_run(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:
@@ -44,7 +43,9 @@ def record_run(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> No
         log.info("Not recorded: this run has no deployment, so it belongs to no rule.")
         return
     settings = get_settings()
-    flow_run = _complete(flow_run, state)
+    if flow_run.start_time is None and (state.is_crashed() or state.is_cancelling()):
+        with get_client(sync_client=True) as client:  # hooks of such runs may lack the start time
+            flow_run = client.read_flow_run(flow_run.id)
     run = run_facts(flow_run, state)
     engine = connect(settings)
     rule = _rule(engine, flow, flow_run)
@@ -53,14 +54,6 @@ def record_run(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> No
     recorded = record_facts(engine, rule, run, returned_outputs(state))
     log.info(_summary(recorded))
     deliver(engine, settings, recorded.notifications)
-
-
-def _complete(flow_run: FlowRun, state: State[Any]) -> FlowRun:
-    """The run with its start time, which hooks of crashes and cancellations may lack."""
-    if flow_run.start_time is not None or not (state.is_crashed() or state.is_cancelling()):
-        return flow_run
-    with get_client(sync_client=True) as client:
-        return client.read_flow_run(flow_run.id)
 
 
 def returned_outputs(state: State[Any]) -> list[AlertOutput] | None:
@@ -109,12 +102,7 @@ def connect(settings: Settings) -> Engine:
     Raises StoreUnavailableError, and SchemaBehindError for a store of an older Sentinel.
     """
     engine = open_engine(settings.database_url)
-    try:
-        for attempt in retrying(settings.record_timeout_seconds):
-            with attempt:
-                ensure_schema(engine)
-    except OperationalError as error:
-        raise _away(settings, error) from error
+    _once_available(settings, lambda: ensure_schema(engine))
     return engine
 
 
@@ -124,28 +112,24 @@ def record_facts(
     """Judge, decide and store one run. Raises StoreUnavailableError."""
     settings = get_settings()
     observations = judge(run, rule.settings, outputs)
-    try:
-        for attempt in retrying(settings.record_timeout_seconds):
-            with attempt:
-                recorded = record(
-                    engine,
-                    rule,
-                    run,
-                    observations,
-                    now=datetime.now(UTC),
-                )
-    except OperationalError as error:
-        raise _away(settings, error) from error
+    recorded = _once_available(
+        settings, lambda: record(engine, rule, run, observations, now=datetime.now(UTC))
+    )
     announce(engine, settings, run, recorded)
     return recorded
 
 
-def _away(settings: Settings, error: OperationalError) -> StoreUnavailableError:
-    return StoreUnavailableError(
-        f"the event store did not answer within {settings.record_timeout_seconds:g} s "
-        f"({str(error.orig).splitlines()[0] if str(error.orig) else 'no reason given'}); "
-        "this run will be recorded by the next reconcile"
-    )
+def _once_available(settings: Settings, call: Callable[[], T]) -> T:
+    """The result of a call that is repeated for a bounded time while the store does not answer."""
+    seconds = settings.record_timeout_seconds
+    try:
+        return retrying(seconds)(call)
+    except OperationalError as error:
+        reason = (str(error.orig).splitlines() or ["no reason given"])[0]
+        raise StoreUnavailableError(
+            f"the event store did not answer within {seconds:g} s ({reason}); "
+            "this run will be recorded by the next reconcile"
+        ) from error
 
 
 def _summary(recorded: Recorded) -> str:
@@ -157,12 +141,3 @@ def _summary(recorded: Recorded) -> str:
     if recorded.resolved:
         parts.append(f"resolved {len(recorded.resolved)}")
     return ", ".join(parts) + "."
-
-
-__all__ = [
-    "connect",
-    "record_facts",
-    "record_run",
-    "returned_outputs",
-    "unreadable_settings",
-]

@@ -3,6 +3,7 @@
 import inspect
 import os
 from datetime import UTC, datetime
+from inspect import Parameter
 from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
@@ -58,10 +59,9 @@ def rule_flow(trigger: type[T]) -> Flow[..., State[Any]]:
 
     evaluate.__name__ = evaluate.__qualname__ = trigger.slug().replace("-", "_")
     evaluate.__doc__ = inspect.getdoc(trigger)
-    evaluate.__signature__ = _signature(trigger)  # type: ignore[attr-defined]
-    evaluate.__annotations__ = {
-        name: parameter.annotation for name, parameter in _signature(trigger).parameters.items()
-    }
+    signature = _signature(trigger)
+    evaluate.__signature__ = signature  # type: ignore[attr-defined]
+    evaluate.__annotations__ = {p.name: p.annotation for p in signature.parameters.values()}
     return Flow(
         evaluate,
         name=trigger.slug(),
@@ -74,47 +74,32 @@ def rule_flow(trigger: type[T]) -> Flow[..., State[Any]]:
     )
 
 
-def _signature(trigger: type[Trigger]) -> inspect.Signature:
-    def setting(name: str, annotation: Any, default: object) -> inspect.Parameter:
-        return inspect.Parameter(
-            name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation
-        )
+_CATEGORY = Field(max_length=40, description="Category to filter by on the blotter.")
+_MINUTES = "Minutes a medium or low event stays on the live blotter."
+_DisplayMinutes = Annotated[int, Field(ge=1, le=525_600, description=_MINUTES)]
+_Runbook = Annotated[str | None, Field(description="Link or text that says what to do.")]
 
+
+def _signature(trigger: type[Trigger]) -> inspect.Signature:
+    settings: dict[str, tuple[Any, object]] = {  # annotation and default
+        "importance": (Importance, trigger.default_importance),
+        "category": (Annotated[str, _CATEGORY], trigger.default_category),
+        "display_duration_minutes": (_DisplayMinutes, DEFAULT_DISPLAY_MINUTES),
+        "notify": (Routes, Routes()),
+        "runbook": (_Runbook, None),
+        "conditions": (Conditions, ()),
+        "policy": (Policy, Policy()),
+        "inhibits": (Inhibits, ()),
+        "escalation": (Escalates, Escalation()),
+        "suggestions": (Suggestions, ()),
+        "templates": (Templates, {}),
+    }
+    check = Parameter("check", Parameter.POSITIONAL_OR_KEYWORD, annotation=trigger)
     return inspect.Signature(
-        [
-            inspect.Parameter("check", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=trigger),
-            setting("importance", Importance, trigger.default_importance),
-            setting(
-                "category",
-                Annotated[
-                    str, Field(max_length=40, description="Category to filter by on the blotter.")
-                ],
-                trigger.default_category,
-            ),
-            setting(
-                "display_duration_minutes",
-                Annotated[
-                    int,
-                    Field(
-                        ge=1,
-                        le=525_600,
-                        description="Minutes a medium or low event stays on the live blotter.",
-                    ),
-                ],
-                DEFAULT_DISPLAY_MINUTES,
-            ),
-            setting("notify", Routes, Routes()),
-            setting(
-                "runbook",
-                Annotated[str | None, Field(description="Link or text that says what to do.")],
-                None,
-            ),
-            setting("conditions", Conditions, ()),
-            setting("policy", Policy, Policy()),
-            setting("inhibits", Inhibits, ()),
-            setting("escalation", Escalates, Escalation()),
-            setting("suggestions", Suggestions, ()),
-            setting("templates", Templates, {}),
+        [check]
+        + [
+            Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+            for name, (annotation, default) in settings.items()
         ]
     )
 
