@@ -67,18 +67,11 @@ def deliveries(engine: Engine, *, now: datetime, cap: int = COUNT_CAP) -> Delive
 def _open_storms(connection: Connection, cap: int) -> tuple[OpenStorm, ...]:
     s = STORM.c
     message, announces = storm_message(s.id)
-    opened = select(STORM, message.c.status).outerjoin(message, announces)
-    opened = opened.where(s.ended_at.is_(None)).order_by(s.started_at)
-
+    status = func.coalesce(message.c.status, PENDING).label("message_status")
+    opened = select(s.id, s.channel, s.recipient, s.started_at, status)
+    opened = opened.outerjoin(message, announces).where(s.ended_at.is_(None)).order_by(s.started_at)
     return tuple(
-        OpenStorm(
-            row["id"],
-            row["channel"],
-            row["recipient"],
-            row["started_at"],
-            count_up_to(connection, in_storm(row["id"]).distinct(), cap),
-            row["status"] or PENDING,
-        )
+        OpenStorm(**row, events=count_up_to(connection, in_storm(row["id"]).distinct(), cap))
         for row in rows(connection, opened)
     )
 

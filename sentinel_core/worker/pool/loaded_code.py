@@ -15,12 +15,21 @@ T = TypeVar("T")
 _Stamp = tuple[int, int, int]
 
 
-def _stamp(file: str) -> _Stamp | None:
+def _stat(path: str) -> os.stat_result | None:
     try:
-        stat = os.stat(file)  # noqa: PTH116 (a run is 40 ms; Path costs twice as much here)
+        return os.stat(path)  # noqa: PTH116 (a run is 40 ms; Path costs twice as much here)
     except OSError:
         return None
-    return stat.st_mtime_ns, stat.st_size, stat.st_ino
+
+
+def _stamp(file: str) -> _Stamp | None:
+    stat = _stat(file)
+    return (stat.st_mtime_ns, stat.st_size, stat.st_ino) if stat else None
+
+
+def _place(folder: str) -> tuple[int, int] | None:
+    stat = _stat(folder)
+    return (stat.st_dev, stat.st_ino) if stat else None
 
 
 @dataclass
@@ -76,11 +85,3 @@ class LoadedCode(Generic[T]):
                 stamp = _stamp(file)
                 unsure = stamp is None or since <= stamp[0] <= time.time_ns()
                 self._stamps[file] = None if unsure else stamp
-
-
-def _place(folder: str) -> tuple[int, int] | None:
-    try:
-        stat = os.stat(folder)  # noqa: PTH116
-    except OSError:
-        return None
-    return stat.st_dev, stat.st_ino

@@ -61,7 +61,11 @@ class ProcessPool:
                 self._retire(spec)
             server = ForkServerHandle(spec, self.overrun_seconds, self.log)
             await server.start()
-            self._make_room()
+            idle = [other for other in self._servers.values() if not other.busy]
+            idle.sort(key=lambda other: other.last_used)
+            for other in idle[: max(0, len(self._servers) + 1 - self.max_servers)]:
+                self._retire(other.spec)
+                self._starting.pop(other.spec, None)
             self._servers[spec] = server
         return server
 
@@ -70,10 +74,3 @@ class ProcessPool:
         server.close()
         self._old = [old for old in self._old if old.busy]
         self._old.append(server)
-
-    def _make_room(self) -> None:
-        idle = [server for server in self._servers.values() if not server.busy]
-        idle.sort(key=lambda server: server.last_used)
-        for server in idle[: max(0, len(self._servers) + 1 - self.max_servers)]:
-            self._retire(server.spec)
-            self._starting.pop(server.spec, None)
