@@ -217,7 +217,7 @@ class SentinelWorker(BaseWorker[SentinelJobConfiguration, SentinelVariables, Bas
     async def _deployment_of(self, run: FlowRun) -> DeploymentResponse | None:
         """The run's deployment, from memory when it can't have changed since.
 
-        Prefect makes a deployment's scheduled runs anew whenever the deployment is changed: a run
+        Prefect replaces a deployment's scheduled runs whenever the deployment is changed: a run
         that is older than our copy belongs to the deployment as we know it. (The two times are
         different computers', so that runs younger than a minute are always asked about.)
         Raises ObjectNotFound.

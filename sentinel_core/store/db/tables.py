@@ -139,7 +139,7 @@ class AlertRule(SQLModel, table=True):
 
 
 class Evaluation(SQLModel, table=True):
-    """What one flow run measured of one series, and what was decided."""
+    """One flow run's measurement of one series, with its decision."""
 
     __tablename__ = "evaluation"
     __table_args__ = (
@@ -343,7 +343,7 @@ class Silence(SQLModel, table=True):
 
 
 class AuditEntry(SQLModel, table=True):
-    """What a person did, and when. Rows are only ever added."""
+    """A person's action, with its time. Rows are only ever added."""
 
     __tablename__ = "audit_entry"
     __table_args__ = (Index("ix_audit_event", "event_id", "at"),)
@@ -357,7 +357,7 @@ class AuditEntry(SQLModel, table=True):
 
 
 class Checkpoint(SQLModel, table=True):
-    """How far a repeated job has come: reconcile has recorded all runs that ended before `at`."""
+    """The progress of a repeated job: reconcile has recorded all runs that ended before `at`."""
 
     __tablename__ = "checkpoint"
 

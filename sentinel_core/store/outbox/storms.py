@@ -49,7 +49,7 @@ _AREA = 0x5E47  # namespace of PostgreSQL's advisory locks on channels
 
 
 def outside_storms(connection: Connection, lead: Row, now: datetime) -> Row | None:
-    """What to send for this notification: itself, unless a storm replaces it.
+    """The message to send for this notification: itself, unless a storm replaces it.
 
     Then all others that wait for the channel are replaced too, and it is the storm's message if the
     storm begins now, else None. The caller holds the channel (`one_at_a_time`).

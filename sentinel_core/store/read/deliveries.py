@@ -1,4 +1,4 @@
-"""Whether people get their messages: failing channels, storms, overdue and undelivered ones."""
+"""The state of deliveries: failing channels, storms, overdue and undelivered notifications."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

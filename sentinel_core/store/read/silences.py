@@ -1,4 +1,4 @@
-"""Silences on record, and what a silence would mute before it is made."""
+"""Silences on record, and a preview of the events and series that a new one would mute."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -84,7 +84,7 @@ def _read(engine: Engine, *conditions: ColumnElement[bool]) -> list[Silence]:
 
 
 def ending(engine: Engine, silence_id: int) -> Ending | None:
-    """How a silence was ended by hand; None for one that was not. Raises StoreUnavailableError."""
+    """The end of a silence by hand; None if nobody ended it early. Raises StoreUnavailableError."""
     c = AUDIT.c
     its_own = c.detail["silence"].as_integer() == silence_id
     statement = select(AUDIT).where(c.action == SILENCE_EXPIRED, its_own)
@@ -94,7 +94,7 @@ def ending(engine: Engine, silence_id: int) -> Ending | None:
 
 
 def preview(engine: Engine, silence: Silence, *, now: datetime, days: float = 7) -> Preview:
-    """What a silence would mute now, and what it would have muted in the last days.
+    """Everything a silence would mute now, and would have muted in the last days.
 
     Raises ValueError unless 0 < days <= LONGEST_DAYS, StoreUnavailableError when the store does not
     answer.

@@ -1,4 +1,4 @@
-"""Comments, assignments and dispositions: what people write on events.
+"""Comments, assignments and dispositions of events.
 
 Each function changes exactly the given events in one transaction, with an audit entry for each.
 """
@@ -15,7 +15,7 @@ from sentinel_core.store.record.change import Changed, changing, comment_of, req
 
 
 class Disposition(StrEnum):
-    """What an event turned out to be, in a person's judgement."""
+    """A person's judgement of an event."""
 
     ACTIONABLE = "actionable"
     NOISE = "noise"

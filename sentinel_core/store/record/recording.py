@@ -26,7 +26,7 @@ _WITHHELD = (SERIES.c.untold.is_not(None), SERIES.c.status == Status.FIRING.valu
 
 @dataclass(slots=True)
 class Recorded:
-    """What one recording changed; all empty if the run was on record already."""
+    """The changes of one recording; all empty if the run was on record already."""
 
     evaluations: int = 0
     opened: list[int] = field(default_factory=list)

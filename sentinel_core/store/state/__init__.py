@@ -1,1 +1,1 @@
-"""What one transaction reads and locks."""
+"""The reads and locks of one transaction."""

@@ -32,7 +32,7 @@ def templates_of(connection: Connection, rule_id: int) -> Mapping[str, Any]:
 
 
 def subject_of(row: Mapping[str, Any]) -> Subject:
-    """What silences match, of an event or a rule's series; a rule may have no series yet."""
+    """The subject that silences match: an event, or a rule's series, if it has one already."""
     return Subject(
         row["rule_name"],
         row["ticker"] or "",

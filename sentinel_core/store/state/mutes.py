@@ -1,4 +1,4 @@
-"""What mutes events now: silences, and firing rules that inhibit others."""
+"""The silences, and the firing rules that inhibit others, which mute events now."""
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping

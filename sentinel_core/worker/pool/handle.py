@@ -22,7 +22,7 @@ OnAssigned = Callable[[int], None]
 
 @dataclass(frozen=True)
 class Ended:
-    """How a job ended. `concluded`: the run itself has set its state in Prefect."""
+    """The end of a job. `concluded`: the run itself has set its state in Prefect."""
 
     concluded: bool
     exit_code: int | None = None

@@ -1,4 +1,4 @@
-"""The code a child has loaded, and whether it is still what lies on disk.
+"""The code a child has loaded, compared with the files on disk.
 
 Knows files and modules; the caller loads.
 """
@@ -34,7 +34,7 @@ def _place(folder: str) -> tuple[int, int] | None:
 
 @dataclass
 class LoadedCode(Generic[T]):
-    """What was loaded from `folder`, by entrypoint, until a file of it changes."""
+    """The code loaded from `folder`, by entrypoint, until a file of it changes."""
 
     folder: str
     loaded: dict[str, T] = field(default_factory=dict)

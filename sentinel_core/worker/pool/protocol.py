@@ -11,7 +11,7 @@ Message = dict[str, Any]
 
 @dataclass(frozen=True)
 class ReusePolicy:
-    """How long a child is reused, how long an idle one is kept, and its runs' heartbeat."""
+    """The limits of a child's reuse and idle time, and its runs' heartbeat."""
 
     max_runs: int = 1000
     max_memory_mb: float = 512
@@ -21,7 +21,7 @@ class ReusePolicy:
 
 @dataclass(frozen=True)
 class ProcessSpec:
-    """What runs must have in common to share warm processes."""
+    """The kind of process that runs share: runs with the same one may follow each other in it."""
 
     folder: str
     env: tuple[tuple[str, str], ...]

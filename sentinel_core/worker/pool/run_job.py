@@ -1,6 +1,6 @@
 """One job through Prefect's own engine, in a process that has done others before and will again.
 
-What `python -m prefect.engine` does for a process worker, made repeatable. Everything here that
+It does what `python -m prefect.engine` does for a process worker, repeatedly. Everything that
 is private to Prefect is in prefect_internals.py, so that a new version is checked in one place.
 """
 
@@ -43,7 +43,7 @@ code: LoadedCode[Flow[..., Any]] = LoadedCode(os.getcwd())  # noqa: PTH109
 
 @dataclass(frozen=True)
 class JobOutcome:
-    """How a job ended, as far as the child can tell.
+    """The outcome of a job, as far as the child can tell.
 
     `concluded`: Prefect knows the run's state. `clean`: nothing unusual happened, the process is
     as good as new. `stale`: nothing was run, because the code on disk is no longer what is loaded.
@@ -167,7 +167,7 @@ def _storage_folder(job: Job) -> Iterator[None]:
 
 @contextlib.contextmanager
 def session(reuse: ReusePolicy) -> Iterator[None]:
-    """What all runs of a child share: one client of Prefect's API, and the heartbeat setting.
+    """The context that all runs of a child share: a client of Prefect's API, the heartbeat setting.
 
     The worker has asked for the server's version already; asking again would end a child that
     starts while the server is away, where the engine tries again.
