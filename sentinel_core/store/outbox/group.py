@@ -68,12 +68,12 @@ def lock_leader(
     connection: Connection, notification_id: int, now: datetime, without: Collection[str]
 ) -> Row | None:
     """The leading notification if it may be attempted now, with its channel and row locked."""
-    way = connection.execute(
+    address = connection.execute(
         select(_N.channel, _N.recipient).where(_N.id == notification_id, IS_PENDING)
     ).first()
-    if way is None or way.channel in without:
+    if address is None or address.channel in without:
         return None
-    one_at_a_time(connection, way.channel, way.recipient)
+    one_at_a_time(connection, address.channel, address.recipient)
     statement = select(NOTIFICATION).where(_N.id == notification_id, ready(now))
     leader = rows(connection, _unlocked(statement))
     return leader[0] if leader else None

@@ -3,7 +3,6 @@
 No event is lost: each replaced notification names the storm whose message replaces it.
 """
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 from zlib import crc32
@@ -91,7 +90,7 @@ def one_at_a_time(connection: Connection, channel: str, recipient: str) -> None:
         connection.execute(lock, {"area": _AREA, "key": key})
 
 
-def _follows_up(connection: Connection, message: Mapping[str, Any]) -> bool:
+def _follows_up(connection: Connection, message: Row) -> bool:
     """True for a follow-up to an event that was already sent individually."""
     n = NOTIFICATION.c
     if message["reason"] not in _FOLLOWING_UP:
@@ -105,16 +104,14 @@ def _follows_up(connection: Connection, message: Mapping[str, Any]) -> bool:
     return connection.scalar(before.limit(1)) is not None
 
 
-def _opened(
-    connection: Connection, way: Mapping[str, Any], since: datetime, until: datetime
-) -> int:
+def _opened(connection: Connection, address: Row, since: datetime, until: datetime) -> int:
     """The number of events enqueued for this channel in between, in storms or not.
 
     Muted events are not counted.
     """
     n = NOTIFICATION.c
     statement = select(func.count(n.event_id.distinct())).where(
-        *same_address(n, way),
+        *same_address(n, address),
         n.created_at >= since,
         n.created_at <= until,
         n.reason.in_(_NEWS),
@@ -123,12 +120,14 @@ def _opened(
     return int(connection.scalar(statement) or 0)
 
 
-def _message(storm_id: int, way: Mapping[str, Any], reason: str, now: datetime) -> Row:
+def _message(storm_id: int, address: Row, reason: str, now: datetime) -> Row:
     about = f"storm:{storm_id}"
-    return about_row(about, way["channel"], way["recipient"], reason, now, storm_id=storm_id)
+    return about_row(
+        about, address["channel"], address["recipient"], reason, now, storm_id=storm_id
+    )
 
 
-def _take_in(connection: Connection, storm_id: int, way: Mapping[str, Any], now: datetime) -> None:
+def _take_in(connection: Connection, storm_id: int, address: Row, now: datetime) -> None:
     """Replace the channel's notifications that were not attempted yet.
 
     Attempted notifications may have arrived, escalation steps go to other people, and follow-ups
@@ -142,7 +141,7 @@ def _take_in(connection: Connection, storm_id: int, way: Mapping[str, Any], now:
         earlier.attempts > 0,
     )
     waiting = (
-        *same_address(n, way),
+        *same_address(n, address),
         IS_PENDING,
         n.event_id.is_not(None),
         n.attempts == 0,

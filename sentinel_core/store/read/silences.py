@@ -80,7 +80,7 @@ def all_silences(
 def _read(engine: Engine, *conditions: ColumnElement[bool]) -> list[Silence]:
     statement = select(SILENCE).where(*conditions).order_by(SILENCE.c.id.desc())
     with answering(engine), reading(engine) as connection:
-        return list(readable(connection.execute(statement).mappings()))
+        return list(readable(rows(connection, statement)))
 
 
 def ending(engine: Engine, silence_id: int) -> Ending | None:

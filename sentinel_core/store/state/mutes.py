@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from pydantic import ValidationError
-from sqlalchemy import Connection, RowMapping, and_, func, select
+from sqlalchemy import Connection, and_, func, select
 
 from sentinel_core.decide.observe import Kind
 from sentinel_core.decide.state import Status
@@ -14,7 +14,8 @@ from sentinel_core.model.alert import describe
 from sentinel_core.model.reasons import Suppression, SuppressionCode
 from sentinel_core.model.rule import Inhibition
 from sentinel_core.model.silence import Inhibitor, Silence, Subject, muted
-from sentinel_core.store.db.tables import EVENT, RULE, SERIES, SILENCE
+from sentinel_core.store.db.engine import rows
+from sentinel_core.store.db.tables import EVENT, RULE, SERIES, SILENCE, Row
 
 SILENCE_EXPIRED = "silence-expired"  # the audit's action of ending a silence by hand
 
@@ -32,25 +33,21 @@ class Mutes:
     def reason_for(self, subject: Subject) -> Suppression | None:
         """Why this series is muted now; None if it is not."""
         if self._read is None:
-            self._read = silences(self._connection, self._now), inhibitors(self._connection)
+            c = SILENCE.c
+            current = select(SILENCE).where(c.starts_at <= self._now, c.ends_at > self._now)
+            silences = list(readable(rows(self._connection, current.order_by(c.id))))
+            self._read = silences, inhibitors(self._connection)
         return muted(subject, self._now, *self._read)
 
 
-def silences(connection: Connection, now: datetime) -> list[Silence]:
-    """Silences that may mute at this time, oldest first."""
-    c = SILENCE.c
-    statement = select(SILENCE).where(c.starts_at <= now, c.ends_at > now).order_by(c.id)
-    return list(readable(connection.execute(statement).mappings()))
-
-
-def readable(rows: Iterable[RowMapping]) -> Iterator[Silence]:
+def readable(stored: Iterable[Row]) -> Iterator[Silence]:
     """The silences of these rows, without unreadable ones, which are logged.
 
     An unreadable silence mutes nothing: a needless notification is better than a missing one.
     """
-    for row in rows:
+    for row in stored:
         try:
-            yield silence_of(dict(row))
+            yield silence_of(row)
         except ValidationError as error:
             logger.warning("silence %s can't be read: %s", row["id"], describe(error))
 
