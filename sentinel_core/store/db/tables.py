@@ -6,7 +6,7 @@ is stored. `migrations/` brings a database to this shape, and a test compares bo
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 from uuid import UUID
 
@@ -75,24 +75,23 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
-def _time(*, nullable: bool = False) -> Column[datetime]:
-    return Column(UtcDateTime(), nullable=nullable)
+def _column(kind: Any, *, nullable: bool = False, default: Any = ...) -> Any:
+    """A field with a column of this type; one that may be null is None by default."""
+    default = None if nullable else default
+    return Field(default=default, sa_column=Column(kind, nullable=nullable))
 
 
-def _key() -> Column[int]:
-    return Column(BigId, primary_key=True, autoincrement=True)
+_time, _ref = partial(_column, UtcDateTime()), partial(_column, BigId)
+_text = partial(_column, Text())
 
 
-def _ref(*, nullable: bool = False) -> Column[int]:
-    return Column(BigId, nullable=nullable)
+def _key() -> Any:
+    return Field(default=None, sa_column=Column(BigId, primary_key=True, autoincrement=True))
 
 
-def _text(*, nullable: bool = False) -> Column[str]:
-    return Column(Text(), nullable=nullable)
-
-
-def _json(name: str | None = None) -> Column[Any]:
-    return Column(name, Json, nullable=False) if name else Column(Json, nullable=False)
+def _json(empty: type[Any], name: str | None = None) -> Any:
+    column = Column(name, Json, nullable=False) if name else Column(Json, nullable=False)
+    return Field(default_factory=empty, sa_column=column)
 
 
 def _partial(name: str, condition: str, *columns: str, unique: bool = False) -> Index:
@@ -110,14 +109,14 @@ class AlertRule(SQLModel, table=True):
         Index("ix_alert_rule_deployment", "deployment_id"),
     )
 
-    id: int | None = Field(default=None, sa_column=_key())
+    id: int | None = _key()
     name: str
     flow_name: str
     deployment_id: UUID
     trigger: str = ""
-    description: str = Field(default="", sa_column=_text())
-    parameters: dict[str, Any] = Field(default_factory=dict, sa_column=_json())
-    tags: list[str] = Field(default_factory=list, sa_column=_json())
+    description: str = _text(default="")
+    parameters: dict[str, Any] = _json(dict)
+    tags: list[str] = _json(list)
     importance: str = "medium"
     category: str = "General"
     display_duration_minutes: int = 1440
@@ -125,17 +124,17 @@ class AlertRule(SQLModel, table=True):
     cron: str | None = None
     interval_seconds: float | None = None
     timezone: str = "UTC"
-    schedules: list[Any] = Field(default_factory=list, sa_column=_json())
+    schedules: list[Any] = _json(list)
     is_active: bool = True
-    first_seen_at: datetime = Field(sa_column=_time())
-    changed_at: datetime = Field(sa_column=_time())
-    last_evaluated_at: datetime | None = Field(default=None, sa_column=_time(nullable=True))
-    last_output: list[Any] = Field(default_factory=list, sa_column=_json())
-    inhibits: list[Any] = Field(default_factory=list, sa_column=_json())
-    told: list[str] = Field(default_factory=list, sa_column=_json())
+    first_seen_at: datetime = _time()
+    changed_at: datetime = _time()
+    last_evaluated_at: datetime | None = _time(nullable=True)
+    last_output: list[Any] = _json(list)
+    inhibits: list[Any] = _json(list)
+    told: list[str] = _json(list)
     last_prefect_state: str | None = None
     last_prefect_state_name: str | None = None
-    last_prefect_sync: datetime | None = Field(default=None, sa_column=_time(nullable=True))
+    last_prefect_sync: datetime | None = _time(nullable=True)
 
 
 class Evaluation(SQLModel, table=True):
@@ -148,31 +147,31 @@ class Evaluation(SQLModel, table=True):
         Index("ix_evaluation_rule_at", "rule_id", "at"),
     )
 
-    id: int | None = Field(default=None, sa_column=_key())
-    rule_id: int = Field(sa_column=_ref())
+    id: int | None = _key()
+    rule_id: int = _ref()
     prefect_flow_run_id: UUID
     kind: str
     ticker: str
-    at: datetime = Field(sa_column=_time())
-    started_at: datetime | None = Field(default=None, sa_column=_time(nullable=True))
-    completed_at: datetime = Field(sa_column=_time())
-    measured_at: datetime | None = Field(default=None, sa_column=_time(nullable=True))
+    at: datetime = _time()
+    started_at: datetime | None = _time(nullable=True)
+    completed_at: datetime = _time()
+    measured_at: datetime | None = _time(nullable=True)
     retry_count: int = 0
     prefect_state: str
     prefect_state_name: str
-    prefect_state_message: str = Field(default="", sa_column=_text())
+    prefect_state_message: str = _text(default="")
     triggered: bool
     reported: bool | None = None
-    said: str | None = Field(default=None, sa_column=_text(nullable=True))
+    said: str | None = _text(nullable=True)
     importance: str
-    message: str = Field(default="", sa_column=_text())
-    metrics: dict[str, float] = Field(default_factory=dict, sa_column=_json())
-    meta: dict[str, Any] = Field(default_factory=dict, sa_column=_json("metadata"))
+    message: str = _text(default="")
+    metrics: dict[str, float] = _json(dict)
+    meta: dict[str, Any] = _json(dict, "metadata")
     decision: str
     decision_code: str
-    decision_reason: str = Field(default="", sa_column=_text())
-    recorded_at: datetime | None = Field(default=None, sa_column=_time(nullable=True))
-    event_id: int | None = Field(default=None, sa_column=_ref(nullable=True))
+    decision_reason: str = _text(default="")
+    recorded_at: datetime | None = _time(nullable=True)
+    event_id: int | None = _ref(nullable=True)
 
 
 class AlertSeries(SQLModel, table=True):
@@ -181,23 +180,23 @@ class AlertSeries(SQLModel, table=True):
     __tablename__ = "alert_series"
     __table_args__ = (UniqueConstraint("rule_id", "kind", "ticker"),)
 
-    id: int | None = Field(default=None, sa_column=_key())
-    rule_id: int = Field(sa_column=_ref())
+    id: int | None = _key()
+    rule_id: int = _ref()
     kind: str
     ticker: str
     status: str
-    last_at: datetime = Field(sa_column=_time())
-    changed_at: datetime = Field(sa_column=_time())
-    event_id: int | None = Field(default=None, sa_column=_ref(nullable=True))
+    last_at: datetime = _time()
+    changed_at: datetime = _time()
+    event_id: int | None = _ref(nullable=True)
     event_importance: str | None = None
     breaches: int = 0
     oks: int = 0
-    recent: str = Field(default="", sa_column=_text())
+    recent: str = _text(default="")
     flapping: bool = False
-    breached_at: datetime | None = Field(default=None, sa_column=_time(nullable=True))
-    ended_at: datetime | None = Field(default=None, sa_column=_time(nullable=True))
+    breached_at: datetime | None = _time(nullable=True)
+    ended_at: datetime | None = _time(nullable=True)
     ended_importance: str | None = None
-    told_at: datetime | None = Field(default=None, sa_column=_time(nullable=True))
+    told_at: datetime | None = _time(nullable=True)
     tells: int = 0
     untold: str | None = None
 
@@ -219,41 +218,41 @@ class AlertEvent(SQLModel, table=True):
         ),
     )
 
-    id: int | None = Field(default=None, sa_column=_key())
-    rule_id: int = Field(sa_column=_ref())
+    id: int | None = _key()
+    rule_id: int = _ref()
     rule_name: str
     kind: str
     ticker: str
     category: str
     importance: str
-    message: str = Field(sa_column=_text())
-    timestamp: datetime = Field(sa_column=_time())
-    first_seen: datetime = Field(sa_column=_time())
-    last_seen: datetime = Field(sa_column=_time())
+    message: str = _text()
+    timestamp: datetime = _time()
+    first_seen: datetime = _time()
+    last_seen: datetime = _time()
     occurrences: int = 1
-    display_until: datetime = Field(sa_column=_time())
+    display_until: datetime = _time()
     is_acknowledged: bool = False
-    acknowledged_at: datetime | None = Field(default=None, sa_column=_time(nullable=True))
+    acknowledged_at: datetime | None = _time(nullable=True)
     acknowledged_by: str | None = None
-    comment: str | None = Field(default=None, sa_column=_text(nullable=True))
-    action_taken: str | None = Field(default=None, sa_column=_text(nullable=True))
-    acknowledged_until: datetime | None = Field(default=None, sa_column=_time(nullable=True))
+    comment: str | None = _text(nullable=True)
+    action_taken: str | None = _text(nullable=True)
+    acknowledged_until: datetime | None = _time(nullable=True)
     assigned_to: str | None = None
     disposition: str | None = None
-    suppressed: str | None = Field(default=None, sa_column=_text(nullable=True))
+    suppressed: str | None = _text(nullable=True)
     suppressed_code: str | None = None
-    suggested_action: str | None = Field(default=None, sa_column=_text(nullable=True))
-    resolved_at: datetime | None = Field(default=None, sa_column=_time(nullable=True))
+    suggested_action: str | None = _text(nullable=True)
+    resolved_at: datetime | None = _time(nullable=True)
     resolution: str | None = None
     prefect_flow_run_id: UUID | None = None
     prefect_state: str | None = None
     prefect_state_name: str | None = None
-    started_at: datetime | None = Field(default=None, sa_column=_time(nullable=True))
-    completed_at: datetime | None = Field(default=None, sa_column=_time(nullable=True))
+    started_at: datetime | None = _time(nullable=True)
+    completed_at: datetime | None = _time(nullable=True)
     retry_count: int = 0
     runbook: str | None = None
-    metrics: dict[str, float] = Field(default_factory=dict, sa_column=_json())
-    meta: dict[str, Any] = Field(default_factory=dict, sa_column=_json("metadata"))
+    metrics: dict[str, float] = _json(dict)
+    meta: dict[str, Any] = _json(dict, "metadata")
 
 
 _SENT_ONCE = ("channel", "recipient", "reason")
@@ -284,29 +283,29 @@ class Notification(SQLModel, table=True):
         _partial("ix_notification_storm", "storm_id IS NOT NULL", "storm_id"),
     )
 
-    id: int | None = Field(default=None, sa_column=_key())
-    event_id: int | None = Field(default=None, sa_column=_ref(nullable=True))
+    id: int | None = _key()
+    event_id: int | None = _ref(nullable=True)
     about: str = ""
     channel: str
     recipient: str = ""
     reason: str
     sequence: int = 0
-    route: dict[str, Any] = Field(default_factory=dict, sa_column=_json())
+    route: dict[str, Any] = _json(dict)
     group_key: str = ""
-    content: dict[str, Any] = Field(default_factory=dict, sa_column=_json())
-    storm_id: int | None = Field(default=None, sa_column=_ref(nullable=True))
-    message_id: int | None = Field(default=None, sa_column=_ref(nullable=True))
-    reference: str | None = Field(default=None, sa_column=_text(nullable=True))
+    content: dict[str, Any] = _json(dict)
+    storm_id: int | None = _ref(nullable=True)
+    message_id: int | None = _ref(nullable=True)
+    reference: str | None = _text(nullable=True)
     status: str = "pending"
     attempts: int = 0
     unknown: int = 0
-    claimed_at: datetime | None = Field(default=None, sa_column=_time(nullable=True))
-    settled_at: datetime | None = Field(default=None, sa_column=_time(nullable=True))
-    created_at: datetime = Field(sa_column=_time())
-    next_attempt_at: datetime = Field(sa_column=_time())
-    last_error: str | None = Field(default=None, sa_column=_text(nullable=True))
+    claimed_at: datetime | None = _time(nullable=True)
+    settled_at: datetime | None = _time(nullable=True)
+    created_at: datetime = _time()
+    next_attempt_at: datetime = _time()
+    last_error: str | None = _text(nullable=True)
     dropped_code: str | None = None
-    sent_at: datetime | None = Field(default=None, sa_column=_time(nullable=True))
+    sent_at: datetime | None = _time(nullable=True)
 
 
 class Storm(SQLModel, table=True):
@@ -317,13 +316,13 @@ class Storm(SQLModel, table=True):
         _partial("ux_storm_open", "ended_at IS NULL", "channel", "recipient", unique=True),
     )
 
-    id: int | None = Field(default=None, sa_column=_key())
+    id: int | None = _key()
     channel: str
     recipient: str = ""
     threshold: int
     window_seconds: float
-    started_at: datetime = Field(sa_column=_time())
-    ended_at: datetime | None = Field(default=None, sa_column=_time(nullable=True))
+    started_at: datetime = _time()
+    ended_at: datetime | None = _time(nullable=True)
 
 
 class Silence(SQLModel, table=True):
@@ -332,14 +331,14 @@ class Silence(SQLModel, table=True):
     __tablename__ = "silence"
     __table_args__ = (Index("ix_silence_ends", "ends_at"),)
 
-    id: int | None = Field(default=None, sa_column=_key())
-    matchers: dict[str, Any] = Field(sa_column=_json())
-    recurrence: dict[str, Any] | None = Field(default=None, sa_column=Column(JsonOrNull))
-    starts_at: datetime = Field(sa_column=_time())
-    ends_at: datetime = Field(sa_column=_time())
+    id: int | None = _key()
+    matchers: dict[str, Any] = _column(Json)
+    recurrence: dict[str, Any] | None = _column(JsonOrNull, nullable=True)
+    starts_at: datetime = _time()
+    ends_at: datetime = _time()
     author: str
-    comment: str = Field(sa_column=_text())
-    created_at: datetime = Field(sa_column=_time())
+    comment: str = _text()
+    created_at: datetime = _time()
 
 
 class AuditEntry(SQLModel, table=True):
@@ -348,12 +347,12 @@ class AuditEntry(SQLModel, table=True):
     __tablename__ = "audit_entry"
     __table_args__ = (Index("ix_audit_event", "event_id", "at"),)
 
-    id: int | None = Field(default=None, sa_column=_key())
-    at: datetime = Field(sa_column=_time())
+    id: int | None = _key()
+    at: datetime = _time()
     actor: str
     action: str
-    event_id: int | None = Field(default=None, sa_column=_ref(nullable=True))
-    detail: dict[str, Any] = Field(default_factory=dict, sa_column=_json())
+    event_id: int | None = _ref(nullable=True)
+    detail: dict[str, Any] = _json(dict)
 
 
 class Checkpoint(SQLModel, table=True):
@@ -362,7 +361,7 @@ class Checkpoint(SQLModel, table=True):
     __tablename__ = "checkpoint"
 
     name: str = Field(primary_key=True)
-    at: datetime = Field(sa_column=_time())
+    at: datetime = _time()
 
 
 Row = dict[str, Any]
