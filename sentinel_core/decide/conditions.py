@@ -99,7 +99,7 @@ class Verdict:
 def evaluate(
     conditions: Sequence[Condition | AnyOf], samples: Samples, at: float, *, firing: bool
 ) -> Verdict:
-    """Whether all of these conditions hold at the time `at`, as a verdict with its sentence.
+    """The verdict, with its sentence, on whether all of these conditions hold at the time `at`.
 
     The samples include the measurement at that time. `firing` selects the threshold of a condition
     with two (hysteresis). Too few values for one condition leave the verdict open, unless another

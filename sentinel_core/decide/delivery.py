@@ -1,4 +1,4 @@
-"""Whether a pending notification is still needed, its next attempt, and storms. Pure."""
+"""The fate of pending notifications: still needed or not, the next attempt, storms. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class Waiting:
 def still_needed(
     message: Mapping[str, Any], event: Mapping[str, Any], muted: Suppression | None, now: datetime
 ) -> Suppression | Waiting | None:
-    """Why a pending notification is dropped or has to wait; None if it is to be sent.
+    """The reason to drop a pending notification or to wait; None if it is to be sent.
 
     Steps of an escalation and reminders are for events that nobody has acknowledged.
     """
@@ -51,13 +51,13 @@ def still_needed(
 
 
 def acknowledged(by: str, at: datetime | None) -> Suppression:
-    """Why reminders and escalation steps of an acknowledged event are not sent."""
+    """The reason not to send reminders and escalation steps of an acknowledged event."""
     sentence = f"acknowledged by {by}" + (f" at {utc(at)}" if at else "")
     return Suppression(SuppressionCode.ACKNOWLEDGED, sentence)
 
 
 def exhausted(error: str | None) -> Suppression:
-    """Why a message is not tried again: every attempt failed."""
+    """The reason not to try a message again: every attempt failed."""
     sentence = f"given up after {MOST_ATTEMPTS} attempts: {error}"
     return Suppression(SuppressionCode.ATTEMPTS_EXHAUSTED, sentence)
 

@@ -1,7 +1,7 @@
-"""What a run does to its rule: written once, for the store and for replay alike. Pure.
+"""The effects of a run on its rule, written once for the store and for replay. Pure.
 
-The functions decide and call a `Ledger`, which knows the rule's past and takes the effects down:
-the store's in SQL, replay's and the rule tests' in memory.
+The functions decide and call a `Ledger`, which knows the rule's past and applies the effects: the
+store's in SQL, that of replay and rule tests in memory.
 """
 
 from bisect import insort
@@ -30,7 +30,7 @@ from sentinel_core.model.reasons import NotifyReason
 def apply_run(
     lifecycle: Lifecycle, ledger: Ledger, observations: Sequence[Observation], *, ran: bool = True
 ) -> list[Observation]:
-    """Judge and decide what one run observed, in order; what was judged.
+    """Judge and decide the observations of one run, in order; returns them as judged.
 
     `ran` is False for what no run observed (silence): it implies nothing about other series.
     """
@@ -58,7 +58,7 @@ def _judged(lifecycle: Lifecycle, ledger: Ledger, observation: Observation) -> O
 
 
 def _take(lifecycle: Lifecycle, ledger: Ledger, observation: Observation) -> None:
-    """What one observation does to its series."""
+    """Decide one observation and apply the decision to its series."""
     key = (observation.kind, observation.ticker)
     previous = ledger.series.get(key)
     fine = previous is None or previous.status is Status.OK

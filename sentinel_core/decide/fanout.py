@@ -1,4 +1,4 @@
-"""Who is notified of what happened to an event: one row for each recipient. Pure.
+"""The recipients of an event's notifications, one row for each. Pure.
 
 A route is where a rule notifies an importance; a row is a notification as the outbox keeps it.
 """
@@ -26,7 +26,7 @@ _RESTARTED = 10  # sequence of steps that restart, above those of the four impor
 
 
 def dropped_columns(suppression: Suppression | None) -> Row:
-    """Why a notification is not sent, as its row keeps it."""
+    """The columns that say why a notification is not sent."""
     if suppression is None:
         return {"last_error": None, "dropped_code": None}
     return {"last_error": suppression.sentence, "dropped_code": suppression.code.value}
@@ -43,7 +43,7 @@ class Target:
 
 
 class Fanout:
-    """What one rule's routes and escalation mean for notifications, for one transaction."""
+    """The notifications that one rule's routes and escalation ask for, in one transaction."""
 
     def __init__(self, rule: Rule, rule_id: int, now: datetime) -> None:
         self.settings = rule.settings
@@ -146,7 +146,7 @@ class Fanout:
 def kept_route(
     route: Route, *, resolved: bool | None = None, repeat_seconds: float | None = None
 ) -> dict[str, Any]:
-    """What a notification's row keeps of its route: everything that is not the default.
+    """The settings of a route that its notification's row keeps: all that differ from the default.
 
     `resolved`: whether the route is notified of the event's end; `repeat_seconds`: its own pace of
     reminders, where that is slower than the rule's.

@@ -1,4 +1,4 @@
-"""Whether a series changes its state so often that its events would only be noise. Pure."""
+"""Flapping: a series that changes its state so often that its events are only noise. Pure."""
 
 from functools import lru_cache
 

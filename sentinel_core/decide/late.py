@@ -1,4 +1,4 @@
-"""Where an observation belongs that is older than its series' newest one. Pure.
+"""The place of an observation that is older than its series' newest one. Pure.
 
 The series' present state stays what its newest evaluation made it: the past explains, it does not
 overrule.
@@ -24,7 +24,7 @@ class Neighbour:
 
 
 class LateAction(StrEnum):
-    """What a late observation does. The values are those on record."""
+    """The effect of a late observation on the record, whose values these are."""
 
     IGNORE = "nowhere"  # recorded; changes no event
     MERGE = "join"  # counts into an existing event
@@ -52,7 +52,7 @@ def decide_late(
     before: Sequence[Neighbour],
     after: Sequence[Neighbour],
 ) -> LateDecision:
-    """Where a late observation belongs, given its recorded neighbours in time, nearest first.
+    """The place of a late observation among its recorded neighbours in time, nearest first.
 
     A late breach joins the event it is continuous with. Between oks it becomes an event of its own
     that is already over, so that somebody still sees it, if the breaches around it are as many as
@@ -93,5 +93,5 @@ def _threshold_met(states: Sequence[bool], here: int, policy: Policy) -> bool:
 
 
 def late_neighbours(policy: Policy) -> int:
-    """How many neighbours on each side decide about a late observation."""
+    """The number of neighbours on each side that decide about a late observation."""
     return max(1, (policy.of_last or policy.breaches) - 1)

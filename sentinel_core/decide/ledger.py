@@ -1,4 +1,4 @@
-"""What a run's effects are applied to: a rule's state and past. A protocol, and its one noun."""
+"""The protocol of a ledger: a rule's state and past, to which a run's effects are applied."""
 
 from collections.abc import MutableMapping
 from dataclasses import dataclass
@@ -17,9 +17,9 @@ from sentinel_core.model.reasons import NotifyReason, Reason, Suppression
 class Notify:
     """A notification of an event, for every route of its importance.
 
-    `at` is when its run was due; None if that was late: people are notified when it is recorded.
-    `sequence` tells notifications with one reason apart. `restarts`: the steps of the escalation
-    begin anew. `escalates` is False for events that have ended: no step follows.
+    `at` is when its run was due; None for a late run, whose notification counts from when it is
+    recorded. `sequence` distinguishes notifications with the same reason. `restarts`: the steps of
+    the escalation begin anew. `escalates` is False for events that have ended: no step follows.
     """
 
     at: datetime | None
@@ -38,7 +38,7 @@ class Notify:
 
 
 class Ledger(Protocol):
-    """A rule's state and past, and where effects are taken down.
+    """A rule's state and past, to which effects are applied.
 
     `series` holds the state of every series an observation may concern; effects change it.
     `notified` is when people were last notified of the rule's events, oldest first; it is kept only
@@ -54,10 +54,10 @@ class Ledger(Protocol):
     # -- the past ---------------------------------------------------------------------------
 
     def samples(self, observation: Observation) -> Samples:
-        """What the series measured, this observation included, as far back as conditions look."""
+        """The series' measurements, this one included, as far back as conditions look."""
 
     def first_at(self) -> datetime | None:
-        """When the rule was first evaluated."""
+        """The due time of the rule's first evaluation."""
 
     def checked_since(self, at: datetime) -> bool:
         """True if another run, due at `at` or later, has checked."""
@@ -71,17 +71,17 @@ class Ledger(Protocol):
         """
 
     def suppression(self, key: Key, importance: Importance) -> Suppression | None:
-        """Why nobody is notified of this series at the moment of recording."""
+        """The reason to notify nobody of this series when it is recorded; None without one."""
 
     # -- effects ----------------------------------------------------------------------------
 
     def save(self, key: Key, series: Series) -> None:
-        """The state of a series from now on."""
+        """Store the state of a series."""
 
     def evaluated(
         self, observation: Observation, decision: Decision | LateDecision, event_id: int | None
     ) -> None:
-        """An evaluation with its decision."""
+        """Add an evaluation with its decision."""
 
     def open_event(
         self,
@@ -91,30 +91,30 @@ class Ledger(Protocol):
         *,
         ended: bool = False,
     ) -> int:
-        """A new event, already over if `ended`; its id."""
+        """Open an event, already over if `ended`; returns its id."""
 
     def continue_event(self, event_id: int, observation: Observation, *, escalated: bool) -> None:
-        """One more breach of an open event, which shows it; `escalated` raises its importance."""
+        """Add a breach to an open event, which shows it; `escalated` raises its importance."""
 
     def merge_late(self, event_id: int, observation: Observation) -> None:
-        """A late breach of an event, open or over."""
+        """Add a late breach to an event, open or over."""
 
     def escalate_late(self, event_id: int, importance: Importance, *, reopen: bool) -> None:
-        """A late breach raises an event's importance; `reopen` ends its acknowledgement."""
+        """Raise an event's importance for a late breach; `reopen` ends its acknowledgement."""
 
     def resolve_event(self, event_id: int, at: datetime, code: str) -> None:
-        """The end of an event."""
+        """End an event."""
 
     def reopen_event(self, event_id: int) -> None:
-        """An acknowledgement no longer holds."""
+        """End an event's acknowledgement."""
 
     def suppress(self, event_id: int, suppression: Suppression | None) -> None:
-        """Why people are not notified of an event's latest change; None when they are."""
+        """Record why nobody is notified of an event's latest change; None if somebody is."""
 
     def notify(self, event_id: int, key: Key, notify: Notify) -> None:
-        """A notification for every route of an importance."""
+        """Enqueue a notification for every route of an importance."""
 
     def notify_followers(
         self, event_id: int, at: datetime, reason: NotifyReason, suppression: Suppression | None
     ) -> None:
-        """News for those who were notified of the event: its end."""
+        """Enqueue the end of an event for those who were notified of it."""

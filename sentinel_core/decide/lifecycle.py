@@ -35,7 +35,7 @@ def is_late(observation: Observation, series: Mapping[Key, Series]) -> bool:
 
 
 class Lifecycle:
-    """What one rule's settings mean for its series."""
+    """One rule's settings, applied to its series."""
 
     def __init__(self, settings: RuleSettings) -> None:
         self.settings = settings
@@ -85,7 +85,7 @@ class Lifecycle:
     def consequences(
         self, observations: Sequence[Observation], series: Mapping[Key, Series]
     ) -> Iterator[Observation]:
-        """What a run's judged observations imply for other series of the rule.
+        """The observations that a run's judged ones imply for other series of the rule.
 
         A series that was measured is in error no longer; what counts as ok ends what was firing;
         a ticker that is not among the outputs is what the policy says of missing ones.
@@ -181,7 +181,7 @@ class Lifecycle:
     def decide(
         self, previous: Series | None, observation: Observation, context: DecisionContext
     ) -> Decision:
-        """What the newest observation of a series does to it."""
+        """The decision about the newest observation of a series."""
         kind = observation.kind
         if kind is Kind.SKIPPED:
             return _unchanged(previous, observation, "skipped", f"skipped: {observation.message}")
@@ -202,20 +202,20 @@ class Lifecycle:
         return replace(decision, code=f"{kind}-{meaning}", reason=reason)
 
     def _meaning(self, observation: Observation) -> Meaning:
-        """What a breach counts as. A missing ticker is observed only where that is an event."""
+        """The meaning of a breach. A missing ticker is observed only where that is an event."""
         if observation.kind is Kind.NO_DATA and observation.reported is None:
             return Meaning.EVENT
         return meaning_of(observation.kind, self.policy)
 
     @property
     def late_neighbours(self) -> int:
-        """How many evaluations on each side of a late one its decision needs, whatever its kind."""
+        """The number of evaluations on each side of a late one that its decision needs."""
         return max(late_neighbours(policy) for policy in self._policies.values())
 
     def decide_late(
         self, observation: Observation, before: Sequence[Neighbour], after: Sequence[Neighbour]
     ) -> LateDecision:
-        """What an observation does that is older than its series' newest one."""
+        """The decision about an observation that is older than its series' newest one."""
         if observation.kind is Kind.SKIPPED:
             reason = f"skipped: {observation.message}"
             return LateDecision(LateAction.IGNORE, None, "skipped", reason)

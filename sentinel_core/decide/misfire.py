@@ -22,7 +22,7 @@ def lateness(policy: Policy, due: datetime, now: datetime) -> timedelta | None:
 def skipped(
     policy: Policy, schedules: Sequence[Schedule], due: datetime, now: datetime
 ) -> str | None:
-    """Why a run that was due then and starts now is skipped; None if it is evaluated.
+    """The reason to skip a run that was due then and starts now; None if it is evaluated.
 
     It is evaluated if an unreadable schedule leaves later runs unknown.
     """

@@ -1,4 +1,4 @@
-"""Who decides that people are notified: of an event's start, change, end, and when it is withheld.
+"""The decision to notify people of an event's start, change or end, or to withhold that.
 
 Pure: a series' state and the verdict on its event in, a decision out.
 """
@@ -42,7 +42,7 @@ class Counted:
 
 @dataclass(slots=True)
 class Verdict:
-    """What becomes of the event, before notifications are considered."""
+    """The fate of the event, before notifications are considered."""
 
     action: Action
     status: Status
@@ -89,7 +89,7 @@ def explained(reason: str, suppression: Suppression | None) -> str:
 def _due(
     policy: Policy, now: Counted, verdict: Verdict, acknowledged: bool, lapsed: bool
 ) -> NotifyReason | None:
-    """Why people are due to be notified; None when they are not."""
+    """The reason to notify people now; None without one."""
     before = now.before
     if verdict.action is Action.RESOLVE:  # the end of an event nobody was notified of is no news
         wanted = policy.notify_resolved or verdict.notify is NotifyReason.FLAPPING_ENDED
@@ -113,7 +113,7 @@ def _repeat_due(policy: Policy, now: Counted) -> bool:
 def suppressed(
     policy: Policy, context: DecisionContext, at: datetime, *, resolves: bool = False
 ) -> Suppression | None:
-    """Why people may not be notified at this moment. The rate limit never withholds an end."""
+    """The reason to notify nobody at this moment. The rate limit never withholds an end."""
     if context.suppression is not None:
         return context.suppression
     most = policy.max_notifications_per_hour

@@ -22,7 +22,7 @@ class Status(StrEnum):
 
 
 class Action(StrEnum):
-    """What happens to the series' event."""
+    """The effect of an observation on the series' event."""
 
     QUIET = "quiet"  # there is none and none opens
     OPEN = "open"
@@ -73,7 +73,7 @@ def importance_of(previous: Series | None, observation: Observation) -> Importan
 
 @dataclass(slots=True)
 class DecisionContext:
-    """What a decision takes into account beside its own series.
+    """The facts that a decision takes into account beside its own series.
 
     `suppression`: why nobody may be notified at this moment (a silence, an inhibiting rule).
     `notified`: when people were notified of any of the rule's events, oldest first; only read.
@@ -89,7 +89,7 @@ UNRESTRICTED = DecisionContext()
 
 @dataclass(slots=True)  # never changed once made, like Observation
 class Decision:
-    """What an observation does to its series, and why: `code` decides, `reason` explains.
+    """The effect of an observation on its series: `code` decides, `reason` explains.
 
     `series` is the state from now on; the id of an event that opens is not known here. `notify`
     says why people should be notified, `suppression` why they are not, and `repeated` that the

@@ -1,4 +1,4 @@
-"""The alert lifecycle: what one observation does to its series, what is notified, and why.
+"""The alert lifecycle: the effect of one observation on its series, its event and people.
 
 Pure functions of their arguments: no clock, no database, no Prefect. Callers act on the decision
 and store its reason; they add nothing to it. Time is when runs were due, so that a history that is
@@ -36,7 +36,7 @@ def policy_for(kind: Kind, policy: Policy) -> Policy:
 
 
 def meaning_of(kind: Kind, policy: Policy) -> Meaning:
-    """What a breach of this kind counts as: an event, an ok, or nothing new."""
+    """The meaning of a breach of this kind: an event, an ok, or nothing new."""
     if kind in (Kind.FAILURE, Kind.ERROR):
         return policy.on_error
     return policy.on_no_data if kind is Kind.NO_DATA else Meaning.EVENT
@@ -48,7 +48,7 @@ def decide(
     observation: Observation,
     context: DecisionContext = UNRESTRICTED,
 ) -> Decision:
-    """What the newest observation of a series does to it.
+    """The decision about the newest observation of a series.
 
     `policy` is the one for the observation's kind (`policy_for`); the caller has taken care of
     what is no event by its meaning.

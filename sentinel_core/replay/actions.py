@@ -1,4 +1,4 @@
-"""What people do to events, in the ledger in memory. Pure.
+"""People's actions on events, in the ledger in memory. Pure.
 
 Each function returns False if the series has no open event.
 """

@@ -1,4 +1,4 @@
-"""What another set of settings changes: two timelines of one rule, compared. Pure."""
+"""Compares two timelines of one rule: what other settings change. Pure."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,7 +25,7 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class ChannelCount:
-    """What one channel is sent and spared, before and after."""
+    """The notifications one channel is sent and spared, before and after."""
 
     sent: tuple[int, int]
     suppressed: tuple[int, int]
@@ -38,7 +38,7 @@ class ChannelCount:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What another set of settings changes. Pairs are (before, after)."""
+    """The difference that other settings make. Pairs are (before, after)."""
 
     added: tuple[Event, ...]
     removed: tuple[Event, ...]
@@ -61,7 +61,7 @@ class Comparison:
 
 
 def compare(before: Timeline, after: Timeline) -> Comparison:
-    """What is different in `after`. An event that only begins at another time is a changed one."""
+    """The differences of `after`. An event that only begins at another time is a changed one."""
     old = {(e.kind, e.ticker, e.opened_at): e for e in before.events}
     new = {(e.kind, e.ticker, e.opened_at): e for e in after.events}
     pairs = [(old[key], new[key]) for key in old if key in new]

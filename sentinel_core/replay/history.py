@@ -1,4 +1,4 @@
-"""What the store remembers of a rule, in the order in which it was recorded: for replay.
+"""Reads a rule's recorded past for replay, in the order in which it was recorded.
 
 Core columns and streams: a million evaluations pass through without being in memory at once.
 """
@@ -72,7 +72,7 @@ def span(
     look_back: timedelta,
     states: int,
 ) -> Span:
-    """Where to begin so that at `since` all is as it was: `look_back` and `states` runs earlier."""
+    """The span to read: `look_back` and `states` runs before `since`, so that all is as it was."""
     c = EVALUATION.c
     mine = c.rule_id == rule_id
     moments = select(c.at).where(mine, c.at < since).distinct().order_by(c.at.desc()).limit(states)
@@ -86,7 +86,7 @@ def span(
 def runs(
     connection: Connection, rule_id: int, over: Span, *, metrics: bool = True
 ) -> Iterator[Sequence[Stored]]:
-    """What each run left behind, in the order in which it was recorded. Reads as it is asked.
+    """The evaluations of each run, in the order of recording, read as they are iterated.
 
     Only conditions need `metrics`.
     """
@@ -155,7 +155,7 @@ def _stored(metrics: bool) -> Select[Any]:
 
 
 def past(connection: Connection, rule_id: int, name: str, over: Span) -> Past:
-    """What surrounded these evaluations."""
+    """The silences, manual actions and inhibiting events around these evaluations."""
     return Past(
         rule=name,
         silences=_silences(connection, over),
@@ -166,7 +166,7 @@ def past(connection: Connection, rule_id: int, name: str, over: Span) -> Past:
 
 
 def _latest_by(connection: Connection, rule_id: int, over: Span) -> timedelta:
-    """How long after it was due a run was recorded at the most, a second more or less."""
+    """The longest time from a run's due time to its recording, to the second."""
     c = EVALUATION.c
     mine = (c.rule_id == rule_id, c.at >= over.first, c.at < over.until)
     if connection.dialect.name == "sqlite":
@@ -196,7 +196,7 @@ def _silences(connection: Connection, over: Span) -> list[Silence]:
 
 
 def _planned_ends(connection: Connection) -> dict[int, datetime]:
-    """When the silences were to end that somebody ended before their time."""
+    """The planned ends of silences that somebody ended before their time."""
     statement = select(AUDIT.c.detail).where(AUDIT.c.action == SILENCE_EXPIRED)
     return {
         detail["silence"]: end
@@ -236,7 +236,7 @@ def _time(text: object) -> datetime | None:
 
 
 def _firings(connection: Connection, rule_id: int, name: str, over: Span) -> list[Firing]:
-    """When series fired of other rules that name this one, as far as the store knew at the time.
+    """The times at which series of other rules fired that inhibit this one, as known at the time.
 
     What was inhibited itself mutes nobody, nor does an event that was over before it was recorded.
     A rule is taken to have inhibited then what it inhibits now.

@@ -83,11 +83,11 @@ class MemoryLedger:
     # -- the past ---------------------------------------------------------------------------
 
     def samples(self, observation: Observation) -> Samples:
-        """What the series measured, this observation included."""
+        """The series' measurements, this one included."""
         return self.past.samples[observation.ticker]
 
     def first_at(self) -> datetime | None:
-        """When the rule was first evaluated."""
+        """The due time of the rule's first evaluation."""
         return self.past.first_at
 
     def checked_since(self, at: datetime) -> bool:
@@ -111,7 +111,7 @@ class MemoryLedger:
         return Neighbour(breached, event_id, event.importance, acknowledged)
 
     def suppression(self, key: Key, importance: Importance) -> Suppression | None:
-        """Why nobody is notified of this series just now."""
+        """The reason to notify nobody of this series just now; None without one."""
         if not self._may_be_suppressed:
             return None
         kind, ticker = key
@@ -254,7 +254,7 @@ class MemoryLedger:
         release_withheld(self.lifecycle, self, keys, at)
 
     def notify_of_action(self, event: Event, at: datetime, reason: NotifyReason) -> None:
-        """What a person did, for those who were notified of the event and want to know."""
+        """Notify those who were notified of the event, and want to know, of a person's action."""
         self._now = at
         suppression = self.suppression((event.kind, event.ticker), event.importance)
         rows = follow_ups(self._rows.get(event.id, ()), event.id, reason.value, at, suppression)

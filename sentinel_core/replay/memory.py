@@ -1,6 +1,6 @@
-"""What a rule's series measured and decided lately, in memory. Pure.
+"""The recent measurements and evaluations of a rule's series, in memory. Pure.
 
-It answers what decisions ask of the past, and forgets what none can ask for any more.
+It answers what decisions ask of the past, and drops what no decision can need.
 """
 
 from bisect import bisect_left

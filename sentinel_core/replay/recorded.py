@@ -1,4 +1,4 @@
-"""What the store remembers of a rule, as replay takes it: evaluations and what surrounded them."""
+"""A rule's recorded past as replay takes it: evaluations and what surrounded them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -43,11 +43,11 @@ class Stored(NamedTuple):
         return self.kind == Kind.FAILURE and self.prefect_state == StateType.CANCELLED
 
     def observation(self) -> Observation | None:
-        """What the run observed, before conditions; None for what the policy concluded from it."""
+        """The run's observation before conditions; None for what the policy concluded from it."""
         # Unpacked at once, as a million are made: twelve attributes would take twice as long.
         _, word, ticker, at, _, breached, reported, said, rank, message, metrics, *_ = self
         kind = _KINDS[word]
-        if said is not None:  # conditions had a say: back to what the trigger itself said
+        if said is not None:  # conditions applied: back to the trigger's own result
             breached, message, kind = bool(reported), said, Kind.ALERT
         elif kind is Kind.ALERT:
             breached = breached if reported is None else reported
@@ -70,7 +70,7 @@ class Stored(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ManualAction:
-    """What somebody did to an event. `ended_at` is when that event was over, if it is."""
+    """A person's action on an event. `ended_at` is when that event was over, if it is."""
 
     at: datetime
     actor: str
@@ -96,7 +96,7 @@ class Firing:
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """What surrounded a rule's evaluations: what muted it when, and who did what.
+    """The surroundings of a rule's evaluations: what muted it when, and who did what.
 
     `latest_by` is how long after it was due a run was recorded at the most.
     """

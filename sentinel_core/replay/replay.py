@@ -1,4 +1,4 @@
-"""What a rule's recorded evaluations would have come to under other settings. Pure.
+"""Replays a rule's recorded evaluations under other settings. Pure.
 
 Stored evaluations become the observations they were before the rule's conditions were asked; they
 are judged and decided again, in the order in which they were recorded, with the silences, the
@@ -171,7 +171,7 @@ class _Replay:
                 )
 
     def act(self, action: ManualAction) -> None:
-        """What somebody did, to the open event of the same series."""
+        """Apply a person's action to the open event of the same series."""
         if not self._act(action) and not self.result.runs:
             self.early_actions.append(action)  # on an event older than the replay: once it is there
 
@@ -184,7 +184,7 @@ class _Replay:
         return action.action != "resolved" or resolve(ledger, kind, ticker, action.at, action.actor)
 
     def timeline(self) -> Timeline:
-        """What falls into the time from `since` on."""
+        """The events and notifications from `since` on."""
         for event in self.ledger.events:
             if event.resolved_at is None or max(event.resolved_at, event.opened_at) >= self.since:
                 self.result.events.append(event)
@@ -242,7 +242,7 @@ class _Actions:
 
 
 def states_needed(policy: Policy) -> int:
-    """How many runs before the look-back it takes until nothing older counts."""
+    """The number of runs before the look-back beyond which nothing counts."""
     counts = (
         policy.of_last or 0,
         policy.breaches,

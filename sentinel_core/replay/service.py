@@ -133,7 +133,7 @@ def _deployed_settings(row: RowMapping) -> RuleSettings:
 
 
 def _notes(row: RowMapping, deployed: RuleSettings, rule: FileRule, over: Span) -> Iterator[str]:
-    """What a replay can't show."""
+    """Sentences on what a replay can't show."""
     if over.older:
         yield (
             f"{over.older:,} evaluations were recorded before Sentinel kept the check's own "

@@ -1,4 +1,4 @@
-"""What came of a replay or a rule test: events, notifications, decisions. Pure data."""
+"""The outcome of a replay or a rule test: events, notifications, decisions. Pure data."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -63,7 +63,7 @@ class Mismatch:
 
 @dataclass(slots=True)
 class Timeline:
-    """What came of a replay: events and notifications from `since` on, with events open then."""
+    """The outcome of a replay: events and notifications from `since` on, with events open then."""
 
     since: datetime
     events: list[Event] = field(default_factory=list)
