@@ -22,7 +22,8 @@ from typing import Any, Literal
 from playwright.sync_api import Browser, sync_playwright
 from sqlalchemy import Engine, text
 
-from sentinel_core.message import About, Content, Item, Links, Medium, Message, render
+from sentinel_core.message.content import About, Content, Item, Links, Medium, Message
+from sentinel_core.message.render import render
 from sentinel_core.store.db.engine import open_engine, reading
 from sentinel_core.store.db.schema import ensure_schema
 from sentinel_core.store.db.tables import EVALUATION, EVENT

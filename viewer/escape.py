@@ -4,8 +4,8 @@ import re
 from datetime import UTC, datetime, tzinfo
 from zoneinfo import ZoneInfo
 
-from sentinel_core.message import shorten
 from sentinel_core.model.cleaning import clean_text
+from sentinel_core.wording.text import shorten
 from sentinel_core.wording.times import stamp
 
 _MARKUP = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$&^=\"'])")

@@ -7,7 +7,6 @@ import pandas as pd
 import streamlit as st
 
 from sentinel_core.base.errors import SentinelError
-from sentinel_core.message import value_against_threshold
 from sentinel_core.store.read.event_detail import EventDetail
 from sentinel_core.store.state import system_rule
 from sentinel_core.wording.colours import COLOUR_NAMES
@@ -19,6 +18,7 @@ from sentinel_core.wording.labels import (
     lost,
     status_of,
 )
+from sentinel_core.wording.text import value_against_threshold
 from sentinel_core.wording.times import stamp
 from viewer import acknowledging, data, delivery_timeline, figures, rows
 from viewer.escape import plain

@@ -8,14 +8,13 @@ from typing import Any
 import pandas as pd
 
 from sentinel_core.base.settings import Settings
-from sentinel_core.message import shorten
 from sentinel_core.model.cleaning import clean_text
 from sentinel_core.store.read.event_list import EXPORT_LIMIT
 from sentinel_core.store.record.acknowledge import Acknowledged
 from sentinel_core.store.state import system_rule
 from sentinel_core.wording.colours import COLOURS
 from sentinel_core.wording.labels import status_of, status_words
-from sentinel_core.wording.text import counted
+from sentinel_core.wording.text import counted, shorten
 from viewer.escape import plain
 
 Row = Mapping[str, Any]

@@ -11,8 +11,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from sentinel_core.message import shorten
 from sentinel_core.model.cleaning import clean_text
+from sentinel_core.wording.text import shorten
 
 _PIPED = 100_000  # columns: what a program reads is neither cut nor folded
 _LEAST = 20  # columns that are left to the last one on a narrow terminal

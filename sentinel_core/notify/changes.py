@@ -105,9 +105,6 @@ def since(
     return sorted(_once(changes), key=lambda change: change.at)
 
 
-# -- from ids to events ----------------------------------------------------------------------
-
-
 def _with_events(connection: Connection, changes: Iterable[_RawChange]) -> list[EventChange]:
     changes = list(changes)
     events = _events(connection, [change[0] for change in changes])
@@ -128,9 +125,6 @@ def _events(connection: Connection, ids: Sequence[int]) -> dict[int, dict[str, A
         )
         events |= {row["id"]: dict(row) for row in connection.execute(statement).mappings()}
     return events
-
-
-# -- what recordings did ---------------------------------------------------------------------
 
 
 def _recorded(connection: Connection, after: datetime, before: datetime) -> Iterator[_RawChange]:
@@ -229,9 +223,6 @@ def _unevaluated(connection: Connection, after: datetime, before: datetime) -> I
         yield event_id, _RESOLVED, at, "", None, {}
 
 
-# -- what people did -------------------------------------------------------------------------
-
-
 def _by_hand(connection: Connection, after: datetime, before: datetime) -> Iterator[_RawChange]:
     a = AUDIT.c
     statement = (
@@ -249,9 +240,6 @@ def _by_hand(connection: Connection, after: datetime, before: datetime) -> Itera
         which = "" if resolved else f"{row['id']}/{row['at'].isoformat()}"
         detail = {"by": row["actor"], **(row["detail"] or {})}
         yield row["event_id"], row["action"], row["at"], which, None, detail
-
-
-# -- messages and storms ---------------------------------------------------------------------
 
 
 def _not_delivered(connection: Connection, after: datetime, before: datetime) -> list[EventChange]:
@@ -290,9 +278,6 @@ def _storms(connection: Connection, after: datetime, before: datetime) -> list[E
                     EventChange(f"storm.{name}", key, at, subject=subject, detail=detail)
                 )
     return changes
-
-
-# -- rows of a period, without an index on the time ------------------------------------------
 
 
 def _later(

@@ -16,11 +16,14 @@ from sqlalchemy.exc import OperationalError
 
 from sentinel_core.base.settings import Settings
 from sentinel_core.decide.delivery import MOST_ATTEMPTS, backoff, exhausted
-from sentinel_core.message import About, Content, Item, Links, render
 from sentinel_core.message.charts import with_chart
+from sentinel_core.message.content import About, Content, Item, Links
+from sentinel_core.message.render import render
 from sentinel_core.model.reasons import NotifyReason
 from sentinel_core.model.routing import Routes
-from sentinel_core.notify.channel import Address, Delivery, Outcome, Signal, medium_of, send
+from sentinel_core.notify.channel.medium import medium_of
+from sentinel_core.notify.channel.outcome import Address, Delivery, Outcome, Signal
+from sentinel_core.notify.channel.send import send
 from sentinel_core.notify.failing_channels import record_failing_channels
 from sentinel_core.store.db.engine import retrying
 from sentinel_core.store.outbox.claim import ClaimedMessage, claim, due, still_due

@@ -43,9 +43,6 @@ _LEFT_OUT = ("parameters", "rule_id", "metadata")
 logger = get_logger("sentinel")
 
 
-# -- at once -------------------------------------------------------------------------------
-
-
 def announce(engine: Engine, settings: Settings, run: Run | None, recorded: Recorded) -> int:
     """Emit the changes made by a recording; returns the number of events. Never raises.
 
@@ -77,9 +74,6 @@ def _emit(event: Event) -> None:
         occurred=event.occurred,
         id=event.id,
     )
-
-
-# -- later ---------------------------------------------------------------------------------
 
 
 def keep_up(engine: Engine, settings: Settings) -> int:
@@ -150,9 +144,6 @@ def send(client: SyncPrefectClient, events: Sequence[Event]) -> None:
 def _pages(items: Sequence[EventChange]) -> Iterator[Sequence[EventChange]]:
     for start in range(0, len(items), PAGE):
         yield items[start : start + PAGE]
-
-
-# -- a change as Prefect's event ---------------------------------------------------------------
 
 
 def event_of(change: EventChange, settings: Settings) -> Event:

@@ -224,9 +224,6 @@ def durations(rules: Iterable[RuleRuns]) -> list[RunDuration]:
     return sorted(found, key=lambda one: (-one.p50, one.rule))
 
 
-# -- the chart -----------------------------------------------------------------------------
-
-
 def edges(window: Window) -> list[tuple[datetime, datetime]]:
     """From when to when each bar counts, oldest first; the last one may be shorter."""
     starts = [window.since]

@@ -78,9 +78,6 @@ def enqueue_report(
         return insert_notifications(connection, rows, now)
 
 
-# -- events --------------------------------------------------------------------------------
-
-
 def _within(column: ColumnElement[Any], window: Window) -> ColumnElement[bool]:
     return and_(column >= window.since, column < window.until)
 
@@ -164,9 +161,6 @@ def _bars(connection: Connection, window: Window) -> list[tuple[datetime, dict[s
     return found
 
 
-# -- rules ---------------------------------------------------------------------------------
-
-
 def _rules(connection: Connection) -> list[RowMapping]:
     r = RULE.c
     columns = (r.id, r.name, r.schedules, r.is_active, r.changed_at)
@@ -222,9 +216,6 @@ def _outcome(*, not_checked: int, failed: int, judged: int) -> RunOutcome:
     if judged and not failed:
         return RunOutcome.CHECKED
     return RunOutcome.NOT_CHECKED if not_checked and not failed else RunOutcome.FAILED
-
-
-# -- messages ------------------------------------------------------------------------------
 
 
 def _notifications(connection: Connection, window: Window) -> list[NotificationCount]:

@@ -50,9 +50,6 @@ def facts(figures: Figures, title: str) -> Facts:
     }
 
 
-# -- the whole in a few lines ----------------------------------------------------------------
-
-
 def _sentence(figures: Figures, coverage: Sequence[Coverage]) -> str:
     events, waiting = figures.event_count, figures.waiting_count
     said = [f"{counted(events, 'event')} opened" if events else "No event opened"]
@@ -125,8 +122,6 @@ def _sent(statuses: Counter[str]) -> str:
         parts.append(f"{counted(statuses['unknown'], 'attempt')} with an unknown outcome")
     return ", ".join(parts)
 
-
-# -- tables --------------------------------------------------------------------------------
 
 Section = tuple[str, Sequence[str], list[tuple[Any, ...]]]
 
@@ -235,9 +230,6 @@ def _by_channel(figures: Figures) -> Section:
     return "Notifications", columns, rows[:LISTED]
 
 
-# -- the chart -----------------------------------------------------------------------------
-
-
 def _bars(figures: Figures) -> Facts:
     """When each bar begins, in the readers' time, and how high it is in each colour."""
     return {
@@ -251,9 +243,6 @@ def _bars(figures: Figures) -> Facts:
 def _chart_text(figures: Figures) -> str:
     hours = round(figures.window.step.total_seconds() / 3600)
     return "Events per hour" if hours == 1 else f"Events per {hours} hours"
-
-
-# -- words ---------------------------------------------------------------------------------
 
 
 def _percent(share: float | None) -> str:
@@ -271,9 +260,6 @@ def _age(one: Unacknowledged, figures: Figures) -> str:
 
 def _clock(at: datetime, figures: Figures) -> str:
     return f"{stamp(at, figures.window.zone, seconds=False)} {figures.window.timezone}"
-
-
-# -- as Markdown ---------------------------------------------------------------------------
 
 
 def markdown(report: Mapping[str, Any]) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from sentinel_core.message import check_templates
+from sentinel_core.message.check_templates import check_templates
 from sentinel_core.rulefile.check_parameters import given_parameters
 from sentinel_core.rulefile.phrases import dotted
 from sentinel_core.rulefile.placeholders import TEMPLATES, taken_by_prefect

@@ -8,11 +8,11 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from sentinel_core.message import shorten
 from sentinel_core.replay.ledger import MemoryLedger
 from sentinel_core.replay.timeline import Evaluated, Event, Notification
 from sentinel_core.ruletest.form import RuleTest
 from sentinel_core.ruletest.values import offset_words
+from sentinel_core.wording.text import shorten
 
 _GLOBS = {"message", "reason", "code", "action", "resolution", "suppressed", "acknowledged_by"}
 MOST_SHOWN = 20  # unexpected ones: a rule that misfires fills pages

@@ -5,11 +5,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sentinel_core.message import shorten
 from sentinel_core.replay.timeline import Evaluated
 from sentinel_core.rulefile.source import Problem
 from sentinel_core.ruletest.run import TestResult
 from sentinel_core.ruletest.values import offset_words
+from sentinel_core.wording.text import shorten
 
 MOST_ROWS = 200  # of a timeline
 _WIDEST = 24

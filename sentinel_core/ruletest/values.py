@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TypeVar
 
-from sentinel_core.message import shorten
 from sentinel_core.model.alert import Importance
+from sentinel_core.wording.text import shorten
 
 START = datetime(2026, 1, 5, tzinfo=UTC)  # of a test that names no other time: a Monday
 MOST_RUNS = 10_000

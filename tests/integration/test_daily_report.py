@@ -16,8 +16,9 @@ from pydantic import SecretStr
 from sqlalchemy import Engine
 
 from sentinel_core.base.settings import get_settings
-from sentinel_core.message import About, Content, Links, Medium, render
 from sentinel_core.message.charts import with_chart
+from sentinel_core.message.content import About, Content, Links, Medium
+from sentinel_core.message.render import render
 from sentinel_core.report.publish import ARTIFACT_KEY, make_report
 from sentinel_core.store.db.engine import open_engine
 from sentinel_core.store.db.schema import ensure_schema

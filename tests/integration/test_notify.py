@@ -15,7 +15,8 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from pydantic import SecretStr
 
 from sentinel_core.base.settings import Settings
-from sentinel_core.notify.channel import Address, Delivery, Outcome, send
+from sentinel_core.notify.channel.outcome import Address, Delivery, Outcome
+from sentinel_core.notify.channel.send import send
 from tests.support.channels import (
     CHANNELS,
     IMPATIENT,

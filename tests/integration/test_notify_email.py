@@ -8,8 +8,9 @@ import pytest
 from pydantic import SecretStr
 
 from sentinel_core.base.settings import Settings
-from sentinel_core.message import Message
-from sentinel_core.notify.channel import Address, Delivery, Outcome, send
+from sentinel_core.message.content import Message
+from sentinel_core.notify.channel.outcome import Address, Delivery, Outcome
+from sentinel_core.notify.channel.send import send
 from tests.support.certificates import Certificates, certificates
 from tests.support.channels import (
     IMPATIENT,

@@ -20,8 +20,9 @@ from prefect.blocks.notifications import (
 from prefect.types import SecretDict
 from pydantic import SecretStr
 
-from sentinel_core.message import Message
-from sentinel_core.notify.channel import Address, Delivery, Outcome, Signal, send
+from sentinel_core.message.content import Message
+from sentinel_core.notify.channel.outcome import Address, Delivery, Outcome, Signal
+from sentinel_core.notify.channel.send import send
 from tests.support.certificates import Certificates, certificates
 from tests.support.channels import (
     INCIDENT,

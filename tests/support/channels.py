@@ -21,8 +21,11 @@ from prefect_slack.credentials import SlackWebhook as SlackIncomingWebhook
 from pydantic import SecretStr
 
 from sentinel_core.base.settings import Settings
-from sentinel_core.message import Content, Item, Links, Message, render
-from sentinel_core.notify.channel import Address, Delivery, medium_of, send
+from sentinel_core.message.content import Content, Item, Links, Message
+from sentinel_core.message.render import render
+from sentinel_core.notify.channel.medium import medium_of
+from sentinel_core.notify.channel.outcome import Address, Delivery
+from sentinel_core.notify.channel.send import send
 from tests.support.endpoint import Request
 from tests.support.patience import patient
 from tests.support.runs import T0

@@ -11,7 +11,7 @@ from sentinel_core.cli.options import Json
 from sentinel_core.cli.output import one_line, print_json, print_table
 from sentinel_core.cli.store import event_store
 from sentinel_core.model.alert import Importance
-from sentinel_core.notify.channel import medium_of
+from sentinel_core.notify.channel.medium import medium_of
 from sentinel_core.prefect_io.client import channels, prefect_api, read_channel
 from sentinel_core.store.outbox.channels import ChannelState
 from sentinel_core.store.outbox.channels import states as channel_states

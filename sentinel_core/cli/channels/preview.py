@@ -15,13 +15,14 @@ from sentinel_core.cli.options import RULE_FILE, RuleFilePath, RuleName
 from sentinel_core.cli.parse import id_of
 from sentinel_core.cli.rules.checked import find_rule
 from sentinel_core.cli.store import event_store, settings
-from sentinel_core.message import Content, Item, Links, Medium, Message, render
 from sentinel_core.message.check_templates import example
+from sentinel_core.message.content import Content, Item, Links, Medium, Message
+from sentinel_core.message.render import render
 from sentinel_core.model.alert import Importance
 from sentinel_core.model.cleaning import clean_text
 from sentinel_core.model.routing import suggested_action
 from sentinel_core.model.rule import RuleSettings
-from sentinel_core.notify.channel import medium_of
+from sentinel_core.notify.channel.medium import medium_of
 from sentinel_core.prefect_io.facts import rule_settings
 from sentinel_core.store.read import event_list
 from sentinel_core.store.read.event_detail import event_detail, latest_values

@@ -11,11 +11,14 @@ from sentinel_core.base.errors import ChannelError, UsageError
 from sentinel_core.cli.options import Channel
 from sentinel_core.cli.parse import author, quoted, time_ago, utc_now
 from sentinel_core.cli.store import event_store, settings
-from sentinel_core.message import About, Content, Links, Medium, render
+from sentinel_core.message.content import About, Content, Links, Medium
+from sentinel_core.message.render import render
 from sentinel_core.model.cleaning import clean_text
 from sentinel_core.model.routing import Route
 from sentinel_core.model.times import utc
-from sentinel_core.notify.channel import Address, Delivery, Outcome, Signal, medium_of, send
+from sentinel_core.notify.channel.medium import medium_of
+from sentinel_core.notify.channel.outcome import Address, Delivery, Outcome, Signal
+from sentinel_core.notify.channel.send import send
 from sentinel_core.prefect_io.client import (
     channels,
     needs_recipient,

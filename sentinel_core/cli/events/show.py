@@ -14,7 +14,6 @@ from sentinel_core.cli.options import Json, Level
 from sentinel_core.cli.output import one_line, print_json, print_table
 from sentinel_core.cli.parse import id_of, time_ago, utc_now
 from sentinel_core.cli.store import event_store, settings
-from sentinel_core.message import shorten, value_against_threshold
 from sentinel_core.model.cleaning import clean_text
 from sentinel_core.model.times import utc
 from sentinel_core.store.read import event_list, overview
@@ -30,7 +29,7 @@ from sentinel_core.wording.labels import (
     status_of,
     status_words,
 )
-from sentinel_core.wording.text import counted
+from sentinel_core.wording.text import counted, shorten, value_against_threshold
 from sentinel_core.wording.times import stamp
 
 Row = Mapping[str, Any]

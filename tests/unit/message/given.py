@@ -8,7 +8,8 @@ from uuid import UUID
 
 from hypothesis import strategies as st
 
-from sentinel_core.message import About, Content, Item, Links, Medium, Message, render
+from sentinel_core.message.content import About, Content, Item, Links, Medium, Message
+from sentinel_core.message.render import render
 from tests.support.runs import T0
 
 LINKS = Links("http://127.0.0.1:8501", "http://127.0.0.1:4200")

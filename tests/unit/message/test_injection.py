@@ -15,8 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from sentinel_core.message import About, Content, Medium, Message, render
+from sentinel_core.message.content import About, Content, Medium, Message
 from sentinel_core.message.escaping import ESCAPES
+from sentinel_core.message.render import render
 from tests.unit.message.given import (
     ATTACKS,
     BLOTTER,

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from sentinel_core.message import About, Medium
 from sentinel_core.message.charts import SERIES_HEIGHT, WIDTH, series_chart
+from sentinel_core.message.content import About, Medium
 from tests.support.runs import T0
 from tests.unit.message.given import BLOTTER, HISTORY, REPORT, item, told, told_of
 

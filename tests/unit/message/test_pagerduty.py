@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from sentinel_core.message import About, Medium
+from sentinel_core.message.content import About, Medium
 from tests.support.runs import T0
 from tests.unit.message.given import (
     BLOTTER,

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from sentinel_core.message import About, Content, Medium, Message, render
+from sentinel_core.message.content import About, Content, Medium, Message
+from sentinel_core.message.render import render
 from tests.support.runs import T0
 from tests.unit.message.given import (
     BLOTTER,

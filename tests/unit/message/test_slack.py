@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sentinel_core.message import About, Medium, Message
+from sentinel_core.message.content import About, Medium, Message
 from tests.unit.message.given import (
     BLOTTER,
     PREFECT,

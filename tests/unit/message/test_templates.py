@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jinja2 import nodes
 
-from sentinel_core.message import About, Content, Medium, Message, check_templates, render
-from sentinel_core.message.content import Item
+from sentinel_core.message.check_templates import check_templates
+from sentinel_core.message.content import About, Content, Item, Medium, Message
 from sentinel_core.message.event_view import view
+from sentinel_core.message.render import render
 from sentinel_core.message.template_language import REFUSED
 from sentinel_core.message.templating import PARTS, language, standard
 from tests.support.processes import ROOT

@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from sentinel_core.message import Content, Medium, render
+from sentinel_core.message.content import Content, Medium
 from sentinel_core.message.escaping import ESCAPES
+from sentinel_core.message.render import render
 from sentinel_core.message.truncate import truncate
 from tests.unit.message.given import LINKS, hostile, item
 from tests.unit.message.test_injection import slack_acts_on

@@ -12,13 +12,12 @@ from sentinel_core.base.settings import Settings
 from sentinel_core.cli import app
 from sentinel_core.cli.channels.setup import WANTED
 from sentinel_core.decide.delivery import FIRST_PAUSE, LONGEST_PAUSE, MOST_ATTEMPTS
-from sentinel_core.message import Medium
+from sentinel_core.message.content import Medium
 from sentinel_core.model.alert import Importance
 from sentinel_core.model.reasons import NotifyReason
 from sentinel_core.model.routing import EscalationStep, GroupBy, Route, StormLimit
 from sentinel_core.model.rule import RuleSettings
-from sentinel_core.notify.channel import medium_of
-from sentinel_core.notify.channel.medium import _MEDIA
+from sentinel_core.notify.channel.medium import _MEDIA, medium_of
 from sentinel_core.notify.channel.send import _OWN
 from sentinel_core.store.outbox.group import MOST_TOGETHER
 from sentinel_core.store.state.system_rule import NAME

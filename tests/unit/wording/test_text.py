@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sentinel_core.message import shorten, slack_escape, value_against_threshold
+from sentinel_core.message.escaping import slack_escape
 from sentinel_core.model.times import span
 from sentinel_core.wording.sparkline import BARS, sparkline
-from sentinel_core.wording.text import fitting, flat, is_address
+from sentinel_core.wording.text import fitting, flat, is_address, shorten, value_against_threshold
 from sentinel_core.wording.times import moment
 
 

@@ -5,8 +5,7 @@ from prefect.blocks import notifications
 from prefect.blocks.core import Block
 
 from sentinel_core.message.content import Medium
-from sentinel_core.notify.channel import medium_of
-from sentinel_core.notify.channel.medium import block_type
+from sentinel_core.notify.channel.medium import block_type, medium_of
 
 
 @pytest.mark.parametrize(

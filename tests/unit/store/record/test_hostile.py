@@ -5,7 +5,8 @@ import json
 import pytest
 from sqlalchemy import Engine
 
-from sentinel_core.message import Content, Item, Links, Medium, render
+from sentinel_core.message.content import Content, Item, Links, Medium
+from sentinel_core.message.render import render
 from tests.support.hostile import HARMLESS
 from tests.support.runs import a_rule, a_run, fired, rows, told
 
