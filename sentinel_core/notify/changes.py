@@ -5,7 +5,7 @@ Both ways produce the same changes with the same keys, so that duplicates are re
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import (
@@ -13,8 +13,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Engine,
-    RowMapping,
-    Table,
+    Row,
     and_,
     exists,
     func,
@@ -59,34 +58,34 @@ _DAY = timedelta(days=1)
 
 _V, _N, _S, _E = EVALUATION.c, NOTIFICATION.c, SERIES.c, EVENT.c
 
-# A change before its event's columns are read: (event, name, at, which, run, detail).
-_RawChange = tuple[int, str, datetime, str, UUID | None, Mapping[str, Any]]
+
+class _Raw(NamedTuple):
+    """A change before its event's columns are read. `which`, `run` and `detail`: see `of_event`."""
+
+    event_id: int
+    name: str
+    at: datetime
+    which: str = ""
+    run: UUID | None = None
+    detail: Mapping[str, Any] | None = None
 
 
 def of_recording(
     engine: Engine, run_id: UUID | None, recorded: Recorded, now: datetime
 ) -> list[EventChange]:
     """The changes made by one recording; none for most runs."""
-    changes: list[_RawChange] = []
+    raw: list[_Raw] = []
     with reading(engine) as connection:
         if run_id is not None:
             judged = list(_judged(connection, _V.prefect_flow_run_id == run_id))
-            newest = max((at for _, _, at, *_ in judged), default=now)
-            changes += [change for change in judged if change[2] == newest]  # no earlier state
+            newest = max((change.at for change in judged), default=now)
+            raw += [change for change in judged if change.at == newest]  # no earlier state
         for some in chunks(recorded.notifications):
-            changes += _notified(connection, _N.id.in_(some))
+            raw += _notified(connection, _N.id.in_(some))
         # Changes without an evaluation of their own; duplicates are dropped.
-        changes += [(key, "opened", now, "", run_id, {}) for key in recorded.opened]
-        changes += [(key, _RESOLVED, now, "", run_id, {}) for key in recorded.resolved]
-        return _once(_with_events(connection, changes))
-
-
-def _once(changes: Iterable[EventChange]) -> list[EventChange]:
-    """The first of all changes with the same id."""
-    first: dict[UUID, EventChange] = {}
-    for change in changes:
-        first.setdefault(change.id, change)
-    return list(first.values())
+        raw += [_Raw(key, "opened", now, run=run_id) for key in recorded.opened]
+        raw += [_Raw(key, _RESOLVED, now, run=run_id) for key in recorded.resolved]
+        return _once(_with_events(connection, raw))
 
 
 def since(
@@ -97,92 +96,97 @@ def since(
     Changes made by recordings are included up to `settled`: recordings announce later ones.
     """
     with reading(engine) as connection:
-        by_hand = list(_by_hand(connection, after, before))
-        raw = [*by_hand, *_recorded(connection, after, settled)]
+        raw = [
+            *_by_hand(connection, _between(connection, AUDIT.c.at, after, before)),
+            *_judged(connection, _between(connection, _V.recorded_at, after, settled)),
+            *_notified(connection, _between(connection, _N.created_at, after, settled)),
+            *_unevaluated(connection, after, settled),
+        ]
         changes = _with_events(connection, raw)
         changes += _not_delivered(connection, after, before)
         changes += _storms(connection, after, before)
     return sorted(_once(changes), key=lambda change: change.at)
 
 
-def _with_events(connection: Connection, changes: Iterable[_RawChange]) -> list[EventChange]:
-    changes = list(changes)
-    events = _events(connection, [change[0] for change in changes])
+def _once(changes: Iterable[EventChange]) -> list[EventChange]:
+    """The first of all changes with the same id."""
+    first: dict[UUID, EventChange] = {}
+    for change in changes:
+        first.setdefault(change.id, change)
+    return list(first.values())
+
+
+def _with_events(connection: Connection, raw: Sequence[_Raw]) -> list[EventChange]:
+    events = _events(connection, [change.event_id for change in raw])
     return [
-        of_event(name, events[key], at, which, flow_run_id=run, **detail)
-        for key, name, at, which, run, detail in changes
+        of_event(name, events[key], at, which, flow_run_id=run, **(detail or {}))
+        for key, name, at, which, run, detail in raw
         if key in events
     ]
 
 
-def _events(connection: Connection, ids: Sequence[int]) -> dict[int, dict[str, Any]]:
+def _events(connection: Connection, ids: Iterable[int]) -> dict[int, dict[str, Any]]:
     events: dict[int, dict[str, Any]] = {}
     for some in chunks(sorted(set(ids))):
-        statement = (
-            select(EVENT, RULE.c.deployment_id)
-            .join(RULE, RULE.c.id == _E.rule_id)
-            .where(_E.id.in_(some))
-        )
-        events |= {row["id"]: dict(row) for row in connection.execute(statement).mappings()}
+        statement = select(EVENT, RULE.c.deployment_id).join(RULE, RULE.c.id == _E.rule_id)
+        rows = connection.execute(statement.where(_E.id.in_(some))).mappings()
+        events |= {row["id"]: dict(row) for row in rows}
     return events
 
 
-def _recorded(connection: Connection, after: datetime, before: datetime) -> Iterator[_RawChange]:
-    within = _later(connection, EVALUATION, _V.recorded_at, after)
-    yield from _judged(connection, and_(within, _V.recorded_at <= before))
-    within = _later(connection, NOTIFICATION, _N.created_at, after)
-    yield from _notified(connection, and_(within, _N.created_at <= before))
-    yield from _unevaluated(connection, after, before)
+def _between(
+    connection: Connection, column: Column[Any], after: datetime, before: datetime
+) -> ColumnElement[bool]:
+    """SQL condition: later than `after`, up to `before`.
+
+    The times have no index, but ids grow with time: bisection finds the first row.
+    """
+    key = column.table.c.id
+    low, high = 0, int(connection.scalar(select(func.max(key))) or 0) + 1
+    while low < high:
+        middle = (low + high) // 2
+        statement = select(key, column).where(key >= middle).order_by(key).limit(1)
+        row = connection.execute(statement).first()
+        if row is None or (row[1] is not None and row[1] > after):
+            high = middle
+        else:
+            low = int(row[0]) + 1
+    return and_(key >= low, column > after, column <= before)
 
 
-def _judged(connection: Connection, wanted: ColumnElement[bool]) -> Iterator[_RawChange]:
-    statement = select(
-        _V.id,
-        _V.rule_id,
-        _V.kind,
-        _V.ticker,
-        _V.at,
-        _V.event_id,
-        _V.decision,
-        _V.decision_code,
-        _V.importance,
-        _V.recorded_at,
-        _V.prefect_flow_run_id,
-    ).where(
-        wanted,
-        _V.event_id.is_not(None),
-        or_(_V.decision.in_(_DECISIONS), _V.decision_code.in_([FLAPPING, FLAPPING_ENDED])),
+def _judged(connection: Connection, wanted: ColumnElement[bool]) -> Iterator[_Raw]:
+    """Changes that evaluations record."""
+    series = (_V.rule_id, _V.kind, _V.ticker, _V.at)
+    decided = (_V.event_id, _V.decision, _V.decision_code, _V.importance)
+    statement = (
+        select(*series, *decided, _V.recorded_at, _V.prefect_flow_run_id)
+        .where(wanted, _V.event_id.is_not(None))
+        .where(or_(_V.decision.in_(_DECISIONS), _V.decision_code.in_([FLAPPING, FLAPPING_ENDED])))
+        .order_by(_V.id)
     )
-    for row in connection.execute(statement.order_by(_V.id)).mappings().all():
-        at, run = row["recorded_at"] or row["at"], row["prefect_flow_run_id"]
-        name = _DECISIONS.get(row["decision"])
+    for row in connection.execute(statement).all():
+        at, run = row.recorded_at or row.at, row.prefect_flow_run_id
+        name = _DECISIONS.get(row.decision)
         if name is not None:
-            which = row["importance"] if name == "escalated" else ""
-            yield row["event_id"], name, at, which, run, {}
-        if row["decision_code"] == FLAPPING_ENDED or _begins_to_flap(connection, row):
-            yield row["event_id"], row["decision_code"], at, str(run), run, {}
+            yield _Raw(row.event_id, name, at, row.importance if name == "escalated" else "", run)
+        begins = row.decision_code == FLAPPING and not _flapped_before(connection, row)
+        if begins or row.decision_code == FLAPPING_ENDED:
+            yield _Raw(row.event_id, row.decision_code, at, str(run), run)
 
 
-def _begins_to_flap(connection: Connection, row: RowMapping) -> bool:
-    """True for the first evaluation of its series that is decided as flapping."""
-    if row["decision_code"] != FLAPPING:
-        return False
+def _flapped_before(connection: Connection, row: Row[Any]) -> bool:
+    """True if the evaluation before this one of its series was decided as flapping."""
     statement = (
         select(_V.decision_code)
-        .where(
-            _V.rule_id == row["rule_id"],
-            _V.kind == row["kind"],
-            _V.ticker == row["ticker"],
-            _V.at < row["at"],
-            _V.decision_code != "importance-raised",  # may happen meanwhile
-        )
+        .where(_V.rule_id == row.rule_id, _V.kind == row.kind, _V.ticker == row.ticker)
+        .where(_V.at < row.at, _V.decision_code != "importance-raised")  # may happen meanwhile
         .order_by(_V.at.desc(), _V.id.desc())
         .limit(1)
     )
-    return bool(connection.scalar(statement) != FLAPPING)
+    return bool(connection.scalar(statement) == FLAPPING)
 
 
-def _notified(connection: Connection, wanted: ColumnElement[bool]) -> Iterator[_RawChange]:
+def _notified(connection: Connection, wanted: ColumnElement[bool]) -> Iterator[_Raw]:
     """Changes that only notifications record; several channels are one change."""
     statement = (
         select(_N.event_id, _N.reason, _N.sequence, func.min(_N.created_at))
@@ -190,10 +194,10 @@ def _notified(connection: Connection, wanted: ColumnElement[bool]) -> Iterator[_
         .group_by(_N.event_id, _N.reason, _N.sequence)
     )
     for event_id, reason, sequence, at in connection.execute(statement):
-        yield event_id, _REASONS[reason], at, str(sequence), None, {}
+        yield _Raw(event_id, _REASONS[reason], at, str(sequence))
 
 
-def _unevaluated(connection: Connection, after: datetime, before: datetime) -> Iterator[_RawChange]:
+def _unevaluated(connection: Connection, after: datetime, before: datetime) -> Iterator[_Raw]:
     """Events that opened or ended without an evaluation of their own: a silent rule that runs
     again, a failing channel, an event that no run has confirmed for long."""
     changed = and_(_S.changed_at > after, _S.changed_at <= before)
@@ -204,14 +208,10 @@ def _unevaluated(connection: Connection, after: datetime, before: datetime) -> I
         .where(_E.timestamp > after - _DAY)
     )
     for event_id, at in connection.execute(opened):
-        yield event_id, "opened", at, "", None, {}
+        yield _Raw(event_id, "opened", at)
     # Changes with an evaluation come from `_judged`.
-    evaluated = exists().where(
-        _V.rule_id == _S.rule_id,
-        _V.kind == _S.kind,
-        _V.ticker == _S.ticker,
-        _V.at == _S.ended_at,
-    )
+    series = and_(_V.rule_id == _S.rule_id, _V.kind == _S.kind, _V.ticker == _S.ticker)
+    evaluated = exists().where(series, _V.at == _S.ended_at)
     recently = or_(_S.kind != Kind.ALERT.value, _S.ended_at > after - _LATE)
     ended = (
         select(_E.id, _S.changed_at)
@@ -220,77 +220,50 @@ def _unevaluated(connection: Connection, after: datetime, before: datetime) -> I
         .where(_E.timestamp <= _S.ended_at, ~evaluated)
     )
     for event_id, at in connection.execute(ended):
-        yield event_id, _RESOLVED, at, "", None, {}
+        yield _Raw(event_id, _RESOLVED, at)
 
 
-def _by_hand(connection: Connection, after: datetime, before: datetime) -> Iterator[_RawChange]:
+def _by_hand(connection: Connection, wanted: ColumnElement[bool]) -> Iterator[_Raw]:
+    """Changes made by people, from the audit."""
     a = AUDIT.c
-    statement = (
-        select(AUDIT)
-        .where(
-            _later(connection, AUDIT, a.at, after),
-            a.at <= before,
-            a.event_id.is_not(None),
-            a.action.in_((*_BY_HAND, _RESOLVED)),
-        )
-        .order_by(a.id)
-    )
-    for row in connection.execute(statement).mappings().all():
-        resolved = row["action"] == _RESOLVED  # an event is resolved once, whoever does it
-        which = "" if resolved else f"{row['id']}/{row['at'].isoformat()}"
-        detail = {"by": row["actor"], **(row["detail"] or {})}
-        yield row["event_id"], row["action"], row["at"], which, None, detail
+    by_hand = a.action.in_((*_BY_HAND, _RESOLVED))
+    statement = select(AUDIT).where(wanted, a.event_id.is_not(None), by_hand).order_by(a.id)
+    for row in connection.execute(statement).all():
+        # An event is resolved once, whoever does it.
+        which = "" if row.action == _RESOLVED else f"{row.id}/{row.at.isoformat()}"
+        detail = {"by": row.actor, **(row.detail or {})}
+        yield _Raw(row.event_id, row.action, row.at, which, detail=detail)
 
 
-def _not_delivered(connection: Connection, after: datetime, before: datetime) -> list[EventChange]:
+def _not_delivered(
+    connection: Connection, after: datetime, before: datetime
+) -> Iterator[EventChange]:
     """Notifications that failed for good. They are few, and the index of due ones has them."""
     statement = (
         select(NOTIFICATION)
         .where(_N.status == "failed", _N.settled_at > after, _N.settled_at <= before)
         .order_by(_N.settled_at)
     )
-    rows = connection.execute(statement).mappings().all()
-    events = _events(connection, [row["event_id"] for row in rows if row["event_id"] is not None])
-    return [_failed(row, events.get(row["event_id"])) for row in rows]
+    rows = connection.execute(statement).all()
+    events = _events(connection, [row.event_id for row in rows if row.event_id is not None])
+    for row in rows:
+        at, which = row.settled_at, f"{row.id}/{row.settled_at.isoformat()}"
+        detail = {"channel": row.channel, "reason": row.reason, "error": row.last_error}
+        if event := events.get(row.event_id):
+            yield of_event("notification-failed", event, at, which, **detail)
+        else:
+            subject = (f"channel.{row.channel}", row.channel)
+            yield EventChange(
+                "event.notification-failed", which, at, subject=subject, detail=detail
+            )
 
 
-def _failed(row: RowMapping, event: dict[str, Any] | None) -> EventChange:
-    at, error = row["settled_at"], row["last_error"]
-    which = f"{row['id']}/{at.isoformat()}"
-    detail = {"channel": row["channel"], "reason": row["reason"], "error": error}
-    if event is not None:
-        return of_event("notification-failed", event, at, which, **detail)
-    subject = (f"channel.{row['channel']}", row["channel"])
-    return EventChange("event.notification-failed", which, at, subject=subject, detail=detail)
-
-
-def _storms(connection: Connection, after: datetime, before: datetime) -> list[EventChange]:
-    s = STORM.c
-    recent = or_(s.started_at > after, s.ended_at > after)
-    changes = []
+def _storms(connection: Connection, after: datetime, before: datetime) -> Iterator[EventChange]:
+    recent = or_(STORM.c.started_at > after, STORM.c.ended_at > after)
     for row in connection.execute(select(STORM).where(recent)).mappings():
         subject = (f"storm.{row['id']}", row["channel"])
         detail = {key: row[key] for key in ("channel", "threshold", "window_seconds")}
         key = f"{row['id']}/{row['started_at'].isoformat()}"
         for name, at in (("started", row["started_at"]), ("ended", row["ended_at"])):
             if at is not None and after < at <= before:
-                changes.append(
-                    EventChange(f"storm.{name}", key, at, subject=subject, detail=detail)
-                )
-    return changes
-
-
-def _later(
-    connection: Connection, table: Table, column: Column[Any], after: datetime
-) -> ColumnElement[bool]:
-    """SQL condition: later than `after`. Ids grow with time, so bisection finds the first row."""
-    low, high = 0, int(connection.scalar(select(func.max(table.c.id))) or 0) + 1
-    while low < high:
-        middle = (low + high) // 2
-        statement = select(table.c.id, column).where(table.c.id >= middle).order_by(table.c.id)
-        row = connection.execute(statement.limit(1)).first()
-        if row is None or (row[1] is not None and row[1] > after):
-            high = middle
-        else:
-            low = int(row[0]) + 1
-    return and_(table.c.id >= low, column > after)
+                yield EventChange(f"storm.{name}", key, at, subject=subject, detail=detail)
