@@ -18,7 +18,7 @@ _JUST_BEFORE = timedelta(seconds=1)  # due times are of whole seconds
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """How often a rule was due and how often it was checked then. `why`: the reason for neither."""
+    """The due times of a rule, and those at which it was checked. `why`: the reason for neither."""
 
     rule: str
     due: int
@@ -30,14 +30,19 @@ class Coverage:
         """Done of due; None for a rule that was never due."""
         return self.done / self.due if self.due else None
 
+    @property
+    def is_short(self) -> bool:
+        """True if the rule was checked less often than due, or that is unknown."""
+        return bool(self.why) or self.done < self.due
+
 
 def coverage(rule: RuleRuns, window: Window) -> Coverage | None:
-    """How many of its due times a rule was checked; None for a rule without a schedule.
+    """The coverage of a rule's due times; None for a rule without a schedule.
 
-    A due time counts as done when a run checked between it and the next one: further runs by hand
+    A due time counts as done if a run checked between it and the next one: further runs by hand
     never make up for a gap elsewhere. A failed run counts, a cancelled or skipped one does not.
-    Left out are times before the present schedule, and the last ones, whose runs may still be going
-    on (the longest run of the rule, and a grace).
+    Left out are times before the present schedule, and the last ones, whose runs may still be
+    running (the longest run of the rule, and a grace).
     """
     if not rule.schedules:
         return None
@@ -47,27 +52,25 @@ def coverage(rule: RuleRuns, window: Window) -> Coverage | None:
     checked = sorted(run.at for run in rule.runs if run.outcome is not RunOutcome.NOT_CHECKED)
     anchor = rule.before or (checked[0] if checked else since)
     try:
-        times = {
-            due
-            for one in rule.schedules
-            for due in _due(one, window, anchor)
-            if since <= due < until
-        }
+        due = {at for schedule in rule.schedules for at in _due(schedule, window, anchor)}
     except (CronSimError, ValueError, KeyError, OSError, ArithmeticError) as error:
         return Coverage(rule.name, 0, 0, f"its schedule can't be read: {error}")
+    times = sorted(at for at in due if since <= at < until)
     done = sum(
         bisect_left(checked, start) < bisect_left(checked, end)
-        for start, end in pairwise([*sorted(times), window.until])
+        for start, end in pairwise([*times, window.until])
     )
     return Coverage(rule.name, len(times), done)
 
 
 def _due(schedule: Schedule, window: Window, anchor: datetime) -> Sequence[datetime]:
-    """Due times of the window. What has no clock of its own goes on from a run that is known."""
+    """Due times of the window; those of an interval or a recurrence count from `anchor`, a run."""
     if schedule.cron is not None:
         return _by_clock(schedule, window)
-    start = _near(anchor, window.since, schedule.interval_seconds)
-    times = chain([start], due_times(schedule, start))
+    if schedule.interval_seconds is not None:
+        interval = timedelta(seconds=schedule.interval_seconds)
+        anchor += interval * ((window.since - anchor) // interval)  # the last one before the window
+    times = chain([anchor], due_times(schedule, anchor))
     return list(takewhile(lambda due: due < window.until, times))
 
 
@@ -77,15 +80,8 @@ def _by_clock(schedule: Schedule, window: Window) -> Sequence[datetime]:
     return list(takewhile(lambda due: due < window.until, times))
 
 
-def _near(anchor: datetime, since: datetime, interval_seconds: float | None) -> datetime:
-    """The due time at or before `since`, counted in intervals from a run."""
-    if interval_seconds is None:
-        return anchor
-    interval = timedelta(seconds=interval_seconds)
-    return anchor + interval * ((since - anchor) // interval)
-
-
 def covered(rules: Iterable[RuleRuns], window: Window) -> list[Coverage]:
     """The coverage of every rule that was due, the worst first."""
-    found = [one for rule in rules if (one := coverage(rule, window)) and (one.due or one.why)]
-    return sorted(found, key=lambda one: (one.share or 0.0, one.rule))
+    known = [coverage(rule, window) for rule in rules]
+    was_due = [rule for rule in known if rule and (rule.due or rule.why)]
+    return sorted(was_due, key=lambda rule: (rule.share or 0.0, rule.rule))

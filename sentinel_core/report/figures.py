@@ -1,15 +1,14 @@
-"""What a report counts: events, runs, notifications. Pure: rows in, figures out.
+"""The figures of a report: counts of events, runs and notifications. Pure.
 
 All durations are in seconds, all times aware.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import pairwise
-from statistics import median
 from zoneinfo import ZoneInfo
 
 from sentinel_core.model.run import Schedule
@@ -27,17 +26,17 @@ class Window:
 
     @property
     def zone(self) -> ZoneInfo:
-        """Where its readers are."""
+        """The time zone of its readers."""
         return ZoneInfo(self.timezone)
 
     @property
     def hours(self) -> int:
-        """How long it is, in whole hours."""
+        """Its length in whole hours."""
         return round((self.until - self.since) / timedelta(hours=1))
 
     @property
     def step(self) -> timedelta:
-        """How much one bar of the chart stands for: whole hours."""
+        """The time that one bar of the chart covers: whole hours."""
         return timedelta(hours=-(-self.hours // MOST_BARS) or 1)
 
 
@@ -50,7 +49,7 @@ class EventStatus(StrEnum):
 
 
 class RunOutcome(StrEnum):
-    """How a run of a rule ended."""
+    """The end of a rule's run."""
 
     CHECKED = "checked"
     FAILED = "failed"  # failed, crashed, or could judge none of its series
@@ -68,8 +67,8 @@ class RuleRun:
 
 @dataclass(frozen=True, slots=True)
 class RuleRuns:
-    """A rule's runs of the window. `before` is when it last ran before that, and `changed_at`
-    since when its schedule is what it is now. `schedules` is empty when it is not active."""
+    """A rule's runs of the window. `before` is its last run before that, `changed_at` the last
+    change of its schedule. `schedules` is empty for a rule that is not active."""
 
     rule_id: int
     name: str
@@ -80,7 +79,7 @@ class RuleRuns:
 
     @property
     def seconds(self) -> list[float]:
-        """How long its runs took, without those that were cancelled or skipped."""
+        """The durations of its runs, without those that were cancelled or skipped."""
         return [
             run.seconds
             for run in self.runs
@@ -90,7 +89,7 @@ class RuleRuns:
 
 @dataclass(frozen=True, slots=True)
 class EventCount:
-    """How many events of the window share all of this, and their times in total.
+    """The number of events of the window with all of this in common, and their times in total.
 
     `acknowledged` of them have a time of acknowledgement, `resolved` an end that is known.
     """
@@ -120,9 +119,9 @@ class Unacknowledged:
 
 @dataclass(frozen=True, slots=True)
 class NotificationCount:
-    """How many notifications to one channel share a status and a rule.
+    """The number of notifications to one channel with the same status and rule.
 
-    `unknown` counts the attempts of which it is unknown whether they arrived.
+    `unknown` is the number of attempts whose outcome is unknown.
     """
 
     channel: str
@@ -134,7 +133,7 @@ class NotificationCount:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Everything a report is made of. `waiting` has the oldest of `waiting_count`."""
+    """The figures of a report. `waiting` has the oldest of `waiting_count` events."""
 
     window: Window
     events: Sequence[EventCount] = ()
@@ -142,57 +141,55 @@ class Figures:
     notifications: Sequence[NotificationCount] = ()
     waiting: Sequence[Unacknowledged] = ()
     waiting_count: int = 0
-    bars: Sequence[tuple[datetime, dict[str, int]]] = field(default=())
+    bars: Sequence[tuple[datetime, dict[str, int]]] = ()
 
     @property
     def event_count(self) -> int:
         """Events that opened within the window."""
-        return sum(one.count for one in self.events)
+        return sum(events.count for events in self.events)
 
     @property
     def mean_to_acknowledge(self) -> float | None:
         """Mean seconds from an event's opening to its acknowledgement (MTTA).
 
-        Over the events that opened within the window and are acknowledged by now; ending one by
-        hand acknowledges it. An acknowledgement that was taken back counts as none. None for none.
+        Of the events that opened within the window and are acknowledged by now; ending one by
+        hand acknowledges it. An acknowledgement that was taken back does not count. None if there
+        are no such events.
         """
-        return _mean((one.acknowledge_seconds, one.acknowledged) for one in self.events)
+        return self._mean("acknowledge")
 
     @property
     def mean_to_resolve(self) -> float | None:
         """Mean seconds from an event's opening to its end (MTTR), by itself or by hand.
 
-        Over the events that opened within the window and have ended. Not those that had ended
-        before they were recorded: the time of their end is unknown. None for none.
+        Of the events that opened within the window and have ended, without those that had ended
+        before they were recorded: the time of their end is unknown. None if there are none.
         """
-        return _mean((one.resolve_seconds, one.resolved) for one in self.events)
+        return self._mean("resolve")
 
     def count_by(self, name: str) -> Counter[str]:
         """Events by a column of `EventCount`."""
-        found: Counter[str] = Counter()
-        for one in self.events:
-            found[str(getattr(one, name) or "")] += one.count
-        return found
+        counts: Counter[str] = Counter()
+        for events in self.events:
+            counts[str(getattr(events, name) or "")] += events.count
+        return counts
 
     def outcomes(self) -> Counter[RunOutcome]:
-        """All runs of all rules by how they ended."""
+        """The runs of all rules by outcome."""
         return Counter(run.outcome for rule in self.rules for run in rule.runs)
 
     def statuses(self) -> Counter[str]:
         """Notifications by status, and the number of `unknown` attempts."""
-        found: Counter[str] = Counter()
-        for one in self.notifications:
-            found[one.status] += one.count
-            found["unknown"] += one.unknown
-        return found
+        counts: Counter[str] = Counter()
+        for some in self.notifications:
+            counts[some.status] += some.count
+            counts["unknown"] += some.unknown
+        return counts
 
-
-def _mean(sums: Iterable[tuple[float, int]]) -> float | None:
-    seconds, count = 0.0, 0
-    for one, many in sums:
-        seconds += one
-        count += many
-    return seconds / count if count else None
+    def _mean(self, what: str) -> float | None:
+        count = sum(getattr(events, f"{what}d") for events in self.events)
+        seconds = sum(getattr(events, f"{what}_seconds") for events in self.events)
+        return seconds / count if count else None
 
 
 def success_rate(outcomes: Counter[RunOutcome]) -> float | None:
@@ -204,28 +201,8 @@ def success_rate(outcomes: Counter[RunOutcome]) -> float | None:
     return outcomes[RunOutcome.CHECKED] / tried if tried else None
 
 
-@dataclass(frozen=True, slots=True)
-class RunDuration:
-    """How long the runs of a rule took, in seconds."""
-
-    rule: str
-    runs: int
-    p50: float
-    longest: float
-
-
-def durations(rules: Iterable[RuleRuns]) -> list[RunDuration]:
-    """From start to end, of runs that were not cancelled or skipped; the slowest median first."""
-    found = [
-        RunDuration(rule.name, len(seconds), median(seconds), max(seconds))
-        for rule in rules
-        if (seconds := rule.seconds)
-    ]
-    return sorted(found, key=lambda one: (-one.p50, one.rule))
-
-
 def edges(window: Window) -> list[tuple[datetime, datetime]]:
-    """From when to when each bar counts, oldest first; the last one may be shorter."""
+    """The start and the end of each bar, oldest first; the last bar may be shorter."""
     starts = [window.since]
     while starts[-1] + window.step < window.until:
         starts.append(starts[-1] + window.step)

@@ -34,20 +34,18 @@ def make_report(
 ) -> Report:
     """The report of the time before `until`. Raises SetupError for an unknown time zone.
 
-    `name` tells reports of one day apart; one of less than a day has its time in its name too.
+    `name` distinguishes reports of one day; the identity of a report of less than a day has its
+    time too.
     """
-    until = datetime.fromtimestamp(
-        until.timestamp() // 60 * 60, UTC
-    )  # Prefect has times of its own
+    # Prefect's datetime is a class of its own.
+    until = datetime.fromtimestamp(until.timestamp() // 60 * 60, UTC)
     try:
         local = until.astimezone(ZoneInfo(timezone))
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise SetupError(f"there is no time zone {timezone[:60]!r}: try Europe/Berlin") from error
-    window = Window(until - lasting, until, timezone)
-    found = figures(engine, window, datetime.now(UTC))
+    found = figures(engine, Window(until - lasting, until, timezone), datetime.now(UTC))
     when = f"{local:%Y-%m-%d}" if lasting >= _DAY else f"{local:%Y-%m-%dT%H:%M%z}"
-    title = name.replace("-", " ").capitalize()
-    return Report(f"report:{name}:{when}", facts(found, title))
+    return Report(f"report:{name}:{when}", facts(found, name.replace("-", " ").capitalize()))
 
 
 def publish(engine: Engine, settings: Settings, made: Report, routes: Sequence[Route]) -> str:
@@ -55,17 +53,12 @@ def publish(engine: Engine, settings: Settings, made: Report, routes: Sequence[R
 
     Enqueued first: if this process dies after that, the flow `deliver` sends it.
     """
-    routes = [one for route in routes for one in route.each()]
+    routes = [single for route in routes for single in route.each()]
     new = enqueue_report(engine, made.about, made.facts, routes, datetime.now(UTC))
-    save_artifact(made)
+    create_markdown_artifact(
+        markdown(made.facts), key=ARTIFACT_KEY, description=made.facts["sentence"]
+    )
     deliver_due(engine, settings)
     to = f"enqueued for {len(new)} of {len(routes)} channels" if routes else "no channels"
     before = ", the others have it already" if len(new) < len(routes) else ""
     return f"{made.facts['sentence']} ({made.about}, {to}{before})"
-
-
-def save_artifact(made: Report) -> None:
-    """The report as a Markdown artifact of the run."""
-    create_markdown_artifact(
-        markdown(made.facts), key=ARTIFACT_KEY, description=made.facts["sentence"]
-    )

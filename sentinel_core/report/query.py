@@ -4,18 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    Engine,
-    Float,
-    RowMapping,
-    and_,
-    case,
-    func,
-    or_,
-    select,
-)
+from sqlalchemy import ColumnElement, Connection, Engine, Float, and_, case, cast, func, or_, select
 
 from sentinel_core.decide.fanout import about_row
 from sentinel_core.decide.observe import Kind
@@ -39,7 +28,6 @@ from sentinel_core.store.db.engine import reading, writing
 from sentinel_core.store.db.tables import EVALUATION, EVENT, NOTIFICATION, RULE
 from sentinel_core.store.outbox.enqueue import insert_notifications
 
-REASON = NotifyReason.REPORT.value
 LISTED = 10  # unacknowledged events
 LATE = "late"  # the resolution of an event that had ended before it was recorded
 
@@ -53,7 +41,7 @@ def figures(engine: Engine, window: Window, now: datetime) -> Figures:
         return Figures(
             window=window,
             events=_events(connection, window, now),
-            rules=[_runs(connection, rule, window) for rule in _rules(connection)],
+            rules=_rules(connection, window),
             notifications=_notifications(connection, window),
             waiting=waiting,
             waiting_count=count,
@@ -69,7 +57,9 @@ def enqueue_report(
     Returns the ids of the new notifications.
     """
     rows = [
-        about_row(about, route.channel, route.recipient, REASON, now, content=facts)
+        about_row(
+            about, route.channel, route.recipient, NotifyReason.REPORT.value, now, content=facts
+        )
         for route in {(route.channel, route.recipient): route for route in routes}.values()
     ]
     if not rows:
@@ -96,43 +86,32 @@ def _events(connection: Connection, window: Window, now: datetime) -> list[Event
     ).label("state")
     ended = case((func.coalesce(_E.resolution, "") != LATE, _E.resolved_at))
     group = (_E.rule_id, _E.rule_name, _E.importance, state, _E.prefect_state)
-    statement = (
-        select(
-            *group,
-            func.count().label("count"),
-            func.count(_E.acknowledged_at).label("acknowledged"),
-            _seconds(connection, _E.timestamp, _E.acknowledged_at).label("acknowledge_seconds"),
-            func.count(ended).label("resolved"),
-            _seconds(connection, _E.timestamp, ended).label("resolve_seconds"),
-        )
-        .where(_within(_E.timestamp, window))
-        .group_by(*group)
+    sums = (
+        func.count(),
+        func.count(_E.acknowledged_at),
+        _seconds(connection, _E.timestamp, _E.acknowledged_at),
+        func.count(ended),
+        _seconds(connection, _E.timestamp, ended),
     )
+    statement = select(*group, *sums).where(_within(_E.timestamp, window)).group_by(*group)
     return [
-        EventCount(
-            rule_id=row["rule_id"],
-            rule=row["rule_name"],
-            importance=row["importance"],
-            state=EventStatus(row["state"]),
-            prefect_state=row["prefect_state"],
-            count=row["count"],
-            acknowledged=row["acknowledged"],
-            acknowledge_seconds=float(row["acknowledge_seconds"]),
-            resolved=row["resolved"],
-            resolve_seconds=float(row["resolve_seconds"]),
+        EventCount(rule_id, rule, importance, EventStatus(status), prefect_state, *counts)
+        for rule_id, rule, importance, status, prefect_state, *counts in connection.execute(
+            statement
         )
-        for row in connection.execute(statement).mappings()
     ]
 
 
 def _seconds(
     connection: Connection, start: ColumnElement[Any], end: ColumnElement[Any]
 ) -> ColumnElement[Any]:
-    """The sum of the times between two moments, where there are both."""
+    """The sum of the times between `start` and `end`, of the rows that have both."""
     if connection.dialect.name == "sqlite":
         days = func.julianday(end, type_=Float) - func.julianday(start, type_=Float)
-        return func.coalesce(func.sum(days * 86_400.0), 0.0)
-    return func.coalesce(func.sum(func.extract("epoch", end - start)), 0.0)
+        seconds = days * 86_400.0
+    else:
+        seconds = cast(func.extract("epoch", end - start), Float)
+    return func.coalesce(func.sum(seconds), 0.0)
 
 
 def _waiting(connection: Connection, now: datetime) -> tuple[list[Unacknowledged], int]:
@@ -145,94 +124,64 @@ def _waiting(connection: Connection, now: datetime) -> tuple[list[Unacknowledged
 
 
 def _bars(connection: Connection, window: Window) -> list[tuple[datetime, dict[str, int]]]:
-    """Counted bar by bar: each reads a range of an index only."""
-    found = []
+    """The number of events by importance for each bar: each query reads a range of an index."""
+    bars = []
     for start, end in edges(window):
         statement = (
             select(_E.importance, func.count())
             .where(
-                _E.importance.in_([one.value for one in Importance]),
+                _E.importance.in_([importance.value for importance in Importance]),
                 _E.timestamp >= start,
                 _E.timestamp < end,
             )
             .group_by(_E.importance)
         )
-        found.append((start, {row[0]: row[1] for row in connection.execute(statement)}))
-    return found
+        bars.append((start, {row[0]: row[1] for row in connection.execute(statement)}))
+    return bars
 
 
-def _rules(connection: Connection) -> list[RowMapping]:
-    r = RULE.c
-    columns = (r.id, r.name, r.schedules, r.is_active, r.changed_at)
-    return list(connection.execute(select(*columns).order_by(r.name, r.id)).mappings())
-
-
-def _runs(connection: Connection, rule: RowMapping, window: Window) -> RuleRuns:
-    """One rule at a time: its evaluations are found by the index, and few are held at once."""
-    mine = _V.rule_id == rule["id"]
-    before = connection.scalar(select(func.max(_V.at)).where(mine, _V.at < window.since))
-    return RuleRuns(
-        rule_id=rule["id"],
-        name=rule["name"],
-        runs=list(_read_runs(connection, and_(mine, _within(_V.at, window)))),
-        schedules=_schedules(rule) if rule["is_active"] else (),
-        changed_at=rule["changed_at"],
-        before=before,
-    )
-
-
-def _schedules(rule: RowMapping) -> tuple[Schedule, ...]:
-    return tuple(Schedule(**kept) for kept in rule["schedules"])
+def _rules(connection: Connection, window: Window) -> list[RuleRuns]:
+    """The rules with their runs: the index has a rule's evaluations, and few are held at once."""
+    rules = []
+    for rule in connection.execute(select(RULE).order_by(RULE.c.name, RULE.c.id)).all():
+        mine = _V.rule_id == rule.id
+        before = connection.scalar(select(func.max(_V.at)).where(mine, _V.at < window.since))
+        runs = list(_read_runs(connection, and_(mine, _within(_V.at, window))))
+        schedules = [Schedule(**kept) for kept in rule.schedules] if rule.is_active else []
+        rules.append(RuleRuns(rule.id, rule.name, runs, schedules, rule.changed_at, before))
+    return rules
 
 
 def _read_runs(connection: Connection, wanted: ColumnElement[bool]) -> Iterator[RuleRun]:
-    """A run has an evaluation for each of its series, and may have some of an earlier state."""
+    """The runs; each has an evaluation per series, and may have some of an earlier state."""
     not_checked = or_(_V.kind == Kind.SKIPPED.value, _V.prefect_state == StateType.CANCELLED.value)
     failed = and_(_V.kind == Kind.FAILURE.value, ~not_checked)
     judged = and_(_V.kind.in_([Kind.ALERT.value, Kind.NO_DATA.value]), ~not_checked)
 
-    def some(what: ColumnElement[bool]) -> ColumnElement[int]:
-        return func.max(case((what, 1), else_=0))
-
-    statement = (
-        select(
-            func.max(_V.at),
-            func.min(_V.started_at),
-            func.max(_V.completed_at),
-            some(not_checked),
-            some(failed),
-            some(judged),
-        )
-        .where(wanted)
-        .group_by(_V.prefect_flow_run_id)
-    )
+    some = [func.max(case((kind, 1), else_=0)) for kind in (not_checked, failed, judged)]
+    times = (func.max(_V.at), func.min(_V.started_at), func.max(_V.completed_at))
+    statement = select(*times, *some).where(wanted).group_by(_V.prefect_flow_run_id)
     for at, started, ended, skipped, has_failed, was_judged in connection.execute(statement):
-        outcome = _outcome(not_checked=skipped, failed=has_failed, judged=was_judged)
+        # The evaluations of a run may stem from more than one state of it.
+        if was_judged and not has_failed:
+            outcome = RunOutcome.CHECKED
+        else:
+            outcome = RunOutcome.NOT_CHECKED if skipped and not has_failed else RunOutcome.FAILED
         yield RuleRun(at, outcome, (ended - started).total_seconds() if started else None)
 
 
-def _outcome(*, not_checked: int, failed: int, judged: int) -> RunOutcome:
-    """The outcome of a run whose evaluations may stem from more than one state."""
-    if judged and not failed:
-        return RunOutcome.CHECKED
-    return RunOutcome.NOT_CHECKED if not_checked and not failed else RunOutcome.FAILED
-
-
 def _notifications(connection: Connection, window: Window) -> list[NotificationCount]:
-    """Channel by channel: its messages of the window are found by the index."""
-    ways = select(_N.channel, _N.recipient).distinct().order_by(_N.channel, _N.recipient)
-    found = []
-    for channel, recipient in connection.execute(ways).all():
+    """The notifications, channel by channel: the index has those of a channel and a time."""
+    targets = select(_N.channel, _N.recipient).distinct().order_by(_N.channel, _N.recipient)
+    counts = []
+    for channel, recipient in connection.execute(targets).all():
         statement = (
             select(_N.status, _E.rule_id, func.count(), func.sum(_N.unknown))
             .join(EVENT, _E.id == _N.event_id, isouter=True)
-            .where(
-                _N.channel == channel,
-                _N.recipient == recipient,
-                _within(_N.created_at, window),
-            )
+            .where(_N.channel == channel, _N.recipient == recipient)
+            .where(_within(_N.created_at, window))
             .group_by(_N.status, _E.rule_id)
         )
         for status, rule_id, count, unknown in connection.execute(statement):
-            found.append(NotificationCount(channel, status, count, rule_id, int(unknown or 0)))
-    return found
+            counts.append(NotificationCount(channel, status, count, rule_id, int(unknown or 0)))
+    return counts

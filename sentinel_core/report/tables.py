@@ -1,8 +1,8 @@
 """A report's figures as the tables of a message, and as Markdown. Pure."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from statistics import median
 from typing import Any
 
 from sentinel_core.message.content import Medium
@@ -15,7 +15,6 @@ from sentinel_core.report.figures import (
     Figures,
     RunOutcome,
     Unacknowledged,
-    durations,
     success_rate,
 )
 from sentinel_core.wording.sparkline import sparkline
@@ -23,124 +22,111 @@ from sentinel_core.wording.text import counted
 from sentinel_core.wording.times import stamp
 
 LISTED = 10  # rules, channels and events in a table
-NO_RUN = "(no run)"
-IMPORTANCES = tuple(sorted(Importance, key=lambda one: -one.rank))
+IMPORTANCES = tuple(sorted(Importance, key=lambda importance: -importance.rank))
+_STATUSES = ("sent", "failed", "suppressed", "pending")
 
 Facts = dict[str, Any]
+Section = tuple[str, Sequence[str], Sequence[Sequence[Any]]]
 
 
 def facts(figures: Figures, title: str) -> Facts:
     """The report as JSON: title, sentence, figures, sections with tables, and the chart's bars.
 
-    What a message about a report is made of (message/about_others.py); `bars` are what
-    daily_chart.py draws.
+    message/other_documents.py makes a message of them, message/charts.py draws the `bars`.
     """
     coverage = covered(figures.rules, figures.window)
+    window = figures.window
     return {
-        "title": f"{title} · {_clock(figures.window.until, figures)}",
+        "title": f"{title} · {stamp(window.until, window.zone, seconds=False)} {window.timezone}",
         "sentence": _sentence(figures, coverage),
         "figures": [[name, value] for name, value in _figures(figures, coverage)],
         "sections": [
             {"title": name, "columns": list(columns), "rows": [list(row) for row in rows]}
-            for name, columns, rows in _sections(figures, coverage)
+            for name, columns, rows in (
+                _by_importance(figures),
+                _not_acknowledged(figures),
+                _noisiest(figures),
+                _slowest(figures),
+                _failing(figures),
+                _not_covered(coverage),
+                _by_prefect_state(figures),
+                _by_channel(figures),
+            )
             if rows
         ],
-        "bars": _bars(figures),
+        "bars": {
+            "since": [at.astimezone(window.zone).isoformat() for at, _ in figures.bars],
+            "counts": {
+                importance.value: [bar.get(importance.value, 0) for _, bar in figures.bars]
+                for importance in IMPORTANCES
+            },
+        },
         "chart_text": _chart_text(figures),
     }
 
 
 def _sentence(figures: Figures, coverage: Sequence[Coverage]) -> str:
     events, waiting = figures.event_count, figures.waiting_count
-    said = [f"{counted(events, 'event')} opened" if events else "No event opened"]
-    said[0] += f" in {counted(figures.window.hours, 'hour')}"
+    parts = [f"{counted(events, 'event')} opened" if events else "No event opened"]
+    parts[0] += f" in {counted(figures.window.hours, 'hour')}"
     if waiting:
-        said.append(f"{counted(waiting, 'event')} that nobody has acknowledged")
+        parts.append(f"{counted(waiting, 'event')} that nobody has acknowledged")
     outcomes = figures.outcomes()
     if not outcomes:
-        said.append("no rule was evaluated")
+        parts.append("no rule was evaluated")
     elif failed := outcomes[RunOutcome.FAILED]:
-        said.append(f"{counted(failed, 'evaluation')} failed")
-    if short := sum(1 for one in coverage if _is_short(one)):
-        said.append(f"{counted(short, 'rule')} not evaluated each time it was due")
+        parts.append(f"{counted(failed, 'evaluation')} failed")
+    if short := sum(rule.is_short for rule in coverage):
+        parts.append(f"{counted(short, 'rule')} not evaluated each time it was due")
     if lost := figures.statuses()["failed"]:
-        said.append(f"{counted(lost, 'notification')} failed")
-    return "; ".join(said) + "."
+        parts.append(f"{counted(lost, 'notification')} failed")
+    return "; ".join(parts) + "."
 
 
 def _figures(figures: Figures, coverage: Sequence[Coverage]) -> Iterator[tuple[str, Any]]:
     states, outcomes, sent = figures.count_by("state"), figures.outcomes(), figures.statuses()
-    yield "Events", _by_state(figures.event_count, states)
-    yield "Not acknowledged", _waiting(figures)
+    by_state = _in_brackets((states[state], state) for state in EventStatus)
+    yield "Events", f"{figures.event_count:,}{by_state}"
+    yield (
+        "Not acknowledged",
+        f"{figures.waiting_count:,}, the oldest for {_age(figures.waiting[0], figures)}"
+        if figures.waiting
+        else "none",
+    )
     yield "Mean time to acknowledge", _mean(figures, "acknowledged", figures.mean_to_acknowledge)
     yield "Mean time to resolve", _mean(figures, "resolved", figures.mean_to_resolve)
-    yield "Evaluations", _evaluations(outcomes)
+    failed, not_checked = outcomes[RunOutcome.FAILED], outcomes[RunOutcome.NOT_CHECKED]
+    other = _in_brackets([(failed, "failed"), (not_checked, "more cancelled or skipped")])
+    yield "Evaluations", f"{outcomes[RunOutcome.CHECKED] + failed:,}{other}"
     yield "Success rate", _percent(success_rate(outcomes))
-    due, done = sum(one.due for one in coverage), sum(one.done for one in coverage)
+    due, done = sum(rule.due for rule in coverage), sum(rule.done for rule in coverage)
     share = f"{_percent(done / due)} ({done:,} of {due:,} due)" if due else "nothing was due"
     yield "Coverage", share
-    yield "Notifications", _sent(sent)
+    parts = [f"{sent[name]:,} {name}" for name in _STATUSES if sent[name] or name == "sent"]
+    if sent["unknown"]:
+        parts.append(f"{counted(sent['unknown'], 'attempt')} with an unknown outcome")
+    yield "Notifications", ", ".join(parts)
     if figures.event_count:
         yield _chart_text(figures), sparkline([sum(bar.values()) for _, bar in figures.bars], 48)
 
 
-def _by_state(count: int, states: Counter[str]) -> str:
-    parts = [f"{states[state]:,} {state}" for state in EventStatus if states[state]]
-    return f"{count:,}" + (f" ({', '.join(parts)})" if parts else "")
+def _in_brackets(counts: Iterable[tuple[int, str]]) -> str:
+    """` (3 open, 1 resolved)` without what is zero; empty if everything is."""
+    parts = [f"{count:,} {word}" for count, word in counts if count]
+    return f" ({', '.join(parts)})" if parts else ""
 
 
-def _waiting(figures: Figures) -> str:
-    if not figures.waiting:
-        return "none"
-    return f"{figures.waiting_count:,}, the oldest for {_age(figures.waiting[0], figures)}"
-
-
-def _mean(figures: Figures, what: str, seconds: float | None) -> str:
+def _mean(figures: Figures, counter: str, seconds: float | None) -> str:
     if seconds is None:
         return "–"
-    count = sum(getattr(one, what) for one in figures.events)
+    count = sum(getattr(events, counter) for events in figures.events)
     return f"{span(seconds)} ({counted(count, 'event')})"
-
-
-def _evaluations(outcomes: Counter[RunOutcome]) -> str:
-    tried = outcomes[RunOutcome.CHECKED] + outcomes[RunOutcome.FAILED]
-    rest = [
-        f"{outcomes[kind]:,} {word}"
-        for kind, word in (
-            (RunOutcome.FAILED, "failed"),
-            (RunOutcome.NOT_CHECKED, "more cancelled or skipped"),
-        )
-        if outcomes[kind]
-    ]
-    return f"{tried:,}" + (f" ({', '.join(rest)})" if rest else "")
-
-
-def _sent(statuses: Counter[str]) -> str:
-    wanted = ("sent", "failed", "suppressed", "pending")
-    parts = [f"{statuses[name]:,} {name}" for name in wanted if statuses[name] or name == "sent"]
-    if statuses["unknown"]:
-        parts.append(f"{counted(statuses['unknown'], 'attempt')} with an unknown outcome")
-    return ", ".join(parts)
-
-
-Section = tuple[str, Sequence[str], list[tuple[Any, ...]]]
-
-
-def _sections(figures: Figures, coverage: Sequence[Coverage]) -> Iterator[Section]:
-    yield _by_importance(figures)
-    yield _not_acknowledged(figures)
-    yield _noisiest(figures)
-    yield _slowest(figures)
-    yield _failing(figures)
-    yield _not_covered(coverage)
-    yield _by_prefect_state(figures)
-    yield _by_channel(figures)
 
 
 def _by_importance(figures: Figures) -> Section:
     found: Counter[tuple[str, EventStatus]] = Counter()
-    for one in figures.events:
-        found[one.importance, one.state] += one.count
+    for events in figures.events:
+        found[events.importance, events.state] += events.count
     rows = []
     for importance in IMPORTANCES:
         counts = [found[importance.value, state] for state in EventStatus]
@@ -150,15 +136,15 @@ def _by_importance(figures: Figures) -> Section:
 
 
 def _by_prefect_state(figures: Figures) -> Section:
-    counts = figures.count_by("prefect_state")
-    rows: list[tuple[Any, ...]] = [(name or NO_RUN, count) for name, count in counts.most_common()]
+    counts = figures.count_by("prefect_state").most_common()
+    rows = [(name or "(no run)", count) for name, count in counts]
     return "Events by the state of their newest run", ("Prefect state", "Events"), rows
 
 
 def _not_acknowledged(figures: Figures) -> Section:
-    rows: list[tuple[Any, ...]] = [
-        (f"#{one.id}", one.importance, one.rule, one.ticker, _age(one, figures))
-        for one in figures.waiting[:LISTED]
+    rows = [
+        (f"#{event.id}", event.importance, event.rule, event.ticker, _age(event, figures))
+        for event in figures.waiting[:LISTED]
     ]
     left = figures.waiting_count - len(rows)
     title = "Not acknowledged" + (f" (the oldest; {left:,} more)" if left > 0 else "")
@@ -167,32 +153,32 @@ def _not_acknowledged(figures: Figures) -> Section:
 
 def _noisiest(figures: Figures) -> Section:
     """By events, then by messages about them."""
-    events, names = Counter[int](), dict[int, str]()
-    for one in figures.events:
-        events[one.rule_id] += one.count
-        names[one.rule_id] = one.rule
-    sent: Counter[int] = Counter()
+    names = {rule.rule_id: rule.name for rule in figures.rules}
+    events, sent = Counter[int](), Counter[int]()
+    for group in figures.events:
+        events[group.rule_id] += group.count
+        names[group.rule_id] = group.rule
     for some in figures.notifications:
         if some.rule_id is not None and some.status == "sent":
             sent[some.rule_id] += some.count
-    known = {rule.rule_id: rule.name for rule in figures.rules} | names
-    keys = sorted(events | sent, key=lambda key: (-events[key], -sent[key], known.get(key, "")))
-    rows: list[tuple[Any, ...]] = [
-        (known.get(key, f"rule {key}"), events[key], sent[key]) for key in keys[:LISTED]
-    ]
+    keys = sorted(events | sent, key=lambda key: (-events[key], -sent[key], names.get(key, "")))
+    rows = [(names.get(key, f"rule {key}"), events[key], sent[key]) for key in keys[:LISTED]]
     return "Noisiest rules", ("Rule", "Events", "Notifications"), rows
 
 
 def _slowest(figures: Figures) -> Section:
-    rows: list[tuple[Any, ...]] = [
-        (one.rule, one.runs, round(one.p50, 2), round(one.longest, 2))
-        for one in durations(figures.rules)[:LISTED]
+    """By the median time from start to end, of runs that were not cancelled or skipped."""
+    times = [(rule.name, rule.seconds) for rule in figures.rules if rule.seconds]
+    times.sort(key=lambda pair: (-median(pair[1]), pair[0]))
+    rows = [
+        (name, len(seconds), round(median(seconds), 2), round(max(seconds), 2))
+        for name, seconds in times[:LISTED]
     ]
     return "Slowest rules", ("Rule", "Evaluations", "Median s", "Longest s"), rows
 
 
 def _failing(figures: Figures) -> Section:
-    rows: list[tuple[Any, ...]] = []
+    rows = []
     for rule in figures.rules:
         outcomes = Counter(run.outcome for run in rule.runs)
         if failed := outcomes[RunOutcome.FAILED]:
@@ -203,41 +189,28 @@ def _failing(figures: Figures) -> Section:
 
 
 def _not_covered(coverage: Sequence[Coverage]) -> Section:
-    rows: list[tuple[Any, ...]] = [
-        (one.rule, one.why, "", "") if one.why else (one.rule, one.due, one.done, _share(one))
-        for one in coverage
-        if _is_short(one)
+    rows = [
+        (rule.rule, rule.why, "", "")
+        if rule.why
+        else (rule.rule, rule.due, rule.done, _percent(rule.share))
+        for rule in coverage
+        if rule.is_short
     ]
     return "Rules evaluated less often than due", ("Rule", "Due", "Done", "Coverage"), rows
 
 
-def _is_short(one: Coverage) -> bool:
-    return bool(one.why) or one.done < one.due
-
-
 def _by_channel(figures: Figures) -> Section:
-    wanted = ("sent", "failed", "suppressed", "pending")
     found: dict[str, Counter[str]] = {}
-    for one in figures.notifications:
-        counts = found.setdefault(one.channel, Counter())
-        counts[one.status] += one.count
-        counts["unknown"] += one.unknown
-    rows: list[tuple[Any, ...]] = [
-        (channel, *(counts[name] for name in (*wanted, "unknown")))
+    for some in figures.notifications:
+        counts = found.setdefault(some.channel, Counter())
+        counts[some.status] += some.count
+        counts["unknown"] += some.unknown
+    rows = [
+        (channel, *(counts[name] for name in (*_STATUSES, "unknown")))
         for channel, counts in sorted(found.items(), key=lambda item: (-item[1]["failed"], item[0]))
     ]
-    columns = ("Channel", *(name.title() for name in wanted), "Unknown outcomes")
+    columns = ("Channel", *(name.title() for name in _STATUSES), "Unknown outcomes")
     return "Notifications", columns, rows[:LISTED]
-
-
-def _bars(figures: Figures) -> Facts:
-    """When each bar begins, in the readers' time, and how high it is in each colour."""
-    return {
-        "since": [at.astimezone(figures.window.zone).isoformat() for at, _ in figures.bars],
-        "counts": {
-            one.value: [bar.get(one.value, 0) for _, bar in figures.bars] for one in IMPORTANCES
-        },
-    }
 
 
 def _chart_text(figures: Figures) -> str:
@@ -250,16 +223,8 @@ def _percent(share: float | None) -> str:
     return "–" if share is None else f"{int(share * 1000) / 10:g} %"
 
 
-def _share(one: Coverage) -> str:
-    return _percent(one.done / one.due) if one.due else "–"
-
-
-def _age(one: Unacknowledged, figures: Figures) -> str:
-    return span(max((figures.window.until - one.timestamp).total_seconds(), 0))
-
-
-def _clock(at: datetime, figures: Figures) -> str:
-    return f"{stamp(at, figures.window.zone, seconds=False)} {figures.window.timezone}"
+def _age(event: Unacknowledged, figures: Figures) -> str:
+    return span(max((figures.window.until - event.timestamp).total_seconds(), 0))
 
 
 def markdown(report: Mapping[str, Any]) -> str:
@@ -272,11 +237,9 @@ def markdown(report: Mapping[str, Any]) -> str:
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    lines = [columns, ["---"] * len(columns), *rows]
-    return "\n".join(
-        "| " + " | ".join(line if line == "---" else _cell(line) for line in row) + " |"
-        for row in lines
-    )
+    lines = [[_cell(value) for value in row] for row in (columns, *rows)]
+    lines.insert(1, ["---"] * len(columns))
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def _cell(value: Any) -> str:
