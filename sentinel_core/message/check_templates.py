@@ -1,5 +1,6 @@
 """Checks a rule's templates before they are needed. Pure."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
@@ -15,18 +16,6 @@ _LINKS = Links("https://sentinel.example", "https://prefect.example")
 _AT = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 _HOSTILE = "x' y=z \"> <b onclick=x>"  # ends any attribute, quoted or not
 _TEXTS = ("rule_name", "ticker", "message", "category", "suggested_action", "runbook", "comment")
-
-
-class _Metadata(dict[str, Any]):
-    """Metadata with any entry, as text: what triggers report is unknown here."""
-
-    def __missing__(self, key: str) -> Example:
-        return Example("example")
-
-
-class _Metrics(dict[str, float]):
-    def __missing__(self, key: str) -> float:
-        return 1.0
 
 
 def check_templates(templates: Any) -> list[str]:
@@ -82,17 +71,17 @@ def _part(name: str, part: str, source: str) -> Iterator[str]:
 def _values(count: int, text: str | None = None) -> dict[str, Any]:
     shown = document(Content(items=(example(text),) * count), _LINKS)
     values = {**values_of(shown), "chart": "cid:chart", "chart_text": "example", "notes": []}
-    values["events"] = [_open(event) for event in shown.events]
+    # What triggers report is unknown here: any name has a value.
+    values["events"] = [
+        {
+            **event,
+            "metrics": defaultdict(lambda: 1.0, event["metrics"]),
+            "metadata": defaultdict(lambda: Example("example"), event["metadata"]),
+        }
+        for event in shown.events
+    ]
     values["event"] = values["events"][0]
     return values
-
-
-def _open(event: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        **event,
-        "metrics": _Metrics(event["metrics"]),
-        "metadata": _Metadata(event["metadata"]),
-    }
 
 
 def example(text: str | None = None) -> Item:
@@ -127,13 +116,10 @@ def example(text: str | None = None) -> Item:
 
 def _html(source: str) -> Iterator[str]:
     """Mistakes of an HTML template: values that become elements or attributes."""
-    shapes = []
-    for text in ("harmless", _HOSTILE):
-        shape = _Shape()
+    plain, hostile = _Shape(), _Shape()
+    for shape, text in ((plain, "harmless"), (hostile, _HOSTILE)):
         shape.feed(write(Medium.EMAIL, "html", source, _values(1, text)))
         shape.close()
-        shapes.append(shape)
-    plain, hostile = shapes
     if plain.elements != hostile.elements:
         yield "a value can become HTML: put attributes in double quotes, values outside of tags"
     if plain.placed:

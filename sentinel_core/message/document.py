@@ -3,12 +3,11 @@
 Every kind of content becomes a document, so that each medium has one way to show it.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
 from sentinel_core.message.event_view import View
 from sentinel_core.message.phrases import INFO_COLOUR, INFO_MARK
-from sentinel_core.wording.text import flat
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +30,14 @@ class Table:
     left_out_with: str = ""  # follows their number
     listed: bool = False
 
+    def is_numeric(self, column: int) -> bool:
+        """True if all texts of a column are numbers; then it and its name are right-aligned."""
+        cells = [row[column] for row in self.rows if row[column].text]
+        return bool(cells) and all(cell.is_number for cell in cells)
+
     def more(self, shown: int | None = None) -> str:
         """The number of rows left out when only `shown` are shown, in words; empty if none is."""
-        left_out = self.left_out + len(self.rows) - (len(self.rows) if shown is None else shown)
+        left_out = self.left_out + (0 if shown is None else len(self.rows) - shown)
         return f"and {left_out:,} more{self.left_out_with}" if left_out else ""
 
 
@@ -61,9 +65,3 @@ class Document:
     chart: bytes | None = None
     chart_text: str = ""
     events: tuple[View, ...] = ()
-    notes: tuple[str, ...] = field(default=())
-
-    @property
-    def headline(self) -> str:
-        """The title as one plain line."""
-        return flat(" · ".join([self.title[0].upper(), *self.title[1:]]), 300)

@@ -21,7 +21,8 @@ _NON_JOINER = "\N{ZERO WIDTH NON-JOINER}"
 _EMOJI = re.compile(r":(?=[\w+'-]*[A-Za-z+][\w+'-]*:|100:|1234:)", re.ASCII)
 _SLACK_MARKS = re.compile(r"[*~`]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
 _MARKDOWN_MARKS = re.compile(r"[\\`*\[\]<>#~|{}$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
-_MARKDOWN_START = re.compile(r"^(\s*)([-+=>:]|\d{1,9}(?=[.)](?:\s|$)))")
+_MARKDOWN_START = re.compile(r"^(\s*)([-+=>:])")
+_MARKDOWN_NUMBER = re.compile(r"^\s*\d{1,9}(?=[.)](?:\s|$))")
 _ENTITY = re.compile(r"&(?=#?\w+;)")
 
 
@@ -51,26 +52,15 @@ def _slack(text: str) -> str:
 def _markdown(text: str) -> str:
     """Escaped for all dialects of Markdown, without mentions."""
     text = _MARKDOWN_MARKS.sub(lambda mark: "\\" + mark[0], text)
-    text = _MARKDOWN_START.sub(_start, text)
+    # At the start of a line: the number of a list, or a mark of a list, heading or quotation.
+    text = _MARKDOWN_NUMBER.sub(r"\g<0>" + JOINER, text)
+    text = _MARKDOWN_START.sub(r"\1\\\2", text)
     return _ENTITY.sub("&amp;", text).replace("@", "@" + JOINER)
-
-
-def _start(match: re.Match[str]) -> str:
-    space, mark = match.groups()
-    return f"{space}{mark}" + JOINER if mark[0].isdigit() else f"{space}\\{mark}"
-
-
-def _as_it_is(text: str) -> str:
-    return text
-
-
-def _html(text: str) -> str:
-    return str.__str__(html_escape(text))
 
 
 @dataclass(frozen=True, slots=True)
 class Escape:
-    """How text is escaped for one medium."""
+    """The escaping of text for one medium."""
 
     line: Callable[[str], str]
     before: str = "> "  # of each quoted line
@@ -95,23 +85,19 @@ class Escape:
         def mark(part: str) -> str:
             return self.between.join(self.before + self.line(line) for line in part.splitlines())
 
-        return Ready((fitting(cut, limit, mark) if limit else mark(cut)) or self.nothing)
-
-    @property
-    def nothing(self) -> str:
-        """The quotation of an empty text."""
-        return f"{self.before}(no message)"
+        quotation = fitting(cut, limit, mark) if limit else mark(cut)
+        return Ready(quotation or f"{self.before}(no message)")
 
 
 ESCAPES = {
     Medium.SLACK: Escape(_slack),
     Medium.MARKDOWN: Escape(_markdown),
-    Medium.PLAIN: Escape(_as_it_is),
-    Medium.SHORT: Escape(_as_it_is, before="", between=" "),
-    Medium.PAGERDUTY: Escape(_as_it_is, before="", between=" "),
-    Medium.EMAIL: Escape(_as_it_is),
+    Medium.PLAIN: Escape(str),
+    Medium.SHORT: Escape(str, before="", between=" "),
+    Medium.PAGERDUTY: Escape(str, before="", between=" "),
+    Medium.EMAIL: Escape(str),
 }
 """By medium; for email, the plain text part."""
 
-HTML = Escape(_html, before="", between="<br>", one_line=False)
+HTML = Escape(lambda text: str(html_escape(text)), before="", between="<br>", one_line=False)
 """The HTML part of an email."""

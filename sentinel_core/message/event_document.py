@@ -23,13 +23,20 @@ def single(event: View, item: Item) -> Document:
         links.append(("Flow run in Prefect", event["flow_run_url"]))
     if runbook:
         links.append(("Runbook", runbook))
+    title = (event["rule"], event["ticker"], event["kind_words"], event["news"])
+    has_comment = event["reason"] in {"acknowledged", "unacknowledged"} and event["comment"]
+    foot = [moment(event["timestamp"])] if event["timestamp"] else []
+    if event["category"]:
+        foot.append(event["category"])
+    if event["occurrences"] > 1:
+        foot.append(f"{event['occurrences']:,} times, the last {moment(event['last_seen'])}")
     threshold = event["threshold"]
     return Document(
-        title=_title(event),
+        title=(event["importance"], *(part for part in title if part)),
         mark=event["mark"],
         colour=event["colour"],
         importance=event["importance"],
-        lead=_lead(event),
+        lead=f"Comment: {flat(event['comment'], 500)}" if has_comment else "",
         quote=event["message"],
         against=event["against"],
         suggestion=event["suggested_action"],
@@ -37,7 +44,7 @@ def single(event: View, item: Item) -> Document:
         trend=event["trend"],
         links=tuple(links),
         runbook="" if runbook else flat(event["runbook"], 500),
-        foot=_foot(event),
+        foot=tuple(foot),
         history=tuple(item.history),
         threshold=float(threshold) if isinstance(threshold, int | float) else None,
         unit=event["unit"],
@@ -46,39 +53,25 @@ def single(event: View, item: Item) -> Document:
     )
 
 
-def _title(event: View) -> tuple[str, ...]:
-    parts = (event["rule"], event["ticker"], event["kind_words"], event["news"])
-    return (event["importance"], *(part for part in parts if part))
-
-
-def _lead(event: View) -> str:
-    """The comment of an acknowledgement."""
-    if event["reason"] in {"acknowledged", "unacknowledged"} and event["comment"]:
-        return f"Comment: {flat(event['comment'], 500)}"
-    return ""
-
-
-def _foot(event: View) -> tuple[str, ...]:
-    parts = [moment(event["timestamp"])] if event["timestamp"] else []
-    if event["category"]:
-        parts.append(event["category"])
-    if event["occurrences"] > 1:
-        last = f"{event['occurrences']:,} times"
-        parts.append(f"{last}, the last {moment(event['last_seen'])}")
-    return tuple(parts)
-
-
 def group(events: Sequence[View], links: Links) -> Document:
     """Several events: counts by importance, then one line each, the most important first."""
     ordered = sorted(events, key=lambda event: -rank(event["importance"]))
-    resolved = all(event["reason"] == "resolved" for event in events)
+    reasons = {event["reason"] for event in events}
+    resolved = reasons == {"resolved"}
     worst = ordered[0]["importance"]
+    counts = Counter(event["importance"] for event in events)
+    rules = {event["rule"] for event in events}
+    rule = ordered[0]["rule"] if len(rules) == 1 else f"{len(rules):,} rules"
+    title = [counted(len(events), "event"), rule]
+    if reasons in ({"resolved"}, {"acknowledged"}):
+        title += reasons
+    times = [moment(event["timestamp"]) for event in events if event["timestamp"]]
     return Document(
-        title=(counted(len(events), "event"), *_rules(events), *_shared_reason(events)),
+        title=tuple(title),
         mark=RESOLVED_MARK if resolved else mark(worst),
         colour=RESOLVED_COLOUR if resolved else colour(worst),
         importance=worst,
-        lead=_counts(events),
+        lead=", ".join(f"{counts[name]:,} {name}" for name in _BY_RANK if counts[name]),
         tables=(
             Table(
                 "",
@@ -89,32 +82,15 @@ def group(events: Sequence[View], links: Links) -> Document:
             ),
         ),
         links=(("Open the blotter", links.viewer_url),),
-        foot=_times(events),
+        foot=(" to ".join(sorted({min(times), max(times)})),) if times else (),
         events=tuple(ordered),
     )
 
 
-def _rules(events: Sequence[View]) -> list[str]:
-    """The rule, or the number of rules."""
-    rules = {event["rule"] for event in events}
-    return [next(iter(rules))] if len(rules) == 1 else [f"{len(rules):,} rules"]
-
-
-def _shared_reason(events: Sequence[View]) -> list[str]:
-    """`resolved` or `acknowledged` if that is the reason for every event."""
-    reasons = {event["reason"] for event in events}
-    return list(reasons) if len(reasons) == 1 and reasons < {"resolved", "acknowledged"} else []
-
-
-def _counts(events: Sequence[View]) -> str:
-    counts = Counter(event["importance"] for event in events)
-    return ", ".join(f"{counts[name]:,} {name}" for name in _BY_RANK if counts[name])
-
-
 def _row(event: View) -> tuple[Cell, ...]:
     name = " · ".join(part for part in (event["rule"], event["ticker"]) if part)
-    said = [event["message"], event["kind_words"], event["news"]]
-    text = " · ".join(flat(part, 140) for part in said if part)
+    parts = [event["message"], event["kind_words"], event["news"]]
+    text = " · ".join(flat(part, 140) for part in parts if part)
     at = event["timestamp"]
     return (
         Cell(f"{event['mark']} {event['importance']}"),
@@ -122,11 +98,3 @@ def _row(event: View) -> tuple[Cell, ...]:
         Cell(text),
         Cell(moment(at)[11:19] if at else ""),
     )
-
-
-def _times(events: Sequence[View]) -> tuple[str, ...]:
-    known = sorted(event["timestamp"] for event in events if event["timestamp"])
-    if not known:
-        return ()
-    first, last = moment(known[0]), moment(known[-1])
-    return (first,) if first == last else (f"{first} to {last}",)

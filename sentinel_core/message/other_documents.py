@@ -21,44 +21,37 @@ _TABLES = (("by_rule", "Rule"), ("by_category", "Category"))
 
 def storm(facts: Mapping[str, Any], links: Links, *, ended: bool) -> Document:
     """A storm: one message for all of its events, or the summary when it has ended."""
-    events = int(facts["events"])
-    counts = {name: _pairs(facts.get(name)) for name in ("by_importance", "by_rule", "by_category")}
-    worst = max((name for name, _ in counts["by_importance"]), key=rank, default="critical")
+    events, tickers = int(facts["events"]), int(facts.get("tickers") or 0)
+    counts = {
+        name: [(flat(str(plain(key)), 100), int(count)) for key, count in facts.get(name) or ()]
+        for name in ("by_importance", "by_rule", "by_category")
+    }
+    by_rank = sorted(counts["by_importance"], key=lambda pair: -rank(pair[0]))
+    worst = by_rank[0][0] if by_rank else "critical"
+    kinds = [f"{count:,} {name}" for name, count in by_rank]
+    if len(counts["by_category"]) == 1:
+        kinds.append(f"all of them {counts['by_category'][0][0]}")
+    title = ["storm is over" if ended else "storm", counted(events, "event")]
+    if tickers:
+        title.append(counted(tickers, "ticker"))
+    lead = [f"{', '.join(kinds)}."] if kinds else []
+    lead.append(_summary(facts) if ended else _warning(facts))
+    began, until = facts.get("started_at"), facts.get("ended_at")
+    times = f"{moment(began)} to {moment(until)}" if began and until else ""
     return Document(
-        title=("storm is over" if ended else "storm", *_size(events, facts)),
+        title=tuple(title),
         mark=RESOLVED_MARK if ended else STORM_MARK,
         colour=RESOLVED_COLOUR if ended else colour(worst),
         importance=worst,
-        lead=" ".join([_kinds(counts), _summary(facts) if ended else _warning(facts)]).strip(),
+        lead=" ".join(lead),
         tables=tuple(
             _counted(name, counts[key], events)
             for key, name in _TABLES
             if len(counts[key]) > 1 or (key == "by_rule" and counts[key])
         ),
         links=(("Open the blotter", links.viewer_url),),
-        foot=_when(facts),
+        foot=(times or f"since {moment(began)}",) if began else (),
     )
-
-
-def _kinds(counts: Mapping[str, Sequence[tuple[str, int]]]) -> str:
-    """`600 high, 400 medium, all of them Market.`"""
-    ordered = sorted(counts["by_importance"], key=lambda pair: -rank(pair[0]))
-    said = [f"{count:,} {name}" for name, count in ordered]
-    if len(counts["by_category"]) == 1:
-        said.append(f"all of them {counts['by_category'][0][0]}")
-    return f"{', '.join(said)}." if said else ""
-
-
-def _when(facts: Mapping[str, Any]) -> tuple[str, ...]:
-    began, ended = facts.get("started_at"), facts.get("ended_at")
-    if not began:
-        return ()
-    return (f"{moment(began)} to {moment(ended)}",) if ended else (f"since {moment(began)}",)
-
-
-def _size(events: int, facts: Mapping[str, Any]) -> list[str]:
-    tickers = int(facts.get("tickers") or 0)
-    return [counted(events, "event"), *([counted(tickers, "ticker")] if tickers else [])]
 
 
 def _warning(facts: Mapping[str, Any]) -> str:
@@ -73,16 +66,12 @@ def _warning(facts: Mapping[str, Any]) -> str:
 def _summary(facts: Mapping[str, Any]) -> str:
     began, ended = facts.get("started_at"), facts.get("ended_at")
     lasted = f" in {span((ended - began).total_seconds())}" if began and ended else ""
-    total = f"{counted(int(facts['events']), 'event')}{lasted}"
-    if facts.get("resolved") is None:
-        return f"{total}. All of them are in the blotter."
-    resolved = int(facts["resolved"])
-    left = max(int(facts["events"]) - resolved, 0)
-    return f"{total}: {resolved:,} resolved by now, {left:,} not. All of them are in the blotter."
-
-
-def _pairs(given: Any) -> list[tuple[str, int]]:
-    return [(flat(str(plain(name)), 100), int(count)) for name, count in given or ()]
+    summary = f"{counted(int(facts['events']), 'event')}{lasted}"
+    if facts.get("resolved") is not None:
+        resolved = int(facts["resolved"])
+        left = max(int(facts["events"]) - resolved, 0)
+        summary += f": {resolved:,} resolved by now, {left:,} not"
+    return f"{summary}. All of them are in the blotter."
 
 
 def _counted(name: str, counts: Sequence[tuple[str, int]], events: int) -> Table:
@@ -110,11 +99,12 @@ def report(facts: Mapping[str, Any], links: Links) -> Document:
     `facts`: title, sentence, figures [(name, value), …], sections [{title, columns, rows}, …] with
     cells that are text or numbers, chart (PNG) and what it shows (chart_text).
     """
-    chart = facts.get("chart")
+    chart, given = facts.get("chart"), facts.get("figures") or ()
+    figures = given.items() if isinstance(given, Mapping) else given
     return Document(
         title=("report", *([flat(str(facts["title"]))] if facts.get("title") else [])),
         lead=flat(str(facts.get("sentence") or ""), 1_000),
-        facts=tuple((flat(str(name), 80), _cell(value).text) for name, value in _figures(facts)),
+        facts=tuple((flat(str(name), 80), _cell(value).text) for name, value in figures),
         tables=tuple(_section(section) for section in facts.get("sections") or ()),
         links=(("Open the blotter", links.viewer_url),),
         chart=bytes(chart) if chart else None,
@@ -122,18 +112,17 @@ def report(facts: Mapping[str, Any], links: Links) -> Document:
     )
 
 
-def _figures(facts: Mapping[str, Any]) -> list[tuple[Any, Any]]:
-    given = facts.get("figures") or ()
-    pairs = given.items() if isinstance(given, Mapping) else given
-    return [(name, value) for name, value in pairs]
-
-
 def _section(section: Mapping[str, Any]) -> Table:
     rows = list(section.get("rows") or ())
+    columns = tuple(flat(str(name), 80) for name in section.get("columns") or ())
+    empty = [""] * len(columns)  # completes a row that is too short
     return Table(
         flat(str(section.get("title") or "")),
-        tuple(flat(str(name), 80) for name in section.get("columns") or ()),
-        tuple(tuple(_cell(value) for value in row) for row in rows[:REPORT_ROWS]),
+        columns,
+        tuple(
+            tuple(_cell(value) for value in [*row, *empty][: len(columns)])
+            for row in rows[:REPORT_ROWS]
+        ),
         left_out=max(len(rows) - REPORT_ROWS, 0),
     )
 

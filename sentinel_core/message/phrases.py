@@ -40,40 +40,24 @@ def rank(importance: str) -> int:
 def news(event: Row, reason: str, at: datetime | None = None) -> str:
     """The reason for a notification in words; empty when an event opens. `at` is now."""
     kind, step, _ = Reason.parse(reason)
+    age = _age(event, at)
     match kind:
         case NotifyReason.STEP:
-            return f"step {step}: {_unanswered(event, at)}"
+            return f"step {step}: nobody has acknowledged" + (f" for {age}" if age else "")
         case NotifyReason.REMINDER:
-            return f"still not acknowledged{_after(event, at)}"
+            return "still not acknowledged" + (f" after {age}" if age else "")
         case NotifyReason.RESOLVED:
-            return _resolved(event)
+            lasted = _age(event, event.get("resolved_at"))
+            words = "resolved" + (f" after {lasted}" if lasted else "")
+            how = RESOLUTIONS.get(str(event.get("resolution") or ""))
+            return f"{words} ({how})" if how and how != "recovered" else words
         case NotifyReason.ACKNOWLEDGED:
             by = flat(str(event.get("acknowledged_by") or ""), 100)
             return f"acknowledged by {by}" if by else "acknowledged"
     return _NEWS.get(kind, "")
 
 
-def _unanswered(event: Row, at: datetime | None) -> str:
-    seconds = _age(event, at)
-    lasted = f" for {span(seconds)}" if seconds else ""
-    return f"nobody has acknowledged{lasted}"
-
-
-def _after(event: Row, at: datetime | None) -> str:
-    seconds = _age(event, at)
-    return f" after {span(seconds)}" if seconds else ""
-
-
-def _age(event: Row, at: datetime | None) -> float:
+def _age(event: Row, at: datetime | None) -> str:
+    """The time from the start of an event to `at` in words; empty if it is unknown or zero."""
     since: Any = event.get("first_seen") or event.get("timestamp")
-    if at is None or since is None:
-        return 0.0
-    return max(float((at - since).total_seconds()), 0.0)
-
-
-def _resolved(event: Row) -> str:
-    how = RESOLUTIONS.get(str(event.get("resolution") or ""))
-    ended, began = event.get("resolved_at"), event.get("first_seen") or event.get("timestamp")
-    lasted = span((ended - began).total_seconds()) if ended and began and ended > began else ""
-    text = "resolved" + (f" after {lasted}" if lasted else "")
-    return f"{text} ({how})" if how and how != "recovered" else text
+    return span((at - since).total_seconds()) if at and since and at > since else ""

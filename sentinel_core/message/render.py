@@ -1,13 +1,6 @@
 """Renders content as a message in a channel's medium. Pure; sends nothing."""
 
-from sentinel_core.message import (
-    event_document,
-    other_documents,
-    to_email,
-    to_pagerduty,
-    to_slack,
-    to_sms,
-)
+from sentinel_core.message import event_document, other_documents, to_email, to_pagerduty, to_slack
 from sentinel_core.message.content import About, Content, Links, Medium, Message
 from sentinel_core.message.document import Document
 from sentinel_core.message.event_view import view
@@ -32,8 +25,10 @@ def render(medium: Medium, content: Content, links: Links) -> Message:
         return to_email.message(shown, writer)
     if medium is Medium.PAGERDUTY:
         return to_pagerduty.message(shown, writer, links)
-    if medium is Medium.SHORT:
-        return to_sms.message(shown, writer)
+    if medium is Medium.SHORT:  # text messages have no subject
+        said, failed = writer.write("body"), "(the rule's template failed)" if writer.notes else ""
+        url = shown.links[0][1] if shown.links else ""
+        return Message(subject="", body=" ".join(part for part in (said, failed, url) if part))
     title, text = writer.write("title"), writer.write("body")
     return Message(subject=title, body=body(shown, medium, text, writer.notes))
 

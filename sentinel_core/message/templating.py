@@ -2,15 +2,16 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cache, lru_cache
 from importlib.resources import files
+from traceback import walk_tb
 from typing import Any
 
 from jinja2 import Template, TemplateError, TemplateSyntaxError, meta
 
 from sentinel_core.message.content import Medium
-from sentinel_core.message.document import Document, Table
+from sentinel_core.message.document import Document
 from sentinel_core.message.escaping import ESCAPES, HTML, Ready
 from sentinel_core.message.template_language import Language
 from sentinel_core.message.truncate import truncate
@@ -72,40 +73,27 @@ def write(medium: Medium, part: str, source: str, values: Mapping[str, Any]) -> 
 
 def values_of(document: Document) -> dict[str, Any]:
     """All values that templates can name."""
+    names = ("colour", "title", "lead", "quote", "against", "suggestion", "trend", "foot")
     return {
+        **{name: getattr(document, name) for name in (*names, "runbook", "events")},
         "mark": Ready(document.mark),
-        "colour": document.colour,
-        "title": document.title,
-        "lead": document.lead,
-        "quote": document.quote,
-        "against": document.against,
-        "suggestion": document.suggestion,
         "facts": [{"name": name, "value": value} for name, value in document.facts],
-        "trend": document.trend,
-        "tables": [_table(table) for table in document.tables],
-        "foot": document.foot,
-        "runbook": document.runbook,
         "links": [{"label": label, "url": url} for label, url in document.links],
+        "tables": [
+            {
+                "title": table.title,
+                "columns": [
+                    {"name": name, "is_number": table.is_numeric(n)}
+                    for n, name in enumerate(table.columns)
+                ],
+                "rows": [[asdict(cell) for cell in row] for row in table.rows],
+                "more": table.more(),
+            }
+            for table in document.tables
+        ],
         "event": document.events[0] if document.events else None,
-        "events": document.events,
         "count": len(document.events),
     }
-
-
-def _table(table: Table) -> dict[str, Any]:
-    rows = [
-        [{"text": cell.text, "url": cell.url, "is_number": cell.is_number} for cell in row]
-        for row in table.rows
-    ]
-    # A column of numbers is right-aligned, and so is its name.
-    numbers = [
-        all(row[n]["is_number"] for row in rows if n < len(row)) for n in range(len(table.columns))
-    ]
-    columns = [
-        {"name": name, "is_number": bool(rows) and is_number}
-        for name, is_number in zip(table.columns, numbers, strict=True)
-    ]
-    return {"title": table.title, "columns": columns, "rows": rows, "more": table.more()}
 
 
 @dataclass(slots=True)
@@ -160,19 +148,10 @@ class Writer:
 
 def explained(error: Exception) -> str:
     """The mistake in a template, with its line if that is known."""
-    line: int | None
     if isinstance(error, TemplateSyntaxError):
-        text, line = flat(error.message or "no template", 300), error.lineno
-    else:
-        text, line = flat(str(error) or type(error).__name__, 300), _line(error)
-    return f"line {line}: {text}" if line else text
-
-
-def _line(error: Exception) -> int | None:
-    """The line of the template that raised: Jinja puts it into the traceback."""
-    line, step = None, error.__traceback__
-    while step is not None:
-        if step.tb_frame.f_code.co_filename == "<template>":
-            line = step.tb_lineno
-        step = step.tb_next
-    return line
+        return f"line {error.lineno}: {flat(error.message or 'no template', 300)}"
+    text = flat(str(error) or type(error).__name__, 300)
+    # Jinja puts the template's own lines into the traceback.
+    steps = walk_tb(error.__traceback__)
+    lines = [line for frame, line in steps if frame.f_code.co_filename == "<template>"]
+    return f"line {lines[-1]}: {text}" if lines else text

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sentinel_core.message.document import Cell, Table
+from sentinel_core.message.document import Table
 from sentinel_core.wording.text import shorten
 
 WIDEST = 40  # characters of a column
@@ -10,27 +10,14 @@ WIDEST = 40  # characters of a column
 
 def grid(table: Table) -> str:
     """The columns' names, a line below them, and the rows; numbers are right-aligned."""
-    rows = [[shorten(cell.text, WIDEST) for cell in row] for row in table.rows]
-    names = [shorten(name, WIDEST) for name in table.columns]
-    count = max([len(names), *(len(row) for row in rows)], default=0)
-    names += [""] * (count - len(names))
-    widths = [
-        max([len(names[n]), *(len(row[n]) for row in rows if n < len(row))]) for n in range(count)
-    ]
-    right = [_numbers(table.rows, n) for n in range(count)]
-    lines = [_line(names, widths, right), "  ".join("─" * width for width in widths)]
-    lines += [_line(row + [""] * (count - len(row)), widths, right) for row in rows]
-    return "\n".join(lines)
+    texts = [table.columns, *([cell.text for cell in row] for row in table.rows)]
+    lines = [[shorten(text, WIDEST) for text in line] for line in texts]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    aligned = [str.rjust if table.is_numeric(n) else str.ljust for n in range(len(widths))]
 
+    def shown(line: Sequence[str]) -> str:
+        cells = zip(aligned, line, widths, strict=True)
+        return "  ".join(align(text, width) for align, text, width in cells).rstrip()
 
-def _numbers(rows: Sequence[Sequence[Cell]], column: int) -> bool:
-    cells = [row[column] for row in rows if column < len(row) and row[column].text]
-    return bool(cells) and all(cell.is_number for cell in cells)
-
-
-def _line(texts: Sequence[str], widths: Sequence[int], right: Sequence[bool]) -> str:
-    cells = [
-        text.rjust(width) if to_right else text.ljust(width)
-        for text, width, to_right in zip(texts, widths, right, strict=True)
-    ]
-    return "  ".join(cells).rstrip()
+    rule = "  ".join("─" * width for width in widths)
+    return "\n".join([shown(lines[0]), rule, *(shown(line) for line in lines[1:])])

@@ -29,8 +29,15 @@ def message(document: Document, writer: Writer, links: Links) -> Message:
         "source": (event["ticker"] or event["rule"]) if event else "Sentinel",
         "severity": SEVERITIES.get(document.importance, "info"),
         "custom_details": _details(document, event, writer.notes),
-        **_grouping(event),
     }
+    if event:
+        grouping = {  # PagerDuty groups and filters by these
+            "timestamp": event["timestamp"].isoformat() if event["timestamp"] else "",
+            "component": event["ticker"] or event["rule"],
+            "group": event["category"],
+            "class": event["kind_words"] or "alert",
+        }
+        payload |= {name: text for name, text in grouping.items() if text}
     return Message(
         subject=summary,
         body=body(document, Medium.PLAIN, summary, writer.notes),
@@ -43,27 +50,13 @@ def message(document: Document, writer: Writer, links: Links) -> Message:
     )
 
 
-def _grouping(event: View | None) -> dict[str, str]:
-    """The fields by which PagerDuty groups and filters."""
-    if event is None:
-        return {}
-    known = {
-        "timestamp": event["timestamp"].isoformat() if event["timestamp"] else "",
-        "component": event["ticker"] or event["rule"],
-        "group": event["category"],
-        "class": event["kind_words"] or "alert",
-    }
-    return {name: text for name, text in known.items() if text}
-
-
 def _details(document: Document, event: View | None, notes: list[str]) -> dict[str, Any]:
     details: dict[str, Any] = {}
     if event and len(document.events) == 1:
-        wanted = {name: value for name, value in event.items() if name not in _NOT_DETAILS}
+        details = {name: value for name, value in event.items() if name not in _NOT_DETAILS}
         # The evidence comes last, as it may be too long.
         for name in ("metrics", "metadata"):
-            wanted[name] = wanted.pop(name)
-        details = wanted
+            details[name] = details.pop(name)
     else:
         details = {"lead": document.lead, **dict(document.facts)}
         for table in document.tables:

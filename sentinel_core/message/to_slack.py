@@ -8,16 +8,11 @@ from sentinel_core.message.document import Document, Table
 from sentinel_core.message.escaping import ESCAPES
 from sentinel_core.message.templating import Writer
 from sentinel_core.message.text_table import grid
-from sentinel_core.message.to_text import STYLES, body, listed, trend
+from sentinel_core.message.to_text import STYLES, body, linked, listed, trend
 from sentinel_core.message.truncate import truncate
 from sentinel_core.wording.text import fitting
 
-BLOCKS, SECTION, FIELDS, FIELD = (
-    50,
-    3_000,
-    10,
-    2_000,
-)  # Slack's limits
+BLOCKS, SECTION, FIELDS, FIELD = 50, 3_000, 10, 2_000  # Slack's limits
 _TABLES = 12  # of a report; more would exceed the number of blocks
 _ESCAPE = ESCAPES[Medium.SLACK]
 
@@ -30,7 +25,7 @@ def message(document: Document, writer: Writer) -> Message:
     `body` has the same content as text, for channels that accept no blocks.
     """
     title, said = writer.write("title"), writer.write("body")
-    blocks = [block for block in _blocks(document, said, writer.notes) if block][:BLOCKS]
+    blocks = list(_blocks(document, said, writer.notes))[:BLOCKS]
     attachment = {"color": document.colour, "fallback": title, "blocks": blocks}
     return Message(
         subject=title,
@@ -43,8 +38,11 @@ def _blocks(document: Document, said: str, notes: Sequence[str]) -> Iterator[Blo
     if said:
         yield _section(said)
     if document.facts:
-        facts = [_field(name, value) for name, value in document.facts[:FIELDS]]
-        yield {"type": "section", "fields": facts}
+        facts = [
+            f"*{_ESCAPE.inline(name, 80)}*\n{_ESCAPE.inline(value)}"
+            for name, value in document.facts[:FIELDS]
+        ]
+        yield {"type": "section", "fields": [_text(fact, FIELD) for fact in facts]}
     if document.trend:
         yield _section(trend(document, Medium.SLACK))
     for table in document.tables[:_TABLES]:
@@ -53,16 +51,8 @@ def _blocks(document: Document, said: str, notes: Sequence[str]) -> Iterator[Blo
         yield _context(f"and {left_out} more tables")
     for note in notes[:3]:
         yield _context(f"⚠️ {_ESCAPE.inline(note, 500)}")
-    yield from _ending(document)
-
-
-def _ending(document: Document) -> Iterator[Block]:
-    link = STYLES[Medium.SLACK].link
-    linked = [link(_ESCAPE.inline(label), url) for label, url in document.links]
-    if document.runbook:
-        linked.append(f"Runbook: {_ESCAPE.inline(document.runbook, 500)}")
-    if linked:
-        yield _section(" · ".join(linked))
+    if links := linked(document, Medium.SLACK):
+        yield _section(" · ".join(links))
     if document.foot:
         yield _context(_ESCAPE.inline(" · ".join(document.foot), 400))
 
@@ -78,10 +68,6 @@ def _section(text: str) -> Block:
 
 def _context(text: str) -> Block:
     return {"type": "context", "elements": [_text(text, FIELD)]}
-
-
-def _field(name: str, value: str) -> Block:
-    return _text(f"*{_ESCAPE.inline(name, 80)}*\n{_ESCAPE.inline(value)}", FIELD)
 
 
 def _table(table: Table) -> Iterator[Block]:

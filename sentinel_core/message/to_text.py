@@ -1,7 +1,7 @@
 """Renders a document as text: Markdown, plain text, and Slack without blocks. Pure."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sentinel_core.message.content import Medium
 from sentinel_core.message.document import Cell, Document, Table
@@ -28,10 +28,9 @@ def _fenced(escape: Callable[[str], str]) -> Callable[[str], str]:
     return lambda text: f"```\n{escape(text.replace('`', chr(39)))}\n```"
 
 
-def _same(text: str) -> str:
-    return text
-
-
+_PLAIN = Style(
+    limit=16_000, strong=str, link=lambda label, url: f"{label}: {url}", bars=str, block=str
+)
 STYLES = {
     Medium.SLACK: Style(
         limit=8_000,
@@ -51,20 +50,8 @@ STYLES = {
         bars=lambda text: f"`{text}`",
         block=_fenced(lambda text: text.replace("@", "@" + JOINER)),
     ),
-    Medium.PLAIN: Style(
-        limit=16_000,
-        strong=_same,
-        link=lambda label, url: f"{label}: {url}",
-        bars=_same,
-        block=_same,
-    ),
-    Medium.EMAIL: Style(
-        limit=200_000,
-        strong=_same,
-        link=lambda label, url: f"{label}: {url}",
-        bars=_same,
-        block=_same,
-    ),
+    Medium.PLAIN: _PLAIN,
+    Medium.EMAIL: replace(_PLAIN, limit=200_000),
 }
 
 
@@ -73,8 +60,11 @@ def body(document: Document, medium: Medium, text: str, notes: Sequence[str] = (
 
     Links, time and notes on failed templates are never left out.
     """
-    style = STYLES[medium]
-    last = _last(document, medium, notes)
+    style, escape = STYLES[medium], ESCAPES[medium]
+    foot = escape.inline(" · ".join(document.foot), 400)
+    between = "\n" if medium in {Medium.PLAIN, Medium.EMAIL} else " · "
+    last = [f"⚠️ {escape.inline(note, 500)}" for note in notes]
+    last += [part for part in (foot, between.join(linked(document, medium))) if part]
     room = style.limit - len(text) - sum(len(part) + len(style.gap) for part in last) - 60
     kept = text
     for gap, part, instead in _optional(document, medium):
@@ -129,23 +119,19 @@ def _table(table: Table, medium: Medium) -> Iterator[tuple[str, str, str]]:
 
 def listed(row: Sequence[Cell], medium: Medium) -> str:
     """A row as a line, with its first cell in place of a bullet."""
-    first, *rest = [_cell(cell, medium) for cell in row if cell.text]
+    has_links = medium in {Medium.SLACK, Medium.MARKDOWN}
+    texts = [(ESCAPES[medium].inline(cell.text), cell.url) for cell in row if cell.text]
+    first, *rest = [
+        STYLES[medium].link(text, url) if url and has_links else text for text, url in texts
+    ]
     return f"{first} · {' · '.join(rest)}" if rest else first
 
 
-def _cell(cell: Cell, medium: Medium) -> str:
-    text = ESCAPES[medium].inline(cell.text)
-    if cell.url and medium in {Medium.SLACK, Medium.MARKDOWN}:
-        return STYLES[medium].link(text, cell.url)
-    return text
-
-
-def _last(document: Document, medium: Medium, notes: Sequence[str]) -> list[str]:
+def linked(document: Document, medium: Medium) -> list[str]:
+    """The links, and the runbook if it is none."""
     style, escape = STYLES[medium], ESCAPES[medium]
-    between = "\n" if medium in {Medium.PLAIN, Medium.EMAIL} else " · "
-    linked = [style.link(escape.inline(label), url) for label, url in document.links]
-    if document.runbook:
-        linked.append(f"Runbook: {escape.inline(document.runbook, 500)}")
-    parts = [f"⚠️ {escape.inline(note, 500)}" for note in notes]
-    parts.append(escape.inline(" · ".join(document.foot), 400))
-    return [part for part in (*parts, between.join(linked)) if part]
+    links = [style.link(escape.inline(label), url) for label, url in document.links]
+    return [
+        *links,
+        *([f"Runbook: {escape.inline(document.runbook, 500)}"] * bool(document.runbook)),
+    ]
