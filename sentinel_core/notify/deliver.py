@@ -100,22 +100,19 @@ class DeliveryRun:
     def send_due(self) -> int:
         """Send what is due until nothing is left; returns the number of events notified."""
         sent = 0
-        while self._in_time():
-            waiting = due(self.engine, datetime.now(UTC), without=self.slow_channels)
-            waiting = [key for key in waiting if key not in self.tried]
-            if not waiting:
+        while monotonic() <= self._deadline:
+            pending = due(self.engine, datetime.now(UTC), without=self.slow_channels)
+            pending = [key for key in pending if key not in self.tried]
+            if not pending:
                 break
-            sent += self.send(waiting)
+            sent += self.send(pending)
         return sent
-
-    def _in_time(self) -> bool:
-        return monotonic() <= self._deadline
 
     def send(self, ids: Sequence[int]) -> int:
         """Send these notifications, each with its group; returns the number of events notified."""
         sent, failed_claims = 0, 0
         left = deque(ids)
-        while left and self._in_time():
+        while left and monotonic() <= self._deadline:
             notification_id = left.popleft()
             if notification_id in self.tried:
                 continue
@@ -161,33 +158,22 @@ class DeliveryRun:
 
     def _settle(self, claimed: ClaimedMessage, delivery: Delivery) -> None:
         now = datetime.now(UTC)
-        status = {
-            Outcome.SENT: SENT,
-            Outcome.RETRY: PENDING,
-            Outcome.FAILED: FAILED,
-        }[delivery.outcome]
-        again, ids = None, set(claimed.ids)
         known: Any = {"now": now, "unknown": delivery.unknown, "claimed_at": claimed.claimed_at}
-        if delivery.outcome is Outcome.RETRY:
-            again = now + backoff(claimed.id, claimed.attempt, delivery.retry_after_seconds)
-            tried = dict(zip(claimed.ids, claimed.attempts, strict=True))
-            # A notification that joined the group later has attempts left.
-            spent = {key for key in ids if tried[key] >= MOST_ATTEMPTS}
-            if spent:
-                error = exhausted(delivery.error)
-                settle(self.engine, spent, status=FAILED, error=error, **known)
-            ids -= spent
-        if ids:
-            settle(
-                self.engine,
-                ids,
-                status=status,
-                error=delivery.error,
-                next_attempt_at=again,
-                reference=delivery.reference,
-                **known,
-            )
-        if again is not None and delivery.retry_after_seconds:
+        if delivery.outcome is not Outcome.RETRY:
+            status = SENT if delivery.outcome is Outcome.SENT else FAILED
+            known |= {"error": delivery.error, "reference": delivery.reference}
+            settle(self.engine, claimed.ids, status=status, **known)
+            return
+        again = now + backoff(claimed.id, claimed.attempt, delivery.retry_after_seconds)
+        # A notification that joined the group later has attempts left.
+        tried = zip(claimed.ids, claimed.attempts, strict=True)
+        spent = {key for key, attempts in tried if attempts >= MOST_ATTEMPTS}
+        if spent:
+            settle(self.engine, spent, status=FAILED, error=exhausted(delivery.error), **known)
+        if left := set(claimed.ids) - spent:
+            known |= {"error": delivery.error, "reference": delivery.reference}
+            settle(self.engine, left, status=PENDING, next_attempt_at=again, **known)
+        if delivery.retry_after_seconds:
             postpone_channel(self.engine, claimed.channel, again)
 
 

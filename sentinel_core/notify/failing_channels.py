@@ -32,7 +32,11 @@ def record_failing_channels(engine: Engine, notify: Routes, now: datetime) -> li
     }
     observations = list(_observations(failing, firing, recovered, now))
     if observations:
-        rule = system_rule.rule(_without(notify, failing))
+        working = {
+            name: [route for route in getattr(notify, name) if route.channel not in failing]
+            for name in Routes.model_fields
+        }
+        rule = system_rule.rule(notify.model_copy(update=working))
         record(engine, rule, None, observations, now=now)
     return sorted(failing)
 
@@ -48,7 +52,7 @@ def _observations(
             count = f"{channel.failed} notification{'s' if channel.failed > 1 else ''}"
             message = (
                 f"{name} does not take messages: {count} failed for good. {channel.error} "
-                f"When it is mended: sentinel channels retry {name}"
+                f"Once the channel is repaired: sentinel channels retry {name}"
             )
             yield _observation(name, channel.latest, True, message)
     for name in sorted(recovered):
@@ -59,11 +63,3 @@ def _observation(channel: str, at: datetime, breached: bool, message: str) -> Ob
     return Observation(
         Kind.FAILURE, channel, at, breached, system_rule.IMPORTANCE, message, evaluated=False
     )
-
-
-def _without(notify: Routes, channels: Collection[str]) -> Routes:
-    kept = {
-        name: [route for route in getattr(notify, name) if route.channel not in channels]
-        for name in Routes.model_fields
-    }
-    return notify.model_copy(update=kept)

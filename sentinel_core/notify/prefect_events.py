@@ -39,6 +39,7 @@ SETTLE = timedelta(seconds=45)  # Prefect stores an event a few seconds after it
 OVERLAP = timedelta(minutes=3)  # for changes committed late
 _TEXT, _METADATA = 2_000, 20_000  # characters of a payload's parts
 _LEFT_OUT = ("parameters", "rule_id", "metadata")
+_LABELS = ("kind", "ticker", "category", "importance")
 
 logger = get_logger("sentinel")
 
@@ -63,7 +64,7 @@ def announce(engine: Engine, settings: Settings, run: Run | None, recorded: Reco
 
 
 def _emit(event: Event) -> None:
-    """Emit an event from outside any run: Prefect adds the run it is in, which may be reconcile."""
+    """Emit an event outside of any run: Prefect adds the current run, which may be reconcile."""
     for context in (FlowRunContext, TaskRunContext):
         context.__var__.set(None)  # type: ignore[arg-type]
     emit_event(
@@ -96,32 +97,24 @@ def catch_up(client: SyncPrefectClient, engine: Engine, settings: Settings) -> i
     moves once Prefect has accepted everything; an event that is sent twice has the same id. The
     first call sends nothing.
     """
+    now = datetime.now(UTC)
     try:
-        return _catch_up(client, engine, settings)
+        done = checkpoint(engine, CHECKPOINT)
+        if done is None:
+            set_checkpoint(engine, CHECKPOINT, now - SETTLE)
+            return 0
+        missing: list[EventChange] = []
+        for some in _pages(changes.since(engine, done - OVERLAP, now, now - SETTLE)):
+            known = known_ids(client, [change.id for change in some])
+            missing += (change for change in some if change.id not in known)
+        for some in _pages(missing[:MOST]):
+            send(client, [event_of(change, settings) for change in some])
+        until = missing[MOST].at if len(missing) > MOST else now
+        set_checkpoint(engine, CHECKPOINT, min(until, now - SETTLE))
     except Exception as error:
         logger.warning("Prefect events could not be sent, and will be: %r", error)
         return 0
-
-
-def _catch_up(client: SyncPrefectClient, engine: Engine, settings: Settings) -> int:
-    now = datetime.now(UTC)
-    done = checkpoint(engine, CHECKPOINT)
-    if done is None:
-        set_checkpoint(engine, CHECKPOINT, now - SETTLE)
-        return 0
-    pending = changes.since(engine, done - OVERLAP, now, now - SETTLE)
-    missing = list(_unknown(client, pending))
-    for some in _pages(missing[:MOST]):
-        send(client, [event_of(change, settings) for change in some])
-    until = missing[MOST].at if len(missing) > MOST else now
-    set_checkpoint(engine, CHECKPOINT, min(until, now - SETTLE))
     return len(missing[:MOST])
-
-
-def _unknown(client: SyncPrefectClient, pending: Sequence[EventChange]) -> Iterator[EventChange]:
-    for some in _pages(pending):
-        known = known_ids(client, [change.id for change in some])
-        yield from (change for change in some if change.id not in known)
 
 
 def known_ids(client: SyncPrefectClient, ids: Sequence[UUID]) -> set[UUID]:
@@ -163,15 +156,11 @@ def _resource(change: EventChange) -> dict[str, str]:
     if not change.event:
         kind, name = change.subject
         return {"prefect.resource.id": f"sentinel.{kind}", "prefect.resource.name": name}
-    labels = {f"sentinel.{key}": str(change.event[key]) for key in _LABELS}
     return {
         "prefect.resource.id": f"sentinel.rule.{change.deployment_id}",
         "prefect.resource.name": change.event["rule_name"],
-        **{key: shorten(value, 250) for key, value in labels.items()},
+        **{f"sentinel.{key}": shorten(str(change.event[key]), 250) for key in _LABELS},
     }
-
-
-_LABELS = ("kind", "ticker", "category", "importance")
 
 
 def _related(change: EventChange) -> Iterator[dict[str, str]]:

@@ -35,11 +35,14 @@ def run_facts(flow_run: FlowRun, state: State[Any] | None = None) -> Run:
     state = state or flow_run.state
     if state is None:
         raise ValueError(f"flow run {flow_run.id} has no state")
+    kind = state.type.value
+    if kind == StateType.CANCELLING:  # on_cancellation is called before the run is Cancelled
+        kind = StateType.CANCELLED
     expected = flow_run.expected_start_time or flow_run.start_time or state.timestamp
     return Run(
         id=flow_run.id,
         name=clean_text(flow_run.name),
-        state_type=_settled(StateType(state.type.value)),
+        state_type=StateType(kind),
         state_name=clean_text(state.name or state.type.value.title()),
         state_message=clean_message(state.message or ""),
         state_at=_utc(state.timestamp),
@@ -47,11 +50,6 @@ def run_facts(flow_run: FlowRun, state: State[Any] | None = None) -> Run:
         started_at=_utc(flow_run.start_time) if flow_run.start_time else None,
         run_count=flow_run.run_count or 0,
     )
-
-
-def _settled(state: StateType) -> StateType:
-    """on_cancellation is called while the run is still Cancelling: it will be Cancelled."""
-    return StateType.CANCELLED if state is StateType.CANCELLING else state
 
 
 def _utc(time: datetime) -> datetime:
@@ -90,12 +88,14 @@ def rule_facts(deployment: DeploymentResponse, flow_name: str) -> Rule:
     """The rule of a deployment; settings its author left out are the flow's defaults."""
     schema = deployment.parameter_openapi_schema or {}
     definition = trigger_of(schema) or {}
-    schedules = [item for item in deployment.schedules if item.active]
-    cron = next((s.schedule for s in schedules if isinstance(s.schedule, CronSchedule)), None)
-    interval = next(
-        (s.schedule for s in schedules if isinstance(s.schedule, IntervalSchedule)), None
-    )
+    schedules = tuple(_schedule(item.schedule) for item in deployment.schedules if item.active)
+    cron = next((schedule for schedule in schedules if schedule.cron is not None), None)
+    interval = next((item for item in schedules if item.interval_seconds is not None), None)
     zoned = cron or interval
+    try:
+        parameters: dict[str, Any] = clean_json(deployment.parameters)
+    except ValueError as error:  # only shown on the rules page: the rule is watched nevertheless
+        parameters = {"unreadable": str(error)}
     return Rule(
         deployment_id=deployment.id,
         name=clean_text(deployment.name),
@@ -103,12 +103,12 @@ def rule_facts(deployment: DeploymentResponse, flow_name: str) -> Rule:
         settings=rule_settings(deployment.parameters, schema),
         trigger=definition.get(MARK, ""),
         description=clean_message(deployment.description or ""),
-        parameters=_parameters(deployment),
+        parameters=parameters,
         tags=tuple(clean_text(tag) for tag in deployment.tags),
         cron=cron.cron if cron else None,
-        interval_seconds=interval.interval.total_seconds() if interval else None,
-        timezone=(zoned.timezone if zoned else None) or "UTC",
-        schedules=tuple(_schedule(item.schedule) for item in schedules),
+        interval_seconds=interval.interval_seconds if interval else None,
+        timezone=zoned.timezone if zoned else "UTC",
+        schedules=schedules,
         active=not deployment.paused and bool(schedules),
         timeout_seconds=definition.get(TIMEOUT_MARK),
     )
@@ -121,16 +121,6 @@ def _schedule(item: CronSchedule | IntervalSchedule | RRuleSchedule | Any) -> Sc
     if isinstance(item, IntervalSchedule):
         return Schedule(interval_seconds=item.interval.total_seconds(), timezone=zone)
     return Schedule(rrule=getattr(item, "rrule", ""), timezone=zone)
-
-
-def _parameters(deployment: DeploymentResponse) -> dict[str, Any]:
-    try:
-        cleaned: dict[str, Any] = clean_json(deployment.parameters)
-    except (
-        ValueError
-    ) as error:  # only shown on the rules page: the rule must be watched nevertheless
-        return {"unreadable": str(error)}
-    return cleaned
 
 
 def rule_settings(parameters: dict[str, Any], schema: dict[str, Any]) -> RuleSettings:

@@ -4,6 +4,7 @@ import asyncio
 import html
 import inspect
 import re
+from contextlib import nullcontext
 from typing import Any
 
 from prefect.blocks.abstract import NotificationError
@@ -43,19 +44,11 @@ def _notify(block: Any, message: Message) -> None:
         # Apprise can't attach the pictures it shows.
         shown = _PICTURE.sub("", message.html or "")
         body = shown or html.escape(body).replace("\n", "<br>\n")
-    raising = getattr(block, "raise_on_failure", None)
-    if callable(raising):
-        with raising():
-            _call(block, body, message.subject)
-    else:
-        _call(block, body, message.subject)
+    with getattr(block, "raise_on_failure", nullcontext)():
+        result = block.notify(body, message.subject)
+        if inspect.isawaitable(result):
 
+            async def wait() -> None:
+                await result
 
-def _call(block: Any, body: str, subject: str) -> None:
-    result = block.notify(body, subject)
-    if inspect.isawaitable(result):
-
-        async def wait() -> None:
-            await result
-
-        asyncio.run(wait())
+            asyncio.run(wait())

@@ -15,6 +15,11 @@ from sentinel_core.notify.channel.mime import compose, mailbox, recipients_of
 from sentinel_core.notify.channel.outcome import Address, Delivery, Outcome
 
 _OK, _WILL_FORWARD, _CLOSING = 250, 251, 421
+_STAGES = {
+    smtplib.SMTPAuthenticationError: "user name and password",
+    smtplib.SMTPSenderRefused: "sender",
+    smtplib.SMTPDataError: "message",
+}
 
 
 def send_by_email(
@@ -66,7 +71,8 @@ def _refusal(error: smtplib.SMTPException) -> Delivery | None:
                 Outcome.FAILED, f"the mail server does not support a setting of the block: {error}"
             )
         case smtplib.SMTPResponseException():
-            return by_smtp(_stage(error), error.smtp_code, _text(error.smtp_error))
+            stage = _STAGES.get(type(error), "connection")
+            return by_smtp(stage, error.smtp_code, _text(error.smtp_error))
     return None
 
 
@@ -126,15 +132,6 @@ def _submit(
     if code != _OK:
         raise smtplib.SMTPDataError(code, text)
     return refused
-
-
-def _stage(error: smtplib.SMTPResponseException) -> str:
-    stages = {
-        smtplib.SMTPAuthenticationError: "user name and password",
-        smtplib.SMTPSenderRefused: "sender",
-        smtplib.SMTPDataError: "message",
-    }
-    return stages.get(type(error), "connection")
 
 
 def _texts(refused: dict[str, tuple[int, bytes]]) -> dict[str, tuple[int, str]]:

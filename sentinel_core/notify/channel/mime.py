@@ -4,6 +4,7 @@ The standard library's EmailMessage refuses line ends in headers; they are remov
 that a hostile rule name can't prevent a message.
 """
 
+import contextlib
 import hashlib
 import re
 import uuid
@@ -38,21 +39,16 @@ def mailbox(text: str) -> MailAddress:
     """`alice@example.org` or `Alice <alice@example.org>`. Raises ValueError for anything else."""
     named = _NAMED.fullmatch(text.strip())
     name, spec = (named[1].strip(), named[2]) if named else ("", text.strip())
-    address = _parsed(spec)
-    if address is None or not address.username or not address.domain:
-        raise ValueError(f"{text[:100]!r} is not an email address")
-    return MailAddress(one_line(name).strip('"'), address.username, address.domain)
-
-
-def _parsed(spec: str) -> MailAddress | None:
-    try:
+    user = domain = ""
+    # IndexError: raised by the standard library for some truncated addresses.
+    with contextlib.suppress(ValueError, IndexError, HeaderParseError):
         address = MailAddress(addr_spec=spec)
         domain = address.domain.encode("idna").decode()
         address.username.encode("ascii")  # others need an extension that few servers have
-        return MailAddress(username=address.username, domain=domain)
-    except (ValueError, IndexError, HeaderParseError):
-        # IndexError: raised by the standard library for some truncated addresses.
-        return None
+        user = address.username
+    if not user or not domain:
+        raise ValueError(f"{text[:100]!r} is not an email address")
+    return MailAddress(one_line(name).strip('"'), user, domain)
 
 
 def compose(
@@ -76,24 +72,20 @@ def compose(
     mail.set_content(clean_text(message.body) + "\n")
     if message.html is not None:
         mail.add_alternative(clean_text(message.html), subtype="html")
-        _attach_images(mail, message)
+        *_, html = mail.iter_parts()
+        assert isinstance(html, EmailMessage)
+        for name, data in message.images.items():
+            cid = _CID.sub("", name)
+            subtype = next((kind for mark, kind in _IMAGES.items() if data.startswith(mark)), "png")
+            html.add_related(
+                data,
+                maintype="image",
+                subtype=subtype,
+                cid=f"<{cid}>",
+                disposition="inline",
+                filename=f"{cid}.{subtype}",
+            )
     return mail
-
-
-def _attach_images(mail: EmailMessage, message: Message) -> None:
-    *_, shown = mail.iter_parts()
-    assert isinstance(shown, EmailMessage)
-    for name, data in message.images.items():
-        cid = _CID.sub("", name)
-        subtype = next((kind for mark, kind in _IMAGES.items() if data.startswith(mark)), "png")
-        shown.add_related(
-            data,
-            maintype="image",
-            subtype=subtype,
-            cid=f"<{cid}>",
-            disposition="inline",
-            filename=f"{cid}.{subtype}",
-        )
 
 
 def one_line(text: str) -> str:

@@ -1,6 +1,7 @@
 """Removes a block's secrets from texts about it. Pure."""
 
 import base64
+import contextlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -22,40 +23,22 @@ _AS_GOOD_AS_SECRET = ("url", "headers", "cookies", "params")
 
 def secrets_of(block: BaseModel) -> frozenset[str]:
     """Every secret value in a block, as its fields hold them."""
-    values = set[str]()
-    for name in type(block).model_fields:
-        value = getattr(block, name, None)
-        values.update(_leaves(value) if name in _AS_GOOD_AS_SECRET else _hidden(value))
-    return frozenset(values)
+    return frozenset(_secrets(block, is_secret=False))
 
 
-def _hidden(value: Any) -> Iterator[str]:
-    """The texts inside values that pydantic or Prefect masks."""
+def _secrets(value: Any, *, is_secret: bool) -> Iterator[str]:
+    """The texts in a value: all if it is secret, else those that pydantic or Prefect masks."""
     if hasattr(value, "get_secret_value"):
-        yield from _leaves(value.get_secret_value())
-    elif isinstance(value, BaseModel):
-        yield from secrets_of(value)
-    elif isinstance(value, Mapping):
-        for item in value.values():
-            yield from _hidden(item)
-    elif isinstance(value, list | tuple | set | frozenset):
-        for item in value:
-            yield from _hidden(item)
-
-
-def _leaves(value: Any) -> Iterator[str]:
-    if hasattr(value, "get_secret_value"):
-        value = value.get_secret_value()
-    if isinstance(value, bytes):
-        value = value.decode("utf-8", "replace")
-    if isinstance(value, Mapping):
-        for item in value.values():
-            yield from _leaves(item)
-    elif isinstance(value, list | tuple | set | frozenset):
-        for item in value:
-            yield from _leaves(item)
-    elif value is not None:
-        yield str(value)
+        value, is_secret = value.get_secret_value(), True
+    if isinstance(value, BaseModel):
+        for name in type(value).model_fields:
+            named = is_secret or name in _AS_GOOD_AS_SECRET
+            yield from _secrets(getattr(value, name, None), is_secret=named)
+    elif isinstance(value, Mapping | list | tuple | set | frozenset):
+        for item in value.values() if isinstance(value, Mapping) else value:
+            yield from _secrets(item, is_secret=is_secret)
+    elif is_secret and value is not None:
+        yield value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
 def redact(text: str, secrets: Iterable[str] = ()) -> str:
@@ -68,36 +51,31 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
         if len(form) >= _SHORTEST
     }
     longest_first = sorted(replacements, key=len, reverse=True)
+
+    def hidden(text: str) -> str:
+        for form in longest_first:
+            text = text.replace(form, replacements[form])
+        return text
+
     # Before cleaning, which changes characters, and after it, as removals may complete a secret.
-    for form in longest_first:
-        text = text.replace(form, replacements[form])
-    text = clean_text(text)
-    for form in longest_first:
-        text = text.replace(form, replacements[form])
-    return _ADDRESS.sub(r"\1\2/…", text)[:LIMIT]
+    return _ADDRESS.sub(r"\1\2/…", hidden(clean_text(hidden(text))))[:LIMIT]
 
 
 def _forms(secret: str) -> Iterator[tuple[str, str]]:
-    """The spellings of a secret in an error, each with its replacement."""
-    host = ""
+    """The spellings of a secret in an error, each with its replacement.
+
+    Of a URL, the host may be shown; path, query and password are secret by themselves.
+    """
+    shown = _HIDDEN
     if "://" in secret:
-        host, parts = _address(secret)
-        for part in parts:
-            yield from ((form, _HIDDEN) for form in _spelled(part))
-    for form in _spelled(secret):
-        yield form, host or _HIDDEN
-
-
-def _address(url: str) -> tuple[str, list[str]]:
-    """The part of a URL that may be shown, and the parts that are secret by themselves."""
-    try:
-        split = urlsplit(url)
-        host = f"{split.scheme}://{split.hostname or ''}/…"
-    except ValueError:
-        return _HIDDEN, []
-    tail = split.path + (f"?{split.query}" if split.query else "")
-    segments = [part for part in split.path.split("/") if len(part) >= _LONG_SEGMENT]
-    return host, [tail, *segments, split.query, split.password or ""]
+        with contextlib.suppress(ValueError):
+            url = urlsplit(secret)
+            shown = f"{url.scheme}://{url.hostname or ''}/…"
+            tail = url.path + (f"?{url.query}" if url.query else "")
+            segments = [part for part in url.path.split("/") if len(part) >= _LONG_SEGMENT]
+            for part in (tail, *segments, url.query, url.password or ""):
+                yield from ((form, _HIDDEN) for form in _spelled(part))
+    yield from ((form, shown) for form in _spelled(secret))
 
 
 def _spelled(text: str) -> Iterator[str]:

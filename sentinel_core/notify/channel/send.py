@@ -57,7 +57,13 @@ def _attempt(address: Address, message: Message, settings: Settings, attempt: At
         return loaded
     secrets = secrets_of(loaded)
     try:
-        delivery = _send(loaded, address, message, settings, attempt)
+        if own := _OWN.get(loaded.get_block_type_slug()):
+            delivery = own(loaded, address, message, settings, attempt)
+        elif callable(getattr(loaded, "notify", None)):
+            delivery = apprise.send_by_notify(loaded, message, attempt)
+        else:
+            text = f"block {address.channel!r} is not a notification block"
+            delivery = Delivery(Outcome.FAILED, text)
     except TooLateError:
         return Delivery(
             Outcome.RETRY,
@@ -90,17 +96,6 @@ def _why_not_loaded(error: Exception) -> str:
     if isinstance(error, ValueError | TypeError | KeyError) and "block" not in words.lower():
         return f"its saved values raise {type(error).__name__}; save the block again"
     return f"{type(error).__name__}: {words or 'no reason given'}"
-
-
-def _send(
-    block: Any, address: Address, message: Message, settings: Settings, attempt: Attempt
-) -> Delivery:
-    own = _OWN.get(block.get_block_type_slug())
-    if own is not None:
-        return own(block, address, message, settings, attempt)
-    if callable(getattr(block, "notify", None)):
-        return apprise.send_by_notify(block, message, attempt)
-    return Delivery(Outcome.FAILED, f"block {address.channel!r} is not a notification block")
 
 
 # Block types whose `notify` says too little about the outcome. All others use `notify`.

@@ -44,7 +44,7 @@ def test_a_channel_that_failed_for_good_is_an_event_that_names_it_and_says_what_
     assert (event["kind"], event["ticker"], event["importance"]) == ("failure", BROKEN, "high")
     assert event["message"] == (
         f"{BROKEN} does not take messages: 1 notification failed for good. 404: no such hook. "
-        f"When it is mended: sentinel channels retry {BROKEN}"
+        f"Once the channel is repaired: sentinel channels retry {BROKEN}"
     )
 
 
