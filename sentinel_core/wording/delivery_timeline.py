@@ -133,50 +133,42 @@ def _state(event: Row, row: Row, behind: bool, now: datetime, where: tzinfo) -> 
 
 
 def _pending(event: Row, row: Row, behind: bool, now: datetime, where: tzinfo) -> tuple[State, str]:
-    on_its_way = row.get("claimed_at") is not None and row["next_attempt_at"] > now
-    if not on_its_way and (dropped := _dropped(event, row, now)):
+    due, at = row["next_attempt_at"] <= now, clock_near(row["next_attempt_at"], now, where)
+    claimed = row.get("claimed_at")
+    if (claimed is None or due) and (dropped := _dropped(event, row, now)):
         return State.STOPPED, dropped
-    if row.get("claimed_at") is not None or row["attempts"]:
-        return _under_way(row, now, where)
-    due, at = row["next_attempt_at"] <= now, clock_near(row["next_attempt_at"], now, where)
-    if is_step(row["reason"]):
-        return _step(row, due, at)
-    if behind:
-        return State.WAITING, "for the message before it"
-    return (State.DUE, f"since {at}") if due else (State.WAITING, _waits(row, at))
-
-
-def _under_way(row: Row, now: datetime, where: tzinfo) -> tuple[State, str]:
-    due, at = row["next_attempt_at"] <= now, clock_near(row["next_attempt_at"], now, where)
-    if row.get("claimed_at") is not None:
-        began = clock_near(row["claimed_at"], now, where)
+    if claimed is not None:
+        began = clock_near(claimed, now, where)
         if not due:
             return State.SENDING, f"since {began}"
         return State.RETRYING, f"how the attempt at {began} ended is not known; it is sent again"
-    last = f"last error: {row['last_error']}" if row["last_error"] else ""
-    again = f"due again since {at}" if due else f"next at {at}"
-    return State.RETRYING, _joined(
-        f"tried {_count(row['attempts'])}, {again}", last, *_unknown(row)
-    )
+    if row["attempts"]:
+        tried = f"tried {_count(row['attempts'])}"
+        again = f"due again since {at}" if due else f"next at {at}"
+        last = f"last error: {row['last_error']}" if row["last_error"] else ""
+        return State.RETRYING, _joined(f"{tried}, {again}", last, *_unknown(row))
+    return _waiting(row, behind, due, at)
 
 
-def _step(row: Row, due: bool, at: str) -> tuple[State, str]:
+def _waiting(row: Row, behind: bool, due: bool, at: str) -> tuple[State, str]:
+    """The state of a notification that was never attempted; `at` is its time in words."""
+    error, step = row["last_error"], is_step(row["reason"])
+    if step and not due:
+        if error:  # was due before, and postponed
+            return State.WAITING, f"until {at}: {error}"
+        return State.ESCALATES, f"at {at} unless acknowledged"
+    if behind and not step:
+        return State.WAITING, "for the message before it"
     if due:
         return State.DUE, f"since {at}"
-    if row["last_error"]:  # was due before, and postponed
-        return State.WAITING, f"until {at}: {row['last_error']}"
-    return State.ESCALATES, f"at {at} unless acknowledged"
-
-
-def _waits(row: Row, at: str) -> str:
-    """The wait of a notification that was never attempted and is not due, in words."""
-    own = timedelta(seconds=row["route"].get("group_wait_seconds") or 0)
-    grouped = row["last_error"] or row["next_attempt_at"] <= row["created_at"] + own
-    return f"for its group until {at}" if grouped else f"until {at}, as its channel asks"
+    wait = timedelta(seconds=row["route"].get("group_wait_seconds") or 0)
+    grouped = error or row["next_attempt_at"] <= row["created_at"] + wait
+    words = f"for its group until {at}" if grouped else f"until {at}, as its channel asks"
+    return State.WAITING, words
 
 
 def _in_storm(row: Row) -> str:
-    words = f"told in the message of storm {row['storm_id']}"
+    words = f"part of the message of storm {row['storm_id']}"
     status = row.get("storm_message")
     if status == "failed":
         return f"{words}, which failed for good"

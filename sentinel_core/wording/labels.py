@@ -1,6 +1,7 @@
 """Labels of events for pages and terminals. Pure; callers escape them."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from itertools import takewhile
 from typing import Any
@@ -55,20 +56,15 @@ def leading_up(earlier: Sequence[Row]) -> list[Row]:
 
 def audit_words(detail: Mapping[str, Any]) -> str:
     """The details of an audit entry in words, the comment first."""
-    comment = [str(detail["comment"])] if detail.get("comment") else []
-    rest = [_said(name, value) for name, value in detail.items() if name != "comment"]
-    return "; ".join([*comment, *rest])
+    words = [str(detail["comment"])] if detail.get("comment") else []
+    words += [_detail(name, value) for name, value in detail.items() if name != "comment"]
+    return "; ".join(words)
 
 
-def _said(name: str, value: Any) -> str:
+def _detail(name: str, value: Any) -> str:
     if name == "disposition":  # the action's own name
         return str(value or "none")
-    return f"{name} {_moment(value) if name == 'until' else value}"
-
-
-def _moment(value: Any) -> str:
-    """A time of the audit (ISO 8601) in words."""
-    try:
-        return utc(datetime.fromisoformat(str(value)))
-    except (ValueError, OverflowError):
-        return str(value)
+    if name == "until":
+        with suppress(ValueError, OverflowError):
+            value = utc(datetime.fromisoformat(str(value)))
+    return f"{name} {value}"

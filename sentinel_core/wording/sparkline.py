@@ -14,7 +14,10 @@ def sparkline(values: Sequence[float], width: int = WIDTH) -> str:
     """
     if not values:
         return ""
-    shown = _stretches(values, width)
+    shown = values
+    if len(values) > width:
+        edges = [len(values) * n // width for n in range(width + 1)]
+        shown = [max(values[start:end]) for start, end in pairwise(edges)]
     # Halved before they are subtracted: the distance of the largest floats is no float.
     low, high = min(shown) / 2, max(shown) / 2
     if high == low:
@@ -22,10 +25,3 @@ def sparkline(values: Sequence[float], width: int = WIDTH) -> str:
     return "".join(
         BARS[round((value / 2 - low) / (high - low) * (len(BARS) - 1))] for value in shown
     )
-
-
-def _stretches(values: Sequence[float], width: int) -> list[float]:
-    if len(values) <= width:
-        return list(values)
-    edges = [len(values) * n // width for n in range(width + 1)]
-    return [max(values[a:b]) for a, b in pairwise(edges)]

@@ -443,7 +443,7 @@ def test_an_open_storm_leads_to_its_events(blotter: Blotter) -> None:
         assert set(shown_ids(page, 20)) <= set(made.opened)
         page.goto(f"{blotter.url}/?event={made.opened[0]}")
         settled(page)
-        expect(page.get_by_text("told in the message of storm 1")).to_be_visible()
+        expect(page.get_by_text("part of the message of storm 1")).to_be_visible()
 
 
 def test_the_next_step_of_an_escalation_is_gone_once_it_is_acknowledged_in_the_browser(

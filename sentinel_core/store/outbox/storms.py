@@ -151,7 +151,7 @@ def _take_in(connection: Connection, storm_id: int, address: Row, now: datetime)
     )
     # Rows that another transaction has locked are handled when they are claimed.
     chosen = select(n.id).where(*waiting).with_for_update(skip_locked=True)
-    why = Suppression(SuppressionCode.STORM, f"told in the message of storm {storm_id}")
+    why = Suppression(SuppressionCode.STORM, f"part of the message of storm {storm_id}")
     suppress(connection, [n.id.in_(chosen)], why, now, storm_id=storm_id)
 
 

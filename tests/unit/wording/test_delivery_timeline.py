@@ -88,17 +88,17 @@ HELD = {"status": "suppressed", "settled_at": NOON}
         (
             a_message(**HELD, storm_id=7, storm_message="sent"),
             State.STORM,
-            "told in the message of storm 7",
+            "part of the message of storm 7",
         ),
         (
             a_message(**HELD, storm_id=7, storm_message="pending"),
             State.STORM,
-            "told in the message of storm 7, which is not sent yet",
+            "part of the message of storm 7, which is not sent yet",
         ),
         (
             a_message(**HELD, storm_id=7, storm_message="failed"),
             State.STORM,
-            "told in the message of storm 7, which failed for good",
+            "part of the message of storm 7, which failed for good",
         ),
         (a_message(), State.DUE, "since 12:00:00"),
         (

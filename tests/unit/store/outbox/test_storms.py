@@ -53,7 +53,7 @@ def test_a_thousand_events_in_a_minute_are_one_message_and_one_summary(engine: E
     assert Counter(row["status"] for row in messages) == {"suppressed": 1_000, "sent": 2}
     assert {row["storm_id"] for row in messages} == {1}
     assert {row["last_error"] for row in messages if row["status"] == "suppressed"} == {
-        "told in the message of storm 1"
+        "part of the message of storm 1"
     }
     [storm] = rows(engine, "storm")
     assert storm["ended_at"] is not None
