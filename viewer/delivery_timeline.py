@@ -35,11 +35,11 @@ _MOST_UNSCROLLED = 8  # more notifications scroll in a box of their own
 
 def draw(detail: EventDetail) -> None:
     """Draw the timeline of notifications; without any, the reason."""
-    st.markdown("##### Who was told")
+    st.markdown("##### Notifications")
     if not detail.notifications:
         why = plain(detail.event["suppressed"] or "", 2_000)
         no_channel = "this rule has no channel for this importance (docs/notifications.md)"
-        st.caption(f"Nobody: {why or no_channel}.")
+        st.caption(f"None: {why or no_channel}.")
         return
     where = data.local_zone()
     entries = timeline(detail.event, detail.notifications, data.now(), where)

@@ -20,7 +20,7 @@ _GRACE_SECONDS = 1.0  # after SIGTERM, and for output left in the pipes
 class Outcome:
     """A program's output and how it ended. `exit_code` is negative for a signal.
 
-    `stderr` is the last part only. One of `timed_out` and `too_much` tells why it was stopped.
+    `stderr` is the last part only. `timed_out` and `too_much` say why it was stopped.
     """
 
     exit_code: int = 0

@@ -87,7 +87,7 @@ class SqlQuery(Trigger):
         twice = [ticker for ticker, count in tickers.items() if count > 1][:5]
         if twice and self.ticker_column is None:
             raise SourceError(
-                f"the query returned {len(rows)} rows and nothing tells them apart: "
+                f"the query returned {len(rows)} rows and nothing distinguishes them: "
                 "set ticker_column"
             )
         if twice:

@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from sentinel_core import AlertOutput, Importance
+from sentinel_core.wording.text import counted
 from triggers.market.quote_trigger import QuoteTrigger, Ticker, as_of, names, when
 from triggers.sources.errors import SourceError
 from triggers.sources.quotes import QuoteSeries
@@ -77,14 +78,14 @@ class PriceSurge(QuoteTrigger):
             metrics["move_percent"] = move
             comparisons.append(self._moved(move, self.move_percent))
         breached = [comparison for comparison in comparisons if comparison.breached]
-        told = breached or comparisons
+        shown = breached or comparisons
         return AlertOutput(
             triggered=bool(breached),
             ticker=quotes.ticker,
             message=f"{quotes.ticker}: last close {self._price(close)}, "
-            f"{', '.join(comparison.text for comparison in told)}{as_of(quotes)}",
-            metrics={**metrics, "value": told[0].value, "threshold": told[0].threshold},
-            metadata={"unit": told[0].unit, "last_row_at": when(quotes)},
+            f"{', '.join(comparison.text for comparison in shown)}{as_of(quotes)}",
+            metrics={**metrics, "value": shown[0].value, "threshold": shown[0].threshold},
+            metadata={"unit": shown[0].unit, "last_row_at": when(quotes)},
         )
 
     def _level(self, close: float, threshold: float) -> Comparison:
@@ -93,12 +94,14 @@ class PriceSurge(QuoteTrigger):
         return Comparison(beyond, text, close, threshold, self.unit)
 
     def _moved(self, move: float, limit: float) -> Comparison:
-        text = f"moved {move:+.2f} % over {self.look_back} row(s) (limit {limit:g} %)"
+        text = f"moved {move:+.2f} % over {counted(self.look_back, 'row')} (limit {limit:g} %)"
         return Comparison(abs(move) > limit, text, abs(move), limit, "%")
 
     def _move(self, quotes: QuoteSeries, close: float) -> float:
         """The move in percent since `look_back` rows ago."""
-        base = quotes.value(self.look_back, f"close {self.look_back} row(s) before the last")
+        base = quotes.value(
+            self.look_back, f"close {counted(self.look_back, 'row')} before the last"
+        )
         if base <= 0:
             raise SourceError(f"a move in percent from a price of {base:g} means nothing")
         return (close - base) / base * 100

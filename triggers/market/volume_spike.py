@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from sentinel_core import AlertOutput, Importance
+from sentinel_core.wording.text import counted
 from triggers.market.quote_trigger import QuoteTrigger, Ticker, as_of, names, when
 from triggers.sources.errors import SourceError
 from triggers.sources.quotes import QuoteSeries
@@ -68,7 +69,7 @@ class VolumeSpike(QuoteTrigger):
 
 
 def _volume(quotes: QuoteSeries, back: int) -> float:
-    what = "last volume" if back == 0 else f"volume {back} row(s) before the last"
+    what = "last volume" if back == 0 else f"volume {counted(back, 'row')} before the last"
     volume = quotes.value(back, what)
     if volume < 0:
         raise SourceError(f"the {what} is {volume:,.0f}, less than nothing")

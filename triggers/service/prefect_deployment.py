@@ -96,7 +96,7 @@ class PrefectDeployment(Trigger):
         except (httpx.HTTPError, ObjectNotFound) as error:
             raise DeploymentError(
                 f"flow run {run.id} of {self.deployment} was started, but Prefect's API no longer "
-                f"tells how it goes: {error!r}"
+                f"answers about it: {error!r}"
             ) from error
 
     def _start(self) -> FlowRun:

@@ -78,7 +78,7 @@ class HttpMetrics(Described, Endpoint):
         elif not isinstance(entries, dict | list):
             raise SourceError(f"{self.items or 'the answer'} is neither a list nor an object")
         elif self.ticker_path is None:
-            raise SourceError("the entries are a list: give `ticker_path`, which tells them apart")
+            raise SourceError("the entries are a list: set `ticker_path` to distinguish them")
         else:
             listed = entries.values() if isinstance(entries, dict) else entries
             for number, entry in enumerate(listed, start=1):

@@ -62,7 +62,7 @@ class SqlMetrics(Described):
         if self.ticker_column is None:
             if len(rows) > 1:
                 raise SourceError(
-                    f"the query returned {len(rows):,} rows and nothing tells them apart: "
+                    f"the query returned {len(rows):,} rows and nothing distinguishes them: "
                     "set ticker_column"
                 )
             return [reading(rows[0][column])]

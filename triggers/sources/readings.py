@@ -15,7 +15,7 @@ MOST_SERIES = 10_000
 """A source that holds more series is a database to be queried more narrowly."""
 
 _LONGEST_TICKER = 200
-_DIGEST = 12  # hexadecimal digits that tell apart what was cut
+_DIGEST = 12  # hexadecimal digits that distinguish shortened tickers
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _INFINITE = ("inf", "infinity")
 
@@ -94,8 +94,8 @@ def _shown(found: object) -> str:
 def distinct(readings: Sequence[Reading]) -> list[Reading]:
     """One reading for each ticker, in the order met, each ticker as it will be recorded.
 
-    Where several series have the same ticker nobody can tell which is which: that one ticker is in
-    error, the others are not. Raises SourceError for more than MOST_SERIES series.
+    Series with the same ticker can't be distinguished: that one ticker is in error, the others are
+    not. Raises SourceError for more than MOST_SERIES series.
     """
     if len(readings) > MOST_SERIES:
         raise SourceError(
@@ -108,7 +108,7 @@ def distinct(readings: Sequence[Reading]) -> list[Reading]:
     return [
         group[0]
         if len(group) == 1
-        else unreadable(f"can't be told: {len(group)} series have this one ticker", ticker)
+        else unreadable(f"is ambiguous: {len(group)} series have this one ticker", ticker)
         for ticker, group in same.items()
     ]
 

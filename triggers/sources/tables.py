@@ -1,4 +1,4 @@
-"""Bytes as a table: CSV, Parquet or JSON, told apart by their content, gzipped or not. Pure."""
+"""Bytes as a table: CSV, Parquet or JSON, recognised by their content, gzipped or not. Pure."""
 
 import csv
 import gzip

@@ -13,6 +13,7 @@ from sentinel_core import AlertOutput, History, Importance, Trigger
 from sentinel_core.base.errors import HistoryUnavailableError
 from sentinel_core.model.cleaning import clean_line
 from sentinel_core.model.trigger import PastEvaluation
+from sentinel_core.wording.text import counted
 from triggers.sources.errors import SourceError
 from triggers.sources.processes import MIB, matching
 
@@ -76,7 +77,7 @@ class MemoryLeak(Trigger):
         """Read the processes and compare with the limit and with the rule's own past.
 
         Raises SourceError when no process matches or one can't be read, and
-        HistoryUnavailableError when the past is needed to tell and can't be read.
+        HistoryUnavailableError when the past is needed and can't be read.
         """
         sample = self.read()
         ticker = self.ticker(socket.gethostname())
@@ -157,8 +158,8 @@ class MemoryLeak(Trigger):
         return AlertOutput(
             triggered=over or growing,
             ticker=ticker,
-            message=f"{sample.count} process(es) hold {sample.rss_mb:,.1f} MB ({limits}); "
-            f"{growth.note}",
+            message=f"{sample.rss_mb:,.1f} MB held by "
+            f"{counted(sample.count, 'process', 'processes')} ({limits}); {growth.note}",
             metrics=metrics,
             metadata={"unit": unit, "growth": growth.note, **sample.model_dump(mode="json")},
         )

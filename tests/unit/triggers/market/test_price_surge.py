@@ -66,7 +66,7 @@ def test_value_and_threshold_are_those_that_triggered() -> None:
     assert by_move.metrics["value"] == pytest.approx(20)
     assert by_move.metrics["move_percent"] == pytest.approx(-20)
     assert (by_move.metrics["threshold"], by_move.metadata["unit"]) == (5, "%")
-    assert "moved -20.00 % over 1 row(s)" in by_move.message
+    assert "moved -20.00 % over 1 row (limit" in by_move.message
     by_level = both.evaluate(closes(100, 160))
     assert (by_level.metrics["value"], by_level.metrics["threshold"]) == (160, 150)
     assert by_level.metadata["unit"] == "USD"
@@ -80,7 +80,7 @@ def test_value_and_threshold_are_those_that_triggered() -> None:
         ((100,), "2 rows are needed, there are 1"),
         ((100, float("nan")), "last close is nan"),
         ((100, float("inf")), "last close is inf"),
-        ((float("nan"), 100), "close 1 row(s) before the last is nan"),
+        ((float("nan"), 100), "close 1 row before the last is nan"),
         ((0, 100), "a move in percent from a price of 0"),
         ((-5, 100), "a move in percent from a price of -5"),
     ],
@@ -218,7 +218,7 @@ def test_the_day_after_googles_results_of_april_2008_is_found(
     assert google.metrics["close"] == 539.41
     assert google.metrics["move_percent"] == pytest.approx(19.9915, abs=1e-4)
     assert google.metadata["last_row_at"] == "2008-04-18T00:00:00+00:00"
-    assert "moved +19.99 % over 1 row(s) (limit 15 %) (as of 2008-04-18)" in google.message
+    assert "moved +19.99 % over 1 row (limit 15 %) (as of 2008-04-18)" in google.message
 
 
 def test_the_packed_data_set_is_read_as_it_is_shipped() -> None:

@@ -69,8 +69,8 @@ def test_the_output_holds_the_numbers_behind_it() -> None:
         ((), "no rows of this ticker"),
         ((1, 2), "3 rows are needed, there are 2"),
         ((1, 2, float("nan")), "the last volume is nan"),
-        ((1, float("nan"), 2), "the volume 1 row(s) before the last is nan"),
-        ((float("inf"), 1, 2), "the volume 2 row(s) before the last is inf"),
+        ((1, float("nan"), 2), "the volume 1 row before the last is nan"),
+        ((float("inf"), 1, 2), "the volume 2 rows before the last is inf"),
         ((1, 2, -3), "the last volume is -3, less than nothing"),
     ],
 )

@@ -122,7 +122,7 @@ def test_no_entries_are_no_data(site: JsonSite, entries: Any) -> None:
 @pytest.mark.parametrize(
     ("entries", "source", "said"),
     [
-        ([1, 2], {}, "give `ticker_path`"),
+        ([1, 2], {}, "set `ticker_path`"),
         ("text", {}, "q is neither a list nor an object"),
         ([{"n": 1}, {}], {"ticker_path": "n"}, "entry 2 has no ticker at n"),
         ([{"n": None}], {"ticker_path": "n"}, "entry 1 has no ticker"),

@@ -99,7 +99,7 @@ def test_rows_with_one_ticker_are_in_error_and_the_others_are_not(shop: str) -> 
 @pytest.mark.parametrize(
     ("query", "source", "said"),
     [
-        ("SELECT depth FROM queue", {}, "3 rows and nothing tells them apart: set ticker_column"),
+        ("SELECT depth FROM queue", {}, "3 rows and nothing distinguishes them: set ticker_column"),
         ("SELECT 1 AS a, 2 AS b", {}, "set value_column: which of ['a', 'b']"),
         ("SELECT 1 AS a", {"ticker_column": "a"}, "set value_column: which of []"),
         ("SELECT 1 AS a", {"value_column": "b"}, "no column ['b']; it returns ['a']"),
