@@ -7,18 +7,16 @@ from sentinel_core.model.alert import Importance
 from sentinel_core.model.reasons import NotifyReason, Reason
 from sentinel_core.model.times import span
 from sentinel_core.wording.colours import COLOURS
-from sentinel_core.wording.labels import RESOLUTIONS, Row
+from sentinel_core.wording.labels import REASONS, RESOLUTIONS, Row
 from sentinel_core.wording.text import flat
 
 MARKS = {"critical": "🔴", "high": "🟠", "medium": "🟡", "low": "⚪"}
 RESOLVED_MARK, RESOLVED_COLOUR = "✅", "#1a7f37"
 INFO_MARK, INFO_COLOUR = "🔵", "#0969da"  # a test message, a report
 _NEWS = {
+    **REASONS,
     NotifyReason.ESCALATED: "more important than before",
     NotifyReason.FLAPPING: "flapping",
-    NotifyReason.FLAPPING_ENDED: "flapping has ended",
-    NotifyReason.ACKNOWLEDGEMENT_ENDED: "the acknowledgement has ended",
-    NotifyReason.UNACKNOWLEDGED: "no longer acknowledged",
 }
 
 

@@ -12,10 +12,7 @@ CHART = "chart"  # shown in the HTML as cid:chart
 def message(document: Document, writer: Writer) -> Message:
     """Text and HTML with the same content; `images` has the PNG the HTML shows as `cid:chart`."""
     picture = document.chart or series_chart(document.history, document.threshold, document.unit)
-    writer.more = {
-        "chart": f"cid:{CHART}" if picture else "",
-        "chart_text": document.chart_text,
-    }
+    writer.more = {"chart": f"cid:{CHART}" if picture else "", "chart_text": document.chart_text}
     subject = writer.write("subject")
     # Both parts list the templates that failed, so both are written before the notes are used.
     own_text, own_html = writer.written_by_rule("text"), writer.written_by_rule("html")

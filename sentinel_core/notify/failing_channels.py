@@ -1,6 +1,5 @@
 """Events for failing channels: a notification that nobody received deserves an event."""
 
-from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime, timedelta
 
 from sqlalchemy import Engine
@@ -10,6 +9,7 @@ from sentinel_core.model.routing import Routes
 from sentinel_core.store.outbox.channels import FailingChannel, failing_channels, sent_since
 from sentinel_core.store.record.recording import record
 from sentinel_core.store.state import system_rule
+from sentinel_core.wording.text import counted
 
 FAILED_WITHIN = timedelta(days=7)
 
@@ -25,12 +25,16 @@ def record_failing_channels(engine: Engine, notify: Routes, now: datetime) -> li
         if not channel.recovered
     }
     firing = system_rule.firing_channels(engine)
-    recovered = {
-        channel
-        for channel, at in firing.items()
-        if channel not in failing and sent_since(engine, channel, at)
-    }
-    observations = list(_observations(failing, firing, recovered, now))
+    observations = [
+        _observation(name, channel.latest, True, _sentence(channel))
+        for name, channel in failing.items()
+        if name not in firing or channel.latest > firing[name]
+    ]
+    observations += [
+        _observation(name, now, False, f"{name} takes messages again.")
+        for name, at in sorted(firing.items())
+        if name not in failing and sent_since(engine, name, at)
+    ]
     if observations:
         working = {
             name: [route for route in getattr(notify, name) if route.channel not in failing]
@@ -41,22 +45,12 @@ def record_failing_channels(engine: Engine, notify: Routes, now: datetime) -> li
     return sorted(failing)
 
 
-def _observations(
-    failing: Mapping[str, FailingChannel],
-    firing: Mapping[str, datetime],
-    recovered: Collection[str],
-    now: datetime,
-) -> Iterator[Observation]:
-    for name, channel in failing.items():
-        if name not in firing or channel.latest > firing[name]:
-            count = f"{channel.failed} notification{'s' if channel.failed > 1 else ''}"
-            message = (
-                f"{name} does not take messages: {count} failed for good. {channel.error} "
-                f"Once the channel is repaired: sentinel channels retry {name}"
-            )
-            yield _observation(name, channel.latest, True, message)
-    for name in sorted(recovered):
-        yield _observation(name, now, False, f"{name} takes messages again.")
+def _sentence(channel: FailingChannel) -> str:
+    return (
+        f"{channel.channel} does not take messages: {counted(channel.failed, 'notification')} "
+        f"failed for good. {channel.error} "
+        f"Once the channel is repaired: sentinel channels retry {channel.channel}"
+    )
 
 
 def _observation(channel: str, at: datetime, breached: bool, message: str) -> Observation:

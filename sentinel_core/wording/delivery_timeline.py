@@ -3,17 +3,15 @@
 Callers escape the words: addresses and the answers of providers come from outside.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from enum import StrEnum
-from typing import Any
 
 from sentinel_core.decide.delivery import still_needed
 from sentinel_core.model.reasons import NotifyReason, Reason, Suppression, SuppressionCode, is_step
+from sentinel_core.wording.labels import REASONS, Row
 from sentinel_core.wording.times import clock_near
-
-Row = Mapping[str, Any]
 
 
 class State(StrEnum):
@@ -45,13 +43,6 @@ class Entry:
     words: str
 
 
-_WHY = {
-    NotifyReason.FLAPPING_ENDED: "flapping has ended",
-    NotifyReason.ACKNOWLEDGEMENT_ENDED: "the acknowledgement has ended",
-    NotifyReason.UNACKNOWLEDGED: "no longer acknowledged",
-}
-
-
 def reason_words(text: str) -> str:
     """The reason of a notification in words."""
     reason = Reason.parse(text)
@@ -59,7 +50,7 @@ def reason_words(text: str) -> str:
         return f"step {reason.step} of the escalation"
     if reason.kind is NotifyReason.ESCALATED and reason.importance:
         return f"more important: {reason.importance}"
-    return _WHY.get(reason.kind, text)
+    return REASONS.get(reason.kind, text)
 
 
 def recipients(row: Row) -> str:

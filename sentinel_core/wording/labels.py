@@ -6,6 +6,7 @@ from datetime import datetime
 from itertools import takewhile
 from typing import Any
 
+from sentinel_core.model.reasons import NotifyReason
 from sentinel_core.model.times import utc
 
 Row = Mapping[str, Any]
@@ -26,6 +27,13 @@ RESOLUTIONS = {
     "flapping-ended": "flapping ended, and it was ok",
 }
 """Labels of resolutions."""
+
+REASONS = {
+    NotifyReason.FLAPPING_ENDED: "flapping has ended",
+    NotifyReason.ACKNOWLEDGEMENT_ENDED: "the acknowledgement has ended",
+    NotifyReason.UNACKNOWLEDGED: "no longer acknowledged",
+}
+"""Labels of reasons for a notification, other than the reason itself."""
 
 
 def status_of(event: Row) -> list[str]:

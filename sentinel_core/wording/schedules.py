@@ -1,21 +1,20 @@
 """Schedules in words: `*/5 9-16 * * 1-5` as "every 5 minutes, Mon-Fri 9-16 New York". Pure."""
 
+import re
+
 _DAYS = ("Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 _FIELDS = 5
+_HOURS = re.compile(r"\d+-\d+|[\d,]*\d[\d,]*")
 
 
 def cron_words(cron: str, timezone: str = "UTC") -> str:
     """A cron expression in words; the expression itself if no short sentence fits."""
-    zone = _zone(timezone)
-    parts = cron.split()
-    words = _sentence(*parts) if len(parts) == _FIELDS else None
-    return f"{words} {zone}" if words and _names_hours(parts) else words or f"{cron} {zone}"
-
-
-def _names_hours(parts: list[str]) -> bool:
-    """True if the sentence has a time of day or a date, so that the time zone matters."""
-    return parts[1] != "*" or any(part != "*" for part in parts[2:])
+    zone = timezone.rpartition("/")[2].replace("_", " ")
+    fields = cron.split()
+    words = _sentence(*fields) if len(fields) == _FIELDS else None
+    # Without a time of day or a date, the time zone does not matter.
+    return words if words and set(fields[1:]) == {"*"} else f"{words or cron} {zone}"
 
 
 def interval_words(seconds: float) -> str:
@@ -27,16 +26,14 @@ def interval_words(seconds: float) -> str:
 
 
 def _sentence(minute: str, hour: str, day: str, month: str, weekday: str) -> str | None:
-    days = _weekdays(weekday) if weekday != "*" else ""
-    date = _date(day, month)
+    days, date = _weekdays(weekday), _date(day, month)
     if days is None or date is None or (days and date):
         return None
     if minute.isdigit() and hour.replace(",", "").isdigit():
         when = days or date or "every day"
         times = ", ".join(f"{int(at)}:{int(minute):02d}" for at in hour.split(",") if at)
         return f"{when} at {times}"
-    often = _often(minute, hour)
-    hours = _hours(hour)
+    often, hours = _often(minute, hour), _hours(hour)
     if often is None or hours is None:
         return None
     limits = " ".join(part for part in (days or date, hours) if part)
@@ -66,14 +63,13 @@ def _hours(hour: str) -> str | None:
     """The part of the day; "" for all of it, and if `_often` covers it."""
     if hour == "*" or (hour.startswith("*/") and hour[2:].isdigit()):
         return ""
-    first, dash, last = hour.partition("-")
-    if first.isdigit() and (not dash or last.isdigit()):
-        return hour
-    return ",".join(hour.split(",")) if hour.replace(",", "").isdigit() else None
+    return hour if _HOURS.fullmatch(hour) else None
 
 
 def _weekdays(text: str) -> str | None:
-    """`1-5` as "Mon-Fri"; None for anything but days, ranges and lists of them."""
+    """`1-5` as "Mon-Fri", `*` as ""; None for anything but days, ranges and lists of them."""
+    if text == "*":
+        return ""
     words = []
     for item in text.split(","):
         ends = [_weekday(end) for end in item.split("-")]
@@ -104,7 +100,3 @@ def _date(day: str, month: str) -> str | None:
 
 def _every(count: int, unit: str) -> str:
     return f"every {unit}" if count == 1 else f"every {count} {unit}s"
-
-
-def _zone(timezone: str) -> str:
-    return timezone.rpartition("/")[2].replace("_", " ")

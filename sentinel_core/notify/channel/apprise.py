@@ -12,7 +12,7 @@ from prefect.blocks.abstract import NotificationError
 from sentinel_core.message.content import Message
 from sentinel_core.notify.channel.attempt import Attempt
 from sentinel_core.notify.channel.classify import by_apprise_log
-from sentinel_core.notify.channel.outcome import Delivery, Outcome
+from sentinel_core.notify.channel.outcome import Delivery, Outcome, failed
 
 _TAKES_HTML = "sendgrid-email"
 _PICTURE = re.compile(r"<img\b[^>]*\bcid:[^>]*>", re.IGNORECASE)
@@ -26,9 +26,7 @@ def send_by_notify(block: Any, message: Message, attempt: Attempt) -> Delivery:
     client = getattr(block, "_apprise_client", None)
     if client is not None and not len(client):
         # Apprise would send nothing and fail without a reason.
-        return Delivery(
-            Outcome.FAILED, "the block's URL belongs to no service that Apprise knows; correct it"
-        )
+        return failed("the block's URL belongs to no service that Apprise knows; correct it")
     _ = attempt.left
     attempt.begin()
     try:

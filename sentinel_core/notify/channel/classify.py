@@ -16,15 +16,11 @@ from typing import Any
 import httpx
 from pydantic import ValidationError
 
-from sentinel_core.notify.channel.outcome import Delivery, Outcome
+from sentinel_core.notify.channel.outcome import Delivery, Outcome, failed
 
 A_DAY = 86_400.0
 
-_TRY_AGAIN = {
-    HTTPStatus.REQUEST_TIMEOUT,
-    HTTPStatus.TOO_EARLY,
-    HTTPStatus.TOO_MANY_REQUESTS,
-}
+_TRY_AGAIN = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS}
 # Slack's codes for its own temporary errors; every other code is permanent.
 _SLACK_TRY_AGAIN = {
     "accesslimited",
@@ -37,10 +33,7 @@ _SLACK_TRY_AGAIN = {
     "service_unavailable",
     "team_added_to_org",
 }
-_SLACK_PERHAPS_SENT = {
-    "fatal_error",
-    "internal_error",
-}  # documented: part of the request may have succeeded
+_SLACK_PERHAPS_SENT = {"fatal_error", "internal_error"}  # documented: a part may have succeeded
 
 _SECONDS = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?", re.ASCII)
 _APPRISE_STATUS = re.compile(r"\berror[=:]\s*([1-5][0-9]{2})\b")
@@ -74,7 +67,7 @@ def by_status(
     """The outcome of a provider's answer that does not accept the message."""
     error = f"{who} answered {status}: {text.strip() or 'no reason given'}"
     if not is_temporary(status):
-        return Delivery(Outcome.FAILED, error)
+        return failed(error)
     return Delivery(
         Outcome.RETRY,
         error,
@@ -87,7 +80,7 @@ def by_slack_error(word: str) -> Delivery:
     """The outcome of an error code in the body of a 200 answer of Slack's Web API."""
     error = f"Slack answered: {word}"
     if word not in _SLACK_TRY_AGAIN:
-        return Delivery(Outcome.FAILED, error)
+        return failed(error)
     return Delivery(Outcome.RETRY, error, unknown=word in _SLACK_PERHAPS_SENT)
 
 
@@ -120,7 +113,7 @@ def by_exception(error: BaseException, *, begun: bool, now: datetime) -> Deliver
         # A certificate that can't be verified is both, but may be renewed.
         not begun and isinstance(error, _UNMAKEABLE) and not isinstance(error, OSError)
     ):
-        return Delivery(Outcome.FAILED, text)
+        return failed(text)
     before = any(isinstance(link, _BEFORE_SENDING) for link in chain)
     return Delivery(Outcome.RETRY, text, unknown=begun and not before)
 
@@ -149,19 +142,16 @@ def _answer(error: BaseException) -> tuple[int, Mapping[str, str]] | None:
 
 def by_smtp(stage: str, code: int, text: str) -> Delivery:
     """The outcome of a mail server's refusal at `stage`: 4xx is temporary, 5xx permanent."""
-    reason = text.strip() or "no reason given"
-    error = f"the mail server refused the {stage}: {code} {reason}"
+    error = f"the mail server refused the {stage}: {code} {text.strip() or 'no reason given'}"
     permanent = code >= HTTPStatus.INTERNAL_SERVER_ERROR
     return Delivery(Outcome.FAILED if permanent else Outcome.RETRY, error)
 
 
 def by_smtp_recipients(refused: Mapping[str, tuple[int, str]]) -> Delivery:
     """The outcome when every recipient was refused: temporary if at least one refusal is."""
-    who = f"recipient {refusals(refused)}"
+    error = f"the mail server refused the recipient {refusals(refused)}"
     temporary = any(code < HTTPStatus.INTERNAL_SERVER_ERROR for code, _ in refused.values())
-    return Delivery(
-        Outcome.RETRY if temporary else Outcome.FAILED, f"the mail server refused the {who}"
-    )
+    return Delivery(Outcome.RETRY if temporary else Outcome.FAILED, error)
 
 
 def refusals(refused: Mapping[str, tuple[int, str]]) -> str:
@@ -177,14 +167,9 @@ def by_apprise_log(log: str) -> Delivery:
     text = log.strip() or "Apprise gave no reason"
     statuses = [int(status) for status in _APPRISE_STATUS.findall(log)]
     if statuses and not any(is_temporary(status) for status in statuses):
-        return Delivery(Outcome.FAILED, text)
-    return Delivery(
-        Outcome.RETRY,
-        text,
-        unknown=HTTPStatus.GATEWAY_TIMEOUT in statuses
-        or bool(_APPRISE_CONNECTION.search(log))
-        or not statuses,
-    )
+        return failed(text)
+    lost = HTTPStatus.GATEWAY_TIMEOUT in statuses or _APPRISE_CONNECTION.search(log) is not None
+    return Delivery(Outcome.RETRY, text, unknown=lost or not statuses)
 
 
 def is_permanent_load_error(error: BaseException) -> bool:

@@ -12,7 +12,7 @@ from sentinel_core.message.content import Message
 from sentinel_core.notify.channel.attempt import Attempt
 from sentinel_core.notify.channel.classify import by_smtp, by_smtp_recipients, refusals
 from sentinel_core.notify.channel.mime import compose, mailbox, recipients_of
-from sentinel_core.notify.channel.outcome import Address, Delivery, Outcome
+from sentinel_core.notify.channel.outcome import Address, Delivery, Outcome, failed
 
 _OK, _WILL_FORWARD, _CLOSING = 250, 251, 421
 _STAGES = {
@@ -33,21 +33,13 @@ def send_by_email(
     try:
         sender = mailbox(settings.email_from or block.username or "")
     except ValueError as error:
-        return Delivery(
-            Outcome.FAILED,
-            f"{address.channel} has no valid sender ({error}): set SENTINEL_EMAIL_FROM",
-        )
+        return failed(f"{address.channel} has no valid sender ({error}): set SENTINEL_EMAIL_FROM")
     try:
         recipients = recipients_of(address.recipient)
     except ValueError as error:
-        return Delivery(
-            Outcome.FAILED,
-            f"{address.channel} has an invalid recipient in the route's `to`: {error}",
-        )
+        return failed(f"{address.channel} has an invalid recipient in the route's `to`: {error}")
     if not recipients:
-        return Delivery(
-            Outcome.FAILED, f"{address.channel} has no recipient: give the route a `to`"
-        )
+        return failed(f"{address.channel} has no recipient: give the route a `to`")
     mail = compose(sender, recipients, address, message, datetime.now(UTC))
     try:
         with closing(_connect(block, attempt)) as server:
@@ -67,9 +59,7 @@ def _refusal(error: smtplib.SMTPException) -> Delivery | None:
         case smtplib.SMTPRecipientsRefused():
             return by_smtp_recipients(_texts(error.recipients))
         case smtplib.SMTPNotSupportedError():
-            return Delivery(
-                Outcome.FAILED, f"the mail server does not support a setting of the block: {error}"
-            )
+            return failed(f"the mail server does not support a setting of the block: {error}")
         case smtplib.SMTPResponseException():
             stage = _STAGES.get(type(error), "connection")
             return by_smtp(stage, error.smtp_code, _text(error.smtp_error))

@@ -55,11 +55,7 @@ def request(
         if left <= 0:  # creating the client can take that long; sockets refuse a negative timeout
             raise TooLateError
         asked = session.build_request(
-            method,
-            url,
-            timeout=left,
-            extensions={"trace": _watch(attempt)},
-            **content,
+            method, url, timeout=left, extensions={"trace": _watch(attempt)}, **content
         )
         response = session.send(asked, stream=True)
         try:

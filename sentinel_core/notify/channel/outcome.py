@@ -28,6 +28,11 @@ class Delivery:
     unknown: bool = False
 
 
+def failed(error: str) -> Delivery:
+    """A failure that lasts until something is changed."""
+    return Delivery(Outcome.FAILED, error)
+
+
 class Signal(StrEnum):
     """The effect of a message on an incident; channels without incidents show it in words."""
 

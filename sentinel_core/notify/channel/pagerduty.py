@@ -9,7 +9,7 @@ from sentinel_core.message.content import Message
 from sentinel_core.notify.channel.attempt import Attempt
 from sentinel_core.notify.channel.classify import by_status
 from sentinel_core.notify.channel.http import request
-from sentinel_core.notify.channel.outcome import Address, Delivery, Outcome, Signal
+from sentinel_core.notify.channel.outcome import Address, Delivery, Outcome, Signal, failed
 
 ACCEPTED = 202
 _KEY_LIMIT = 255
@@ -24,9 +24,7 @@ def send_to_pagerduty(
 ) -> Delivery:
     """Trigger, acknowledge or resolve the incident that `address.dedup_key` names."""
     if not address.dedup_key and address.signal is not Signal.TRIGGER:
-        return Delivery(
-            Outcome.FAILED, f"a PagerDuty incident can't be {address.signal}d without its dedup_key"
-        )
+        return failed(f"a PagerDuty incident can't be {address.signal}d without its dedup_key")
     url = settings.pagerduty_url or _URLS[block.region_name]
     answer = request(attempt, "POST", url, json=event(block, address, message))
     if answer.status == ACCEPTED:

@@ -18,7 +18,7 @@ from sentinel_core.model.alert import describe
 from sentinel_core.notify.channel import apprise, email, pagerduty, slack, webhook
 from sentinel_core.notify.channel.attempt import Attempt, TooLateError
 from sentinel_core.notify.channel.classify import by_exception, is_permanent_load_error
-from sentinel_core.notify.channel.outcome import Address, Delivery, Outcome
+from sentinel_core.notify.channel.outcome import Address, Delivery, Outcome, failed
 from sentinel_core.notify.channel.quiet import quiet
 from sentinel_core.notify.channel.redact import redact, secrets_of
 
@@ -63,11 +63,10 @@ def _attempt(address: Address, message: Message, settings: Settings, attempt: At
             delivery = apprise.send_by_notify(loaded, message, attempt)
         else:
             text = f"block {address.channel!r} is not a notification block"
-            delivery = Delivery(Outcome.FAILED, text)
+            delivery = failed(text)
     except TooLateError:
         return Delivery(
-            Outcome.RETRY,
-            f"the time ran out before {address.channel} was called; nothing was sent",
+            Outcome.RETRY, f"the time ran out before {address.channel} was called; nothing was sent"
         )
     except Exception as error:
         delivery = by_exception(error, begun=attempt.begun, now=datetime.now(UTC))

@@ -11,7 +11,7 @@ from sentinel_core.notify.channel.apprise import send_by_notify
 from sentinel_core.notify.channel.attempt import Attempt
 from sentinel_core.notify.channel.classify import by_slack_error, by_status
 from sentinel_core.notify.channel.http import request
-from sentinel_core.notify.channel.outcome import Address, Delivery, Outcome
+from sentinel_core.notify.channel.outcome import Address, Delivery, Outcome, failed
 
 _OK = 200
 _REFERENCE = re.compile(r"([A-Z0-9]+)/([0-9]+\.[0-9]+)")  # channel id / ts
@@ -51,10 +51,7 @@ def send_as_bot(
     The reference is `channel id/ts`, as channel names can change.
     """
     if not address.recipient:
-        return Delivery(
-            Outcome.FAILED,
-            f"{address.channel} has no Slack channel: give the route a `to`",
-        )
+        return failed(f"{address.channel} has no Slack channel: give the route a `to`")
     token = block.token.get_secret_value()
     first = _REFERENCE.fullmatch(address.thread or "")
     if first is not None:

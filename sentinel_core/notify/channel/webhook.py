@@ -10,7 +10,7 @@ from sentinel_core.message.content import Message
 from sentinel_core.notify.channel.attempt import Attempt
 from sentinel_core.notify.channel.classify import by_status
 from sentinel_core.notify.channel.http import request
-from sentinel_core.notify.channel.outcome import Address, Delivery, Outcome
+from sentinel_core.notify.channel.outcome import Address, Delivery, Outcome, failed
 
 
 def send_to_webhook(
@@ -28,7 +28,7 @@ def send_to_webhook(
         try:
             validate_restricted_url(url)
         except ValueError as error:
-            return Delivery(Outcome.FAILED, str(error))
+            return failed(str(error))
         client["transport"] = SSRFProtectedHTTPTransport()
     answer = request(attempt, method, url, timeout=timeout, client=client, **arguments)
     if answer.ok:
