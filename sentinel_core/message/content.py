@@ -19,7 +19,7 @@ class Medium(StrEnum):
 
 
 class About(StrEnum):
-    """What a message is about."""
+    """The subject of a message."""
 
     EVENTS = "events"  # one event, or a group
     STORM = "storm"  # too many events to send individually
@@ -75,9 +75,8 @@ class Links:
 class Message:
     """A rendered message: one line of `subject` and a text `body`, in the medium's own markup.
 
-    `payload` has further content for the medium (Slack: {"text": …, "attachments": […]}; PagerDuty:
-    {"payload": {…}, "links": […], "client": …, "client_url": …}), `html` an email's HTML part,
-    `images` its pictures by cid.
+    `payload` is further content for Slack or PagerDuty (see to_slack.py, to_pagerduty.py), `html`
+    an email's HTML part, `images` its pictures by cid.
     """
 
     subject: str

@@ -11,9 +11,8 @@ from sentinel_core.message.to_text import body
 def render(medium: Medium, content: Content, links: Links) -> Message:
     """The message of `content` in the markup of `medium`.
 
-    Text from outside is never interpreted as markup. `subject` is one line in the medium's markup
-    and `body` does not repeat it; a short message has no subject. `to_slack.message` and
-    `to_pagerduty.message` describe the `payload`.
+    Text from outside is never interpreted as markup. `body` does not repeat the subject; a short
+    message has none.
     """
     shown = document(content, links)
     # Only messages about events have a rule, whose templates they use.
@@ -26,9 +25,10 @@ def render(medium: Medium, content: Content, links: Links) -> Message:
     if medium is Medium.PAGERDUTY:
         return to_pagerduty.message(shown, writer, links)
     if medium is Medium.SHORT:  # text messages have no subject
-        said, failed = writer.write("body"), "(the rule's template failed)" if writer.notes else ""
+        text = writer.write("body")
+        failed = "(the rule's template failed)" if writer.notes else ""
         url = shown.links[0][1] if shown.links else ""
-        return Message(subject="", body=" ".join(part for part in (said, failed, url) if part))
+        return Message(subject="", body=" ".join(part for part in (text, failed, url) if part))
     title, text = writer.write("title"), writer.write("body")
     return Message(subject=title, body=body(shown, medium, text, writer.notes))
 

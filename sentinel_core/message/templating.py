@@ -135,7 +135,7 @@ class Writer:
             )
             return None
         if not output:
-            self.notes.append(f"The rule's template for {self.medium.value} {part} said nothing.")
+            self.notes.append(f"The rule's template for {self.medium.value} {part} was empty.")
         return output or None
 
     def standard(self, part: str) -> str:

@@ -7,8 +7,7 @@ from sentinel_core.message.content import Medium, Message
 from sentinel_core.message.document import Document, Table
 from sentinel_core.message.escaping import ESCAPES
 from sentinel_core.message.templating import Writer
-from sentinel_core.message.text_table import grid
-from sentinel_core.message.to_text import STYLES, body, linked, listed, trend
+from sentinel_core.message.to_text import STYLES, body, grid, linked, listed, trend
 from sentinel_core.message.truncate import truncate
 from sentinel_core.wording.text import fitting
 
@@ -24,19 +23,19 @@ def message(document: Document, writer: Writer) -> Message:
 
     `body` has the same content as text, for channels that accept no blocks.
     """
-    title, said = writer.write("title"), writer.write("body")
-    blocks = list(_blocks(document, said, writer.notes))[:BLOCKS]
+    title, text = writer.write("title"), writer.write("body")
+    blocks = list(_blocks(document, text, writer.notes))[:BLOCKS]
     attachment = {"color": document.colour, "fallback": title, "blocks": blocks}
     return Message(
         subject=title,
-        body=body(document, Medium.SLACK, said, writer.notes),
+        body=body(document, Medium.SLACK, text, writer.notes),
         payload={"text": title, "attachments": [attachment]},
     )
 
 
-def _blocks(document: Document, said: str, notes: Sequence[str]) -> Iterator[Block]:
-    if said:
-        yield _section(said)
+def _blocks(document: Document, text: str, notes: Sequence[str]) -> Iterator[Block]:
+    if text:
+        yield _section(text)
     if document.facts:
         facts = [
             f"*{_ESCAPE.inline(name, 80)}*\n{_ESCAPE.inline(value)}"

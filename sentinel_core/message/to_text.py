@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 from sentinel_core.message.content import Medium
 from sentinel_core.message.document import Cell, Document, Table
 from sentinel_core.message.escaping import ESCAPES, JOINER, slack_escape
-from sentinel_core.message.text_table import grid
+from sentinel_core.wording.text import shorten
 
 FACTS = 12
+WIDEST = 40  # characters of a column
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +82,8 @@ def _optional(document: Document, medium: Medium) -> Iterator[tuple[str, str, st
     style, escape = STYLES[medium], ESCAPES[medium]
     for n, (name, value) in enumerate(document.facts[:FACTS]):
         label = style.strong(escape.inline(name, 80) + ":")
-        said = f"{style.bullet}{label} {escape.inline(value)}"
-        yield "\n" if n else style.gap, said, "not all of the evidence"
+        fact = f"{style.bullet}{label} {escape.inline(value)}"
+        yield "\n" if n else style.gap, fact, "not all of the evidence"
     if document.trend:
         yield style.gap, trend(document, medium), "not all of the evidence"
     for table in document.tables:
@@ -135,3 +136,18 @@ def linked(document: Document, medium: Medium) -> list[str]:
         *links,
         *([f"Runbook: {escape.inline(document.runbook, 500)}"] * bool(document.runbook)),
     ]
+
+
+def grid(table: Table) -> str:
+    """The columns' names, a line below them, and the rows; numbers are right-aligned."""
+    texts = [table.columns, *([cell.text for cell in row] for row in table.rows)]
+    lines = [[shorten(text, WIDEST) for text in line] for line in texts]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    aligned = [str.rjust if table.is_numeric(n) else str.ljust for n in range(len(widths))]
+
+    def shown(line: Sequence[str]) -> str:
+        cells = zip(aligned, line, widths, strict=True)
+        return "  ".join(align(text, width) for align, text, width in cells).rstrip()
+
+    rule = "  ".join("─" * width for width in widths)
+    return "\n".join([shown(lines[0]), rule, *(shown(line) for line in lines[1:])])

@@ -9,7 +9,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 @dataclass(frozen=True, slots=True)
 class EventChange:
-    """What happened, when it became known, and to what.
+    """A change: its name, the time it became known, and its event.
 
     `name` is the part after "sentinel." in the name of Prefect's event. `key` identifies the change
     within its deployment, however often it is read from the record. `event` has the columns of the

@@ -201,22 +201,19 @@ def content_of(engine: Engine, claimed: ClaimedMessage) -> Content:
 
 def address_of(claimed: ClaimedMessage) -> Address:
     """The address of a claimed message, and its meaning for an incident there."""
+    signal = Signal.TRIGGER
+    if claimed.reason == NotifyReason.ACKNOWLEDGED:
+        signal = Signal.ACKNOWLEDGE
+    elif claimed.reason in (NotifyReason.RESOLVED, NotifyReason.STORM_ENDED) or (
+        claimed.reason == NotifyReason.FLAPPING_ENDED and claimed.events[0][0]["resolved_at"]
+    ):
+        signal = Signal.RESOLVE
     return Address(
         claimed.channel,
         claimed.recipient,
         thread=claimed.thread,
         dedup_key=claimed.incident,
-        signal=_signal(claimed),
+        signal=signal,
         # Every store numbers its rows from 1, and two stores may write to the same people.
         key=f"{claimed.created_at.isoformat()}/{','.join(str(key) for key in sorted(claimed.ids))}",
     )
-
-
-def _signal(claimed: ClaimedMessage) -> Signal:
-    if claimed.reason in (NotifyReason.RESOLVED, NotifyReason.STORM_ENDED):
-        return Signal.RESOLVE
-    if claimed.reason == NotifyReason.ACKNOWLEDGED:
-        return Signal.ACKNOWLEDGE
-    if claimed.reason == NotifyReason.FLAPPING_ENDED and claimed.events[0][0]["resolved_at"]:
-        return Signal.RESOLVE
-    return Signal.TRIGGER

@@ -140,41 +140,36 @@ def _pages(items: Sequence[EventChange]) -> Iterator[Sequence[EventChange]]:
 
 
 def event_of(change: EventChange, settings: Settings) -> Event:
-    """The Prefect event of a change: its resource is the rule; deployment and run are related."""
+    """The Prefect event of a change: its resource is the rule; deployment and run are related.
+
+    The resource of a storm is the storm. Labels are for automations to match.
+    """
+    deployment, run = change.deployment_id, change.flow_run_id
+    kind, name = change.subject
+    labels, related = {}, []
+    if change.event:
+        kind, name = f"rule.{deployment}", change.event["rule_name"]
+        labels = {f"sentinel.{key}": shorten(str(change.event[key]), 250) for key in _LABELS}
+        if deployment != system_rule.DEPLOYMENT_ID:
+            related.append(_related("deployment", deployment, name))
+    if run is not None:
+        related.append(_related("flow-run", run))
+    resource = {"prefect.resource.id": f"sentinel.{kind}", "prefect.resource.name": name, **labels}
     return Event(
         id=change.id,
         event=f"sentinel.{change.name}",
         occurred=change.at,
-        resource=Resource.model_validate(_resource(change)),
-        related=[RelatedResource.model_validate(resource) for resource in _related(change)],
+        resource=Resource.model_validate(resource),
+        related=related,
         payload=_payload(change, settings),
     )
 
 
-def _resource(change: EventChange) -> dict[str, str]:
-    """The rule, with labels for automations to match; for a storm, the storm."""
-    if not change.event:
-        kind, name = change.subject
-        return {"prefect.resource.id": f"sentinel.{kind}", "prefect.resource.name": name}
-    return {
-        "prefect.resource.id": f"sentinel.rule.{change.deployment_id}",
-        "prefect.resource.name": change.event["rule_name"],
-        **{f"sentinel.{key}": shorten(str(change.event[key]), 250) for key in _LABELS},
-    }
-
-
-def _related(change: EventChange) -> Iterator[dict[str, str]]:
-    if change.event and change.deployment_id != system_rule.DEPLOYMENT_ID:
-        yield {
-            "prefect.resource.id": f"prefect.deployment.{change.deployment_id}",
-            "prefect.resource.role": "deployment",
-            "prefect.resource.name": change.event["rule_name"],
-        }
-    if change.flow_run_id is not None:
-        yield {
-            "prefect.resource.id": f"prefect.flow-run.{change.flow_run_id}",
-            "prefect.resource.role": "flow-run",
-        }
+def _related(role: str, key: UUID | None, name: str = "") -> RelatedResource:
+    labels = {"prefect.resource.id": f"prefect.{role}.{key}", "prefect.resource.role": role}
+    if name:
+        labels["prefect.resource.name"] = name
+    return RelatedResource.model_validate(labels)
 
 
 def _payload(change: EventChange, settings: Settings) -> dict[str, Any]:

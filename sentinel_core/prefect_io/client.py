@@ -1,4 +1,4 @@
-"""Prefect's API: a client that says why it can't be reached, and everything read in pages."""
+"""Prefect's API: a client whose errors say why it can't be reached, and reading in pages."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -67,11 +67,12 @@ def prefect_api() -> Iterator[SyncPrefectClient]:
 
 def all_deployments(client: SyncPrefectClient) -> list[tuple[DeploymentResponse, str]]:
     """Every deployment with its flow's name, by name."""
-    found: list[DeploymentResponse] = []
-    while page := client.read_deployments(limit=PAGE, offset=len(found)):
-        found.extend(page)
-    names = {flow_id: client.read_flow(flow_id).name for flow_id in {d.flow_id for d in found}}
-    return [(deployment, names[deployment.flow_id]) for deployment in found]
+    deployments: list[DeploymentResponse] = []
+    while page := client.read_deployments(limit=PAGE, offset=len(deployments)):
+        deployments.extend(page)
+    flows = {deployment.flow_id for deployment in deployments}
+    names = {flow_id: client.read_flow(flow_id).name for flow_id in flows}
+    return [(deployment, names[deployment.flow_id]) for deployment in deployments]
 
 
 def default_work_pool() -> str | None:
@@ -99,10 +100,10 @@ def read_channel(client: SyncPrefectClient, slug: str) -> BlockDocument | None:
 
 def channels(client: SyncPrefectClient) -> dict[str, BlockDocument]:
     """Every block that messages can be sent through, by slug, without its secrets."""
-    found: list[BlockDocument] = []
-    while page := client.read_block_documents(offset=len(found), limit=PAGE, include_secrets=False):
-        found.extend(page)
-    named = {f"{_kind(block)}/{block.name}": block for block in found if block.name}
+    blocks: list[BlockDocument] = []
+    while new := client.read_block_documents(include_secrets=False, offset=len(blocks), limit=PAGE):
+        blocks.extend(new)
+    named = {f"{_kind(block)}/{block.name}": block for block in blocks if block.name}
     return {slug: named[slug] for slug in sorted(named) if can_notify(named[slug])}
 
 
@@ -122,7 +123,7 @@ def _kind(block: BlockDocument) -> str:
 
 
 def wrong_channel(slug: str, block: BlockDocument | None) -> str | None:
-    """What is wrong with a notification block; None when it can send notifications."""
+    """The reason why a block can't send notifications; None when it can."""
     kind, _, name = slug.partition("/")
     if block is None:
         return (

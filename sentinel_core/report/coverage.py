@@ -1,4 +1,4 @@
-"""Whether rules were checked each time they were due. Pure."""
+"""The share of its due times at which a rule was checked. Pure."""
 
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence

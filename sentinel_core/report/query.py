@@ -95,10 +95,8 @@ def _events(connection: Connection, window: Window, now: datetime) -> list[Event
     )
     statement = select(*group, *sums).where(_within(_E.timestamp, window)).group_by(*group)
     return [
-        EventCount(rule_id, rule, importance, EventStatus(status), prefect_state, *counts)
-        for rule_id, rule, importance, status, prefect_state, *counts in connection.execute(
-            statement
-        )
+        EventCount(rule_id, rule, importance, EventStatus(name), prefect_state, *counts)
+        for rule_id, rule, importance, name, prefect_state, *counts in connection.execute(statement)
     ]
 
 
@@ -126,17 +124,11 @@ def _waiting(connection: Connection, now: datetime) -> tuple[list[Unacknowledged
 def _bars(connection: Connection, window: Window) -> list[tuple[datetime, dict[str, int]]]:
     """The number of events by importance for each bar: each query reads a range of an index."""
     bars = []
+    known = _E.importance.in_([importance.value for importance in Importance])
     for start, end in edges(window):
-        statement = (
-            select(_E.importance, func.count())
-            .where(
-                _E.importance.in_([importance.value for importance in Importance]),
-                _E.timestamp >= start,
-                _E.timestamp < end,
-            )
-            .group_by(_E.importance)
-        )
-        bars.append((start, {row[0]: row[1] for row in connection.execute(statement)}))
+        inside = _within(_E.timestamp, Window(start, end))
+        counts = select(_E.importance, func.count()).where(known, inside).group_by(_E.importance)
+        bars.append((start, {row[0]: row[1] for row in connection.execute(counts)}))
     return bars
 
 

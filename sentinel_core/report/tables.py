@@ -124,12 +124,12 @@ def _mean(figures: Figures, counter: str, seconds: float | None) -> str:
 
 
 def _by_importance(figures: Figures) -> Section:
-    found: Counter[tuple[str, EventStatus]] = Counter()
+    by_state: Counter[tuple[str, EventStatus]] = Counter()
     for events in figures.events:
-        found[events.importance, events.state] += events.count
+        by_state[events.importance, events.state] += events.count
     rows = []
     for importance in IMPORTANCES:
-        counts = [found[importance.value, state] for state in EventStatus]
+        counts = [by_state[importance.value, state] for state in EventStatus]
         if any(counts):
             rows.append((importance.value, sum(counts), *counts))
     return "Events by importance", ("Importance", "Events", *(s.title() for s in EventStatus)), rows
@@ -200,14 +200,16 @@ def _not_covered(coverage: Sequence[Coverage]) -> Section:
 
 
 def _by_channel(figures: Figures) -> Section:
-    found: dict[str, Counter[str]] = {}
+    channels: dict[str, Counter[str]] = {}
     for some in figures.notifications:
-        counts = found.setdefault(some.channel, Counter())
+        counts = channels.setdefault(some.channel, Counter())
         counts[some.status] += some.count
         counts["unknown"] += some.unknown
     rows = [
         (channel, *(counts[name] for name in (*_STATUSES, "unknown")))
-        for channel, counts in sorted(found.items(), key=lambda item: (-item[1]["failed"], item[0]))
+        for channel, counts in sorted(
+            channels.items(), key=lambda item: (-item[1]["failed"], item[0])
+        )
     ]
     columns = ("Channel", *(name.title() for name in _STATUSES), "Unknown outcomes")
     return "Notifications", columns, rows[:LISTED]

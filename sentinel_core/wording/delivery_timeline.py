@@ -11,6 +11,7 @@ from enum import StrEnum
 from sentinel_core.decide.delivery import still_needed
 from sentinel_core.model.reasons import NotifyReason, Reason, Suppression, SuppressionCode, is_step
 from sentinel_core.wording.labels import REASONS, Row
+from sentinel_core.wording.text import counted
 from sentinel_core.wording.times import clock_near
 
 
@@ -113,13 +114,15 @@ def _state(event: Row, row: Row, behind: bool, now: datetime, where: tzinfo) -> 
         return State.SENT, _joined(*_besides(row))
     if status == "failed":
         exhausted = row["dropped_code"] == SuppressionCode.ATTEMPTS_EXHAUSTED
-        counted = row["attempts"] == 1 or exhausted  # its sentence has the number of attempts
-        tried = "" if counted else f" after {row['attempts']} attempts"
+        # The sentence of the last attempt has their number.
+        tried = "" if row["attempts"] == 1 or exhausted else f" after {row['attempts']} attempts"
         return State.FAILED, _joined(f"for good{tried}: {error}", *_besides(row))
     if status == "pending":
         return _pending(event, row, behind, now, where)
     if row.get("storm_id") is not None:
-        return State.STORM, _in_storm(row)
+        words = {None: "", "sent": "", "failed": ", which failed for good"}
+        sent = words.get(row.get("storm_message"), ", which is not sent yet")
+        return State.STORM, f"part of the message of storm {row['storm_id']}{sent}"
     return State.NOT_SENT, error
 
 
@@ -158,19 +161,11 @@ def _waiting(row: Row, behind: bool, due: bool, at: str) -> tuple[State, str]:
     return State.WAITING, words
 
 
-def _in_storm(row: Row) -> str:
-    words = f"part of the message of storm {row['storm_id']}"
-    status = row.get("storm_message")
-    if status == "failed":
-        return f"{words}, which failed for good"
-    return words if status in (None, "sent") else f"{words}, which is not sent yet"
-
-
 def _besides(row: Row) -> list[str]:
     """Details of a notification that was attempted."""
     together = row.get("together") or 0
-    others = f"together with {together} other event{'s' * (together != 1)}"
-    return [others if together else "", *_unknown(row)]
+    others = f"together with {counted(together, 'other event')}" if together else ""
+    return [others, *_unknown(row)]
 
 
 def _unknown(row: Row) -> list[str]:

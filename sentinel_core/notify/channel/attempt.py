@@ -22,7 +22,7 @@ class Attempt:
         # Waiting for an answer ends a little early, so that its error can still be reported.
         self._margin = min(0.25, seconds / 10)
         self._lock = threading.Lock()
-        self._begun = False
+        self.begun = False  # true once anything may have been sent
         self._over = False
         self._close: Callable[[], object] | None = None
 
@@ -34,17 +34,12 @@ class Attempt:
             raise TooLateError
         return left
 
-    @property
-    def begun(self) -> bool:
-        """True once anything may have been sent."""
-        return self._begun
-
     def begin(self) -> None:
         """Called just before the message is sent. Raises TooLateError if it is too late."""
         with self._lock:
             if self._over or monotonic() >= self._deadline:
                 raise TooLateError
-            self._begun = True
+            self.begun = True
 
     def at_the_end(self, close: Callable[[], object]) -> None:
         """Set the function that closes the connection on giving up."""
@@ -55,7 +50,7 @@ class Attempt:
         """Send nothing more; returns True if something may have been sent."""
         with self._lock:
             self._over = True
-            begun, close = self._begun, self._close
+            begun, close = self.begun, self._close
         if close is not None:
             with contextlib.suppress(Exception):  # it may be closed already
                 close()

@@ -128,5 +128,5 @@ def _texts(refused: dict[str, tuple[int, bytes]]) -> dict[str, tuple[int, str]]:
     return {who: (code, _text(text)) for who, (code, text) in refused.items()}
 
 
-def _text(said: bytes | str) -> str:
-    return said if isinstance(said, str) else said.decode("utf-8", "replace")
+def _text(answer: bytes | str) -> str:
+    return answer if isinstance(answer, str) else answer.decode("utf-8", "replace")

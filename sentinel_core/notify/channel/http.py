@@ -3,12 +3,15 @@
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
 
 import httpx
 
 from sentinel_core.notify.channel.attempt import Attempt, TooLateError
+from sentinel_core.notify.channel.classify import by_status
+from sentinel_core.notify.channel.outcome import Delivery
 from sentinel_core.notify.channel.quiet import quiet
 
 _BODY_LIMIT = 64 * 1024
@@ -29,6 +32,10 @@ class Answer:
     def ok(self) -> bool:
         """True for a 2xx status."""
         return HTTPStatus.OK <= self.status < HTTPStatus.MULTIPLE_CHOICES
+
+    def refused(self, who: str) -> Delivery:
+        """The outcome if `who` has not accepted the message."""
+        return by_status(who, self.status, self.headers, self.text, datetime.now(UTC))
 
 
 def request(

@@ -43,7 +43,7 @@ class Signal(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a message goes: a block's slug, and within it (email addresses, a Slack channel).
+    """The address of a message: a block's slug, and recipients (email addresses, a Slack channel).
 
     `thread` is the reference of the first message about the event, `dedup_key` identifies the
     incident, `signal` says what to do with it. `key` identifies this message and stays the same

@@ -1,13 +1,11 @@
 """PagerDuty's Events API v2. Prefect's block holds the key, but can only trigger by itself."""
 
 import hashlib
-from datetime import UTC, datetime
 from typing import Any
 
 from sentinel_core.base.settings import Settings
 from sentinel_core.message.content import Message
 from sentinel_core.notify.channel.attempt import Attempt
-from sentinel_core.notify.channel.classify import by_status
 from sentinel_core.notify.channel.http import request
 from sentinel_core.notify.channel.outcome import Address, Delivery, Outcome, Signal, failed
 
@@ -29,7 +27,7 @@ def send_to_pagerduty(
     answer = request(attempt, "POST", url, json=event(block, address, message))
     if answer.status == ACCEPTED:
         return Delivery(Outcome.SENT, reference=dedup_key(address) or None)
-    return by_status("PagerDuty", answer.status, answer.headers, answer.text, datetime.now(UTC))
+    return answer.refused("PagerDuty")
 
 
 def event(block: Any, address: Address, message: Message) -> dict[str, Any]:

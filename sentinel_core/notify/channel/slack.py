@@ -2,14 +2,13 @@
 
 import json
 import re
-from datetime import UTC, datetime
 from typing import Any
 
 from sentinel_core.base.settings import Settings
 from sentinel_core.message.content import Message
 from sentinel_core.notify.channel.apprise import send_by_notify
 from sentinel_core.notify.channel.attempt import Attempt
-from sentinel_core.notify.channel.classify import by_slack_error, by_status
+from sentinel_core.notify.channel.classify import by_slack_error
 from sentinel_core.notify.channel.http import request
 from sentinel_core.notify.channel.outcome import Address, Delivery, Outcome, failed
 
@@ -31,7 +30,7 @@ def send_to_webhook(
     answer = request(attempt, "POST", block.url.get_secret_value(), json=_content(message))
     if answer.status == _OK:
         return Delivery(Outcome.SENT)
-    return by_status("Slack", answer.status, answer.headers, answer.text, datetime.now(UTC))
+    return answer.refused("Slack")
 
 
 def send_to_built_in(
@@ -74,7 +73,7 @@ def _post(
         reads_success=True,
     )
     if not answer.ok:
-        return by_status("Slack", answer.status, answer.headers, answer.text, datetime.now(UTC))
+        return answer.refused("Slack")
     try:
         body = json.loads(answer.text)
     except ValueError:

@@ -1,6 +1,5 @@
 """Prefect's custom webhook: the block's templates, sent with a status, a timeout, Retry-After."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 from prefect.utilities.urls import SSRFProtectedHTTPTransport, validate_restricted_url
@@ -8,7 +7,6 @@ from prefect.utilities.urls import SSRFProtectedHTTPTransport, validate_restrict
 from sentinel_core.base.settings import Settings
 from sentinel_core.message.content import Message
 from sentinel_core.notify.channel.attempt import Attempt
-from sentinel_core.notify.channel.classify import by_status
 from sentinel_core.notify.channel.http import request
 from sentinel_core.notify.channel.outcome import Address, Delivery, Outcome, failed
 
@@ -33,7 +31,7 @@ def send_to_webhook(
     answer = request(attempt, method, url, timeout=timeout, client=client, **arguments)
     if answer.ok:
         return Delivery(Outcome.SENT)
-    return by_status("the webhook", answer.status, answer.headers, answer.text, datetime.now(UTC))
+    return answer.refused("the webhook")
 
 
 def _inert(text: str) -> str:
