@@ -9,7 +9,7 @@ from sentinel_core.message.event_view import View, runbook_link
 from sentinel_core.message.phrases import RESOLVED_COLOUR, RESOLVED_MARK, colour, mark, rank
 from sentinel_core.wording.colours import COLOURS
 from sentinel_core.wording.text import counted, flat
-from sentinel_core.wording.times import moment
+from sentinel_core.wording.times import clock, moment
 
 GROUP_LINES = 20  # events listed one by one; the rest are counted
 _BY_RANK = sorted(COLOURS, key=rank, reverse=True)
@@ -91,10 +91,9 @@ def _row(event: View) -> tuple[Cell, ...]:
     name = " · ".join(part for part in (event["rule"], event["ticker"]) if part)
     parts = [event["message"], event["kind_words"], event["news"]]
     text = " · ".join(flat(part, 140) for part in parts if part)
-    at = event["timestamp"]
     return (
         Cell(f"{event['mark']} {event['importance']}"),
         Cell(name, url=event["url"]),
         Cell(text),
-        Cell(moment(at)[11:19] if at else ""),
+        Cell(clock(event["timestamp"])),
     )

@@ -76,11 +76,7 @@ def _summary(facts: Mapping[str, Any]) -> str:
 
 def _counted(name: str, counts: Sequence[tuple[str, int]], events: int) -> Table:
     rows = tuple(
-        (
-            Cell(label),
-            Cell(f"{count:,}", is_number=True),
-            Cell(f"{count / max(events, 1):.0%}", is_number=True),
-        )
+        (Cell(label), _cell(count), _cell(f"{count / max(events, 1):.0%}"))
         for label, count in counts[:ROWS]
     )
     rest = counts[ROWS:]

@@ -8,7 +8,7 @@ from importlib.resources import files
 from traceback import walk_tb
 from typing import Any
 
-from jinja2 import Template, TemplateError, TemplateSyntaxError, meta
+from jinja2 import Template, TemplateSyntaxError, meta
 
 from sentinel_core.message.content import Medium
 from sentinel_core.message.document import Document
@@ -106,28 +106,19 @@ class Writer:
     more: Mapping[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
-    def has(self, part: str) -> bool:
-        """True if the rule has its own template for this part and this number of events."""
-        source = self.own.get(part)
-        if not isinstance(source, str):
-            return False
-        if len(self.document.events) == 1:
-            return True
-        try:
-            return bool(self.document.events) and is_for_groups(self.medium, source)
-        except (TemplateError, RecursionError):
-            return True  # writing it fails, which adds a note
-
     def write(self, part: str) -> str:
         """One part: the rule's own text if its template works, else the standard text."""
         return self.written_by_rule(part) or self.standard(part)
 
     def written_by_rule(self, part: str) -> str | None:
-        """The rule's own text of a part; None without a template that works."""
-        if not self.has(part):
+        """The rule's own text of a part; None without a template that works for these events."""
+        source = self.own.get(part)
+        if not isinstance(source, str):
             return None
         try:
-            output = write(self.medium, part, self.own[part], self._values())
+            if len(self.document.events) > 1 and not is_for_groups(self.medium, source):
+                return None
+            output = write(self.medium, part, source, self._values())
         except Exception as error:  # a template must never prevent a message
             self.notes.append(
                 f"The rule's template for {self.medium.value} {part} failed, this is the standard "

@@ -129,13 +129,12 @@ def listed(row: Sequence[Cell], medium: Medium) -> str:
 
 
 def linked(document: Document, medium: Medium) -> list[str]:
-    """The links, and the runbook if it is none."""
+    """The links, and the runbook if it is not among them."""
     style, escape = STYLES[medium], ESCAPES[medium]
     links = [style.link(escape.inline(label), url) for label, url in document.links]
-    return [
-        *links,
-        *([f"Runbook: {escape.inline(document.runbook, 500)}"] * bool(document.runbook)),
-    ]
+    if document.runbook:
+        links.append(f"Runbook: {escape.inline(document.runbook, 500)}")
+    return links
 
 
 def grid(table: Table) -> str:

@@ -150,20 +150,19 @@ class Figures:
 
     @property
     def mean_to_acknowledge(self) -> float | None:
-        """Mean seconds from an event's opening to its acknowledgement (MTTA).
+        """Mean seconds from an event's opening to its acknowledgement (MTTA); None without any.
 
         Of the events that opened within the window and are acknowledged by now; ending one by
-        hand acknowledges it. An acknowledgement that was taken back does not count. None if there
-        are no such events.
+        hand acknowledges it. An acknowledgement that was taken back does not count.
         """
         return self._mean("acknowledge")
 
     @property
     def mean_to_resolve(self) -> float | None:
-        """Mean seconds from an event's opening to its end (MTTR), by itself or by hand.
+        """Mean seconds from an event's opening to its end (MTTR); None without any.
 
         Of the events that opened within the window and have ended, without those that had ended
-        before they were recorded: the time of their end is unknown. None if there are none.
+        before they were recorded: the time of their end is unknown.
         """
         return self._mean("resolve")
 

@@ -39,7 +39,7 @@ def facts(figures: Figures, title: str) -> Facts:
     return {
         "title": f"{title} · {stamp(window.until, window.zone, seconds=False)} {window.timezone}",
         "sentence": _sentence(figures, coverage),
-        "figures": [[name, value] for name, value in _figures(figures, coverage)],
+        "figures": [list(pair) for pair in _figures(figures, coverage)],
         "sections": [
             {"title": name, "columns": list(columns), "rows": [list(row) for row in rows]}
             for name, columns, rows in (

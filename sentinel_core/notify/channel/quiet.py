@@ -8,18 +8,14 @@ from collections.abc import Iterator
 _here = threading.local()
 
 
-class _Quiet(logging.Filter):
-    def filter(self, record: logging.LogRecord) -> bool:
-        return record.name not in getattr(_here, "names", ())
-
-
-_QUIET = _Quiet()
+def _is_wanted(record: logging.LogRecord) -> bool:
+    return record.name not in getattr(_here, "names", ())
 
 
 @contextlib.contextmanager
 def quiet(name: str) -> Iterator[None]:
     """Drop what the logger `name` logs in this thread, within the context."""
-    logging.getLogger(name).addFilter(_QUIET)  # added once, however often this is called
+    logging.getLogger(name).addFilter(_is_wanted)  # added once, however often this is called
     before = getattr(_here, "names", ())
     _here.names = (*before, name)
     try:
