@@ -229,6 +229,8 @@ class _Actions:
 
     def note_ended(self, run: Sequence[Stored]) -> None:
         """An event is over for people once the run that ended it was recorded."""
+        if not self.coming:
+            return
         for row in run:
             if row.decision == "resolve" and row.event_id is not None:
                 self.ended.add(row.event_id)
