@@ -100,14 +100,10 @@ def _due(
         return before.withheld
     if lapsed:
         return NotifyReason.ACKNOWLEDGEMENT_ENDED
-    return NotifyReason.REMINDER if _repeat_due(policy, now) else None
-
-
-def _repeat_due(policy: Policy, now: Counted) -> bool:
-    last = now.before.notified_at
-    if policy.repeat_seconds is None or last is None:
-        return False
-    return now.observation.at - last >= timedelta(seconds=policy.repeat_seconds)
+    every, last = policy.repeat_seconds, before.notified_at
+    if every is None or last is None or now.observation.at - last < timedelta(seconds=every):
+        return None
+    return NotifyReason.REMINDER
 
 
 def suppressed(
@@ -144,7 +140,9 @@ def _after(
     count = 0 if opens else before.notify_count
     withheld = before.withheld if firing and not opens else None
     if reason is not None and firing:
-        withheld = _still_due(reason, withheld) if suppression else None
+        # The first that was withheld is sent later, unless it is only a reminder.
+        first = reason if withheld in (None, NotifyReason.REMINDER) else withheld
+        withheld = first if suppression else None
     notified_at = None if opens else before.notified_at
     return Series(
         verdict.status,
@@ -164,11 +162,6 @@ def _after(
         acknowledged and firing,
         before.acknowledged_until if acknowledged and firing else None,
     )
-
-
-def _still_due(reason: NotifyReason, withheld: NotifyReason | None) -> NotifyReason:
-    """The notification to send later: the first that was withheld, unless that is a reminder."""
-    return reason if withheld in (None, NotifyReason.REMINDER) else withheld
 
 
 def unless_suppressed(decision: Decision, context: DecisionContext) -> Decision:

@@ -57,15 +57,21 @@ def judge(run: Run, rule: RuleSettings, outputs: Sequence[AlertOutput] | None) -
     it is a failure.
     """
     if run.state_type is not StateType.COMPLETED:
-        return [_failure(run, rule, _failure_message(run))]
+        ended = f"Not checked: the run ended as {run.state_name}. {run.state_message}"
+        return [_failure(run, rule, clean_message(ended))]
     if run.state_name == SKIPPED:
-        return [_skipped(run, rule)]
+        message = clean_message(run.state_message) or "Skipped: the run started too late."
+        return [Observation(Kind.SKIPPED, "", run.at, False, rule.importance, message)]
     if outputs is None:
         return [_failure(run, rule, "The run completed, but its output could not be read.")]
     observations = [_alert(run, rule, output) for output in outputs]
-    if not observations:
-        observations = [_nothing(run, rule)]
-    return [*observations, *_running_again(run, rule)]
+    if not observations:  # a check without any series, such as a query without rows
+        nothing = "Checked; nothing was found."
+        observations = [Observation(Kind.ALERT, "", run.at, False, rule.importance, nothing)]
+    return observations + [
+        Observation(kind, "", run.at, False, rule.importance, "The check ran.", evaluated=False)
+        for kind in (Kind.FAILURE, Kind.SILENT)
+    ]
 
 
 def _alert(run: Run, rule: RuleSettings, output: AlertOutput) -> Observation:
@@ -93,23 +99,6 @@ def _said(output: AlertOutput, rule: RuleSettings) -> str:
     return "Triggered." if output.triggered else "Not triggered."
 
 
-def _skipped(run: Run, rule: RuleSettings) -> Observation:
-    message = clean_message(run.state_message) or "Skipped: the run started too late."
-    return Observation(Kind.SKIPPED, "", run.at, False, rule.importance, message)
-
-
-def _nothing(run: Run, rule: RuleSettings) -> Observation:
-    """The observation of a check without any series, such as a query without rows."""
-    return Observation(
-        kind=Kind.ALERT,
-        ticker="",
-        at=run.at,
-        breached=False,
-        importance=rule.importance,
-        message="Checked; nothing was found.",
-    )
-
-
 def _failure(run: Run, rule: RuleSettings, message: str) -> Observation:
     cancelled = run.state_type is StateType.CANCELLED
     return Observation(
@@ -125,15 +114,3 @@ def _failure(run: Run, rule: RuleSettings, message: str) -> Observation:
             "prefect_message": clean_message(run.state_message),
         },
     )
-
-
-def _failure_message(run: Run) -> str:
-    what = f"Not checked: the run ended as {run.state_name}."
-    return clean_message(f"{what} {run.state_message}")
-
-
-def _running_again(run: Run, rule: RuleSettings) -> list[Observation]:
-    return [
-        Observation(kind, "", run.at, False, rule.importance, "The check ran.", evaluated=False)
-        for kind in (Kind.FAILURE, Kind.SILENT)
-    ]

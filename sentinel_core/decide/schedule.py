@@ -57,7 +57,8 @@ def standing(schedules: Sequence[Schedule], since: datetime, now: datetime) -> S
         )
     if times and now >= times[0] + GRACE:
         return Standing(False, times[0], f"late: due at {utc(times[0])}")
-    return Standing(False, None, f"checked on time, {_next(times)}")
+    following = f"next at {utc(times[0])}" if times else "and not due again"
+    return Standing(False, None, f"checked on time, {following}")
 
 
 def next_due(schedules: Sequence[Schedule], after: datetime) -> datetime | None:
@@ -66,10 +67,6 @@ def next_due(schedules: Sequence[Schedule], after: datetime) -> datetime | None:
     Raises what a schedule that can't be read raises (see `standing`).
     """
     return next(iter(merge(*(islice(due_times(s, after), 1) for s in schedules))), None)
-
-
-def _next(times: Sequence[datetime]) -> str:
-    return f"next at {utc(times[0])}" if times else "and not due again"
 
 
 def due_times(schedule: Schedule, since: datetime) -> Iterator[datetime]:
