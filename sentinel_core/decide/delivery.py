@@ -79,10 +79,10 @@ def backoff(notification_id: int, attempt: int, asked_seconds: float | None = No
 
 
 def storm_window(limit: StormLimit, since: datetime, now: datetime) -> tuple[datetime, datetime]:
-    """The period in which a storm counts events: its window up to now.
+    """The period in which a storm counts events, one window long.
 
-    It starts at `since` if that is earlier: a notification that waited counts the window in which
-    it was enqueued.
+    It ends now, or begins at `since` if that is earlier: a notification that waited counts the
+    window in which it was enqueued.
     """
     window = timedelta(seconds=limit.window_seconds)
     first = min(since, now - window)

@@ -130,7 +130,7 @@ def _notify(
     """The decision's notification, or the record of why it is suppressed."""
     assert decision.notify is not None
     at, suppression = observation.at, decision.suppression
-    if decision.action is not Action.OPEN:  # an event that opens has it from the start
+    if decision.action is not Action.OPEN:  # open_event has stored it already
         ledger.suppress(event_id, suppression)
     if decision.repeated:
         return
@@ -184,12 +184,13 @@ def _escalate_late(
     event_id: int,
     acknowledged: bool,
 ) -> None:
-    """A late breach with a higher importance than the event it belongs to, be that over or not."""
+    """A late breach with a higher importance than the event it belongs to, be it open or ended."""
     key, importance = (observation.kind, observation.ticker), observation.importance
     reopen = not lifecycle.policy.sticky_acknowledgement
     ledger.escalate_late(event_id, importance, reopen=reopen)
     series = ledger.series.get(key)
-    if series is not None and series.event_id == event_id:
+    is_open = series is not None and series.event_id == event_id
+    if series is not None and is_open:
         held = series.acknowledged and not reopen
         until = series.acknowledged_until if held else None
         changed = replace(
@@ -199,7 +200,8 @@ def _escalate_late(
     if reopen or not acknowledged:
         suppression = ledger.suppression(key, importance)
         escalated = NotifyReason.ESCALATED
-        ledger.notify(event_id, key, Notify(None, importance, escalated, suppression))
+        notify = Notify(None, importance, escalated, suppression, escalates=is_open)
+        ledger.notify(event_id, key, notify)
 
 
 def release_withheld(

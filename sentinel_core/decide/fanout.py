@@ -21,7 +21,7 @@ Row = dict[str, Any]
 BLANK: Row = {"about": "", "content": {}, "attempts": 0, "unknown": 0, "claimed_at": None}
 """Column defaults for a new notification."""
 
-AFTER, MEANT = "after_seconds", "importance"  # what a step keeps beside its route
+AFTER, MEANT = "after_seconds", "importance"  # of a step: its delay, and whose step it is
 _RESTARTED = 10  # sequence of steps that restart, above those of the four importances
 
 
@@ -181,11 +181,11 @@ def follow_ups(
     now: datetime,
     suppression: Suppression | None = None,
 ) -> list[Row]:
-    """Notifications for those who were notified of an event before: of its end, of a person's act.
+    """Notifications of an event's end, or a person's action, for those notified of it before.
 
-    `previous` are the event's notifications, oldest first. A channel that a storm's message told of
-    the event gets none: the storm's summary counts those that have ended. Incidents and threads
-    are notified although the rule is muted: the page was sent, and somebody would work on it.
+    `previous` are the event's notifications, oldest first. A channel that was notified by a storm's
+    message gets none: the storm's summary counts those that have ended. PagerDuty incidents and
+    Slack threads are followed up even when muted: somebody may be working on the page.
     """
     by_recipient: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
     for row in previous:

@@ -11,8 +11,8 @@ _HEAVIEST_PERCENT = 6  # what the newest change alone contributes
 def flapping_percent(recent: str) -> float:
     """The weighted share of changes among the last 21 states, in percent of 20 changes' weight.
 
-    The oldest of 20 changes weighs 0.8 and each newer one 0.02 more (Nagios' formula), counted in
-    fiftieths, so that a share equal to a rule's threshold compares as equal.
+    The oldest of 20 changes weighs 0.8 and each newer one 0.02 more (as in Icinga 2), counted in
+    fiftieths, so that a share equal to a rule's threshold compares as equal. 99 is the most.
     """
     return _percent(recent[-FLAPPING_STATES:])
 

@@ -88,7 +88,7 @@ class Lifecycle:
         """The observations that a run's judged ones imply for other series of the rule.
 
         A series that was measured is in error no longer; what counts as ok ends what was firing;
-        a ticker that is not among the outputs is what the policy says of missing ones.
+        a ticker that is not among the outputs is treated as `on_missing` says.
         """
         observations = tuple(observations)  # the caller may be adding what is yielded here
         problems = {

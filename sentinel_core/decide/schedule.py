@@ -90,8 +90,10 @@ def due_times(schedule: Schedule, since: datetime) -> Iterator[datetime]:
                 vars(rule)[kind] = [_begun(each, local) for each in vars(rule)[kind]]
         else:
             rule = _begun(rule, local)
-        for due in rule.xafter(local):
-            yield due.replace(tzinfo=zone).astimezone(UTC)
+        for naive in rule.xafter(local):
+            due = naive.replace(tzinfo=zone).astimezone(UTC)
+            if due > since:  # in the hour that the clocks repeat, Prefect makes no second runs
+                yield due
 
 
 def _begun(rule: rrule, local: datetime) -> rrule:

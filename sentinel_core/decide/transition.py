@@ -23,7 +23,7 @@ from sentinel_core.model.reasons import NotifyReason
 from sentinel_core.model.rule import Meaning, Policy
 from sentinel_core.model.times import utc_near
 
-STATES_KEPT = 100  # of a series: what `of_last` may look at; flapping takes 21
+STATES_KEPT = 100  # per series: the maximum of `of_last`; flapping uses the last 21
 
 
 def policy_for(kind: Kind, policy: Policy) -> Policy:
@@ -50,8 +50,8 @@ def decide(
 ) -> Decision:
     """The decision about the newest observation of a series.
 
-    `policy` is the one for the observation's kind (`policy_for`); the caller has taken care of
-    what is no event by its meaning.
+    `policy` is the one for the observation's kind (`policy_for`). Kinds that the policy does not
+    treat as an event (`on_error`, `on_no_data`) arrive as not breached.
     """
     before = previous or Series(Status.OK, observation.at)
     firing = before.status is Status.FIRING

@@ -112,9 +112,14 @@ def record_facts(
     """Judge, decide and store one run. Raises StoreUnavailableError."""
     settings = get_settings()
     observations = judge(run, rule.settings, outputs)
-    recorded = _once_available(
-        settings, lambda: record(engine, rule, run, observations, now=datetime.now(UTC))
-    )
+    try:
+        recorded = _once_available(
+            settings, lambda: record(engine, rule, run, observations, now=datetime.now(UTC))
+        )
+    except StoreUnavailableError as error:
+        raise StoreUnavailableError(
+            f"{error}; this run will be recorded by the next reconcile"
+        ) from error
     announce(engine, settings, run, recorded)
     return recorded
 
@@ -127,8 +132,7 @@ def _once_available(settings: Settings, call: Callable[[], T]) -> T:
     except OperationalError as error:
         reason = (str(error.orig).splitlines() or ["no reason given"])[0]
         raise StoreUnavailableError(
-            f"the event store did not answer within {seconds:g} s ({reason}); "
-            "this run will be recorded by the next reconcile"
+            f"the event store did not answer within {seconds:g} s ({reason})"
         ) from error
 
 

@@ -38,6 +38,7 @@ from sentinel_core.store.record.recording import notify_unmuted, record
 from sentinel_core.store.state import rules
 from sentinel_core.store.state.rows import retries_of
 from sentinel_core.store.state.snapshot import recorded_runs
+from sentinel_core.wording.text import counted
 
 SETTLE = timedelta(seconds=30)  # hooks of runs that ended just now are still at work
 OVERLAP = timedelta(minutes=5)  # for records committed late
@@ -63,7 +64,7 @@ class Report:
         """The result in one line."""
         text = (
             f"{self.rules} rules, {self.runs} runs looked at, {self.recorded} recorded late, "
-            f"{self.closed} closed, {self.sent} notifications sent"
+            f"{self.closed} closed, {counted(self.sent, 'notification')} sent"
         )
         return text + (f"; silent: {', '.join(self.silent)}" if self.silent else "")
 

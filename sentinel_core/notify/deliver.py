@@ -31,14 +31,15 @@ from sentinel_core.store.outbox.enqueue import FAILED, PENDING, SENT
 from sentinel_core.store.outbox.settle import postpone_channel, settle
 from sentinel_core.store.outbox.storms import end_storms
 from sentinel_core.store.read.event_detail import latest_values
+from sentinel_core.wording.text import counted
 
-LOOK_AGAIN = 100  # failed claims after which the rest is checked for what is still due
+LOOK_AGAIN = 100  # the rest is checked at the first failed claim and every so many after
 
 logger = get_logger("sentinel")
 
 
 def deliver(engine: Engine, settings: Settings, notification_ids: Sequence[int]) -> int:
-    """Send these notifications; returns the number of events notified.
+    """Send these notifications; returns the number of notifications sent.
 
     Stops after twice the notify timeout, so that a run does not wait longer: flows/deliver.py
     sends the rest.
@@ -47,7 +48,7 @@ def deliver(engine: Engine, settings: Settings, notification_ids: Sequence[int])
 
 
 def deliver_due(engine: Engine, settings: Settings) -> int:
-    """Send what is due, within twice the notify timeout; returns the number of events notified."""
+    """Send what is due, within twice the notify timeout; returns the number sent."""
     return DeliveryRun(engine, settings).send_due()
 
 
@@ -61,9 +62,9 @@ class Delivered:
 
     def sentence(self) -> str:
         """The result in one line."""
-        parts = [f"{self.sent} notifications sent"]
+        parts = [f"{counted(self.sent, 'notification')} sent"]
         if self.storms_ended:
-            parts.append(f"{self.storms_ended} storms ended")
+            parts.append(f"{counted(self.storms_ended, 'storm')} ended")
         if self.failing:
             parts.append(f"channels that fail: {', '.join(self.failing)}")
         return "; ".join(parts)
@@ -98,7 +99,7 @@ class DeliveryRun:
         self._deadline = monotonic() + 2 * settings.notify_timeout_seconds
 
     def send_due(self) -> int:
-        """Send what is due until nothing is left; returns the number of events notified."""
+        """Send what is due until nothing is left; returns the number of notifications sent."""
         sent = 0
         while monotonic() <= self._deadline:
             pending = due(self.engine, datetime.now(UTC), without=self.slow_channels)
@@ -109,7 +110,7 @@ class DeliveryRun:
         return sent
 
     def send(self, ids: Sequence[int]) -> int:
-        """Send these notifications, each with its group; returns the number of events notified."""
+        """Send these notifications, each with its group; returns the number sent."""
         sent, failed_claims = 0, 0
         left = deque(ids)
         while left and monotonic() <= self._deadline:

@@ -24,16 +24,16 @@ def record_failing_channels(engine: Engine, notify: Routes, now: datetime) -> li
         for channel in failing_channels(engine, now - FAILED_WITHIN)
         if not channel.recovered
     }
-    firing = system_rule.firing_channels(engine)
+    known = system_rule.known_channels(engine)
     observations = [
         _observation(name, channel.latest, True, _sentence(channel))
         for name, channel in failing.items()
-        if name not in firing or channel.latest > firing[name]
+        if name not in known or channel.latest > known[name][1]  # not one that a person resolved
     ]
     observations += [
         _observation(name, now, False, f"{name} takes messages again.")
-        for name, at in sorted(firing.items())
-        if name not in failing and sent_since(engine, name, at)
+        for name, (is_open, at) in sorted(known.items())
+        if is_open and name not in failing and sent_since(engine, name, at)
     ]
     if observations:
         working = {

@@ -26,7 +26,6 @@ from sentinel_core.replay.memory import RecentPast
 from sentinel_core.replay.timeline import Evaluated, Event, Notification
 
 _START = datetime(1970, 1, 1, tzinfo=UTC)  # before any run
-_PILE = 64  # neighbours that may be out of date before they are worth dropping
 
 
 class MemoryLedger:

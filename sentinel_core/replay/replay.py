@@ -36,10 +36,10 @@ def replay(
 ) -> list[Timeline]:
     """Decide recorded runs again, once for each variant; the timeline of each.
 
-    What was due before `since` leads in: it fills windows and opens what was open, and counts for
-    nothing else. With `compare`, the first variant's decisions are compared with the recorded ones.
-    A notification that was withheld is sent between the runs, and after the last one until `until`,
-    as soon as nothing suppresses it.
+    What was due before `since` only fills windows and opens the events that were open. With
+    `compare`, the first variant's decisions are compared with the recorded ones. A notification
+    that was withheld is sent between the runs, and after the last one until `until`, as soon as
+    nothing suppresses it.
     """
     replays = [
         _Replay(past, variant, since, compare=compare and not number)
@@ -103,7 +103,7 @@ class _Replay:
             moment += _MINUTE
 
     def take(self, run: Sequence[Stored], observations: Sequence[Observation | None]) -> None:
-        """One run."""
+        """Feed one recorded run into the ledger."""
         fresh = [
             self._adapted(observation, row)
             for observation, row in zip(observations, run, strict=True)
@@ -173,7 +173,7 @@ class _Replay:
     def act(self, action: ManualAction) -> None:
         """Apply a person's action to the open event of the same series."""
         if not self._act(action) and not self.result.runs:
-            self.early_actions.append(action)  # on an event older than the replay: once it is there
+            self.early_actions.append(action)  # applied once the replay has opened that event
 
     def _act(self, action: ManualAction) -> bool:
         ledger, kind, ticker = self.ledger, action.kind, action.ticker

@@ -29,9 +29,10 @@ def check_schedules(file: RuleFile, entry: Entry) -> None:
             continue
         _check_schedule(file, entry, path, schedule)
         slug = schedule.get("slug")
-        if isinstance(slug, str) and slug in slugs:
-            file.complain(entry, (*path, "slug"), f"expected a unique slug, got {shown(slug)}")
-        slugs.add(str(slug))
+        if isinstance(slug, str):
+            if slug in slugs:
+                file.complain(entry, (*path, "slug"), f"expected a unique slug, got {shown(slug)}")
+            slugs.add(slug)
 
 
 def _check_schedule(file: RuleFile, entry: Entry, path: Where, schedule: dict[str, Any]) -> None:

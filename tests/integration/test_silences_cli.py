@@ -109,6 +109,19 @@ def test_silences_are_listed_shown_and_ended(engine: Engine, sentinel: Command) 
     assert sentinel.json("silences", "show", "1")["ended"]["by"] == "ana"
 
 
+def test_whole_days_are_from_midnight_to_midnight(engine: Engine, sentinel: Command) -> None:
+    sentinel(
+        *("silences", "create", "--category", "Market", "--until", NEVER, "--comment", "weekend"),
+        *("--weekly", "sat,sun", "--between", "00:00-24:00"),
+    )
+    silence = stored_silences.get(engine, 1)
+    assert silence is not None
+    assert silence.recurrence is not None
+    assert silence.recurrence.words() == "sat, sun UTC"
+    assert silence.recurrence.covers(datetime(2026, 11, 28, 23, 59, tzinfo=UTC))  # a Saturday
+    assert not silence.recurrence.covers(datetime(2026, 11, 30, 0, 0, tzinfo=UTC))
+
+
 def test_a_recurring_silence_is_kept_as_it_was_said(engine: Engine, sentinel: Command) -> None:
     sentinel(
         *("silences", "create", "--category", "Market", "--until", NEVER, "--comment", "closed"),

@@ -59,7 +59,7 @@ class SilenceOptions:
         Literal["trading", "holidays"] | None,
         _option("Only on the calendar's trading days, or only on its holidays."),
     ] = None
-    outside: Annotated[bool, _option("Turn the window around: muted whenever it is not.")] = False
+    outside: Annotated[bool, _option("Invert the window: mute outside of it.")] = False
 
 
 NOTHING = SilenceOptions()
@@ -160,7 +160,7 @@ def _times(text: str) -> tuple[time, time]:
         dash = ""
     if not dash:
         raise UsageError(f"--between {quoted(text)} is not a time window: write 22:00-06:00")
-    if start == end:
+    if start == end and (first, last) != ("00:00", "24:00"):
         raise UsageError(f"--between {quoted(text)} is empty: it ends when it begins")
     return start, end
 

@@ -50,8 +50,9 @@ _AREA = 0x5E47  # namespace of PostgreSQL's advisory locks on channels
 def outside_storms(connection: Connection, lead: Row, now: datetime) -> Row | None:
     """The message to send for this notification: itself, unless a storm replaces it.
 
-    Then all others that wait for the channel are replaced too, and it is the storm's message if the
-    storm begins now, else None. The caller holds the channel (`one_at_a_time`).
+    In a storm, every notification that waits for the channel is replaced. Returns the storm's
+    message if the storm begins now, None if it has begun before. The caller holds the channel
+    (`one_at_a_time`).
     """
     limit = route_of(lead).storm
     if lead["attempts"] or is_step(lead["reason"]) or not limit or _follows_up(connection, lead):

@@ -36,17 +36,16 @@ def rule(notify: Routes) -> Rule:
     )
 
 
-def firing_channels(engine: Engine) -> dict[str, datetime]:
-    """Channels with an open event, each with the newest failure that the event covers."""
+def known_channels(engine: Engine) -> dict[str, tuple[bool, datetime]]:
+    """Channels that have had an event: whether it is open, and the newest failure it covers."""
     s = SERIES.c
     statement = (
-        select(s.ticker, s.last_at)
+        select(s.ticker, s.status, s.last_at)
         .join(RULE, RULE.c.id == s.rule_id)
-        .where(
-            RULE.c.deployment_id == DEPLOYMENT_ID,
-            s.kind == Kind.FAILURE.value,
-            s.status == Status.FIRING.value,
-        )
+        .where(RULE.c.deployment_id == DEPLOYMENT_ID, s.kind == Kind.FAILURE.value)
     )
     with reading(engine) as connection:
-        return {row.ticker: row.last_at for row in connection.execute(statement)}
+        return {
+            row.ticker: (row.status == Status.FIRING, row.last_at)
+            for row in connection.execute(statement)
+        }

@@ -173,6 +173,18 @@ def test_a_late_breach_that_raises_the_importance_notifies_unless_suppressed(
     assert (notify.suppression is not None) is silenced
 
 
+@pytest.mark.parametrize(("ended", "escalates"), [(False, True), (True, False)])
+def test_no_step_follows_a_late_escalation_of_an_event_that_has_ended(
+    ended: bool, escalates: bool
+) -> None:
+    ledger = Asked()
+    ledger.ran(0, fired())
+    ledger.ran(2, quiet() if ended else fired())
+    ledger.ran(1, fired(importance="critical"), now=at(9))
+    [(_, _, notify)] = ledger.of("notify")
+    assert (notify.reason, notify.escalates) == (NotifyReason.ESCALATED, escalates)
+
+
 # -- between runs ----------------------------------------------------------------------------
 
 

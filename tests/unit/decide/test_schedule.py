@@ -151,6 +151,12 @@ def test_a_recurrence_is_due_when_prefect_makes_its_runs(rrule: str, zone: str) 
     assert list(islice(due_times(Schedule(rrule=rrule, timezone=zone), moment), 3)) == made
 
 
+def test_no_due_time_of_the_hour_that_the_clocks_repeat_lies_in_the_past() -> None:
+    schedule = Schedule(rrule="FREQ=MINUTELY;INTERVAL=5", timezone="America/New_York")
+    again = datetime(2026, 11, 1, 6, 30, tzinfo=UTC)  # 01:30 for the second time
+    assert next(due_times(schedule, again)) == datetime(2026, 11, 1, 7, tzinfo=UTC)
+
+
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize("more", ["", "\nEXDATE:20261121T120000"])
 def test_a_recurrence_of_decades_is_not_counted_from_its_first_second(more: str) -> None:

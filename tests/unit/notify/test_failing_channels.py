@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 from sentinel_core.model.routing import Routes
 from sentinel_core.notify.failing_channels import record_failing_channels
 from sentinel_core.store.outbox.settle import retry_failed
+from sentinel_core.store.record.resolve import resolve
 from sentinel_core.store.state import system_rule
 from tests.support.posted import deliver_at
 from tests.support.runs import a_rule, a_run, fired, rows, told
@@ -115,6 +116,21 @@ def test_where_those_fail_who_should_hear_of_it_nothing_goes_round_in_circles(
     assert {event["ticker"] for event in own_events(engine)} == {BROKEN, WORKING}
     about_itself = [row for row in rows(engine, "notification") if row["event_id"] > 1]
     assert len(about_itself) == 1, "what failed was told once, and then there was nobody to tell"
+
+
+def test_an_event_that_a_person_resolved_opens_again_with_the_next_failure_only(
+    engine: Engine,
+) -> None:
+    fail(engine, 0)
+    record_failing_channels(engine, Routes(), at(1))
+    [event] = own_events(engine)
+    resolve(engine, [event["id"]], by="ann", now=at(2))  # type: ignore[list-item]
+    for minute in (3, 4):
+        assert record_failing_channels(engine, Routes(), at(minute)) == [BROKEN]
+    assert len(own_events(engine)) == 1
+    fail(engine, 5, "IBM")
+    record_failing_channels(engine, Routes(), at(6))
+    assert len(own_events(engine)) == 2
 
 
 def test_a_channel_that_works_is_no_event(engine: Engine) -> None:
