@@ -1,9 +1,7 @@
 """The `sentinel` command. The modules of a group are imported when a command of it is used."""
 
 import sys
-from collections.abc import Iterable
 from importlib.metadata import version
-from typing import Any
 
 from cyclopts import App, CycloptsError
 
@@ -14,15 +12,6 @@ from sentinel_core.cli.report import report
 from sentinel_core.cli.up import up
 
 
-class _Command(App):
-    """The whole command. The help of a group shows the first line of each of its commands."""
-
-    def help_print(self, tokens: str | Iterable[str] | None = None, **given: Any) -> None:
-        _names, apps, _rest = self.parse_commands(tokens)
-        apps[-1].resolved_commands()  # those not imported yet would be listed without a line
-        super().help_print(tokens, **given)
-
-
 def _group(name: str, about: str, **commands: str) -> App:
     """A group of commands: each name with its module and function below `cli/<group>/`."""
     group = App(name=name, help=about)
@@ -31,7 +20,7 @@ def _group(name: str, about: str, **commands: str) -> App:
     return group
 
 
-app = _Command(
+app = App(
     name="sentinel",
     help="Alerting for teams that run Prefect: rules are deployments, alerts are events.",
     version=lambda: version("sentinel-alerts"),
@@ -98,6 +87,9 @@ def main(arguments: list[str] | None = None) -> None:
     Errors that Sentinel did not foresee keep their traceback.
     """
     try:
+        _names, apps, rest = app.parse_commands(arguments)
+        if not rest or rest[0] in app.help_flags:
+            apps[-1].resolved_commands()  # a group's help shows the first line of each command
         code = app(arguments, exit_on_error=False)
     except CycloptsError:
         sys.exit(2)  # cyclopts has printed what is wrong

@@ -86,21 +86,28 @@ def due_times(schedule: Schedule, since: datetime) -> Iterator[datetime]:
         local = since.astimezone(zone).replace(tzinfo=None)
         rule: Any = rrulestr(schedule.rrule or "", dtstart=_ANCHOR, ignoretz=True)
         if isinstance(rule, rruleset):
+            parts = vars(rule)
             for kind in ("_rrule", "_exrule"):
-                vars(rule)[kind] = [_begun(each, local) for each in vars(rule)[kind]]
+                parts[kind] = [_begun(each, local) for each in parts[kind]]
+            for kind in ("_rdate", "_exdate"):
+                parts[kind] = [moment.replace(tzinfo=None) for moment in parts[kind]]
         else:
             rule = _begun(rule, local)
         for naive in rule.xafter(local):
             due = naive.replace(tzinfo=zone).astimezone(UTC)
-            if due > since:  # in the hour that the clocks repeat, Prefect makes no second runs
+            if due > since:  # not again in an hour that the clocks repeat or leave out
+                since = due
                 yield due
 
 
 def _begun(rule: rrule, local: datetime) -> rrule:
-    """The same rule from whole periods later on: counting minutes from 2020 takes many seconds."""
+    """The same rule from whole periods later on: counting minutes from 2020 takes many seconds.
+
+    Its times are local ones of the schedule's zone, whatever zone they are written with.
+    """
     options = vars(rule)
-    period, begin = _PERIODS.get(options["_freq"]), options["_dtstart"]
-    if period is None or options["_count"] is not None or begin >= local:
-        return rule
-    step = period * options["_interval"]
-    return rule.replace(dtstart=begin + (local - begin) // step * step)
+    until, begin = options["_until"], options["_dtstart"].replace(tzinfo=None)
+    period, step = _PERIODS.get(options["_freq"]), options["_interval"]
+    if period is not None and options["_count"] is None and begin < local:
+        begin += (local - begin) // (period * step) * (period * step)
+    return rule.replace(dtstart=begin, until=until and until.replace(tzinfo=None))

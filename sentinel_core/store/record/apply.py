@@ -162,6 +162,9 @@ class SqlLedger(RuleSnapshot):
     def write(self) -> tuple[list[int], list[int], list[int]]:
         """Write all effects; ids of opened events, resolved events and new notifications."""
         opened = self._insert_events()
+        # News of events that are known already go first: a storm that this run begins takes in what
+        # comes after them.
+        self._notifications.sort(key=lambda row: row["event_id"] < 0)
         series = [series_row(self.rule_id, *item, self.now) for item in self._saved.items()]
         for row in (*self._evaluations, *self._notifications, *series):
             if (row["event_id"] or 0) < 0:

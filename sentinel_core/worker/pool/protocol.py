@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from io import IOBase
 from typing import Any
 
@@ -59,11 +59,16 @@ class Job:
 class Frames:
     """Messages out of a stream of bytes that arrives in pieces."""
 
-    buffer: bytes = b""
+    pieces: list[bytes] = field(default_factory=list)
 
     def feed(self, data: bytes) -> Iterator[Message]:
         """The messages that are complete now that `data` has arrived."""
-        *lines, self.buffer = (self.buffer + data).split(b"\n")
+        first, *more = data.split(b"\n")
+        self.pieces.append(first)
+        if not more:
+            return iter(())
+        lines = [b"".join(self.pieces), *more[:-1]]
+        self.pieces = [more[-1]]
         return map(json.loads, lines)
 
 

@@ -140,6 +140,8 @@ def test_due_times_are_in_utc_and_by_the_schedules_own_zone(
         "DTSTART:20261119T130000\nRRULE:FREQ=DAILY;COUNT=3",
         "DTSTART:20261119T130000\nRRULE:FREQ=DAILY;INTERVAL=2;UNTIL=20261122T000000",
         "DTSTART:20261121T100000\nRRULE:FREQ=HOURLY",
+        "DTSTART;TZID=Europe/Berlin:20260101T023000\nRRULE:FREQ=DAILY",
+        "DTSTART;TZID=Europe/Berlin:20260101T023000\nRRULE:FREQ=DAILY;COUNT=400",
         "DTSTART:20260101T100000\nRRULE:FREQ=DAILY\nEXDATE:20261121T100000",
         "DTSTART:20260101T100000\nRRULE:FREQ=DAILY\nEXRULE:FREQ=DAILY;INTERVAL=2",
     ],
@@ -155,6 +157,12 @@ def test_no_due_time_of_the_hour_that_the_clocks_repeat_lies_in_the_past() -> No
     schedule = Schedule(rrule="FREQ=MINUTELY;INTERVAL=5", timezone="America/New_York")
     again = datetime(2026, 11, 1, 6, 30, tzinfo=UTC)  # 01:30 for the second time
     assert next(due_times(schedule, again)) == datetime(2026, 11, 1, 7, tzinfo=UTC)
+
+
+def test_no_due_time_comes_twice_in_the_hour_that_the_clocks_leave_out() -> None:
+    schedule = Schedule(rrule="FREQ=DAILY;BYHOUR=1,2,3;BYMINUTE=0,30", timezone="Europe/Berlin")
+    found = list(islice(due_times(schedule, datetime(2026, 3, 28, 23, tzinfo=UTC)), 6))
+    assert found == sorted(set(found))
 
 
 @pytest.mark.timeout(60)

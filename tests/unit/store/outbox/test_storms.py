@@ -87,6 +87,16 @@ def test_the_summary_counts_the_storms_events(engine: Engine) -> None:
     assert last.facts["ended_at"] == NOW + 2 * MINUTE
 
 
+def test_an_escalation_goes_out_before_the_storm_that_its_own_run_begins(engine: Engine) -> None:
+    rule = a_rule(notify={"high": [route(2)], "critical": [route(2)]})
+    told(engine, rule, a_run(), [fired("Z")], now=NOW)
+    [_] = deliver_at(engine, NOW)
+    outputs = [*tickers(3), fired("Z", importance="critical")]
+    told(engine, rule, a_run(10), outputs, now=NOW + 10 * MINUTE)
+    handed = deliver_at(engine, NOW + 10 * MINUTE)
+    assert [message.reason for message in handed] == ["escalated-critical", "storm"]
+
+
 def test_as_many_as_the_limit_says_are_told_one_by_one(engine: Engine) -> None:
     told(engine, rule_of(route(50)), a_run(), tickers(50), now=NOW)
     assert counted(deliver_at(engine, NOW)) == {("ops", "opened"): 50}
