@@ -22,7 +22,6 @@ _DROPPED = {
     "the event is % by now, which has its own steps": "importance-raised",
     "the escalation began anew": "escalation-restarted",
     "told at % UTC; this channel repeats every %": "repeat-interval",
-    "told in the message of storm %": "storm",
     "its event is no longer on record": "event-deleted",
 }
 _GIVEN_UP = {"given up after %": "attempts-exhausted"}
@@ -32,7 +31,8 @@ def upgrade() -> None:
     op.add_column("alert_event", sa.Column("suppressed_code", sa.String(), nullable=True))
     op.add_column("notification", sa.Column("dropped_code", sa.String(), nullable=True))
     names = ("status", "last_error", "dropped_code")
-    message = sa.table("notification", *(sa.column(name, sa.String()) for name in names))
+    columns = [sa.column(name, sa.String()) for name in names]
+    message = sa.table("notification", *columns, sa.column("storm_id", sa.Integer()))
     c = message.c
     event = sa.table("alert_event", sa.column("suppressed"), sa.column("suppressed_code"))
     codes = _code_of(event.c.suppressed, _SUPPRESSED)
@@ -40,6 +40,9 @@ def upgrade() -> None:
     for status, known in (("suppressed", _DROPPED), ("failed", _GIVEN_UP)):
         codes = _code_of(c.last_error, known)
         op.execute(message.update().where(c.status == status).values(dropped_code=codes))
+    # A storm's message replaced these, whatever their sentence.
+    replaced = (c.status == "suppressed", c.storm_id.is_not(None))
+    op.execute(message.update().where(*replaced).values(dropped_code="storm"))
 
 
 def _code_of(sentence: sa.ColumnElement[str], codes: dict[str, str]) -> sa.Case[str]:
