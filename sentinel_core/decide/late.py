@@ -24,7 +24,7 @@ class Neighbour:
 
 
 class LateAction(StrEnum):
-    """The effect of a late observation on the record, whose values these are."""
+    """The effect of a late observation. The values are those on record."""
 
     IGNORE = "nowhere"  # recorded; changes no event
     MERGE = "join"  # counts into an existing event

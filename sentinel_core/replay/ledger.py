@@ -122,7 +122,7 @@ class MemoryLedger:
     # -- effects ----------------------------------------------------------------------------
 
     def save(self, key: Key, series: Series) -> None:
-        """The state of a series from now on."""
+        """Store the state of a series."""
         self.series[key] = series
         if series.withheld is not None:
             self._withheld.add(key)
@@ -130,7 +130,7 @@ class MemoryLedger:
     def evaluated(
         self, observation: Observation, decision: Decision | LateDecision, event_id: int | None
     ) -> None:
-        """An evaluation with its decision."""
+        """Add an evaluation with its decision."""
         key = (observation.kind, observation.ticker)
         self.past.remember(key, observation.at, observation.breached, event_id)
         if self._keep_evaluations:
@@ -147,7 +147,7 @@ class MemoryLedger:
         *,
         ended: bool = False,
     ) -> int:
-        """A new event, already over if `ended`; its id."""
+        """Open an event, already over if `ended`; returns its id."""
         del suppression  # its notification says so
         event = Event(
             len(self.events) + 1,
@@ -164,7 +164,7 @@ class MemoryLedger:
         return event.id
 
     def continue_event(self, event_id: int, observation: Observation, *, escalated: bool) -> None:
-        """One more breach of an open event, which shows it."""
+        """Add a breach to an open event, which shows it."""
         event = self.events[event_id - 1]
         event.occurrences += 1
         event.message = observation.message
@@ -172,24 +172,24 @@ class MemoryLedger:
             event.importance = observation.importance
 
     def merge_late(self, event_id: int, observation: Observation) -> None:
-        """A late breach of an event, open or over."""
+        """Add a late breach to an event, open or over."""
         del observation  # the event shows its newest run
         self.events[event_id - 1].occurrences += 1
 
     def escalate_late(self, event_id: int, importance: Importance, *, reopen: bool) -> None:
-        """A late breach raises an event's importance."""
+        """Raise an event's importance for a late breach."""
         event = self.events[event_id - 1]
         event.importance = importance
         if reopen:
             event.acknowledged_by = None
 
     def resolve_event(self, event_id: int, at: datetime, code: str) -> None:
-        """The end of an event."""
+        """End an event."""
         event = self.events[event_id - 1]
         event.resolved_at, event.resolution = at, code
 
     def reopen_event(self, event_id: int) -> None:
-        """An acknowledgement no longer holds."""
+        """End an event's acknowledgement."""
         self.events[event_id - 1].acknowledged_by = None
 
     def suppress(self, event_id: int, suppression: Suppression | None) -> None:
@@ -197,7 +197,7 @@ class MemoryLedger:
         del event_id, suppression
 
     def notify(self, event_id: int, key: Key, notify: Notify) -> None:
-        """A notification for every route of an importance; steps of an escalation stay out."""
+        """Add a notification for every route of an importance, without steps of an escalation."""
         rows = self._fanout.plan(event_id, key[1], replace(notify, escalates=False))
         self._rows.setdefault(event_id, []).extend(rows)
         event, at, reason = self.events[event_id - 1], notify.at or self._now, notify.full_reason
@@ -206,7 +206,7 @@ class MemoryLedger:
     def notify_followers(
         self, event_id: int, at: datetime, reason: NotifyReason, suppression: Suppression | None
     ) -> None:
-        """The end of an event, for those who were notified of it."""
+        """Add the end of an event for those who were notified of it."""
         event = self.events[event_id - 1]
         rows = follow_ups(self._rows.pop(event_id, ()), event_id, reason.value, at, suppression)
         self._write(event, at, event.importance, reason.value, rows, suppression)

@@ -333,7 +333,7 @@ def test_what_changes_nothing_says_so_and_is_no_success(engine: Engine, sentinel
         (("acknowledge", "1", "--until", "999999w"), "is not a duration"),
         (("show", "abc"), "'abc' is not the id of any event"),
         (("show", "77"), "there is no event 77"),
-        (("comment", "1", "--comment", " "), "a comment without words says nothing"),
+        (("comment", "1", "--comment", " "), "the comment is empty"),
         (("assign", "1"), "--to NAME, or --nobody"),
         (("assign", "1", "--to", " "), "--to NAME, or --nobody"),
         (("assign", "1", "--to", "bo", "--nobody"), "--to NAME, or --nobody"),

@@ -131,7 +131,7 @@ class AlertRule(SQLModel, table=True):
     last_evaluated_at: datetime | None = _time(nullable=True)
     last_output: list[Any] = _json(list)
     inhibits: list[Any] = _json(list)
-    told: list[str] = _json(list)
+    told: list[str] = _json(list)  # when people were notified lately; the rate limit counts these
     last_prefect_state: str | None = None
     last_prefect_state_name: str | None = None
     last_prefect_sync: datetime | None = _time(nullable=True)
@@ -196,9 +196,9 @@ class AlertSeries(SQLModel, table=True):
     breached_at: datetime | None = _time(nullable=True)
     ended_at: datetime | None = _time(nullable=True)
     ended_importance: str | None = None
-    told_at: datetime | None = _time(nullable=True)
-    tells: int = 0
-    untold: str | None = None
+    told_at: datetime | None = _time(nullable=True)  # Series.notified_at
+    tells: int = 0  # Series.notify_count
+    untold: str | None = None  # Series.withheld
 
 
 class AlertEvent(SQLModel, table=True):

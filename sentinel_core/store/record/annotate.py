@@ -30,7 +30,7 @@ def comment(engine: Engine, ids: Sequence[int], *, by: str, comment: str, now: d
     """
     who = require_name(by, "comments")
     if not comment_of(comment):
-        raise ValueError("a comment without words says nothing")
+        raise ValueError("the comment is empty: write what the next person should know")
     return _set(engine, ids, {}, who, comment, now, "commented")
 
 
@@ -62,7 +62,7 @@ def disposition(
     now: datetime,
 ) -> Changed:
     """Set the disposition of these events; None clears it."""
-    who = require_name(by, "says so")
+    who = require_name(by, "sets the disposition")
     try:
         value = Disposition(disposition).value if disposition is not None else None
     except ValueError:

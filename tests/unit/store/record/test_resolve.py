@@ -189,7 +189,7 @@ def test_an_event_shows_its_latest_comment_and_the_audit_has_all_of_them(engine:
 @pytest.mark.parametrize("nothing", ["", " \n"])
 def test_a_comment_without_words_is_refused(engine: Engine, nothing: str) -> None:
     [key] = events(engine, "A")
-    with pytest.raises(ValueError, match="says nothing"):
+    with pytest.raises(ValueError, match="comment is empty"):
         comment(engine, [key], by="ana", comment=nothing, now=NOW)
 
 
