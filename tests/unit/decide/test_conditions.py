@@ -318,6 +318,11 @@ OPEN: dict[str, tuple[tuple[float | None, ...], dict[str, Any], str]] = {
     "nothing in the window before": ((None, None, 1, 1), {}, "0 of 1 values in 2 min at that time"),
     "one value has no deviation": ((1, None, 1, 1), {"measure": "sigma"}, "1 of 2 values in 2 min"),
     "fewer than asked for before": ((None, 1, 1, 1), {"minimum_points": 2}, "1 of 2 values in 2"),
+    "fewer than asked for before, with more before that": (
+        (1, 1, 1, None, 1, 1, 1),
+        {"minimum_points": 2},
+        "1 of 2 values in 2 min at that time",
+    ),
     "fewer than asked for before, in deviations": (
         (None, 1, 2, None, 1, 1, 1),
         {"measure": "sigma", "minimum_points": 3, "ago": 180, "over_seconds": 180},

@@ -383,3 +383,28 @@ def test_flapping_starts_anew_after_an_end_by_hand() -> None:
     rules = Policy(flapping=Flapping())
     assert lived(rules, "1010101")[-1].code == "flapping"
     assert lived(rules, "1010101x1")[-1].code == "started"
+
+
+def test_an_ok_of_a_series_without_an_event_keeps_its_past() -> None:
+    before = Series(
+        Status.PENDING,
+        at(0),
+        breaches=1,
+        oks=2,
+        recent="01",
+        breached_at=at(-1),
+        ended_at=at(-9),
+        ended_importance=HIGH,
+        notified_at=at(-9),
+        notify_count=3,
+    )
+    decision = decide(policy(breaches=2), before, seen("0", 1))
+    assert (decision.action, decision.code, decision.reason) == (
+        Action.QUIET,
+        "ok",
+        "ok: not triggered",
+    )
+    assert decision.series == replace(
+        before, status=Status.OK, last_at=at(1), breaches=0, oks=3, recent="010"
+    )
+    assert decision.series.flapping is False
