@@ -27,7 +27,8 @@ from sentinel_core.decide.observe import Kind, Observation, judge
 from sentinel_core.decide.state import DecisionContext, Series
 from sentinel_core.decide.transition import decide
 from sentinel_core.model.alert import AlertOutput, Importance
-from sentinel_core.model.rule import Policy, Routes, RuleSettings
+from sentinel_core.model.routing import Routes
+from sentinel_core.model.rule import Policy, RuleSettings
 from sentinel_core.model.run import Rule, Run, StateType
 from sentinel_core.store.db.engine import open_engine, writing
 from sentinel_core.store.db.schema import ensure_schema

@@ -21,7 +21,8 @@ import psycopg
 from benchmarks._support import median_ms, p95_ms, report
 from sentinel_core.decide.observe import judge
 from sentinel_core.model.alert import AlertOutput
-from sentinel_core.model.rule import Routes, RuleSettings
+from sentinel_core.model.routing import Routes
+from sentinel_core.model.rule import RuleSettings
 from sentinel_core.model.run import Rule, Run, StateType
 from sentinel_core.store.db.engine import open_engine
 from sentinel_core.store.db.schema import ensure_schema

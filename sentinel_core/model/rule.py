@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat, 
 from sentinel_core.model.alert import Importance
 from sentinel_core.model.cleaning import clean_text
 from sentinel_core.model.condition import YEAR_SECONDS, Conditions, Seconds
-from sentinel_core.model.routing import BlockSlug, Escalates, Escalation, Route, Routes, Suggestions
+from sentinel_core.model.routing import Escalates, Escalation, Route, Routes, Suggestions
 
 DEFAULT_DISPLAY_MINUTES = 1440
 DisplayMinutes = Annotated[int, Field(ge=1, le=525_600)]
@@ -244,21 +244,3 @@ class RuleSettings(BaseModel):
         return tuple(
             Inhibition(rule=item) if isinstance(item, str) else item for item in self.inhibits
         )
-
-
-__all__ = [
-    "DEFAULT_DISPLAY_MINUTES",
-    "BlockSlug",
-    "DisplayMinutes",
-    "Escalates",
-    "Flapping",
-    "Inhibition",
-    "Inhibits",
-    "Meaning",
-    "Policy",
-    "Routes",
-    "RuleSettings",
-    "Stale",
-    "Suggestions",
-    "Templates",
-]

@@ -9,7 +9,8 @@ from sqlalchemy import Engine
 
 from sentinel_core.decide.observe import judge
 from sentinel_core.model.alert import AlertOutput, Importance
-from sentinel_core.model.rule import Routes, RuleSettings
+from sentinel_core.model.routing import Routes
+from sentinel_core.model.rule import RuleSettings
 from sentinel_core.model.run import Rule, Run, Schedule, StateType
 from sentinel_core.store.read import event_list
 from sentinel_core.store.read.filters import EventFilter

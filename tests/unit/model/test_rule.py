@@ -7,16 +7,8 @@ from pydantic import ValidationError
 
 from sentinel_core.model.alert import Importance
 from sentinel_core.model.condition import YEAR_SECONDS
-from sentinel_core.model.routing import Route
-from sentinel_core.model.rule import (
-    Flapping,
-    Inhibition,
-    Meaning,
-    Policy,
-    Routes,
-    RuleSettings,
-    Stale,
-)
+from sentinel_core.model.routing import Route, Routes
+from sentinel_core.model.rule import Flapping, Inhibition, Meaning, Policy, RuleSettings, Stale
 from sentinel_core.prefect_io.facts import rule_settings
 
 

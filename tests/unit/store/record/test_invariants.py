@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine
 
 from sentinel_core.model.alert import AlertOutput, Importance
-from sentinel_core.model.rule import Routes
+from sentinel_core.model.routing import Routes
 from sentinel_core.model.run import Rule, Run
 from sentinel_core.store.db.schema import ensure_schema
 from tests.support.runs import ROUTES, a_rule, a_run, fired, quiet, rows, told
