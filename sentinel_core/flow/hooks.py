@@ -32,6 +32,8 @@ from sentinel_core.wording.text import counted
 
 T = TypeVar("T")
 
+_RECORDED_LATER = "; this run will be recorded by the next reconcile"
+
 
 def record_run(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:
     """The completion, failure, crash and cancellation hook of every rule.
@@ -47,7 +49,7 @@ def record_run(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> No
         with get_client(sync_client=True) as client:  # hooks of such runs may lack the start time
             flow_run = client.read_flow_run(flow_run.id)
     run = run_facts(flow_run, state)
-    engine = connect(settings)
+    engine = connect(settings, _RECORDED_LATER)
     rule = _rule(engine, flow, flow_run)
     if (why := unreadable_settings(flow_run.parameters)) is not None:
         log.warning("Default settings replace those that can't be read: %s", why)
@@ -96,13 +98,13 @@ def unreadable_settings(parameters: Mapping[str, Any]) -> str | None:
     return None
 
 
-def connect(settings: Settings) -> Engine:
+def connect(settings: Settings, consequence: str = "") -> Engine:
     """The event store, ready for writing; waits a bounded time while it restarts.
 
     Raises StoreUnavailableError, and SchemaBehindError for a store of an older Sentinel.
     """
     engine = open_engine(settings.database_url)
-    _once_available(settings, lambda: ensure_schema(engine))
+    _once_available(settings, lambda: ensure_schema(engine), consequence)
     return engine
 
 
@@ -112,27 +114,27 @@ def record_facts(
     """Judge, decide and store one run. Raises StoreUnavailableError."""
     settings = get_settings()
     observations = judge(run, rule.settings, outputs)
-    try:
-        recorded = _once_available(
-            settings, lambda: record(engine, rule, run, observations, now=datetime.now(UTC))
-        )
-    except StoreUnavailableError as error:
-        raise StoreUnavailableError(
-            f"{error}; this run will be recorded by the next reconcile"
-        ) from error
+    recorded = _once_available(
+        settings,
+        lambda: record(engine, rule, run, observations, now=datetime.now(UTC)),
+        _RECORDED_LATER,
+    )
     announce(engine, settings, run, recorded)
     return recorded
 
 
-def _once_available(settings: Settings, call: Callable[[], T]) -> T:
-    """The result of a call that is repeated for a bounded time while the store does not answer."""
+def _once_available(settings: Settings, call: Callable[[], T], consequence: str = "") -> T:
+    """The result of a call that is repeated for a bounded time while the store does not answer.
+
+    Raises StoreUnavailableError, whose sentence ends with `consequence`.
+    """
     seconds = settings.record_timeout_seconds
     try:
         return retrying(seconds)(call)
     except OperationalError as error:
         reason = (str(error.orig).splitlines() or ["no reason given"])[0]
         raise StoreUnavailableError(
-            f"the event store did not answer within {seconds:g} s ({reason})"
+            f"the event store did not answer within {seconds:g} s ({reason}){consequence}"
         ) from error
 
 
