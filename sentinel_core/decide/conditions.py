@@ -195,9 +195,8 @@ def _value(condition: Condition, samples: Samples, at: float) -> float | None:
 
 
 def _made_of(column: Column, window: slice, condition: Condition) -> float:
-    aggregate = condition.aggregate
-    times = column.times[window] if aggregate is Aggregate.RATE else ()
-    return aggregated(column.values[window], aggregate, condition.percentile, times)
+    times = column.times[window] if condition.aggregate is Aggregate.RATE else ()
+    return aggregated(column.values[window], condition.aggregate, condition.percentile, times)
 
 
 def _newest(samples: Samples, metric: str, at: float) -> float:

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 from functools import lru_cache
+from heapq import heappop, heappush
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
 from pydantic_core import from_json
 from sqlalchemy import (
+    ColumnElement,
     Connection,
     Dialect,
     Engine,
@@ -48,12 +50,16 @@ class Span:
     """Evaluations due in [first, until). From `since` on they count, before that they lead in.
 
     `older` of those that count were recorded before the store kept what the trigger itself said.
+    Each was recorded at least `earliest_by` after it was due (less than nothing by a clock that is
+    behind) and at most `latest_by`; None is unknown.
     """
 
     first: datetime
     since: datetime
     until: datetime
     older: int
+    earliest_by: timedelta = timedelta()
+    latest_by: timedelta | None = None
 
 
 def rules_named(engine: Engine, name: str) -> list[RowMapping]:
@@ -77,10 +83,18 @@ def span(
     mine = c.rule_id == rule_id
     moments = select(c.at).where(mine, c.at < since).distinct().order_by(c.at.desc()).limit(states)
     first = connection.scalar(select(func.min(moments.subquery().c.at))) or since
-    older = connection.scalar(
-        select(func.count()).where(mine, c.at >= since, c.at < until, c.recorded_at.is_(None))
-    )
-    return Span(first - look_back, since, until, older or 0)
+    first -= look_back
+    recorded = _recorded()
+    if connection.dialect.name == "sqlite":
+        delay = (func.julianday(recorded) - func.julianday(c.at)) * 86_400
+    else:
+        delay = func.extract("epoch", recorded - c.at)
+    older = func.count().filter(c.at >= since, c.recorded_at.is_(None))
+    statement = select(func.min(delay), func.max(delay), older)
+    row = connection.execute(statement.where(mine, c.at >= first, c.at < until)).one()
+    earliest, latest = (timedelta(seconds=round(number or 0)) for number in row[:2])
+    second = timedelta(seconds=1)  # what rounding may have taken away
+    return Span(first, since, until, row[2], earliest - second, latest + second)
 
 
 def runs(
@@ -95,8 +109,16 @@ def runs(
     )
     result = connection.execution_options(yield_per=_AT_ONCE).execute(statement)
     rows = (Stored._make(row) for part in result.partitions() for row in part)
-    for _, run in groupby(rows, key=itemgetter(0)):
-        yield list(run)
+    # By due time, the index has them in order. The few that are late wait here: the database would
+    # sort, and so copy, every row.
+    waiting: list[tuple[datetime, int, list[Stored]]] = []
+    for number, (_, group) in enumerate(groupby(rows, key=itemgetter(0, 4))):
+        run = list(group)
+        while waiting and waiting[0][0] < run[0].at + over.earliest_by:
+            yield heappop(waiting)[2]
+        heappush(waiting, (run[0].recorded_at, number, run))
+    while waiting:
+        yield heappop(waiting)[2]
 
 
 class _Moment(UtcDateTime):
@@ -129,16 +151,20 @@ class _Metrics(TypeDecorator[dict[str, float]]):
         return from_json
 
 
+def _recorded() -> ColumnElement[datetime]:
+    """When an evaluation was recorded: old ones kept only when their run ended."""
+    return func.coalesce(EVALUATION.c.recorded_at, EVALUATION.c.completed_at)
+
+
 def _stored(metrics: bool) -> Select[Any]:
-    """The columns of `Stored`, in its order."""
+    """The columns of `Stored`, in its order, by due time."""
     c = EVALUATION.c
-    recorded = func.coalesce(c.recorded_at, c.completed_at)
     return select(
         type_coerce(c.prefect_flow_run_id, String),  # compared only: no UUID need be made of it
         c.kind,
         c.ticker,
         type_coerce(c.at, _Moment),
-        type_coerce(recorded, _Moment),
+        type_coerce(_recorded(), _Moment),
         type_coerce(c.triggered, Integer),
         type_coerce(c.reported, Integer),
         c.said,
@@ -151,7 +177,7 @@ def _stored(metrics: bool) -> Select[Any]:
         c.decision_code,
         c.decision_reason,
         c.event_id,
-    ).order_by(recorded, c.id)
+    ).order_by(c.at, c.id)
 
 
 def past(connection: Connection, rule_id: int, name: str, over: Span) -> Past:
@@ -161,21 +187,8 @@ def past(connection: Connection, rule_id: int, name: str, over: Span) -> Past:
         silences=_silences(connection, over),
         actions=_actions(connection, rule_id, over),
         firings=_firings(connection, rule_id, name, over),
-        latest_by=_latest_by(connection, rule_id, over),
+        latest_by=over.latest_by,
     )
-
-
-def _latest_by(connection: Connection, rule_id: int, over: Span) -> timedelta:
-    """The longest time from a run's due time to its recording, to the second."""
-    c = EVALUATION.c
-    mine = (c.rule_id == rule_id, c.at >= over.first, c.at < over.until)
-    if connection.dialect.name == "sqlite":
-        days = select(func.max(func.julianday(c.recorded_at) - func.julianday(c.at))).where(*mine)
-        seconds = (connection.scalar(days) or 0) * 86_400
-    else:
-        latest = connection.scalar(select(func.max(c.recorded_at - c.at)).where(*mine))
-        seconds = latest.total_seconds() if latest else 0
-    return timedelta(seconds=round(seconds) + 1)
 
 
 def _silences(connection: Connection, over: Span) -> list[Silence]:

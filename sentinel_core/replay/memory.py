@@ -52,13 +52,14 @@ class RecentPast:
             self.first_at = at
         if not self._measures:
             return
+        seconds = at.timestamp()
         for observation in observations:
             if observation.reported is None:
                 continue
             samples = self.samples.get(observation.ticker)
             if samples is None:
                 samples = self.samples[observation.ticker] = Samples()
-            samples.add(at.timestamp(), observation.metrics)
+            samples.add(seconds, observation.metrics)
             if self._latest_by is not None:
                 samples.forget(samples.times[-1] - self._kept_seconds - 1)
 

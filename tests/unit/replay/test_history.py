@@ -475,7 +475,7 @@ def test_evaluations_from_before_what_was_reported_was_kept_are_counted_as_such(
     [row] = rules_named(engine, rule.name)
     with reading(engine) as connection:
         over = span(connection, row["id"], at(5), at(100), look_back=timedelta(0), states=1)
-    assert over == Span(at(0), at(5), at(100), older=3)
+    assert (over.first, over.since, over.until, over.older) == (at(0), at(5), at(100), 3)
     conditions = [{"metric": "value", "op": "gt", "value": 1000}]
     before, after = again(engine, rule, settings_of(conditions=conditions))
     assert before.mismatches == 0, before.examples
@@ -519,3 +519,26 @@ def test_more_runs_than_are_fetched_at_once_come_whole_and_in_order(engine: Engi
     assert [len(run) for run in found] == [900] * 5
     assert [run[0].at for run in found] == [at(minute) for minute in range(0, 25, 5)]
     assert all(isinstance(run[0].recorded_at, datetime) for run in found)
+
+
+def test_runs_come_as_they_were_recorded_by_a_clock_behind_and_long_after_they_were_due(
+    engine: Engine,
+) -> None:
+    rule = a_rule()
+    for minute, ended in ((0, 1), (5, 21), (7, 7), (15, 16), (20, 22)):
+        live(engine, rule, a_run(minute, ended=ended), [quiet("A"), quiet("B")])
+    [row] = rules_named(engine, rule.name)
+    with writing(engine) as connection:
+        fast = update(EVALUATION).where(EVALUATION.c.at == at(7)).values(at=at(10))
+        older = update(EVALUATION).where(EVALUATION.c.at == at(15)).values(recorded_at=None)
+        for statement in (fast, older):  # a server's clock is ahead; only the run's end is known
+            connection.execute(statement)
+    with reading(engine) as connection:
+        over = span(connection, row["id"], at(0), at(100), look_back=timedelta(0), states=1)
+        found = list(runs(connection, row["id"], over))
+    assert [(run[0].at, len(run)) for run in found] == [
+        (at(minute), 2) for minute in (0, 10, 15, 5, 20)
+    ]
+    assert over.earliest_by <= timedelta(minutes=-3) <= over.earliest_by + timedelta(seconds=2)
+    assert over.latest_by is not None
+    assert over.latest_by - timedelta(seconds=2) <= timedelta(minutes=16) <= over.latest_by
