@@ -263,6 +263,7 @@ def internet(trusted: Certificates, monkeypatch: pytest.MonkeyPatch) -> Iterator
         running.reply = as_provider
         for name in ("HTTPS_PROXY", "https_proxy"):
             monkeypatch.setenv(name, running.url)
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1")  # Prefect's own client of events would try it
         yield running
 
 
