@@ -87,9 +87,9 @@ def main(arguments: list[str] | None = None) -> None:
     Errors that Sentinel did not foresee keep their traceback.
     """
     try:
-        _names, apps, rest = app.parse_commands(arguments)
-        if not rest or rest[0] in app.help_flags:
-            apps[-1].resolved_commands()  # a group's help shows the first line of each command
+        names, apps, rest = app.parse_commands(arguments)
+        if not rest:  # a group's help shows the first line of each command; --help counts as one
+            apps[-2 if names and names[-1] in app.help_flags else -1].resolved_commands()
         code = app(arguments, exit_on_error=False)
     except CycloptsError:
         sys.exit(2)  # cyclopts has printed what is wrong

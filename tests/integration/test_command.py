@@ -54,3 +54,12 @@ def test_what_a_process_of_its_own_does_is_in_the_store(sentinel: Command, store
     assert (event["acknowledged_by"], event["comment"]) == ("ana", "on it")
     [silence] = rows(store, "silence")
     assert (silence["comment"], silence["author"]) == ("moving logs", "ana")
+
+
+@pytest.mark.parametrize("flags", [("--help",), ()])
+def test_a_groups_help_says_what_each_command_does(
+    sentinel: Command, flags: tuple[str, ...]
+) -> None:
+    shown = sentinel.spawn("channels", *flags).stdout
+    for line in ("list     List the channels", "preview  Show a rule's", "test     Send a test"):
+        assert line in shown, shown
