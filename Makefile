@@ -13,21 +13,25 @@ LONG := $(addprefix tests/unit/,worker/pool/test_pool.py ruletest/test_pytest_pl
 COVERING := tests/unit/decide tests/unit/model tests/unit/replay/test_ledger.py tests/unit/replay/test_replay.py
 export SENTINEL_TEST_PATIENCE = $(PATIENCE)
 
-.PHONY: up test check coverage soak lint fmt bench mutation screenshots pins clean help
+.PHONY: up test slow check coverage soak lint fmt bench mutation screenshots pins clean help
 
 up: .venv/.runtime ## install, start Prefect server, worker and viewer, deploy the example rules (options: UP="--server-port 4300")
 	$(BIN)/sentinel up $(UP)
 
-test: .venv/.dev ## the whole suite: real server, worker, databases, browser
+test: .venv/.dev ## the suite: real server, worker, databases, browser
 	scripts/need-chromium
-	$(BIN)/pytest -m "not soak" -n $(JOBS) --durations=20 $(ARGS)
+	$(BIN)/pytest -m "not soak and not slow" -n $(JOBS) --durations=20 $(ARGS)
+
+slow: .venv/.dev ## the slow rest of it: a test each after every main case
+	scripts/need-chromium
+	$(BIN)/pytest -m "slow and not soak" -n $(JOBS) --durations=20 $(ARGS)
 
 check: lint ## for the daily loop: style, types, contracts and what needs no server
-	$(BIN)/pytest -q -m "not soak and not servers" -n $(JOBS) $(LONG:%=--ignore=%) tests/unit $(ARGS)
+	$(BIN)/pytest -q -m "not soak and not slow and not servers" -n $(JOBS) $(LONG:%=--ignore=%) tests/unit $(ARGS)
 
 coverage: .venv/.dev ## every branch of what decides must be taken by a test
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -q -m "not soak and not servers" -p no:xdist $(COVERING)
+	$(BIN)/coverage run -m pytest -q -m "not soak and not slow and not servers" -p no:xdist $(COVERING)
 	$(BIN)/coverage report
 
 soak: .venv/.dev ## the tests that take minutes

@@ -77,12 +77,23 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         kind = getattr(item, "callspec", None)
         asked = {*getattr(item, "fixturenames", ())} & {"server", "postgres_url"}
-        if asked or (kind and "postgres" in kind.params.values()):
+        variants = [*kind.params.values()] if kind else []
+        if asked or "postgres" in variants:
             item.add_marker("servers")
+        _mark_slow(item, variants)
         if PATIENCE != 1:
             marker = item.get_closest_marker("timeout")
             seconds = marker.args[0] if marker else float(config.getini("timeout"))
             item.add_marker(pytest.mark.timeout(patient(seconds)), append=False)
+
+
+def _mark_slow(item: pytest.Item, variants: list[object]) -> None:
+    """Slow are tests so marked (some in one variant only), and all under Prefect's own worker."""
+    slow = item.get_closest_marker("slow")
+    if slow and slow.args and slow.args[0] not in variants:
+        item.own_markers.remove(slow)
+    elif "integration/worker" in item.path.as_posix() and "process" in variants:
+        item.add_marker("slow")
 
 
 @pytest.fixture(autouse=True)

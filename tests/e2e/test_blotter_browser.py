@@ -152,6 +152,7 @@ def eventually(condition: Callable[[], object], what: str) -> None:
     wait_for(condition, what=what)
 
 
+@pytest.mark.slow
 def test_events_that_arrive_meanwhile_never_shift_what_is_acknowledged(blotter: Blotter) -> None:
     made = several(blotter, 6)
     with blotter.page() as page:
@@ -390,6 +391,7 @@ def test_the_list_marks_events_nobody_was_told_of(blotter: Blotter) -> None:
         assert [cell(page, row, 7) for row in (0, 1)] == ["open, muted", "open"]
 
 
+@pytest.mark.slow
 def test_a_channel_that_fails_is_seen_without_opening_anything_and_gone_once_tried_again(
     blotter: Blotter,
 ) -> None:

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.support.deployed import rows
 from tests.support.prefect import clean_environment
 from tests.support.processes import ROOT, free_port, wait_for
@@ -11,6 +13,7 @@ EVERY_MINUTE = [{"cron": "* * * * *", "timezone": "UTC"}]
 POOL = {"work_pool": {"name": "sentinel"}, "schedules": EVERY_MINUTE}
 
 
+@pytest.mark.slow
 def test_an_import_error_is_an_event_within_two_periods_of_the_first_missed_check(
     tmp_path: Path,
 ) -> None:

@@ -222,6 +222,7 @@ def page(server: PrefectServer, database: tuple[str, Engine], tmp_path: Path) ->
         yield opened
 
 
+@pytest.mark.slow
 def test_acknowledged_in_the_browser_after_the_first_step_the_second_is_never_sent(
     server: PrefectServer,
     database: tuple[str, Engine],

@@ -127,6 +127,7 @@ def _scheduled_by_cron(server: PrefectServer, store: Engine) -> None:
         assert all(run.auto_scheduled for run in runs)
 
 
+@pytest.mark.slow
 def test_up_starts_a_server_of_its_own_and_leaves_nothing_behind(tmp_path: Path) -> None:
     env = clean_environment(tmp_path)
     port = free_port()
@@ -193,6 +194,7 @@ def test_up_says_in_a_sentence_what_is_wrong(
     assert "Traceback" not in said
 
 
+@pytest.mark.slow
 def test_up_stops_everything_when_one_part_dies(tmp_path: Path) -> None:
     env = clean_environment(tmp_path)
     port = free_port()

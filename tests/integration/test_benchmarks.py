@@ -8,6 +8,8 @@ import pytest
 
 from tests.support.processes import ROOT
 
+pytestmark = pytest.mark.slow
+
 
 def test_recording_is_measured_against_bare_drivers_on_both_databases() -> None:
     result = _last_line("benchmarks/record.py", "--count", "20")

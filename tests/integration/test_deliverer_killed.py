@@ -61,6 +61,7 @@ def started(
         yield running
 
 
+@pytest.mark.slow("postgres")
 def test_a_few_killed_deliverers_lose_nothing(
     engine: Engine, endpoint: Endpoint, started: Deliverers
 ) -> None:

@@ -369,6 +369,7 @@ def away(
         yield found
 
 
+@pytest.mark.slow
 def test_after_half_an_hour_without_a_worker_only_what_still_means_something_is_evaluated(
     server: PrefectServer,
     client: SyncPrefectClient,

@@ -230,6 +230,7 @@ def test_what_a_recording_told_is_not_told_again(client: SyncPrefectClient, stor
     assert len(found) == 1
 
 
+@pytest.mark.slow
 def test_an_event_that_is_sent_twice_is_kept_once(client: SyncPrefectClient, store: Engine) -> None:
     rule, run = new_rule(), now_run()
     recorded = told(store, rule, run, [fired()], now=datetime.now(UTC))
@@ -282,6 +283,7 @@ def test_messages_that_failed_and_their_channel_are_told(
     assert event.payload["channel"] == "slack-incoming-webhook/x"
 
 
+@pytest.mark.slow
 def test_an_automation_of_the_documentation_runs_a_deployment_when_a_rule_fires(
     store: Engine, server: PrefectServer, tmp_path: Path
 ) -> None:

@@ -298,6 +298,7 @@ def test_a_state_that_changes_after_the_end_wins_and_both_are_kept(
     assert event["resolved_at"] is not None
 
 
+@pytest.mark.slow
 def test_more_runs_than_one_page_of_the_api_are_all_recorded(
     client: SyncPrefectClient,
     store: Engine,

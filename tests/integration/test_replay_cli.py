@@ -373,6 +373,7 @@ def test_a_change_of_settings_is_replayed_before_it_is_deployed(
     assert deployed(client, gate)["policy"] == {"breaches": 2}
 
 
+@pytest.mark.slow
 def test_a_rule_whose_check_alone_changes_is_not_replayed(gate: Desk) -> None:
     gate.write({"path": "/", "threshold": 80})
     done = gate.deploy()
@@ -426,6 +427,7 @@ def test_a_failing_rule_test_keeps_the_file_from_being_deployed(
     assert deployed(client, gate)["policy"] == {"breaches": 2}
 
 
+@pytest.mark.slow
 def test_without_a_store_the_rule_is_deployed_and_with_a_budget_it_is_not(
     gate: Desk, client: SyncPrefectClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -441,6 +443,7 @@ def test_without_a_store_the_rule_is_deployed_and_with_a_budget_it_is_not(
     assert deployed(client, gate)["policy"] == {"breaches": 2}
 
 
+@pytest.mark.slow
 def test_a_look_back_without_a_record_is_no_ground_for_a_budget(gate: Desk) -> None:
     gate.write(policy={"breaches": 2})
     done = gate.deploy("--dry-run", "--since", "5s", "--budget", "100")

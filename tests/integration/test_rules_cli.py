@@ -219,6 +219,7 @@ def test_a_dry_run_says_what_would_change_and_changes_nothing(project: Project) 
     assert project.names() == set()
 
 
+@pytest.mark.slow
 def test_pauses_made_in_the_ui_survive_a_change_of_the_rule(project: Project) -> None:
     schedules = [HOURLY, {"cron": "30 6 * * *", "timezone": "UTC"}]
     project.write(project.rule("paused"), project.rule("half", schedules=schedules))
@@ -247,6 +248,7 @@ def test_pauses_made_in_the_ui_survive_a_change_of_the_rule(project: Project) ->
     assert not project.get("paused").paused, "the file has the last word when it says something"
 
 
+@pytest.mark.slow
 def test_a_paused_rule_is_never_resumed_not_even_while_it_is_deployed(
     project: Project, server: PrefectServer
 ) -> None:
@@ -295,6 +297,7 @@ def test_edits_made_in_the_ui_are_named_before_they_are_lost(project: Project) -
     assert project.get("ui").description == "From the file."
 
 
+@pytest.mark.slow
 def test_schedules_the_file_no_longer_has_are_removed(project: Project) -> None:
     slugged = [{**HOURLY, "slug": "a"}, {"cron": "1 1 * * *", "slug": "b"}]
     project.write(
@@ -337,6 +340,7 @@ def test_when_one_deployment_fails_midway_all_are_put_back(project: Project) -> 
     assert after.id == before.id
 
 
+@pytest.mark.slow
 def test_only_rules_of_this_project_are_pruned(project: Project, server: PrefectServer) -> None:
     elsewhere = [{SET_FOLDER: {"directory": "/elsewhere"}}]
     project.write(project.rule("stays"), project.rule("goes"))

@@ -36,6 +36,7 @@ def hooks_given_up(server: PrefectServer) -> int:
     return log.count("An error was encountered while running hook 'record_run'")
 
 
+@pytest.mark.slow
 def test_triggered_runs_of_an_outage_have_their_event_and_full_output_after_one_reconcile(
     server: PrefectServer,
     postgres_server: Any,

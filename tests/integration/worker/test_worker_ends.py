@@ -94,6 +94,7 @@ def test_runs_of_a_worker_that_was_killed_are_recorded_once(place: Workplace) ->
         assert run.state.name in ("Completed", "Crashed")
 
 
+@pytest.mark.slow
 def test_runs_go_on_when_prefects_server_is_restarted_in_the_middle(tmp_path: Path) -> None:
     port, folder = free_port(), tmp_path / "server"
     folder.mkdir()

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, insert, select, update
@@ -175,6 +176,7 @@ class World:
         )
 
 
+@pytest.mark.slow("postgres")
 @settings(
     max_examples=20,
     deadline=None,

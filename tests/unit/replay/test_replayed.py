@@ -228,6 +228,7 @@ def both(engine: Engine, setting: Setting, history: History) -> MemoryLedger:
     return sim
 
 
+@pytest.mark.slow("postgres")
 @settings(
     max_examples=25,
     deadline=None,
