@@ -53,7 +53,7 @@ def _engine(url: str) -> "Engine":
 
 
 def engine() -> "Engine":
-    """The event store. Raises StoreUnavailableError and SchemaBehindError."""
+    """The event store. Raises StoreUnavailableError and StoreRefusedError."""
     return _engine(settings().database_url)
 
 

@@ -24,8 +24,16 @@ class StoreUnavailableError(SentinelError):
     """The event store did not answer. Start it, or correct SENTINEL_DATABASE_URL."""
 
 
-class SchemaBehindError(SentinelError):
+class StoreRefusedError(SentinelError):
+    """This process may not use the event store as it is. Do what the message says."""
+
+
+class SchemaBehindError(StoreRefusedError):
     """The event store was written by an older Sentinel. Run `sentinel db upgrade`."""
+
+
+class SchemaAheadError(StoreRefusedError):
+    """The event store was written by a newer Sentinel. Upgrade Sentinel on this machine."""
 
 
 class PrefectUnreachableError(SentinelError):

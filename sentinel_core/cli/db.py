@@ -5,7 +5,6 @@ from typing import Any
 
 from cyclopts import App
 
-from sentinel_core.base.errors import StoreUnavailableError
 from sentinel_core.cli.options import Json
 from sentinel_core.cli.store import exists, masked, opened, settings, sqlite_file
 
@@ -24,11 +23,6 @@ def upgrade() -> None:
     url = settings().database_url
     with opened(url) as engine:
         before = schema_revision(engine)
-        if before is not None and before > SCHEMA_HEAD:
-            raise StoreUnavailableError(
-                f"the event store is at revision {before}, which is newer than this Sentinel "
-                f"({SCHEMA_HEAD}): upgrade Sentinel"
-            )
         upgrade(engine)
     print(f"store     {masked(url)}")
     if before == SCHEMA_HEAD:
@@ -56,7 +50,9 @@ def status(*, as_json: Json = False) -> int:
     if not found["exists"]:
         print("          does not exist yet: `sentinel db upgrade` creates it")
         return 1
-    advice = "" if good else f", this Sentinel needs {SCHEMA_HEAD}: run `sentinel db upgrade`"
+    newer = (found["revision"] or "") > SCHEMA_HEAD
+    step = "upgrade Sentinel here" if newer else "run `sentinel db upgrade`"
+    advice = "" if good else f", this Sentinel needs {SCHEMA_HEAD}: {step}"
     print(f"revision  {found['revision'] or 'none'}{advice}")
     if found["bytes"] is not None:
         print(f"size      {found['bytes'] / 2**20:,.1f} MiB")

@@ -5,12 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sentinel_core.base.errors import (
-    SchemaBehindError,
-    SetupError,
-    StoreUnavailableError,
-    UsageError,
-)
+from sentinel_core.base.errors import SetupError, StoreUnavailableError, UsageError
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine, RowMapping
@@ -82,9 +77,9 @@ def opened(url: str) -> Iterator["Engine"]:
 def event_store() -> Iterator["Engine"]:
     """The event store as it is; looking at it creates none.
 
-    Raises StoreUnavailableError and SchemaBehindError, each with what to do.
+    Raises StoreUnavailableError and StoreRefusedError, each with what to do.
     """
-    from sentinel_core.store.db.schema import SCHEMA_HEAD, schema_revision
+    from sentinel_core.store.db.schema import check_schema, schema_revision
 
     url = settings().database_url
     absent = (
@@ -97,24 +92,20 @@ def event_store() -> Iterator["Engine"]:
         revision = schema_revision(engine)
         if revision is None:
             raise StoreUnavailableError(absent)
-        if revision != SCHEMA_HEAD:
-            advice = "run `sentinel db upgrade`" if revision < SCHEMA_HEAD else "upgrade Sentinel"
-            raise SchemaBehindError(
-                f"the event store is at revision {revision}, this Sentinel needs {SCHEMA_HEAD}: "
-                f"{advice}"
-            )
+        check_schema(engine, revision)
         yield engine
 
 
 def stored_rules() -> "list[RowMapping]":
     """The rules in the event store, none where there is no store: looking must not make one."""
-    from sentinel_core.store.db.schema import schema_revision
+    from sentinel_core.store.db.schema import check_schema, schema_revision
     from sentinel_core.store.state.rules import all_rules
 
     url = settings().database_url
     if exists(url):
         with opened(url) as engine:
-            if schema_revision(engine):
+            if revision := schema_revision(engine):
+                check_schema(engine, revision)
                 return all_rules(engine)
     return []
 

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 
-from sentinel_core.base.errors import StoreUnavailableError
+from sentinel_core.base.errors import StoreRefusedError, StoreUnavailableError
 from sentinel_core.base.settings import Settings, get_settings
 from sentinel_core.decide.observe import judge
 from sentinel_core.model.alert import AlertOutput, as_outputs, describe
@@ -101,7 +101,7 @@ def unreadable_settings(parameters: Mapping[str, Any]) -> str | None:
 def connect(settings: Settings, consequence: str = "") -> Engine:
     """The event store, ready for writing; waits a bounded time while it restarts.
 
-    Raises StoreUnavailableError, and SchemaBehindError for a store of an older Sentinel.
+    Raises StoreUnavailableError, and StoreRefusedError for a store of another Sentinel.
     """
     engine = open_engine(settings.database_url)
     _once_available(settings, lambda: ensure_schema(engine), consequence)
@@ -111,7 +111,7 @@ def connect(settings: Settings, consequence: str = "") -> Engine:
 def record_facts(
     engine: Engine, rule: Rule, run: Run, outputs: Sequence[AlertOutput] | None
 ) -> Recorded:
-    """Judge, decide and store one run. Raises StoreUnavailableError."""
+    """Judge, decide and store one run. Raises StoreUnavailableError and StoreRefusedError."""
     settings = get_settings()
     observations = judge(run, rule.settings, outputs)
     recorded = _once_available(
@@ -126,11 +126,13 @@ def record_facts(
 def _once_available(settings: Settings, call: Callable[[], T], consequence: str = "") -> T:
     """The result of a call that is repeated for a bounded time while the store does not answer.
 
-    Raises StoreUnavailableError, whose sentence ends with `consequence`.
+    Raises StoreUnavailableError or StoreRefusedError, whose sentence ends with `consequence`.
     """
     seconds = settings.record_timeout_seconds
     try:
         return retrying(seconds)(call)
+    except StoreRefusedError as error:
+        raise type(error)(f"{error}{consequence}") from error
     except OperationalError as error:
         reason = (str(error.orig).splitlines() or ["no reason given"])[0]
         raise StoreUnavailableError(

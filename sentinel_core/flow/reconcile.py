@@ -14,7 +14,7 @@ from prefect.client.schemas.objects import FlowRun
 from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 
-from sentinel_core.base.errors import ReconcileError, StoreUnavailableError
+from sentinel_core.base.errors import ReconcileError, StoreRefusedError, StoreUnavailableError
 from sentinel_core.base.settings import Settings
 from sentinel_core.flow.hooks import record_facts, unreadable_settings
 from sentinel_core.flow.silent import silence_observations
@@ -176,13 +176,13 @@ class _Reconciliation:
         outputs = recovered_outputs(self.client, flow_run)
         try:
             recorded = record_facts(self.engine, rule, run, outputs)
-        except StoreUnavailableError:
+        except (StoreUnavailableError, StoreRefusedError):
             raise
         except Exception as error:
             self.say(f"{rule.name}: run {run.name} could not be recorded as it is: {error!r}")
             try:
                 recorded = record_facts(self.engine, rule, run, None)
-            except StoreUnavailableError:
+            except (StoreUnavailableError, StoreRefusedError):
                 raise
             except Exception as again:  # one such run must not keep all the others unrecorded
                 self.report.failed.append(f"{rule.name}: run {run.name}: {again!r}")
@@ -202,7 +202,7 @@ class _Reconciliation:
                     self.say(observation.message)
             try:
                 record(self.engine, rule, None, observations, now=self.now)
-            except OperationalError:
+            except (OperationalError, StoreRefusedError):
                 raise
             except Exception as error:
                 self.report.failed.append(f"{rule.name}: silence: {error!r}")

@@ -9,8 +9,8 @@ from cyclopts import Parameter, validators
 from prefect.client.orchestration import SyncPrefectClient
 
 from sentinel_core.base.errors import (
-    SchemaBehindError,
     SetupError,
+    StoreRefusedError,
     StoreUnavailableError,
     UsageError,
 )
@@ -150,7 +150,7 @@ def _update_store(client: SyncPrefectClient) -> None:
             ensure_schema(engine)
             sync(engine, facts, datetime.now(UTC))
             deactivate_missing(engine, [rule.deployment_id for rule in facts])
-    except (StoreUnavailableError, SchemaBehindError, SetupError) as error:
+    except (StoreUnavailableError, StoreRefusedError, SetupError) as error:
         print(f"note: the rules are deployed, but {error}", file=sys.stderr)
 
 

@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,8 @@ from tenacity import (
 
 from sentinel_core.base.errors import StoreUnavailableError
 
+Check = Callable[[Connection, bool], None]
+"""Given the transaction that has begun, and whether it may write; raises to refuse it."""
 _BUSY_MS = 30_000  # how long a writer waits for another, on either database
 _LIVENESS = {  # a network that swallows packets is noticed in about half a minute
     "keepalives_idle": 10,
@@ -91,22 +93,49 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 @contextmanager
+def transaction(engine: Engine, *, write: bool) -> Iterator[Connection]:
+    """One transaction, without the engine's check; commits at the end, or not at all.
+
+    On SQLite one that may write takes the write lock at once: a deferred transaction that reads
+    first and writes later fails with "database is locked" whatever the busy timeout says.
+    """
+    with engine.connect() as connection:
+        if write:
+            connection.execution_options(sentinel_write=True)
+        with connection.begin():
+            if write and connection.dialect.name == "postgresql":
+                connection.exec_driver_sql(f"SET LOCAL lock_timeout = {_BUSY_MS}")
+            yield connection
+
+
+def check_each_transaction(engine: Engine, check: Check) -> None:
+    """From now on, `reading` and `writing` begin with this check of the store."""
+    engine.update_execution_options(sentinel_check=check)
+
+
+@contextmanager
+def _checked(engine: Engine, *, write: bool) -> Iterator[Connection]:
+    with transaction(engine, write=write) as connection:
+        check: Check | None = engine.get_execution_options().get("sentinel_check")
+        if check is not None:
+            check(connection, write)
+        yield connection
+
+
+@contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
     """One transaction that may write; commits at the end, or not at all.
 
-    On SQLite it takes the write lock at once: a deferred transaction that reads first and writes
-    later fails with "database is locked" whatever the busy timeout says.
+    Raises what the engine's check raises, before anything is written.
     """
-    with engine.connect().execution_options(sentinel_write=True) as connection, connection.begin():
-        if connection.dialect.name == "postgresql":
-            connection.exec_driver_sql(f"SET LOCAL lock_timeout = {_BUSY_MS}")
+    with _checked(engine, write=True) as connection:
         yield connection
 
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
-    """One consistent snapshot that takes no write lock."""
-    with engine.connect() as connection, connection.begin():
+    """One consistent snapshot that takes no write lock. Raises what the engine's check raises."""
+    with _checked(engine, write=False) as connection:
         yield connection
 
 
