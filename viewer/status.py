@@ -126,6 +126,9 @@ def _storm(storm: OpenStorm, now: datetime, where: tzinfo) -> str:
     to = f" to {plain(storm.recipient, 80)}" if storm.recipient else ""
     count = f"{number(storm.events, COUNT_CAP)} {'event' if storm.events == 1 else 'events'}"
     message = _STORM_MESSAGE.get(storm.message_status, "their one message is not sent yet")
+    if storm.waiting:
+        wait = "waits" if storm.waiting == 1 else "wait"
+        message += f"; {number(storm.waiting, COUNT_CAP)} of them {wait} for the next message"
     began = storm.started_at
     recent = now - began < timedelta(hours=12)
     since = clock(began, where) if recent else short_time(began, where)

@@ -1,4 +1,4 @@
-"""The fate of pending notifications: still needed or not, the next attempt, storms. Pure."""
+"""The fate of pending notifications: still needed or not, the next attempt. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,7 +8,6 @@ from zlib import crc32
 
 from sentinel_core.model.alert import Importance
 from sentinel_core.model.reasons import NotifyReason, Suppression, SuppressionCode, is_step
-from sentinel_core.model.routing import StormLimit
 from sentinel_core.model.times import utc
 
 MOST_ATTEMPTS = 30  # with the growing pauses between them, about a day
@@ -73,29 +72,3 @@ def backoff(notification_id: int, attempt: int, asked_seconds: float | None = No
     own = min(doubled, LONGEST_PAUSE) * (0.5 + share / 2)
     asked = timedelta(seconds=asked_seconds or 0)
     return max(own, min(asked, LONGEST_ASKED))
-
-
-# -- storms ----------------------------------------------------------------------------------
-
-
-def storm_window(limit: StormLimit, since: datetime, now: datetime) -> tuple[datetime, datetime]:
-    """The period in which a storm counts events, one window long.
-
-    It ends now, or begins at `since` if that is earlier: a notification that waited counts the
-    window in which it was enqueued.
-    """
-    window = timedelta(seconds=limit.window_seconds)
-    first = min(since, now - window)
-    return first, first + window
-
-
-def storm_begins(limit: StormLimit, opened: int) -> bool:
-    """True if more events opened within the window than the limit allows."""
-    return opened > limit.events
-
-
-def storm_ends(
-    threshold: int, window: timedelta, started_at: datetime, opened: int, now: datetime
-) -> bool:
-    """True once a window has passed and at most half of the threshold opened in the last one."""
-    return now - started_at >= window and opened <= threshold / 2

@@ -23,7 +23,9 @@ class About(StrEnum):
 
     EVENTS = "events"  # one event, or a group
     STORM = "storm"  # too many events to send individually
+    STORM_GROWN = "storm-grown"  # more of it, or something else
     STORM_ENDED = "storm-ended"
+    STORM_RESOLVED = "storm-resolved"  # all of its events, after it ended
     REPORT = "report"
     TEST = "test"
 

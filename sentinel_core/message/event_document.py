@@ -12,6 +12,7 @@ from sentinel_core.wording.text import counted, flat
 from sentinel_core.wording.times import clock, moment
 
 GROUP_LINES = 20  # events listed one by one; the rest are counted
+EVENT_COLUMNS = ("Importance", "Rule", "Message", "Time (UTC)")
 _BY_RANK = sorted(COLOURS, key=rank, reverse=True)
 
 
@@ -75,8 +76,8 @@ def group(events: Sequence[View], links: Links) -> Document:
         tables=(
             Table(
                 "",
-                ("Importance", "Rule", "Message", "Time (UTC)"),
-                tuple(_row(event) for event in ordered[:GROUP_LINES]),
+                EVENT_COLUMNS,
+                tuple(event_row(event) for event in ordered[:GROUP_LINES]),
                 left_out=max(len(ordered) - GROUP_LINES, 0),
                 listed=True,
             ),
@@ -87,7 +88,8 @@ def group(events: Sequence[View], links: Links) -> Document:
     )
 
 
-def _row(event: View) -> tuple[Cell, ...]:
+def event_row(event: View) -> tuple[Cell, ...]:
+    """An event as one row of a table, with a link to its page."""
     name = " · ".join(part for part in (event["rule"], event["ticker"]) if part)
     parts = [event["message"], event["kind_words"], event["news"]]
     text = " · ".join(flat(part, 140) for part in parts if part)

@@ -1,92 +1,17 @@
-"""Storms, reports and test messages as documents. Pure."""
+"""Reports and test messages as documents. Pure."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from sentinel_core.message.content import Links
 from sentinel_core.message.document import Cell, Document, Table
 from sentinel_core.message.event_view import plain
-from sentinel_core.message.phrases import RESOLVED_COLOUR, RESOLVED_MARK, colour, rank
-from sentinel_core.model.times import span
-from sentinel_core.wording.text import counted, figure, flat
+from sentinel_core.wording.text import figure, flat
 from sentinel_core.wording.times import moment
 
-STORM_MARK = "⛈️"
 _NUMBER = re.compile(r"[-+]?\d[\d,]*(\.\d+)? ?%?")
-ROWS = 10  # of a storm's counts
 REPORT_ROWS = 50
-_TABLES = (("by_rule", "Rule"), ("by_category", "Category"))
-
-
-def storm(facts: Mapping[str, Any], links: Links, *, ended: bool) -> Document:
-    """A storm: one message for all of its events, or the summary when it has ended."""
-    events, tickers = int(facts["events"]), int(facts.get("tickers") or 0)
-    counts = {
-        name: [(flat(str(plain(key)), 100), int(count)) for key, count in facts.get(name) or ()]
-        for name in ("by_importance", "by_rule", "by_category")
-    }
-    by_rank = sorted(counts["by_importance"], key=lambda pair: -rank(pair[0]))
-    worst = by_rank[0][0] if by_rank else "critical"
-    kinds = [f"{count:,} {name}" for name, count in by_rank]
-    if len(counts["by_category"]) == 1:
-        kinds.append(f"all of them {counts['by_category'][0][0]}")
-    title = ["storm is over" if ended else "storm", counted(events, "event")]
-    if tickers:
-        title.append(counted(tickers, "ticker"))
-    lead = [f"{', '.join(kinds)}."] if kinds else []
-    lead.append(_summary(facts) if ended else _warning(facts))
-    began, until = facts.get("started_at"), facts.get("ended_at")
-    times = f"{moment(began)} to {moment(until)}" if began and until else ""
-    return Document(
-        title=tuple(title),
-        mark=RESOLVED_MARK if ended else STORM_MARK,
-        colour=RESOLVED_COLOUR if ended else colour(worst),
-        importance=worst,
-        lead=" ".join(lead),
-        tables=tuple(
-            _counted(name, counts[key], events)
-            for key, name in _TABLES
-            if len(counts[key]) > 1 or (key == "by_rule" and counts[key])
-        ),
-        links=(("Open the blotter", links.viewer_url),),
-        foot=(times or f"since {moment(began)}",) if began else (),
-    )
-
-
-def _warning(facts: Mapping[str, Any]) -> str:
-    window = span(float(facts["window_seconds"]))
-    return (
-        f"More than {counted(int(facts['threshold']), 'event')} opened within {window}. "
-        "They are all in the blotter and are not sent one by one; "
-        "a summary follows when the storm ends."
-    )
-
-
-def _summary(facts: Mapping[str, Any]) -> str:
-    began, ended = facts.get("started_at"), facts.get("ended_at")
-    lasted = f" in {span((ended - began).total_seconds())}" if began and ended else ""
-    summary = f"{counted(int(facts['events']), 'event')}{lasted}"
-    if facts.get("resolved") is not None:
-        resolved = int(facts["resolved"])
-        left = max(int(facts["events"]) - resolved, 0)
-        summary += f": {resolved:,} resolved by now, {left:,} not"
-    return f"{summary}. All of them are in the blotter."
-
-
-def _counted(name: str, counts: Sequence[tuple[str, int]], events: int) -> Table:
-    rows = tuple(
-        (Cell(label), _cell(count), _cell(f"{count / max(events, 1):.0%}"))
-        for label, count in counts[:ROWS]
-    )
-    rest = counts[ROWS:]
-    return Table(
-        f"By {name.lower()}",
-        (name, "Events", "Share"),
-        rows,
-        left_out=len(rest),
-        left_out_with=f" with {counted(sum(n for _, n in rest), 'event')}",
-    )
 
 
 def report(facts: Mapping[str, Any], links: Links) -> Document:

@@ -1,6 +1,13 @@
 """Renders content as a message in a channel's medium. Pure; sends nothing."""
 
-from sentinel_core.message import event_document, other_documents, to_email, to_pagerduty, to_slack
+from sentinel_core.message import (
+    event_document,
+    other_documents,
+    storm_document,
+    to_email,
+    to_pagerduty,
+    to_slack,
+)
 from sentinel_core.message.content import About, Content, Links, Medium, Message
 from sentinel_core.message.document import Document
 from sentinel_core.message.event_view import view
@@ -46,4 +53,4 @@ def document(content: Content, links: Links) -> Document:
         return other_documents.report(content.facts, links)
     if content.about is About.TEST:
         return other_documents.test(content.facts, links)
-    return other_documents.storm(content.facts, links, ended=content.about is About.STORM_ENDED)
+    return storm_document.storm(content, links)

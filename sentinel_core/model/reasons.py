@@ -19,8 +19,9 @@ class NotifyReason(StrEnum):
     ACKNOWLEDGED = "acknowledged"
     UNACKNOWLEDGED = "unacknowledged"
     STEP = "step"  # of an escalation
-    STORM = "storm"
+    STORM = "storm"  # its first message; "storm-2" and so on: what it has grown by
     STORM_ENDED = "storm-ended"
+    STORM_RESOLVED = "storm-resolved"  # all of its events, some of them after it ended
     REPORT = "report"
     UNKNOWN = "unknown"  # written by another version of Sentinel
 
@@ -30,7 +31,10 @@ STEPS_LIKE = f"{NotifyReason.STEP}-%"
 
 
 class Reason(NamedTuple):
-    """The reason of a notification: `resolved`, `step-3`, `escalated-high` on record."""
+    """The reason of a notification: `resolved`, `step-3`, `escalated-high` on record.
+
+    `step` is the number of a step, or of a storm's message after the first.
+    """
 
     kind: NotifyReason
     step: int = 0
@@ -40,8 +44,8 @@ class Reason(NamedTuple):
     def parse(cls, text: str) -> "Reason":
         """The reason that a notification's row keeps."""
         kind, _, data = text.partition("-")
-        if kind == NotifyReason.STEP and data.isdecimal():
-            return cls(NotifyReason.STEP, step=int(data))
+        if kind in (NotifyReason.STEP, NotifyReason.STORM) and data.isdecimal():
+            return cls(NotifyReason(kind), step=int(data))
         if kind == NotifyReason.ESCALATED:
             known = data in Importance.__members__.values()
             return cls(NotifyReason.ESCALATED, importance=Importance(data) if known else None)

@@ -29,10 +29,15 @@ from sentinel_core.store.db.engine import retrying
 from sentinel_core.store.outbox.claim import ClaimedMessage, claim, due, still_due
 from sentinel_core.store.outbox.enqueue import FAILED, PENDING, SENT
 from sentinel_core.store.outbox.settle import postpone_channel, settle
-from sentinel_core.store.outbox.storms import end_storms
+from sentinel_core.store.outbox.storm_upkeep import end_storms, report_resolved_storms
 from sentinel_core.store.read.event_detail import latest_values
 from sentinel_core.wording.text import counted
 
+_ABOUT_STORMS = {
+    NotifyReason.STORM.value: About.STORM,
+    NotifyReason.STORM_ENDED.value: About.STORM_ENDED,
+    NotifyReason.STORM_RESOLVED.value: About.STORM_RESOLVED,
+}
 LOOK_AGAIN = 100  # the rest is checked at the first failed claim and every so many after
 
 logger = get_logger("sentinel")
@@ -76,6 +81,7 @@ def deliver_all(engine: Engine, settings: Settings, notify: Routes) -> Delivered
     `notify` has the routes of those events; failing channels are left out of them.
     """
     report = Delivered(storms_ended=len(end_storms(engine, datetime.now(UTC))))
+    report_resolved_storms(engine, datetime.now(UTC))
     report.sent = deliver_due(engine, settings)
     report.failing = record_failing_channels(engine, notify, datetime.now(UTC))
     if report.failing:
@@ -190,7 +196,7 @@ def content_of(engine: Engine, claimed: ClaimedMessage) -> Content:
     if claimed.about:
         about = About.REPORT
         if claimed.about.startswith("storm:"):
-            about = About.STORM_ENDED if claimed.reason == NotifyReason.STORM_ENDED else About.STORM
+            about = _ABOUT_STORMS.get(claimed.reason, About.STORM_GROWN)
         return Content(about, facts=with_chart(claimed.facts))
     alone = len(claimed.events) == 1
     items = tuple(
@@ -205,8 +211,10 @@ def address_of(claimed: ClaimedMessage) -> Address:
     signal = Signal.TRIGGER
     if claimed.reason == NotifyReason.ACKNOWLEDGED:
         signal = Signal.ACKNOWLEDGE
-    elif claimed.reason in (NotifyReason.RESOLVED, NotifyReason.STORM_ENDED) or (
-        claimed.reason == NotifyReason.FLAPPING_ENDED and claimed.events[0][0]["resolved_at"]
+    elif (
+        claimed.reason in (NotifyReason.RESOLVED, NotifyReason.STORM_RESOLVED)
+        or (claimed.reason == NotifyReason.STORM_ENDED and not claimed.facts["open"])
+        or (claimed.reason == NotifyReason.FLAPPING_ENDED and claimed.events[0][0]["resolved_at"])
     ):
         signal = Signal.RESOLVE
     return Address(

@@ -120,9 +120,12 @@ def _state(event: Row, row: Row, behind: bool, now: datetime, where: tzinfo) -> 
     if status == "pending":
         return _pending(event, row, behind, now, where)
     if row.get("storm_id") is not None:
-        words = {None: "", "sent": "", "failed": ", which failed for good"}
-        sent = words.get(row.get("storm_message"), ", which is not sent yet")
-        return State.STORM, f"part of the message of storm {row['storm_id']}{sent}"
+        storm, message = f"storm {row['storm_id']}", row.get("storm_message")
+        if message is None:
+            return State.STORM, f"waits for the next message of {storm}"
+        words = {"sent": "", "failed": ", which failed for good"}
+        sent = words.get(message, ", which is not sent yet")
+        return State.STORM, f"part of the message of {storm}{sent}"
     return State.NOT_SENT, error
 
 

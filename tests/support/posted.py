@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 from sentinel_core.store.outbox.claim import ClaimedMessage, claim, due
 from sentinel_core.store.outbox.enqueue import PENDING, SENT
 from sentinel_core.store.outbox.settle import settle
-from sentinel_core.store.outbox.storms import end_storms
+from sentinel_core.store.outbox.storm_upkeep import end_storms
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,8 @@ from sentinel_core.store.outbox.group import (
     threads_of,
     too_soon,
 )
-from sentinel_core.store.outbox.storms import outside_storms, storm_facts
+from sentinel_core.store.outbox.storm_messages import storm_facts
+from sentinel_core.store.outbox.storms import outside_storms
 from sentinel_core.store.state.events import events_by_id, templates_of
 
 LEASE = timedelta(minutes=2)  # after this long, a deliverer is taken to have died
@@ -104,13 +105,17 @@ def claim(
 
     None if another deliverer has it, if it is settled or not due, or if its channel is one of
     `without`. Also None, with the reason on record, if it is no longer needed or has to wait: its
-    event is acknowledged, its group's last message is recent, or a storm replaces it. If it begins
-    a storm, the storm's message is claimed. The attempt is on record before anything is sent.
+    event is acknowledged, its group's last message is recent, or it joins a storm. If it begins a
+    storm, the storm's message is claimed. The attempt is on record before anything is sent.
     """
     with writing(engine) as connection:
         lead = lock_leader(connection, notification_id, now, without)
         if lead is not None and not lead["about"]:
-            lead = outside_storms(connection, lead, now)
+            chosen_id = outside_storms(connection, lead, now)
+            if chosen_id is None:
+                return None
+            if chosen_id != lead["id"]:  # the storm's message
+                lead = lock_leader(connection, chosen_id, now, without)
         if lead is None:
             return None
         if lead["about"]:
@@ -157,7 +162,7 @@ def _claimed(
     if lead["about"]:
         facts, began = lead["content"], ""
         if lead["storm_id"] is not None:
-            facts = storm_facts(connection, lead["storm_id"])
+            facts = storm_facts(connection, lead)
             # Every store numbers its storms from 1, and two stores may use the same paging service.
             began = f"/{facts['started_at'].isoformat()}"
         return ClaimedMessage(

@@ -1,41 +1,39 @@
-"""Storms: periods in which a channel gets one message instead of one for each event.
+"""Storms: periods in which a channel gets a few messages instead of one for each event.
 
-No event is lost: each replaced notification names the storm whose message replaces it.
+No event is lost: each replaced notification names its storm, and the message that stands for it
+once there is one (see storm_messages.py).
 """
 
+from collections import Counter
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from zlib import crc32
 
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    Engine,
-    exists,
-    func,
-    insert,
-    not_,
-    or_,
-    select,
-    text,
-    update,
-)
+from sqlalchemy import ColumnElement, Connection, exists, func, insert, not_, or_, select, text
 
-from sentinel_core.decide.delivery import storm_begins, storm_ends, storm_window
-from sentinel_core.decide.fanout import about_row, route_of
+from sentinel_core.decide.fanout import route_of
+from sentinel_core.decide.storms import (
+    Composition,
+    Part,
+    next_message_at,
+    storm_level,
+    storm_window,
+)
+from sentinel_core.model.alert import Importance
 from sentinel_core.model.reasons import NotifyReason, Suppression, SuppressionCode, is_step
-from sentinel_core.store.db.engine import reading, rows, writing
+from sentinel_core.model.routing import StormLimit
+from sentinel_core.store.db.bulk import chunks
+from sentinel_core.store.db.engine import rows
 from sentinel_core.store.db.tables import EVENT, NOTIFICATION, STORM, Row
 from sentinel_core.store.outbox.enqueue import (
     IS_PENDING,
     IS_STEP,
     SUPPRESSED,
-    insert_notifications,
     same_address,
     suppress,
 )
+from sentinel_core.store.outbox.storm_messages import first_message, newest_message, next_message
 
-BEGAN, ENDED = NotifyReason.STORM.value, NotifyReason.STORM_ENDED.value
 _NEWS = (NotifyReason.OPENED.value, NotifyReason.FLAPPING.value)
 _FOLLOWING_UP = (
     NotifyReason.RESOLVED.value,
@@ -43,44 +41,43 @@ _FOLLOWING_UP = (
     NotifyReason.ACKNOWLEDGED.value,
     NotifyReason.UNACKNOWLEDGED.value,
 )
-_LISTED = 10
 _AREA = 0x5E47  # namespace of PostgreSQL's advisory locks on channels
 
 
-def outside_storms(connection: Connection, lead: Row, now: datetime) -> Row | None:
-    """The message to send for this notification: itself, unless a storm replaces it.
+class Waiting(NamedTuple):
+    """A notification that was not attempted yet, and what its event is."""
 
-    In a storm, every notification that waits for the channel is replaced. Returns the storm's
-    message if the storm begins now, None if it has begun before. The caller holds the channel
+    id: int
+    reason: str
+    part: Part
+    importance: Importance
+
+    @property
+    def event(self) -> tuple[Part, Importance]:
+        """What a storm's composition knows of its event."""
+        return self.part, self.importance
+
+
+def outside_storms(connection: Connection, lead: Row, now: datetime) -> int | None:
+    """The id of what to send for this notification: its own, unless it is part of a storm.
+
+    Every notification that waits for the channel and is part of the storm joins it. If this one
+    begins the storm, or the storm grows by it, the id is that of the storm's message, which may not
+    be due yet; if it joins otherwise, there is none. The caller holds the channel
     (`one_at_a_time`).
     """
     limit = route_of(lead).storm
     if lead["attempts"] or is_step(lead["reason"]) or not limit or _follows_up(connection, lead):
-        return lead
-    s = STORM.c
-    is_open = (*same_address(s, lead), s.ended_at.is_(None))
-    storm_id = connection.scalar(select(s.id).where(*is_open))
-    message_id = None
-    if storm_id is None:
-        if lead["reason"] not in _NEWS:
-            return lead
-        since, until = storm_window(limit, lead["created_at"], now)
-        if not storm_begins(limit, _opened(connection, lead, since, until)):
-            return lead
-        values = {
-            "channel": lead["channel"],
-            "recipient": lead["recipient"],
-            "threshold": limit.events,
-            "window_seconds": limit.window_seconds,
-            "started_at": now,
-        }
-        storm_id = connection.scalars(insert(STORM).values(**values).returning(s.id)).one()
-        [message_id] = insert_notifications(connection, [_message(storm_id, lead, BEGAN, now)], now)
-    _take_in(connection, storm_id, lead, now)
-    if message_id is None:
+        return int(lead["id"])
+    storm = _open_storm(connection, lead)
+    if storm is not None and lead["id"] in let_join(connection, storm, now):
         return None
-    message = select(NOTIFICATION).where(NOTIFICATION.c.id == message_id)
-    return rows(connection, message)[0]
+    message = _too_many(connection, lead, limit, storm, now) if lead["reason"] in _NEWS else None
+    if message is not None:
+        grown = storm or _open_storm(connection, lead)
+        if grown is not None and lead["id"] in let_join(connection, grown, now):
+            return int(message["id"])
+    return int(lead["id"])
 
 
 def one_at_a_time(connection: Connection, channel: str, recipient: str) -> None:
@@ -105,55 +102,126 @@ def _follows_up(connection: Connection, message: Row) -> bool:
     return connection.scalar(before.limit(1)) is not None
 
 
-def _opened(connection: Connection, address: Row, since: datetime, until: datetime) -> int:
-    """The number of events enqueued for this channel in between, in storms or not.
+def _open_storm(connection: Connection, address: Row) -> Row | None:
+    is_open = (*same_address(STORM.c, address), STORM.c.ended_at.is_(None))
+    return next(iter(rows(connection, select(STORM).where(*is_open))), None)
+
+
+def _too_many(
+    connection: Connection, lead: Row, limit: StormLimit, storm: Row | None, now: datetime
+) -> Row | None:
+    """The message of the storm that begins or grows now; None while the limit is kept.
+
+    Outside a storm that is open, the limit holds for the events that are no part of it.
+    """
+    since, until = storm_window(limit, lead["created_at"], now)
+    which = []
+    if storm is not None:
+        since = max(since, storm["started_at"])
+        which = [NOTIFICATION.c.storm_id.is_(None)]
+    level = storm_level(limit, opened_events(connection, lead, since, until, *which))
+    if level is None:
+        return None
+    new = [
+        waiting.event
+        for waiting in _waiting(connection, lead)
+        if waiting.reason in _NEWS and waiting.importance.rank <= level.rank
+    ]
+    if not new:
+        return None
+    if storm is None:
+        return first_message(
+            connection, _begin(connection, lead, limit, now), Composition().grown(new), now
+        )
+    newest = newest_message(connection, storm["id"])
+    before = Composition.from_json(newest["content"])
+    after = before.grown(new)
+    latest = newest["sent_at"] or newest["created_at"]
+    window = timedelta(seconds=storm["window_seconds"])
+    at = next_message_at(before, after, latest, window, now)
+    return next_message(connection, storm, after, now, at)
+
+
+def _begin(connection: Connection, address: Row, limit: StormLimit, now: datetime) -> Row:
+    values = {
+        "channel": address["channel"],
+        "recipient": address["recipient"],
+        "threshold": limit.events,
+        "window_seconds": limit.window_seconds,
+        "started_at": now,
+    }
+    connection.execute(insert(STORM).values(**values))
+    storm = _open_storm(connection, address)
+    assert storm is not None
+    return storm
+
+
+def opened_events(
+    connection: Connection, address: Row, since: datetime, until: datetime, *which: Any
+) -> Counter[Importance]:
+    """The number of events enqueued for this channel in between, by importance.
 
     Muted events are not counted.
     """
-    n = NOTIFICATION.c
-    statement = select(func.count(n.event_id.distinct())).where(
-        *same_address(n, address),
-        n.created_at >= since,
-        n.created_at <= until,
-        n.reason.in_(_NEWS),
-        or_(n.status != SUPPRESSED, n.storm_id.is_not(None)),
+    n, e = NOTIFICATION.c, EVENT.c
+    statement = (
+        select(e.importance, func.count(n.event_id.distinct()))
+        .join(EVENT, e.id == n.event_id)
+        .where(
+            *same_address(n, address),
+            n.created_at >= since,
+            n.created_at <= until,
+            n.reason.in_(_NEWS),
+            or_(n.status != SUPPRESSED, n.storm_id.is_not(None)),
+            *which,
+        )
+        .group_by(e.importance)
     )
-    return int(connection.scalar(statement) or 0)
+    return Counter({Importance(name): count for name, count in connection.execute(statement)})
 
 
-def _message(storm_id: int, address: Row, reason: str, now: datetime) -> Row:
-    about = f"storm:{storm_id}"
-    return about_row(
-        about, address["channel"], address["recipient"], reason, now, storm_id=storm_id
-    )
-
-
-def _take_in(connection: Connection, storm_id: int, address: Row, now: datetime) -> None:
-    """Replace the channel's notifications that were not attempted yet.
+def _waiting(connection: Connection, address: Row) -> list[Waiting]:
+    """The channel's notifications that a storm may replace: none of them was attempted.
 
     Attempted notifications may have arrived, escalation steps go to other people, and follow-ups
     to individually sent events stay individual.
     """
-    n, earlier = NOTIFICATION.c, NOTIFICATION.alias("earlier").c
+    n, e, earlier = NOTIFICATION.c, EVENT.c, NOTIFICATION.alias("earlier").c
     sent_individually = exists().where(
         earlier.event_id == n.event_id,
         *same_address(earlier, n),
         earlier.id < n.id,
         earlier.attempts > 0,
     )
-    waiting = (
-        *same_address(n, address),
-        IS_PENDING,
-        n.event_id.is_not(None),
-        n.attempts == 0,
-        not_(IS_STEP),
-        _storms_enabled(connection),
-        or_(n.reason.not_in(_FOLLOWING_UP), not_(sent_individually)),
+    statement = (
+        select(n.id, n.reason, e.rule_id, e.kind, e.importance)
+        .join(EVENT, e.id == n.event_id)
+        .where(
+            *same_address(n, address),
+            IS_PENDING,
+            n.attempts == 0,
+            not_(IS_STEP),
+            _storms_enabled(connection),
+            or_(n.reason.not_in(_FOLLOWING_UP), not_(sent_individually)),
+        )
+        # Rows that another transaction has locked are handled when they are claimed.
+        .with_for_update(skip_locked=True, of=NOTIFICATION)
     )
-    # Rows that another transaction has locked are handled when they are claimed.
-    chosen = select(n.id).where(*waiting).with_for_update(skip_locked=True)
-    why = Suppression(SuppressionCode.STORM, f"part of the message of storm {storm_id}")
-    suppress(connection, [n.id.in_(chosen)], why, now, storm_id=storm_id)
+    return [
+        Waiting(row.id, row.reason, (row.rule_id, row.kind), Importance(row.importance))
+        for row in connection.execute(statement)
+    ]
+
+
+def let_join(connection: Connection, storm: Row, now: datetime) -> set[int]:
+    """Let the waiting notifications that are part of this storm join it; returns their ids."""
+    made_of = Composition.from_json(newest_message(connection, storm["id"])["content"])
+    waiting = _waiting(connection, storm)
+    joining = [one.id for one in waiting if made_of.takes(*one.event)]
+    why = Suppression(SuppressionCode.STORM, f"part of storm {storm['id']}: its messages count it")
+    for some in chunks(joining):
+        suppress(connection, [NOTIFICATION.c.id.in_(some)], why, now, storm_id=storm["id"])
+    return set(joining)
 
 
 def _storms_enabled(connection: Connection) -> ColumnElement[bool]:
@@ -165,63 +233,3 @@ def _storms_enabled(connection: Connection) -> ColumnElement[bool]:
         kind = func.jsonb_typeof(route.op("->")("storm"))
     enabled: ColumnElement[bool] = kind.is_distinct_from("null")
     return enabled
-
-
-def end_storms(engine: Engine, now: datetime) -> list[int]:
-    """End storms that have calmed down and enqueue their summaries; returns the storms' ids."""
-    s = STORM.c
-    with reading(engine) as connection:
-        still_open = select(s.id, s.channel, s.recipient).where(s.ended_at.is_(None))
-        storms = connection.execute(still_open.order_by(s.id)).all()
-    ended = []
-    for storm_id, channel, recipient in storms:
-        with writing(engine) as connection:
-            one_at_a_time(connection, channel, recipient)
-            mine = select(STORM).where(s.id == storm_id, s.ended_at.is_(None))
-            storm = next(iter(rows(connection, mine)), None)
-            if storm is None:
-                continue  # another process has ended it
-            window = timedelta(seconds=storm["window_seconds"])
-            opened = _opened(connection, storm, now - window, now)
-            if not storm_ends(storm["threshold"], window, storm["started_at"], opened, now):
-                continue
-            # Left pending, they would begin the next storm.
-            _take_in(connection, storm_id, storm, now)
-            connection.execute(update(STORM).where(s.id == storm_id).values(ended_at=now))
-            insert_notifications(connection, [_message(storm_id, storm, ENDED, now)], now)
-            ended.append(storm_id)
-    return ended
-
-
-def storm_facts(connection: Connection, storm_id: int) -> dict[str, Any]:
-    """The counts in a storm's message: its events by rule, category and importance."""
-    [storm] = rows(connection, select(STORM).where(STORM.c.id == storm_id))
-    n, e = NOTIFICATION.c, EVENT.c
-    events = select(n.event_id).where(n.storm_id == storm_id, n.event_id.is_not(None))
-    counts = select(func.count(), func.count(e.ticker.distinct()), func.count(e.resolved_at))
-    total, tickers, resolved = connection.execute(counts.where(e.id.in_(events))).one()
-    return {
-        "id": storm_id,
-        "events": total,
-        "tickers": tickers,
-        "resolved": resolved,
-        "window_seconds": storm["window_seconds"],
-        "threshold": storm["threshold"],
-        "started_at": storm["started_at"],
-        "ended_at": storm["ended_at"],
-        "by_rule": _counted(connection, e.rule_name, events),
-        "by_category": _counted(connection, e.category, events),
-        "by_importance": _counted(connection, e.importance, events),
-    }
-
-
-def _counted(connection: Connection, column: Any, events: Any) -> list[list[Any]]:
-    """Pairs of a value and its number of events, the most frequent first."""
-    statement = (
-        select(column, func.count())
-        .where(EVENT.c.id.in_(events))
-        .group_by(column)
-        .order_by(func.count().desc(), column)
-        .limit(_LISTED)
-    )
-    return [[name, count] for name, count in connection.execute(statement)]

@@ -4,26 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    Engine,
-    FromClause,
-    String,
-    and_,
-    cast,
-    exists,
-    func,
-    literal,
-    select,
-)
+from sqlalchemy import Connection, Engine, String, and_, cast, exists, func, literal, select
 
 from sentinel_core.store.db.engine import answering, count_up_to, reading, rows
 from sentinel_core.store.db.tables import NOTIFICATION, STORM
 from sentinel_core.store.outbox.channels import FailingChannel, failing_channels
 from sentinel_core.store.outbox.claim import due
 from sentinel_core.store.outbox.enqueue import FAILED, PENDING, SENT, same_address
-from sentinel_core.store.outbox.storms import BEGAN
+from sentinel_core.store.outbox.storm_messages import BEGAN, covering_message
 from sentinel_core.store.read.filters import COUNT_CAP, in_storm
 
 _FAILED_WITHIN = timedelta(days=1)
@@ -32,9 +20,10 @@ _LATE = timedelta(minutes=5)  # flows/deliver.py comes by every minute
 
 @dataclass(frozen=True, slots=True)
 class OpenStorm:
-    """A storm that has not ended. `events` is counted up to the cap.
+    """A storm that has not ended. `events` and `waiting` are counted up to the cap.
 
-    `message_status` is the status of the one message that stands for the storm's events.
+    `message_status` is the status of the storm's first message; `waiting` events have joined after
+    it and wait for the next.
     """
 
     id: int
@@ -43,6 +32,7 @@ class OpenStorm:
     started_at: datetime
     events: int
     message_status: str
+    waiting: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,22 +56,25 @@ def deliveries(engine: Engine, *, now: datetime, cap: int = COUNT_CAP) -> Delive
 
 def _open_storms(connection: Connection, cap: int) -> tuple[OpenStorm, ...]:
     s = STORM.c
-    message, announces = storm_message(s.id)
-    status = func.coalesce(message.c.status, PENDING).label("message_status")
+    message = NOTIFICATION.alias("first_message")
+    m = message.c
+    about = literal("storm:", String) + cast(s.id, String)
+    announces = and_(m.about == about, m.about != "", m.reason == BEGAN)  # its partial index
+    status = func.coalesce(m.status, PENDING).label("message_status")
     opened = select(s.id, s.channel, s.recipient, s.started_at, status)
     opened = opened.outerjoin(message, announces).where(s.ended_at.is_(None)).order_by(s.started_at)
     return tuple(
-        OpenStorm(**row, events=count_up_to(connection, in_storm(row["id"]).distinct(), cap))
+        OpenStorm(
+            **row,
+            events=count_up_to(connection, in_storm(row["id"]).distinct(), cap),
+            waiting=count_up_to(
+                connection,
+                in_storm(row["id"]).where(NOTIFICATION.c.message_id.is_(None)).distinct(),
+                cap,
+            ),
+        )
         for row in rows(connection, opened)
     )
-
-
-def storm_message(storm_id: ColumnElement[int]) -> tuple[FromClause, ColumnElement[bool]]:
-    """The notification that announces a storm, under an alias, and the condition that joins it."""
-    message = NOTIFICATION.alias("storm_message")
-    about = literal("storm:", String) + cast(storm_id, String)
-    indexed = message.c.about != ""  # the condition of its partial index
-    return message, and_(message.c.about == about, indexed, message.c.reason == BEGAN)
 
 
 def undelivered(connection: Connection, event_ids: Sequence[int]) -> set[int]:
@@ -96,10 +89,11 @@ def undelivered(connection: Connection, event_ids: Sequence[int]) -> set[int]:
     # Offered an index over the status, SQLite would read all that ever failed.
     status = func.coalesce(n.status, n.status)
     failed = select(n.event_id).where(n.event_id.in_(event_ids), status == FAILED, ~reached)
-    message, announces = storm_message(n.storm_id)
+    message, covers = covering_message(n)
     in_failed_storm = (
         select(n.event_id)
-        .join(message, announces)
+        .select_from(NOTIFICATION)
+        .join(message, covers)
         .where(n.event_id.in_(event_ids), n.storm_id.is_not(None))
         .where(message.c.status == FAILED, ~reached)
     )

@@ -11,7 +11,8 @@ from sentinel_core.decide.observe import Kind
 from sentinel_core.store.db.bulk import storable_ids
 from sentinel_core.store.db.engine import answering, reading, rows
 from sentinel_core.store.db.tables import AUDIT, EVALUATION, EVENT, NOTIFICATION, RULE, Row
-from sentinel_core.store.read.deliveries import storm_message, undelivered
+from sentinel_core.store.outbox.storm_messages import covering_message
+from sentinel_core.store.read.deliveries import undelivered
 
 EVALUATIONS_SHOWN = 50
 VALUES_SHOWN = 40  # in the small chart of a message
@@ -24,7 +25,8 @@ class EventDetail:
     `event` also says whether a message about it is `undelivered`. `evaluations` are its own,
     `earlier` those of its series before it, both newest first and at most EVALUATIONS_SHOWN.
     `notifications` are oldest first; each also says how many other events left `together` with this
-    one in the same message, and the status of its storm's own message as `storm_message`.
+    one in the same message, and as `storm_message` the status of the message of its storm that
+    stands for it: None while it waits for the storm's next one.
     """
 
     event: Row
@@ -70,7 +72,7 @@ def event_detail(engine: Engine, event_id: int) -> EventDetail | None:
 
 def _notifications_of(event_id: int) -> Select[Any]:
     n, other = NOTIFICATION.c, NOTIFICATION.alias("other")
-    message, announces = storm_message(n.storm_id)
+    message, covers = covering_message(n)
     together = (  # what left as one message has all of this in common; the first two are an index
         select(func.count())
         .where(
@@ -84,7 +86,8 @@ def _notifications_of(event_id: int) -> Select[Any]:
     )
     return (
         select(NOTIFICATION, together.label("together"), message.c.status.label("storm_message"))
-        .outerjoin(message, announces)
+        .select_from(NOTIFICATION)
+        .outerjoin(message, covers)
         .where(n.event_id == event_id)
         .order_by(n.id)
     )

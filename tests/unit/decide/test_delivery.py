@@ -18,12 +18,8 @@ from sentinel_core.decide.delivery import (
     backoff,
     exhausted,
     still_needed,
-    storm_begins,
-    storm_ends,
-    storm_window,
 )
 from sentinel_core.model.reasons import Suppression, SuppressionCode
-from sentinel_core.model.routing import StormLimit
 from tests.support.runs import NOW
 
 OPEN: dict[str, Any] = {
@@ -127,40 +123,8 @@ def test_all_attempts_take_about_a_day() -> None:
     assert timedelta(hours=12) < total < timedelta(hours=30)
 
 
-# -- storms ----------------------------------------------------------------------------------
-
-LIMIT = StormLimit(events=3, window_seconds=60)
-SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
-
-
-@pytest.mark.parametrize(("opened", "begins"), [(0, False), (3, False), (4, True)])
-def test_a_storm_begins_with_more_events_than_its_limit(opened: int, begins: bool) -> None:
-    assert storm_begins(LIMIT, opened) is begins
-
-
-def test_a_storm_counts_the_window_that_ends_now_or_began_with_a_notification_that_waited() -> None:
-    assert storm_window(LIMIT, NOW, NOW) == (NOW - MINUTE, NOW)
-    waited = NOW - 5 * MINUTE
-    assert storm_window(LIMIT, waited, NOW) == (waited, waited + MINUTE)
-
-
-@pytest.mark.parametrize(("opened", "ends"), [(2, True), (3, False)])
-def test_exactly_half_of_the_threshold_is_few_enough(opened: int, ends: bool) -> None:
-    assert storm_ends(4, MINUTE, NOW - MINUTE, opened, NOW) is ends
-
-
 def test_an_acknowledgement_without_a_time_names_the_person() -> None:
     assert acknowledged("ana", None) == (SuppressionCode.ACKNOWLEDGED, "acknowledged by ana")
-
-
-@pytest.mark.parametrize(
-    ("lasted", "opened", "ends"),
-    [(MINUTE, 1, True), (MINUTE, 2, False), (MINUTE - SECOND, 0, False), (2 * MINUTE, 0, True)],
-)
-def test_a_storm_ends_when_at_most_half_of_its_threshold_opened_in_a_whole_window(
-    lasted: timedelta, opened: int, ends: bool
-) -> None:
-    assert storm_ends(3, MINUTE, NOW - lasted, opened, NOW) is ends
 
 
 def test_a_message_that_failed_every_time_keeps_what_was_said_last() -> None:

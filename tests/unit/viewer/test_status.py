@@ -163,6 +163,11 @@ def test_what_a_provider_says_is_text_and_nothing_else() -> None:
             OpenStorm(7, STORM.channel, "", NOON, 1, "pending"),
             "[1 event](./?view=all&range=any&storm=7), their one message is not sent yet",
         ),
+        (
+            OpenStorm(7, STORM.channel, "", NOON, 60, "sent", 9),
+            "[60 events](./?view=all&range=any&storm=7), in one message; "
+            "9 of them wait for the next message",
+        ),
     ],
 )
 def test_an_open_storm_links_to_its_events_and_says_whether_it_was_told(

@@ -100,6 +100,11 @@ HELD = {"status": "suppressed", "settled_at": NOON}
             State.STORM,
             "part of the message of storm 7, which failed for good",
         ),
+        (
+            a_message(**HELD, storm_id=7, storm_message=None),
+            State.STORM,
+            "waits for the next message of storm 7",
+        ),
         (a_message(), State.DUE, "since 12:00:00"),
         (
             a_message(attempts=1, claimed_at=NOON, next_attempt_at=NOON + 5 * MINUTE),

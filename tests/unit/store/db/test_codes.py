@@ -22,7 +22,7 @@ from sentinel_core.store.db.tables import NOTIFICATION
 from sentinel_core.store.outbox import channels
 from sentinel_core.store.outbox.enqueue import FAILED
 from sentinel_core.store.outbox.settle import settle
-from sentinel_core.store.outbox.storms import end_storms
+from sentinel_core.store.outbox.storm_upkeep import end_storms
 from sentinel_core.store.read.deliveries import deliveries
 from sentinel_core.store.read.event_detail import event_detail
 from sentinel_core.store.read.event_list import page

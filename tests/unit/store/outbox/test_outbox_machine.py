@@ -26,7 +26,7 @@ from sentinel_core.model.alert import Importance
 from sentinel_core.model.reasons import is_step
 from sentinel_core.store.outbox.claim import LEASE, ClaimedMessage, claim, due
 from sentinel_core.store.outbox.settle import settle
-from sentinel_core.store.outbox.storms import end_storms
+from sentinel_core.store.outbox.storm_upkeep import end_storms
 from sentinel_core.store.record.acknowledge import acknowledge, unacknowledge
 from sentinel_core.store.record.resolve import resolve
 from tests.support.runs import T0, a_rule, a_run, fired, quiet, rows, told

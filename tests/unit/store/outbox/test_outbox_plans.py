@@ -13,7 +13,7 @@ from sentinel_core.store.db.engine import writing
 from sentinel_core.store.outbox.channels import failing_channels
 from sentinel_core.store.outbox.claim import claim, due
 from sentinel_core.store.outbox.settle import postpone_channel, retry_failed, settle
-from sentinel_core.store.outbox.storms import end_storms
+from sentinel_core.store.outbox.storm_upkeep import end_storms
 from tests.support.runs import NOW, a_rule, a_run, fired, told
 
 PAST = 100_000

@@ -10,7 +10,7 @@ from sentinel_core.model.reasons import NotifyReason
 from sentinel_core.model.silence import Matchers, Silence
 from sentinel_core.store.outbox.claim import claim, due
 from sentinel_core.store.outbox.settle import settle
-from sentinel_core.store.outbox.storms import end_storms
+from sentinel_core.store.outbox.storm_upkeep import end_storms
 from sentinel_core.store.record import silences
 from tests.support.posted import Posted, deliver_at, deliver_until
 from tests.support.runs import NOW, a_rule, a_run, fired, quiet, rows, told
@@ -53,7 +53,7 @@ def test_a_thousand_events_in_a_minute_are_one_message_and_one_summary(engine: E
     assert Counter(row["status"] for row in messages) == {"suppressed": 1_000, "sent": 2}
     assert {row["storm_id"] for row in messages} == {1}
     assert {row["last_error"] for row in messages if row["status"] == "suppressed"} == {
-        "part of the message of storm 1"
+        "part of storm 1: its messages count it"
     }
     [storm] = rows(engine, "storm")
     assert storm["ended_at"] is not None

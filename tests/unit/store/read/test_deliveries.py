@@ -10,7 +10,7 @@ from sqlalchemy import event as sqlalchemy_event
 from sentinel_core.model.alert import AlertOutput
 from sentinel_core.store.db.engine import writing
 from sentinel_core.store.outbox.settle import retry_failed
-from sentinel_core.store.outbox.storms import end_storms
+from sentinel_core.store.outbox.storm_upkeep import end_storms
 from sentinel_core.store.read import event_list
 from sentinel_core.store.read.deliveries import Deliveries, deliveries
 from sentinel_core.store.read.event_detail import EventDetail, event_detail
@@ -134,7 +134,7 @@ def test_an_open_storm_counts_its_events_and_lists_them(engine: Engine) -> None:
     other = fire(engine, telling("other", notify={"high": [EVERYONE]}), NOON)
     [found] = deliveries(engine, now=NOON + MINUTE).storms
     assert (found.channel, found.recipient, found.events) == (OPS, "", 5)
-    assert (found.started_at, found.message_status) == (NOON + SOON, "sent")
+    assert (found.started_at, found.message_status, found.waiting) == (NOON + SOON, "sent", 0)
     wanted = EventFilter(storm=found.id)
     listed = [row["id"] for row in event_list.page(engine, wanted, now=NOON, size=100).rows]
     assert sorted(listed) == keys
@@ -221,6 +221,8 @@ def test_no_page_reads_all_messages(many: Engine) -> None:
             "SCAN later",
             "SCAN other",
             "SCAN storm_message",
+            "SCAN about_storm",
+            "SCAN first_message",
             "Seq Scan on notification",
             "ix_notification_due (status=?)",  # all that ever failed, or was ever sent
         )
