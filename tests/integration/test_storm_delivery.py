@@ -4,16 +4,18 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine
 
 from sentinel_core.base.settings import Settings
+from sentinel_core.message.phrases import RESOLVED_COLOUR, RESOLVED_MARK
 from sentinel_core.model.routing import Routes
 from sentinel_core.notify.deliver import deliver, deliver_all, deliver_due
 from tests.support.channels import talking_to
 from tests.support.clock import Clock, delivery_clock
-from tests.support.endpoint import Endpoint, http_endpoint
+from tests.support.endpoint import Endpoint, Request, http_endpoint
 from tests.support.faulty import incoming_webhook, make_due, notifications
 from tests.support.killed import deliverers
 from tests.support.prefect import PrefectServer
@@ -22,7 +24,7 @@ from tests.support.runs import a_rule, a_run, fired, quiet, rows, told
 
 SETTINGS = Settings(notify_timeout_seconds=10)
 NOBODY = Routes()
-MINUTE = timedelta(minutes=1)
+SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
 
 
 @pytest.fixture(autouse=True)
@@ -45,6 +47,12 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 def told_of(endpoint: Endpoint) -> list[str]:
     """The line of each message, in small letters."""
     return [request.json["text"].lower() for request in endpoint.received]
+
+
+def is_green(request: Request) -> bool:
+    """True if a message looks as if nothing of it were open."""
+    message = request.json
+    return message["attachments"][0]["color"] == RESOLVED_COLOUR or RESOLVED_MARK in message["text"]
 
 
 def about(engine: Engine) -> list[tuple[str, str]]:
@@ -82,6 +90,8 @@ def test_a_run_with_a_thousand_events_is_one_message_and_one_summary(
     assert "storm is over" in told_of(endpoint)[1] and "1,010 events" in told_of(endpoint)[1]
     summary = endpoint.received[1].body.decode()
     assert "400 resolved by now, 610 not" in summary
+    assert "610 still open" in told_of(endpoint)[1]
+    assert not is_green(endpoint.received[1])
     assert "market-wide" in summary and "Market" in summary
     assert about(engine) == [("storm", "sent"), ("storm-ended", "sent")]
     assert len(rows(engine, "alert_event")) == 1_010
@@ -101,7 +111,7 @@ def test_twenty_rules_with_fifty_events_each_are_one_message_of_four_deliverers(
     endpoint: Endpoint,
     tmp_path: Path,
 ) -> None:
-    route = {"channel": incoming_webhook(endpoint.url), "group_wait_seconds": 5}
+    route = {"channel": incoming_webhook(endpoint.url), "group_wait_seconds": 3_600}
     env = {**server.env, "SENTINEL_DATABASE_URL": database_url}
     with deliverers(env, str(tmp_path / "deliverers.log")) as several:
         for _ in range(4):
@@ -110,6 +120,7 @@ def test_twenty_rules_with_fifty_events_each_are_one_message_of_four_deliverers(
             rule = a_rule(f"rule-{number:02}", notify={"high": [route]})
             outputs = [fired(f"T{n:02}") for n in range(50)]
             told(engine, rule, a_run(0), outputs, datetime.now(UTC))
+        make_due(engine)
         wait_for(
             lambda: statuses(engine) == {"suppressed": 1_000},
             what="the storm to take in everything",
@@ -152,3 +163,42 @@ def test_fifty_events_are_no_storm(engine: Engine, endpoint: Endpoint) -> None:
     assert deliver_due(engine, SETTINGS) == 50
     assert len(endpoint.received) == 1
     assert "50 events" in told_of(endpoint)[0] and "storm" not in told_of(endpoint)[0]
+
+
+def test_a_critical_event_during_a_storm_of_low_ones_arrives_at_once_and_by_itself(
+    engine: Engine, endpoint: Endpoint, clock: Clock
+) -> None:
+    channel: Any = {"channel": incoming_webhook(endpoint.url), "storm": {"events": 10}}
+    noise = a_rule("noise", importance="low", notify={"low": [channel]})
+    vital = a_rule("vital", importance="critical", notify={"critical": [channel]})
+    for n in range(60):
+        clock.moment += SECOND
+        told(engine, noise, a_run(n / 60), [fired(f"N{n:02}", importance="low")], clock.moment)
+        deliver_due(engine, SETTINGS)
+    assert len(endpoint.received) == 11
+    assert "storm" in told_of(endpoint)[10] and "1 event" in told_of(endpoint)[10]
+
+    down = [fired("DB", importance="critical", message="the database is down")]
+    told(engine, vital, a_run(1), down, clock.moment)
+    assert deliver_due(engine, SETTINGS) == 1
+    assert len(endpoint.received) == 12
+    assert "critical" in told_of(endpoint)[11] and "vital" in told_of(endpoint)[11]
+    assert "the database is down" in endpoint.received[11].body.decode()
+
+    clock.moment += 2 * MINUTE
+    over = [quiet(f"N{n:02}") for n in range(59)]
+    told(engine, noise, a_run(3), over, clock.moment)
+    deliver_all(engine, SETTINGS, NOBODY)
+    assert len(endpoint.received) == 13
+    assert "storm is over" in told_of(endpoint)[12] and "1 still open" in told_of(endpoint)[12]
+    summary = endpoint.received[12]
+    assert "N59" in summary.body.decode()
+    assert not is_green(summary)
+
+    told(engine, noise, a_run(4), [quiet("N59")], clock.moment)
+    deliver_all(engine, SETTINGS, NOBODY)
+    deliver_all(engine, SETTINGS, NOBODY)
+    assert len(endpoint.received) == 14
+    assert "storm is resolved" in told_of(endpoint)[13]
+    assert is_green(endpoint.received[13])
+    assert sum("vital" in request.body.decode() for request in endpoint.received) == 1

@@ -22,11 +22,12 @@ from hypothesis.stateful import (
 )
 from sqlalchemy import Engine
 
+from sentinel_core.decide.storms import Composition
 from sentinel_core.model.alert import Importance
 from sentinel_core.model.reasons import is_step
 from sentinel_core.store.outbox.claim import LEASE, ClaimedMessage, claim, due
 from sentinel_core.store.outbox.settle import settle
-from sentinel_core.store.outbox.storm_upkeep import end_storms
+from sentinel_core.store.outbox.storm_upkeep import end_storms, report_resolved_storms
 from sentinel_core.store.record.acknowledge import acknowledge, unacknowledge
 from sentinel_core.store.record.resolve import resolve
 from tests.support.runs import T0, a_rule, a_run, fired, quiet, rows, told
@@ -37,7 +38,7 @@ OUTCOMES = ("sent", "pending", "failed")
 pick = st.integers(0, 10_000)
 
 
-def the_rule(name: str) -> Any:
+def the_rule(name: str, rule_name: str) -> Any:
     """Channels of every sort, each of this example alone: they are known by its name."""
     notify = [
         {
@@ -49,7 +50,7 @@ def the_rule(name: str) -> Any:
         {"channel": f"teams-webhook/{name}", "group_by": [], "group_interval_seconds": 90},
     ]
     return a_rule(
-        name,
+        rule_name,
         notify={"high": notify, "critical": notify},
         policy={"notify_resolved": True, "repeat_seconds": 300},
         escalation=[
@@ -60,33 +61,36 @@ def the_rule(name: str) -> Any:
 
 
 class Outbox(RuleBasedStateMachine):
-    """One rule, its channels, and several deliverers that may die."""
+    """Two rules, their channels, and several deliverers that may die."""
 
     engine: Engine
 
     def __init__(self) -> None:
         super().__init__()
         self.name = next(_names)
-        self.rule = the_rule(self.name)
+        self.rules = [the_rule(self.name, name) for name in (self.name, f"{self.name}-other")]
         self.now: datetime = T0
         self.minute = 0.0
         self.claims: list[ClaimedMessage] = []
         self.sent: set[int] = set()
         self.given_up: set[int] = set()
+        self.stood_for: dict[int, tuple[datetime, set[int]]] = {}
+        self.joined: set[int] = set()
 
     # -- what happens ----------------------------------------------------------------------
 
     @rule(
         states=st.dictionaries(
             st.sampled_from(TICKERS), st.sampled_from(["high", "critical", None]), min_size=1
-        )
+        ),
+        which=st.sampled_from([0, 0, 1]),
     )
-    def record(self, states: dict[str, str | None]) -> None:
+    def record(self, states: dict[str, str | None], which: int) -> None:
         outputs = [
             fired(ticker, importance=Importance(level)) if level else quiet(ticker)
             for ticker, level in states.items()
         ]
-        told(self.engine, self.rule, a_run(self.minute), outputs, now=self.now)
+        told(self.engine, self.rules[which], a_run(self.minute), outputs, now=self.now)
 
     @rule(seconds=st.sampled_from([1, 15, 60, 130, 700]))
     def time_passes(self, seconds: int) -> None:
@@ -133,6 +137,7 @@ class Outbox(RuleBasedStateMachine):
     @rule()
     def storms_end(self) -> None:
         end_storms(self.engine, self.now)
+        report_resolved_storms(self.engine, self.now)
 
     # -- what must hold --------------------------------------------------------------------
 
@@ -148,6 +153,8 @@ class Outbox(RuleBasedStateMachine):
         for row in before.values():
             if row["id"] in ids and not is_step(row["reason"]):
                 self._nothing_is_overtaken(row, before, ids)
+        if owed.about and owed.id not in self.stood_for:
+            self.stood_for[owed.id] = (self.now, self._in_storm(owed.id))
         self.claims.append(owed)
 
     @staticmethod
@@ -193,6 +200,30 @@ class Outbox(RuleBasedStateMachine):
                 assert row["id"] in self.given_up
 
     @invariant()
+    def no_message_stands_for_what_came_after_its_first_attempt(self) -> None:
+        """However often it is attempted: the first attempt may be the one that arrived."""
+        created = {row["id"]: row["created_at"] for row in self.messages()}
+        for message, (at, stood_for) in self.stood_for.items():
+            assert self._in_storm(message) == stood_for
+            assert all(created[key] <= at for key in stood_for)
+
+    @invariant()
+    def a_storm_takes_only_what_it_is_made_of(self) -> None:
+        in_storm = [row for row in self.messages() if row["event_id"] and row["storm_id"]]
+        events = {row["id"]: row for row in rows(self.engine, "alert_event")}
+        made_of = {
+            row["storm_id"]: Composition.from_json(row["content"])
+            for row in self.messages()
+            if row["about"] and "parts" in row["content"]
+        }
+        for row in in_storm:
+            event = events[row["event_id"]]
+            part = (event["rule_id"], event["kind"])
+            if row["id"] not in self.joined:
+                assert made_of[row["storm_id"]].takes(part, Importance(event["importance"])), row
+        self.joined |= {row["id"] for row in in_storm}
+
+    @invariant()
     def what_is_not_sent_says_why(self) -> None:
         for row in self.messages():
             if row["status"] in ("suppressed", "failed"):
@@ -204,6 +235,7 @@ class Outbox(RuleBasedStateMachine):
         for _ in range(80):
             self.now += timedelta(seconds=61)
             end_storms(self.engine, self.now)
+            report_resolved_storms(self.engine, self.now)
             while due := self.due():
                 before = [row["status"] for row in self.messages()]
                 for key in due:
@@ -217,6 +249,8 @@ class Outbox(RuleBasedStateMachine):
         assert not left, left
         self.what_arrived_stays_sent_and_what_was_given_up_stays_so()
         self.what_is_not_sent_says_why()
+        self.no_message_stands_for_what_came_after_its_first_attempt()
+        self.a_storm_takes_only_what_it_is_made_of()
         everybody_hears_of_every_event(self.messages(), self.events(resolved=True))
 
     # -- what there is ---------------------------------------------------------------------
@@ -225,25 +259,39 @@ class Outbox(RuleBasedStateMachine):
         found = rows(self.engine, "notification")
         return [row for row in found if row["channel"].endswith(f"/{self.name}")]
 
+    def _in_storm(self, message: int) -> set[int]:
+        """The notifications of events that a storm's message stands for."""
+        return {
+            row["id"]
+            for row in self.messages()
+            if row["message_id"] == message and row["event_id"] and row["storm_id"]
+        }
+
     def due(self) -> list[int]:
         mine = {row["id"] for row in self.messages()}
         return [key for key in due(self.engine, self.now, limit=10_000) if key in mine]
 
     def events(self, *, resolved: bool = False) -> list[int]:
-        found = rows(self.engine, "alert_event", rule_name=self.name)
+        names = {rule.name for rule in self.rules}
+        found = [row for row in rows(self.engine, "alert_event") if row["rule_name"] in names]
         return [row["id"] for row in found if resolved or row["resolved_at"] is None]
 
 
 def everybody_hears_of_every_event(messages: list[dict[str, Any]], events: list[int]) -> None:
     """By a message of its own, by a storm's, or there is a reason why not."""
-    told_by_storm = {row["storm_id"] for row in messages if row["reason"] == "storm"}
+    about_storms = {row["id"]: row for row in messages if row["about"]}
     for event in events:
         mine = [row for row in messages if row["event_id"] == event]
-        opened = {row["channel"]: row for row in mine if row["reason"] == "opened"}
+        opened: dict[str, dict[str, Any]] = {}
+        for row in mine:
+            if row["reason"] in ("opened", "flapping"):  # the first of them opened it
+                opened.setdefault(row["channel"], row)
         assert len(opened) == 3
         for row in opened.values():
             if row["storm_id"] is not None:
-                assert row["storm_id"] in told_by_storm
+                message = about_storms[row["message_id"]]
+                assert message["storm_id"] == row["storm_id"]
+                assert message["status"] in ("sent", "failed")
             elif row["status"] == "suppressed":
                 assert row["last_error"] == "resolved by ana", row
             else:
