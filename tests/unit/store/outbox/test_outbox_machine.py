@@ -154,7 +154,7 @@ class Outbox(RuleBasedStateMachine):
             if row["id"] in ids and not is_step(row["reason"]):
                 self._nothing_is_overtaken(row, before, ids)
         if owed.about and owed.id not in self.stood_for:
-            self.stood_for[owed.id] = (self.now, self._in_storm(owed.id))
+            self.stood_for[owed.id] = (self.now, in_storm(self.messages(), owed.id))
         self.claims.append(owed)
 
     @staticmethod
@@ -202,26 +202,30 @@ class Outbox(RuleBasedStateMachine):
     @invariant()
     def no_message_stands_for_what_came_after_its_first_attempt(self) -> None:
         """However often it is attempted: the first attempt may be the one that arrived."""
-        created = {row["id"]: row["created_at"] for row in self.messages()}
+        messages = self.messages()
+        created = {row["id"]: row["created_at"] for row in messages}
         for message, (at, stood_for) in self.stood_for.items():
-            assert self._in_storm(message) == stood_for
+            assert in_storm(messages, message) == stood_for
             assert all(created[key] <= at for key in stood_for)
 
     @invariant()
     def a_storm_takes_only_what_it_is_made_of(self) -> None:
-        in_storm = [row for row in self.messages() if row["event_id"] and row["storm_id"]]
+        messages = self.messages()
+        joined = [row for row in messages if row["event_id"] and row["storm_id"]]
+        joined = [row for row in joined if row["id"] not in self.joined]
+        if not joined:
+            return
         events = {row["id"]: row for row in rows(self.engine, "alert_event")}
         made_of = {
             row["storm_id"]: Composition.from_json(row["content"])
-            for row in self.messages()
+            for row in messages
             if row["about"] and "parts" in row["content"]
         }
-        for row in in_storm:
+        for row in joined:
             event = events[row["event_id"]]
             part = (event["rule_id"], event["kind"])
-            if row["id"] not in self.joined:
-                assert made_of[row["storm_id"]].takes(part, Importance(event["importance"])), row
-        self.joined |= {row["id"] for row in in_storm}
+            assert made_of[row["storm_id"]].takes(part, Importance(event["importance"])), row
+        self.joined |= {row["id"] for row in joined}
 
     @invariant()
     def what_is_not_sent_says_why(self) -> None:
@@ -259,14 +263,6 @@ class Outbox(RuleBasedStateMachine):
         found = rows(self.engine, "notification")
         return [row for row in found if row["channel"].endswith(f"/{self.name}")]
 
-    def _in_storm(self, message: int) -> set[int]:
-        """The notifications of events that a storm's message stands for."""
-        return {
-            row["id"]
-            for row in self.messages()
-            if row["message_id"] == message and row["event_id"] and row["storm_id"]
-        }
-
     def due(self) -> list[int]:
         mine = {row["id"] for row in self.messages()}
         return [key for key in due(self.engine, self.now, limit=10_000) if key in mine]
@@ -275,6 +271,15 @@ class Outbox(RuleBasedStateMachine):
         names = {rule.name for rule in self.rules}
         found = [row for row in rows(self.engine, "alert_event") if row["rule_name"] in names]
         return [row["id"] for row in found if resolved or row["resolved_at"] is None]
+
+
+def in_storm(messages: list[dict[str, Any]], message: int) -> set[int]:
+    """The notifications of events that a storm's message stands for."""
+    return {
+        row["id"]
+        for row in messages
+        if row["message_id"] == message and row["event_id"] and row["storm_id"]
+    }
 
 
 def everybody_hears_of_every_event(messages: list[dict[str, Any]], events: list[int]) -> None:
