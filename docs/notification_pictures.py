@@ -23,6 +23,7 @@ from playwright.sync_api import Browser, sync_playwright
 from sqlalchemy import Engine, text
 
 from sentinel_core.message.content import About, Content, Item, Links, Medium, Message
+from sentinel_core.message.phrases import rank
 from sentinel_core.message.render import render
 from sentinel_core.store.db.engine import open_engine, reading
 from sentinel_core.store.db.schema import ensure_schema
@@ -33,6 +34,7 @@ IMAGES = Path(__file__).parent / "images"
 LINKS = Links("https://sentinel.example", "https://prefect.example")
 NEXT_STEP = "A day of results? Read the news before the desk asks."
 STORM_THRESHOLD = 20
+STORM_NAMED = 5  # of the ten that a message names
 Theme = Literal["light", "dark"]
 
 # A browser without a font of emoji shows boxes: they are drawn.
@@ -175,11 +177,15 @@ def item_of(engine: Engine, event: dict[str, Any], reason: str = "opened") -> It
 
 
 def storm_of(found: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Counts of these events, as if all of them had been told together."""
+    """Counts of these events and the most important of them, as if they had been one storm."""
     times = [event["first_seen"] for event in found]
+    still_open = [event for event in found if event["resolved_at"] is None]
+    named = sorted(
+        found, key=lambda event: (-rank(event["importance"]), event["resolved_at"] is not None)
+    )
 
-    def by(name: str) -> list[tuple[str, int]]:
-        return Counter(str(event[name]) for event in found).most_common()
+    def by(name: str, of: Sequence[dict[str, Any]] = found) -> list[tuple[str, int]]:
+        return Counter(str(event[name]) for event in of).most_common()
 
     return {
         "id": 1,
@@ -192,7 +198,10 @@ def storm_of(found: Sequence[dict[str, Any]]) -> dict[str, Any]:
         "by_category": by("category"),
         "by_importance": by("importance"),
         "tickers": len({event["ticker"] for event in found}),
-        "resolved": sum(event["resolved_at"] is not None for event in found),
+        "resolved": len(found) - len(still_open),
+        "open": len(still_open),
+        "open_by_importance": by("importance", still_open),
+        "named": named[:STORM_NAMED],
     }
 
 
@@ -206,10 +215,11 @@ def contents(engine: Engine) -> dict[str, Content]:
     moments = Counter(event["timestamp"] for event in events(engine, "true"))
     together = events(engine, "timestamp = :at", at=f"{moments.most_common(1)[0][0]:%F %T.%f}")
     storm = storm_of(events(engine, "true"))
+    begun = [{**event, "resolved_at": None} for event in storm["named"]]
     return {
         "event": Content(items=(item_of(engine, worst),)),
         "group": Content(items=tuple(item_of(engine, event) for event in together)),
-        "storm": Content(About.STORM, facts={**storm, "ended_at": None}),
+        "storm": Content(About.STORM, facts={**storm, "ended_at": None, "named": begun}),
         "storm-ended": Content(About.STORM_ENDED, facts=storm),
     }
 

@@ -94,7 +94,7 @@ def _lead(
     sentences = [f"{', '.join(kinds)}."] if kinds else []
     if named:
         first = " · ".join(part for part in (named[0]["rule"], named[0]["ticker"]) if part)
-        sentences.append(f"The most important: {first}.")
+        sentences.append(f"The most important: {flat(first, 120)}.")
     match about:
         case About.STORM:
             sentences.append(_warning(facts))

@@ -18,6 +18,7 @@ ON_RECORD = {
     "escalated": Reason(NotifyReason.ESCALATED),
     "step-1": Reason(NotifyReason.STEP, step=1),
     "step-20": Reason(NotifyReason.STEP, step=20),
+    "storm-2": Reason(NotifyReason.STORM, step=2),
 }
 
 
@@ -28,7 +29,9 @@ def test_a_reason_is_read_as_it_was_written(text: str) -> None:
     assert is_step(text) == text.startswith("step-")
 
 
-@pytest.mark.parametrize("text", ["", "step-", "step-x", "stepped", "resolved-late", "of-2030"])
+@pytest.mark.parametrize(
+    "text", ["", "step-", "step-x", "stepped", "storm-x", "resolved-late", "of-2030"]
+)
 def test_a_reason_of_another_version_is_unknown(text: str) -> None:
     assert Reason.parse(text) == Reason(NotifyReason.UNKNOWN)
     assert not is_step(text)

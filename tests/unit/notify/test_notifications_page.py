@@ -63,6 +63,7 @@ def test_every_reason_is_in_the_table() -> None:
     of_no_event = {
         NotifyReason.STORM,
         NotifyReason.STORM_ENDED,
+        NotifyReason.STORM_RESOLVED,
         NotifyReason.REPORT,
         NotifyReason.UNKNOWN,
     }
