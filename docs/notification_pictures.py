@@ -214,13 +214,17 @@ def contents(engine: Engine) -> dict[str, Content]:
     worst["runbook"] = "https://wiki.example/runbooks/daily-move"
     moments = Counter(event["timestamp"] for event in events(engine, "true"))
     together = events(engine, "timestamp = :at", at=f"{moments.most_common(1)[0][0]:%F %T.%f}")
-    storm = storm_of(events(engine, "true"))
-    begun = [{**event, "resolved_at": None} for event in storm["named"]]
+    found = events(engine, "true")
+    begun = storm_of([{**event, "resolved_at": None} for event in found])
+    newest = max(event["id"] for event in found if event["rule_name"] == "daily-move")
+    ended = storm_of(
+        [{**event, "resolved_at": None} if event["id"] == newest else event for event in found]
+    )
     return {
         "event": Content(items=(item_of(engine, worst),)),
         "group": Content(items=tuple(item_of(engine, event) for event in together)),
-        "storm": Content(About.STORM, facts={**storm, "ended_at": None, "named": begun}),
-        "storm-ended": Content(About.STORM_ENDED, facts=storm),
+        "storm": Content(About.STORM, facts={**begun, "ended_at": None}),
+        "storm-ended": Content(About.STORM_ENDED, facts=ended),
     }
 
 

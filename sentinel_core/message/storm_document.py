@@ -123,10 +123,15 @@ def _summary(facts: Mapping[str, Any]) -> str:
     lasted = f" in {span((ended - began).total_seconds())}" if began and ended else ""
     summary = f"{counted(int(facts['events']), 'event')}{lasted}"
     if facts.get("resolved") is not None:
-        summary += f": {int(facts['resolved']):,} resolved by now, {_open(facts):,} not"
+        resolved, still_open = int(facts["resolved"]), _open(facts)
+        summary += (
+            f": {resolved:,} resolved by now, {still_open:,} not"
+            if still_open
+            else (", all of them resolved")
+        )
     left = [f"{count:,} {name}" for name, count in _by_rank(facts, "open_by_importance")]
-    still_open = f" Still open: {', '.join(left)}." if left else ""
-    return f"{summary}.{still_open} All of them are in the blotter."
+    which = f" Still open: {', '.join(left)}." if left else ""
+    return f"{summary}.{which} All of them are in the blotter."
 
 
 def _most_important(named: Sequence[View], events: int) -> tuple[Table, ...]:
