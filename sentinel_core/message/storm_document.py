@@ -92,6 +92,8 @@ def _lead(
     if len(categories) == 1:
         kinds.append(f"all of them {categories[0][0]}")
     sentences = [f"{', '.join(kinds)}."] if kinds else []
+    if about is About.STORM_ENDED and _open(facts):  # what is over matters less by now
+        named = [event for event in named if event["reason"] != "resolved"]
     if named:
         first = " · ".join(part for part in (named[0]["rule"], named[0]["ticker"]) if part)
         sentences.append(f"The most important: {flat(first, 120)}.")

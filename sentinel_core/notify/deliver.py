@@ -222,6 +222,7 @@ def address_of(claimed: ClaimedMessage) -> Address:
         claimed.recipient,
         thread=claimed.thread,
         dedup_key=claimed.incident,
+        other_incidents=claimed.other_incidents if signal is Signal.RESOLVE else (),
         signal=signal,
         # Every store numbers its rows from 1, and two stores may write to the same people.
         key=f"{claimed.created_at.isoformat()}/{','.join(str(key) for key in sorted(claimed.ids))}",

@@ -46,13 +46,15 @@ class Address:
     """The address of a message: a block's slug, and recipients (email addresses, a Slack channel).
 
     `thread` is the reference of the first message about the event, `dedup_key` identifies the
-    incident, `signal` says what to do with it. `key` identifies this message and stays the same
-    when it is retried, so that an email that arrives twice can be recognised.
+    incident, `signal` says what to do with it and with `other_incidents`. `key` identifies this
+    message and stays the same when it is retried, so that an email that arrives twice can be
+    recognised.
     """
 
     channel: str
     recipient: str = ""
     thread: str | None = None
     dedup_key: str = ""
+    other_incidents: tuple[str, ...] = ()
     signal: Signal = Signal.TRIGGER
     key: str = ""

@@ -1,6 +1,7 @@
 """PagerDuty's Events API v2. Prefect's block holds the key, but can only trigger by itself."""
 
 import hashlib
+from dataclasses import replace
 from typing import Any
 
 from sentinel_core.base.settings import Settings
@@ -20,14 +21,19 @@ _URLS = {
 def send_to_pagerduty(
     block: Any, address: Address, message: Message, settings: Settings, attempt: Attempt
 ) -> Delivery:
-    """Trigger, acknowledge or resolve the incident that `address.dedup_key` names."""
+    """Trigger, acknowledge or resolve the incident that `address.dedup_key` names, and the others.
+
+    All of it is repeated when one is refused; PagerDuty takes what it has already for the same.
+    """
     if not address.dedup_key and address.signal is not Signal.TRIGGER:
         return failed(f"a PagerDuty incident can't be {address.signal}d without its dedup_key")
     url = settings.pagerduty_url or _URLS[block.region_name]
-    answer = request(attempt, "POST", url, json=event(block, address, message))
-    if answer.status == ACCEPTED:
-        return Delivery(Outcome.SENT, reference=dedup_key(address) or None)
-    return answer.refused("PagerDuty")
+    for key in (*address.other_incidents, address.dedup_key):
+        incident = replace(address, dedup_key=key)
+        answer = request(attempt, "POST", url, json=event(block, incident, message))
+        if answer.status != ACCEPTED:
+            return answer.refused("PagerDuty")
+    return Delivery(Outcome.SENT, reference=dedup_key(address) or None)
 
 
 def event(block: Any, address: Address, message: Message) -> dict[str, Any]:

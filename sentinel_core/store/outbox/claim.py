@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Integer, cast, select, update
 
 from sentinel_core.decide.fanout import route_of
+from sentinel_core.model.reasons import Reason
 from sentinel_core.store.db.bulk import chunks
 from sentinel_core.store.db.engine import reading, writing
 from sentinel_core.store.db.tables import NOTIFICATION, Row
@@ -39,9 +40,10 @@ class ClaimedMessage:
     """A claimed message: the notifications it sends, and their events.
 
     `events` are (columns by name, reason), in the order of `ids`; none for a storm or a report,
-    which `about` names and `facts` describes. `attempts` include this one, `thread` is the
-    provider's reference of the thread's first message, `unknown` counts earlier attempts that may
-    have arrived, and `claimed_at` identifies the claim.
+    which `about` names and `facts` describes. What a storm has grown by is a thread and an incident
+    of its own; the storm's end resolves these `other_incidents` as well. `attempts` include this
+    one, `thread` is the provider's reference of the thread's first message, `unknown` counts
+    earlier attempts that may have arrived, and `claimed_at` identifies the claim.
     """
 
     ids: tuple[int, ...]
@@ -56,6 +58,7 @@ class ClaimedMessage:
     facts: Mapping[str, Any] = field(default_factory=dict)
     thread: str | None = None
     incident: str = ""
+    other_incidents: tuple[str, ...] = ()
     templates: Mapping[str, Any] = field(default_factory=dict)
     unknown: int = 0
 
@@ -149,7 +152,7 @@ def _claimed(
             message_id=lead["id"],
         )
     )
-    common = {
+    common: dict[str, Any] = {
         "ids": ids,
         "channel": lead["channel"],
         "recipient": lead["recipient"],
@@ -160,17 +163,14 @@ def _claimed(
         "unknown": lead["unknown"] + (lead["claimed_at"] is not None),
     }
     if lead["about"]:
-        facts, began = lead["content"], ""
         if lead["storm_id"] is not None:
-            facts = storm_facts(connection, lead)
-            # Every store numbers its storms from 1, and two stores may use the same paging service.
-            began = f"/{facts['started_at'].isoformat()}"
+            return _about_storm(connection, lead, common)
         return ClaimedMessage(
             **common,
             about=lead["about"],
-            facts=facts,
+            facts=lead["content"],
             thread=_thread_about(connection, lead),
-            incident=f"sentinel/{lead['about']}{began}",
+            incident=f"sentinel/{lead['about']}",
         )
     first = events[lead["event_id"]]
     return ClaimedMessage(
@@ -179,6 +179,22 @@ def _claimed(
         thread=threads_of(connection, rows).get(lead["event_id"]),
         incident=f"sentinel/{first['deployment_id']}/{lead['event_id']}",
         templates=templates_of(connection, first["rule_id"]),
+    )
+
+
+def _about_storm(connection: Connection, lead: Row, common: dict[str, Any]) -> ClaimedMessage:
+    facts = storm_facts(connection, lead)
+    # Every store numbers its storms from 1, and two stores may use the same paging service.
+    incident = f"sentinel/{lead['about']}/{facts['started_at'].isoformat()}"
+    common |= {"about": lead["about"], "facts": facts}
+    if number := Reason.parse(lead["reason"]).step:
+        # A reply in a thread, or one more trigger of an open incident, notifies nobody.
+        return ClaimedMessage(**common, incident=f"{incident}/{number}")
+    return ClaimedMessage(
+        **common,
+        thread=_thread_about(connection, lead),
+        incident=incident,
+        other_incidents=tuple(f"{incident}/{number}" for number in facts["grown"]),
     )
 
 

@@ -162,12 +162,20 @@ def storm_facts(connection: Connection, message: Row) -> dict[str, Any]:
         "threshold": storm["threshold"],
         "started_at": storm["started_at"],
         "ended_at": storm["ended_at"],
+        "grown": _grown(connection, message),
         "named": _named(connection, events),
         "by_rule": _counted(connection, _E.rule_name, events),
         "by_category": _counted(connection, _E.category, events),
         "by_importance": _counted(connection, _E.importance, events),
         "open_by_importance": _counted(connection, _E.importance, events, _E.resolved_at.is_(None)),
     }
+
+
+def _grown(connection: Connection, message: Row) -> list[int]:
+    """The numbers of the storm's messages about what it has grown by, as far as attempted."""
+    attempted = (_N.about == message["about"], IS_ABOUT, _N.attempts > 0)
+    reasons = connection.scalars(select(_N.reason).where(*attempted).order_by(_N.id))
+    return [number for reason in reasons if (number := Reason.parse(reason).step)]
 
 
 def _counts(events: Any, *numbers: Any) -> Any:

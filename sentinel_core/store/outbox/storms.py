@@ -5,6 +5,7 @@ once there is one (see storm_messages.py).
 """
 
 from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from zlib import crc32
@@ -20,7 +21,7 @@ from sentinel_core.decide.storms import (
     storm_window,
 )
 from sentinel_core.model.alert import Importance
-from sentinel_core.model.reasons import NotifyReason, Suppression, SuppressionCode, is_step
+from sentinel_core.model.reasons import NotifyReason, Reason, Suppression, SuppressionCode, is_step
 from sentinel_core.model.routing import StormLimit
 from sentinel_core.store.db.bulk import chunks
 from sentinel_core.store.db.engine import rows
@@ -35,6 +36,11 @@ from sentinel_core.store.outbox.enqueue import (
 from sentinel_core.store.outbox.storm_messages import first_message, newest_message, next_message
 
 _NEWS = (NotifyReason.OPENED.value, NotifyReason.FLAPPING.value)
+# Beside a storm, events that become more important than it are news as well.
+_NEWS_BESIDE = (
+    *_NEWS,
+    *(str(Reason(NotifyReason.ESCALATED, importance=item)) for item in Importance),
+)
 _FOLLOWING_UP = (
     NotifyReason.RESOLVED.value,
     NotifyReason.FLAPPING_ENDED.value,
@@ -72,7 +78,8 @@ def outside_storms(connection: Connection, lead: Row, now: datetime) -> int | No
     storm = _open_storm(connection, lead)
     if storm is not None and lead["id"] in let_join(connection, storm, now):
         return None
-    message = _too_many(connection, lead, limit, storm, now) if lead["reason"] in _NEWS else None
+    news = _NEWS if storm is None else _NEWS_BESIDE
+    message = _too_many(connection, lead, limit, storm, now) if lead["reason"] in news else None
     if message is not None:
         grown = storm or _open_storm(connection, lead)
         if grown is not None and lead["id"] in let_join(connection, grown, now):
@@ -115,17 +122,18 @@ def _too_many(
     Outside a storm that is open, the limit holds for the events that are no part of it.
     """
     since, until = storm_window(limit, lead["created_at"], now)
+    news: Sequence[str] = _NEWS
     which = []
     if storm is not None:
         since = max(since, storm["started_at"])
-        which = [NOTIFICATION.c.storm_id.is_(None)]
-    level = storm_level(limit, opened_events(connection, lead, since, until, *which))
+        news, which = _NEWS_BESIDE, [NOTIFICATION.c.storm_id.is_(None)]
+    level = storm_level(limit, opened_events(connection, lead, since, until, *which, news=news))
     if level is None:
         return None
     new = [
         waiting.event
         for waiting in _waiting(connection, lead)
-        if waiting.reason in _NEWS and waiting.importance.rank <= level.rank
+        if waiting.reason in news and waiting.importance.rank <= level.rank
     ]
     if not new:
         return None
@@ -157,7 +165,12 @@ def _begin(connection: Connection, address: Row, limit: StormLimit, now: datetim
 
 
 def opened_events(
-    connection: Connection, address: Row, since: datetime, until: datetime, *which: Any
+    connection: Connection,
+    address: Row,
+    since: datetime,
+    until: datetime,
+    *which: Any,
+    news: Sequence[str] = _NEWS,
 ) -> Counter[Importance]:
     """The number of events enqueued for this channel in between, by importance.
 
@@ -171,7 +184,7 @@ def opened_events(
             *same_address(n, address),
             n.created_at >= since,
             n.created_at <= until,
-            n.reason.in_(_NEWS),
+            n.reason.in_(news),
             or_(n.status != SUPPRESSED, n.storm_id.is_not(None)),
             *which,
         )

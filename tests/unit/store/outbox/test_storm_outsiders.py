@@ -184,6 +184,17 @@ def test_too_many_critical_events_extend_the_storm_at_once(stormy: Engine) -> No
     assert deliver_at(stormy, now + SECOND) == [Posted("ops", "opened", (event,))]
 
 
+def test_too_many_events_of_a_storm_that_become_critical_are_one_message(engine: Engine) -> None:
+    open_events(engine, rule_of(), 20, NOW)
+    assert reasons(deliver_at(engine, NOW)) == {"storm": 1}
+    now = NOW + 10 * SECOND
+    raised = [fired(f"T{n}", importance="critical") for n in range(20)]
+    told(engine, rule_of(), a_run(1), raised, now=now)
+    assert [message.reason for message in deliver_at(engine, now)] == ["storm-2"]
+    told(engine, rule_of(), a_run(2), [fired("X", importance="critical")], now=now + SECOND)
+    assert deliver_at(engine, now + SECOND) == [], "the storm has critical events of this rule now"
+
+
 def test_a_group_of_what_is_sent_by_itself_takes_nothing_of_the_storm(engine: Engine) -> None:
     together: Any = {"group_by": ["channel"]}
     open_events(engine, rule_of(**together), 6, NOW)

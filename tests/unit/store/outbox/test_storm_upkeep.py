@@ -138,6 +138,26 @@ def test_nothing_waits_longer_than_an_hour_for_a_message_of_a_storm_that_goes_on
     assert due(engine, NOW + HOUR + SECOND) == [], "the next hour has begun"
 
 
+def test_what_a_storm_has_grown_by_is_an_incident_and_a_thread_of_its_own(
+    engine: Engine, begun: ClaimedMessage
+) -> None:
+    """One more trigger of an open incident pages nobody. The storm's end resolves both."""
+    now = NOW + 10 * SECOND
+    routes: Any = {"critical": [STORM]}
+    vital = a_rule("vital", importance="critical", notify=routes)
+    told(engine, vital, a_run(1), [fired(f"V{n}") for n in range(6)], now=now)
+    grown = claim(engine, due(engine, now)[0], now)
+    assert grown is not None
+    settle(engine, grown.ids, status="sent", error=None, now=now, reference="2")
+    assert (grown.incident, grown.thread) == (f"{begun.incident}/2", None)
+    assert address_of(grown).signal is Signal.TRIGGER
+    resolve(engine, [row["id"] for row in rows(engine, "alert_event")], by="ana", now=NOW + MINUTE)
+    end_storms(engine, NOW + 2 * MINUTE)
+    summary = address_of(send(engine, NOW + 2 * MINUTE))
+    assert summary.signal is Signal.RESOLVE
+    assert (summary.dedup_key, summary.other_incidents) == (begun.incident, (grown.incident,))
+
+
 def test_a_summary_replaces_what_was_not_attempted_yet(
     engine: Engine, begun: ClaimedMessage
 ) -> None:
