@@ -180,6 +180,23 @@ def test_a_key_longer_than_pagerduty_takes_still_names_one_incident(endpoint: En
     assert len(first) <= 255
 
 
+def test_several_incidents_are_resolved_together_or_all_of_them_again(endpoint: Endpoint) -> None:
+    endpoint.answers = [202, 500, 202, 202]
+    settings = SETTINGS.model_copy(update={"pagerduty_url": endpoint.url})
+    address = Address(
+        pager_duty_webhook(endpoint.url),
+        dedup_key="storm",
+        other_incidents=("storm/2",),
+        signal=Signal.RESOLVE,
+    )
+    assert send(address, MESSAGE, settings).outcome is Outcome.RETRY
+    assert send(address, MESSAGE, settings) == Delivery(Outcome.SENT, reference="storm")
+    sent = [
+        (request.json["event_action"], request.json["dedup_key"]) for request in endpoint.received
+    ]
+    assert sent == [("resolve", "storm/2"), ("resolve", "storm")] * 2
+
+
 def test_a_200_is_not_what_pagerduty_says(endpoint: Endpoint) -> None:
     assert tell(pager_duty_webhook, endpoint.url).outcome is Outcome.RETRY
 
