@@ -79,9 +79,14 @@ class SqlQuery(Trigger):
         )
 
     def evaluate(self, rows: Sequence[Row]) -> list[AlertOutput]:
-        """One triggered output for each row. Raises SourceError for rows without identity."""
+        """One triggered output for each row. Raises SourceError for rows without identity.
+
+        A single row of nothing but NULL is what an aggregate over no rows returns: no data.
+        """
         if rows:
             self._require_columns(rows[0])
+        if len(rows) == 1 and self.ticker_column is None and _of_nulls(rows[0]):
+            return [_no_data(rows[0])]
         outputs = [self._output(number, row) for number, row in enumerate(rows, start=1)]
         tickers = Counter(output.ticker for output in outputs)
         twice = [ticker for ticker, count in tickers.items() if count > 1][:5]
@@ -155,6 +160,20 @@ class SqlQuery(Trigger):
                 )
             metrics[name] = float(value)
         return metrics
+
+
+def _of_nulls(row: Row) -> bool:
+    return all(value is None for value in row.values())
+
+
+def _no_data(row: Row) -> AlertOutput:
+    return AlertOutput(
+        triggered=False,
+        problem="no_data",
+        message=f"The query returned one row with nothing but NULL in {', '.join(row)}: an "
+        "aggregate such as max() had no rows to work on. If that is ok, add HAVING count(*) > 0.",
+        metadata={"row": dict(row)},
+    )
 
 
 def gone(past: Sequence[PastEvaluation], present: set[str]) -> list[AlertOutput]:

@@ -148,7 +148,10 @@ class PrefectDeployment(Trigger):
         )
 
     def evaluate(self, sample: RunSample) -> AlertOutput:
-        """Triggered by a final state in `alert_on`, or if there is none in time."""
+        """Triggered by a final state in `alert_on`, or if there is none in time.
+
+        Without `alert_when_unfinished` a run that has not ended is no data.
+        """
         last = sample.state
         wanted = {name.casefold() for name in self.alert_on}
         bad = bool(wanted & {last.type.casefold(), last.name.casefold()})
@@ -166,6 +169,7 @@ class PrefectDeployment(Trigger):
             metrics |= {"value": sample.waited_seconds, "threshold": self.wait_seconds}
         return AlertOutput(
             triggered=bad if sample.finished else self.alert_when_unfinished,
+            problem=None if sample.finished or self.alert_when_unfinished else "no_data",
             ticker=self.deployment,
             message=message,
             metrics=metrics,

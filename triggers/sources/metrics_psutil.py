@@ -10,7 +10,9 @@ import psutil
 from pydantic import Field
 
 from triggers.sources.described import Described
+from triggers.sources.disks import read_disk
 from triggers.sources.errors import SourceError
+from triggers.sources.machine import cpu_percent, memory
 from triggers.sources.readings import Reading, no_data
 
 Name = Literal[
@@ -70,13 +72,33 @@ class PsutilMetrics(Described):
             raise SourceError(f"{self.subject} can't be read: {error}") from error
         except ValueError as error:  # a path with a NUL in it
             raise SourceError(f"{self.subject} can't be read: {error}") from error
-        return [no_data("is not counted by this system") if value is None else Reading(value)]
+        if value is None:
+            return [no_data("does not exist or is not counted on this system")]
+        return [Reading(value)]
 
 
 @dataclass(frozen=True, slots=True)
 class _Metric:
     unit: str
     read: Callable[[PsutilMetrics], float | None]
+
+
+def _swap() -> float | None:
+    """None without swap space: psutil calls that 0 % used."""
+    swap = psutil.swap_memory()
+    return swap.percent if swap.total > 0 else None
+
+
+def _free(path: str) -> float:
+    read_disk(path)  # a file system without a size has no free space to speak of
+    return float(psutil.disk_usage(path).free)
+
+
+def _uptime() -> float:
+    seconds = time.time() - psutil.boot_time()
+    if seconds < 0:
+        raise SourceError("the machine's start lies in the future: its clock is wrong")
+    return seconds
 
 
 def _network(counter: str) -> float | None:
@@ -90,17 +112,17 @@ def _disks(counter: str) -> float | None:
 
 
 _METRICS: dict[str, _Metric] = {
-    "cpu_percent": _Metric("%", lambda s: psutil.cpu_percent(interval=s.interval_seconds)),
-    "memory_percent": _Metric("%", lambda _: psutil.virtual_memory().percent),
-    "memory_available_bytes": _Metric("B", lambda _: float(psutil.virtual_memory().available)),
-    "swap_percent": _Metric("%", lambda _: psutil.swap_memory().percent),
-    "disk_percent": _Metric("%", lambda s: psutil.disk_usage(s.path).percent),
-    "disk_free_bytes": _Metric("B", lambda s: float(psutil.disk_usage(s.path).free)),
+    "cpu_percent": _Metric("%", lambda s: cpu_percent(s.interval_seconds)),
+    "memory_percent": _Metric("%", lambda _: memory().percent),
+    "memory_available_bytes": _Metric("B", lambda _: float(memory().available)),
+    "swap_percent": _Metric("%", lambda _: _swap()),
+    "disk_percent": _Metric("%", lambda s: read_disk(s.path).percent),
+    "disk_free_bytes": _Metric("B", lambda s: _free(s.path)),
     "load_1": _Metric("", lambda _: psutil.getloadavg()[0]),
     "load_5": _Metric("", lambda _: psutil.getloadavg()[1]),
     "load_15": _Metric("", lambda _: psutil.getloadavg()[2]),
     "processes": _Metric("", lambda _: float(len(psutil.pids()))),
-    "uptime_seconds": _Metric("s", lambda _: time.time() - psutil.boot_time()),
+    "uptime_seconds": _Metric("s", lambda _: _uptime()),
     "network_received_bytes": _Metric("B", lambda _: _network("bytes_recv")),
     "network_sent_bytes": _Metric("B", lambda _: _network("bytes_sent")),
     "disk_read_bytes": _Metric("B", lambda _: _disks("read_bytes")),

@@ -8,6 +8,7 @@ import psutil
 from pydantic import BaseModel, Field
 
 from sentinel_core import AlertOutput, Importance, Trigger
+from triggers.sources.machine import cpu_percent
 from triggers.sources.processes import busiest, cpu_times
 
 
@@ -40,10 +41,13 @@ class CpuUsage(Trigger):
         return self.evaluate(self.read(), socket.gethostname())
 
     def read(self) -> CpuSample:
-        """One reading over `interval_seconds`, with the processes that used most of it."""
+        """One reading over `interval_seconds`, with the processes that used most of it.
+
+        Raises SourceError when the system does not count the processors' time.
+        """
         start = monotonic()
         before = cpu_times()
-        percent = psutil.cpu_percent(interval=self.interval_seconds)
+        percent = cpu_percent(self.interval_seconds)
         after = cpu_times()
         return CpuSample(
             percent=percent,

@@ -3,56 +3,52 @@
 import socket
 from typing import ClassVar
 
-import psutil
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from sentinel_core import AlertOutput, Importance, Trigger
-
-
-class DiskSample(BaseModel):
-    """One reading. Sizes in bytes, `percent` of what is usable by this user."""
-
-    path: str
-    percent: float
-    used_bytes: int
-    total_bytes: int
+from triggers.sources.disks import DiskSample, read_disk
 
 
 class DiskUsage(Trigger):
-    """A disk is fuller than a threshold."""
+    """A disk is fuller than a threshold: its space, or its inodes."""
 
     display_name: ClassVar[str] = "Disk usage"
     default_importance: ClassVar[Importance] = Importance.HIGH
     default_category: ClassVar[str] = "System"
 
     path: str = Field("/", min_length=1, description="any path on the file system to watch")
-    threshold: float = Field(90, ge=0, le=100, description="percent used")
+    threshold: float = Field(90, ge=0, le=100, description="percent used, of space or of inodes")
 
     def check(self) -> AlertOutput:
-        """Read the file system and compare. Raises OSError when `path` does not exist."""
+        """Read the file system and compare.
+
+        Raises OSError when `path` does not exist, SourceError when its file system has no size.
+        """
         return self.evaluate(self.read(), socket.gethostname())
 
     def read(self) -> DiskSample:
         """One reading of the file system that holds `path`."""
-        usage = psutil.disk_usage(self.path)
-        return DiskSample(
-            path=self.path,
-            percent=usage.percent,
-            used_bytes=usage.used,
-            total_bytes=usage.total,
-        )
+        return read_disk(self.path)
 
     def evaluate(self, sample: DiskSample, host: str) -> AlertOutput:
-        """Triggered when more than `threshold` percent are used."""
+        """Triggered when more than `threshold` percent of the space or the inodes are used."""
+        space, inodes = sample.percent, sample.inodes_percent
+        metrics = {"free_gib": (sample.total_bytes - sample.used_bytes) / 2**30}
+        if inodes is not None:
+            metrics |= {"space_percent": space, "inodes_percent": inodes}
+        message = f"Disk {sample.path} is {space:.1f} % full (threshold {self.threshold:g} %)"
+        fuller = space
+        if inodes is not None and inodes > space:
+            # Without a free inode no file can be created, whatever space is left.
+            fuller = inodes
+            message = (
+                f"Disk {sample.path} has used {inodes:.1f} % of its inodes "
+                f"(threshold {self.threshold:g} %); its space is {space:.1f} % full"
+            )
         return AlertOutput(
-            triggered=sample.percent > self.threshold,
+            triggered=fuller > self.threshold,
             ticker=host,
-            message=f"Disk {sample.path} is {sample.percent:.1f} % full "
-            f"(threshold {self.threshold:g} %)",
-            metrics={
-                "value": sample.percent,
-                "threshold": self.threshold,
-                "free_gib": (sample.total_bytes - sample.used_bytes) / 2**30,
-            },
+            message=message,
+            metrics={"value": fuller, "threshold": self.threshold, **metrics},
             metadata={"unit": "%", **sample.model_dump()},
         )

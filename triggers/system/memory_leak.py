@@ -106,7 +106,9 @@ class MemoryLeak(Trigger):
             name=self.process_name, command_contains=self.command_contains, pid=self.pid
         ):
             try:
-                sizes.append((process.memory_info().rss / MIB, process.pid, process.name()))
+                size = process.memory_info().rss / MIB
+                if size > 0:  # a process that has ended and still waits for its parent holds none
+                    sizes.append((size, process.pid, process.name()))
             except psutil.NoSuchProcess:
                 continue  # it has ended meanwhile
             except psutil.AccessDenied as error:
@@ -114,7 +116,10 @@ class MemoryLeak(Trigger):
                     f"the memory of process {process.pid} may not be read by this user"
                 ) from error
         if not sizes:
-            raise SourceError("the matching processes ended while they were read")
+            raise SourceError(
+                "the matching processes hold no memory: they have ended, though their parent has "
+                "not collected them yet, or they are the kernel's own"
+            )
         return ProcessSample(
             rss_mb=sum(size for size, _, _ in sizes),
             count=len(sizes),

@@ -3,10 +3,10 @@
 import socket
 from typing import Any, ClassVar
 
-import psutil
 from pydantic import BaseModel, Field
 
 from sentinel_core import AlertOutput, Importance, Trigger
+from triggers.sources.machine import memory
 from triggers.sources.processes import MIB, largest
 
 
@@ -36,12 +36,12 @@ class MemoryUsage(Trigger):
         return self.evaluate(self.read(), socket.gethostname())
 
     def read(self) -> MemorySample:
-        """One reading, with the largest processes."""
-        memory = psutil.virtual_memory()
+        """One reading, with the largest processes. Raises SourceError when it is impossible."""
+        found = memory()
         return MemorySample(
-            percent=memory.percent,
-            available_bytes=memory.available,
-            total_bytes=memory.total,
+            percent=found.percent,
+            available_bytes=found.available,
+            total_bytes=found.total,
             largest=largest(),
         )
 

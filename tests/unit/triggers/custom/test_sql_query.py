@@ -431,3 +431,14 @@ def test_the_event_store_itself_can_be_asked(engine, database_url):
     assert output.ticker == "power"
     assert output.metrics == {"events": 2}
     assert output.message.startswith("2 of power since 2026-11-20")
+
+
+def test_an_aggregate_over_no_rows_is_no_data_and_not_an_alert(stock):
+    empty = "FROM (SELECT 1 AS x WHERE 1 = 0) AS no_rows"
+    check = SqlQuery(url=stock, query=f"SELECT max(x) AS most, sum(x) AS total {empty}")
+    (output,) = check.check(NoHistory())
+    assert (output.triggered, output.problem, output.ticker) == (False, "no_data", "")
+    assert "nothing but NULL in most, total" in output.message
+    assert SqlQuery(url=stock, query=f"{check.query} HAVING count(*) > 0").check(NoHistory()) == []
+    counted = SqlQuery(url=stock, query=f"SELECT max(x) AS most, count(*) AS n {empty}")
+    assert counted.check(NoHistory())[0].triggered

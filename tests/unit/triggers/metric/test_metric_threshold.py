@@ -222,11 +222,11 @@ def test_the_form_of_a_rule_offers_one_choice_for_each_source() -> None:
 def test_every_number_of_this_machine_can_be_read(name: str) -> None:
     source = {"kind": "psutil", "metric": name, "interval_seconds": 0.1}
     output = measured(source, op="gte", threshold=0)
-    if output.problem is None:  # a machine may count no disks
+    if output.problem is None:  # a machine may count no disks and have no swap space
         assert output.triggered
         assert math.isfinite(output.metrics["value"])
     else:
-        assert name.startswith("disk_") and output.problem == "no_data"
+        assert name.startswith(("disk_", "swap_")) and output.problem == "no_data"
     assert output.ticker.startswith(socket.gethostname())
     assert output.message.startswith(name)
 
@@ -258,3 +258,14 @@ def test_two_readings_of_a_counter_never_go_back() -> None:
     assert measured(source).metrics["value"] >= first
     booted = datetime.fromtimestamp(psutil.boot_time(), UTC)
     assert (datetime.now(UTC) - booted).total_seconds() == pytest.approx(first, abs=5)
+
+
+@pytest.mark.parametrize("name", ["disk_percent", "disk_free_bytes"])
+def test_a_file_system_without_a_size_is_an_error(name: str) -> None:
+    with pytest.raises(SourceError, match="without a size"):
+        measured({"kind": "psutil", "metric": name, "path": "/proc"}, threshold=90)
+
+
+def test_missing_swap_space_is_no_data() -> None:
+    output = measured({"kind": "psutil", "metric": "swap_percent"}, threshold=90)
+    assert (output.problem == "no_data") is (psutil.swap_memory().total == 0)

@@ -57,6 +57,7 @@ def test_a_run_still_going_triggers_unless_told_otherwise(alert):
     )
     output = rule.evaluate(sample("RUNNING", "Running", finished=False))
     assert output.triggered is alert
+    assert output.problem == (None if alert else "no_data")
     assert output.message == "etl/nightly has not ended within 60 s; it is Running"
     assert output.metrics == {"duration_seconds": 42, "value": 61, "threshold": 60}
 

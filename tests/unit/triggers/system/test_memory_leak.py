@@ -1,5 +1,6 @@
 """Memory leak: limits as a table, then a process that really takes memory, and a real record."""
 
+import os
 import subprocess
 import sys
 import uuid
@@ -8,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import psutil
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -202,8 +204,6 @@ def test_the_memory_of_all_matching_processes_is_added_up(leaky: Leaky) -> None:
 
 
 def test_a_process_is_found_by_its_exact_name(leaky: Leaky) -> None:
-    import psutil
-
     leaky.take(1)
     name = psutil.Process(leaky.process.pid).name()
     pids = rule(process_name=name).read()
@@ -233,6 +233,15 @@ def test_a_process_that_ended_is_an_error(leaky: Leaky) -> None:
     leaky.process.wait()
     with pytest.raises(SourceError, match="there is no process with pid"):
         check.check(NoHistory())
+
+
+def test_a_process_that_ended_and_was_not_collected_is_an_error(leaky: Leaky) -> None:
+    leaky.take(1)
+    leaky.process.kill()
+    os.waitid(os.P_PID, leaky.process.pid, os.WEXITED | os.WNOWAIT)  # ended, and left a zombie
+    assert psutil.Process(leaky.process.pid).status() == psutil.STATUS_ZOMBIE
+    with pytest.raises(SourceError, match="hold no memory"):
+        rule(process_name=None, pid=leaky.process.pid).check(NoHistory())
 
 
 @dataclass
