@@ -1,7 +1,7 @@
 """A price beyond a threshold, or one that has moved. Reads quotes; decides nothing about events."""
 
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -35,7 +35,6 @@ class PriceSurge(QuoteTrigger):
     )
     threshold: float | None = Field(
         None,
-        gt=0,
         allow_inf_nan=False,
         description="price, in the source's currency, for example 150; null: not compared",
     )
@@ -67,25 +66,38 @@ class PriceSurge(QuoteTrigger):
         return 1 if self.move_percent is None else self.look_back + 1
 
     def evaluate(self, quotes: QuoteSeries) -> AlertOutput:
-        """Triggered when the price is beyond the threshold or has moved too far."""
+        """Triggered when the price is beyond the threshold or has moved too far.
+
+        A move that can't be measured hides no price beyond the threshold: the output then says so
+        beside the alert. Otherwise it raises SourceError.
+        """
         close = quotes.value(0, "last close")
         comparisons: list[Comparison] = []
         metrics = {"close": close}
+        metadata: dict[str, Any] = {"last_row_at": when(quotes)}
         if self.threshold is not None:
             comparisons.append(self._level(close, self.threshold))
-        if self.move_percent is not None:
-            move = self._move(quotes, close)
-            metrics["move_percent"] = move
-            comparisons.append(self._moved(move, self.move_percent))
         breached = [comparison for comparison in comparisons if comparison.breached]
+        if self.move_percent is not None:
+            try:
+                metrics["move_percent"] = move = self._move(quotes, close)
+            except SourceError as error:
+                if not breached:
+                    raise
+                metadata["not_checked"] = {"move_percent": str(error)}
+            else:
+                comparisons.append(self._moved(move, self.move_percent))
+                breached += [comparisons[-1]] if comparisons[-1].breached else []
         shown = breached or comparisons
+        texts = [comparison.text for comparison in shown]
+        texts += [f"move not checked: {why}" for why in metadata.get("not_checked", {}).values()]
         return AlertOutput(
             triggered=bool(breached),
             ticker=quotes.ticker,
             message=f"{quotes.ticker}: last close {self._price(close)}, "
-            f"{', '.join(comparison.text for comparison in shown)}{as_of(quotes)}",
+            f"{', '.join(texts)}{as_of(quotes)}",
             metrics={**metrics, "value": shown[0].value, "threshold": shown[0].threshold},
-            metadata={"unit": shown[0].unit, "last_row_at": when(quotes)},
+            metadata={"unit": shown[0].unit, **metadata},
         )
 
     def _level(self, close: float, threshold: float) -> Comparison:

@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
@@ -13,7 +13,8 @@ from triggers.sources.quotes import ALL, Columns, QuoteSeries, SqlSource, read_q
 
 Ticker = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 
-_CLOCK_SKEW_SECONDS = 300
+_CLOCK_SKEW = timedelta(minutes=5)
+_ABANDONED = timedelta(days=14)  # longer than any exchange is closed for holidays
 _NAMED = 10  # how many tickers an error message names
 
 
@@ -37,7 +38,7 @@ class QuoteTrigger(Trigger):
         None,
         gt=0,
         allow_inf_nan=False,
-        description="a last row older than this many seconds is an error; null: any age is fine",
+        description="a last row older than this many seconds is no data; null: any age is fine",
     )
     http_timeout_seconds: float = Field(
         20, gt=0, le=50, description="how long the source may take to answer, in seconds"
@@ -86,13 +87,16 @@ class QuoteTrigger(Trigger):
         """One output for each ticker. Pure.
 
         A ticker that can't be judged is a problem of its own and stops no other. When none can be
-        judged the trouble is not one ticker's: the check fails.
+        judged the fault is not one ticker's: the check fails.
         """
+        newest = max((q.last_at for q in series if not _ahead(q, now) and q.last_at), default=None)
         outputs: list[AlertOutput] = []
         problems: list[str] = []
         for quotes in series:
             try:
                 self._require_fresh(quotes, now)
+                if newest is not None and self.tickers == [ALL]:
+                    _require_current(quotes, newest)
                 outputs.append(self.evaluate(quotes))
             except SourceError as error:
                 problems.append(f"{quotes.ticker}: {error}")
@@ -102,19 +106,34 @@ class QuoteTrigger(Trigger):
         return outputs
 
     def _require_fresh(self, quotes: QuoteSeries, now: datetime) -> None:
-        if self.max_age_seconds is None or quotes.last_at is None:
+        if quotes.last_at is None:
             return
-        age = (now - quotes.last_at).total_seconds()
-        if age > self.max_age_seconds:
-            raise NoDataError(
-                f"stale quotes: the last row, {quotes.last_at.isoformat()}, is {age:,.0f} s old, "
-                f"more than {self.max_age_seconds:,.0f} s"
-            )
-        if age < -_CLOCK_SKEW_SECONDS:
+        if _ahead(quotes, now):
             raise SourceError(
                 f"the last row, {quotes.last_at.isoformat()}, lies in the future: "
                 "times without a zone are read as UTC"
             )
+        age = (now - quotes.last_at).total_seconds()
+        if self.max_age_seconds is not None and age > self.max_age_seconds:
+            raise NoDataError(
+                f"stale quotes: the last row, {quotes.last_at.isoformat()}, is {age:,.0f} s old, "
+                f"more than {self.max_age_seconds:,.0f} s"
+            )
+
+
+def _ahead(quotes: QuoteSeries, now: datetime) -> bool:
+    """True if the last row is later than clocks that disagree a little explain."""
+    return quotes.last_at is not None and quotes.last_at - now > _CLOCK_SKEW
+
+
+def _require_current(quotes: QuoteSeries, newest: datetime) -> None:
+    """Raises NoDataError for a ticker that `*` finds though its quotes ended long ago."""
+    if quotes.last_at is not None and newest - quotes.last_at > _ABANDONED:
+        raise NoDataError(
+            f"the last row, {quotes.last_at.isoformat()}, is {(newest - quotes.last_at).days:,} "
+            f"days behind the newest row of the source, more than {_ABANDONED.days}: no longer "
+            "quoted; name the ticker in the rule to check it nevertheless"
+        )
 
 
 def names(ticker: str | list[str]) -> list[str]:

@@ -42,6 +42,10 @@ def closes(*values: float) -> QuoteSeries:
         ("below the threshold", {"threshold": 150}, (149.99,), False),
         ("below, where below is alarming", {"threshold": 9, "direction": "below"}, (8.99,), True),
         ("exactly at the lower threshold", {"threshold": 9, "direction": "below"}, (9,), False),
+        ("below zero", {"threshold": 0, "direction": "below"}, (-37.63,), True),
+        ("a price of zero, at the threshold", {"threshold": 0, "direction": "below"}, (0,), False),
+        ("a spread below -2", {"threshold": -2, "direction": "below"}, (-2.5,), True),
+        ("a fall through zero", {"move_percent": 300}, (18.27, -37.63), True),
         ("a price below zero", {"threshold": 1, "direction": "below"}, (-37.63,), True),
         ("up by more than the limit", {"move_percent": 5}, (100, 105.01), True),
         ("up by exactly the limit", {"move_percent": 5}, (100, 105), False),
@@ -92,10 +96,57 @@ def test_what_cannot_be_compared_is_an_error(values: tuple[float, ...], said: st
 
 
 @pytest.mark.parametrize(
+    ("values", "why"),
+    [
+        ((-37.63, 10.01), "a move in percent from a price of -37.63 means nothing"),
+        ((0, 10.01), "a move in percent from a price of 0 means nothing"),
+        ((float("nan"), 10.01), "the close 1 row before the last is nan, not a finite number"),
+        ((10.01,), "2 rows are needed, there are 1"),
+    ],
+)
+def test_a_move_that_cannot_be_measured_hides_no_breached_level(
+    values: tuple[float, ...], why: str
+) -> None:
+    output = rule(threshold=10, move_percent=5).evaluate(closes(*values))
+    assert output.triggered
+    assert output.message == (
+        f"AAPL: last close 10.01, above 10, move not checked: {why} (as of 2013-03-01 12:00:00)"
+    )
+    assert output.metadata["not_checked"] == {"move_percent": why}
+    assert output.metrics == {"close": 10.01, "value": 10.01, "threshold": 10}
+    with pytest.raises(SourceError, match=why):  # no breach is known: not checked, never ok
+        rule(threshold=11, move_percent=5).evaluate(closes(*values))
+
+
+@pytest.mark.parametrize("check", [{}, {"max_age_seconds": 600}])
+def test_a_row_of_the_future_is_refused_whatever_the_rule_says(check: dict[str, Any]) -> None:
+    series = [closes(160), QuoteSeries("IBM", (160,), datetime(2062, 1, 1, tzinfo=UTC))]
+    outputs = rule(threshold=150, ticker="*", **check).evaluate_all(series, NOW)
+    assert [one.problem for one in outputs] == [None, "error"]
+    assert outputs[0].triggered
+    assert "lies in the future" in outputs[1].message
+
+
+def test_a_ticker_that_is_no_longer_quoted_is_no_data_under_a_star() -> None:
+    day = timedelta(days=1)
+    series = [
+        closes(160),
+        QuoteSeries("HALT", (160,), NOW - 14 * day),
+        QuoteSeries("GONE", (160,), datetime(2009, 3, 1, 12, tzinfo=UTC)),
+        QuoteSeries("AHEAD", (160,), NOW + 30 * day),
+    ]
+    outputs = rule(threshold=150, ticker="*").evaluate_all(series, NOW)
+    assert [one.problem or one.triggered for one in outputs] == [True, True, "no_data", "error"]
+    assert "1,461 days behind the newest row of the source, more than 14" in outputs[2].message
+    named = rule(threshold=150, ticker=["AAPL", "GONE"]).evaluate_all(series[::2], NOW)
+    assert [one.triggered for one in named] == [True, True]
+
+
+@pytest.mark.parametrize(
     ("check", "said"),
     [
         ({}, "give a threshold, a move_percent, or both"),
-        ({"threshold": 0}, "greater than 0"),
+        ({"threshold": float("-inf")}, "finite number"),
         ({"threshold": float("nan")}, "threshold"),
         ({"threshold": 1, "direction": "sideways"}, "direction"),
         ({"threshold": 1, "look_back": 0}, "look_back"),
