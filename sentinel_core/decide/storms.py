@@ -52,9 +52,18 @@ class Composition:
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> "Composition":
-        """The composition that a message keeps; messages of older versions keep none."""
-        kept = content.get(PARTS) or ()
-        return cls({(rule_id, kind): Importance(name) for rule_id, kind, name in kept})
+        """The composition that a message keeps; messages of older versions keep none.
+
+        A part that can't be read is left out: its events are sent by themselves.
+        """
+        try:
+            kept = [
+                (int(key), str(kind), str(name)) for key, kind, name in content.get(PARTS) or ()
+            ]
+        except (TypeError, ValueError):  # written by a newer version
+            return cls()
+        known = set(Importance)
+        return cls({(key, kind): Importance(name) for key, kind, name in kept if name in known})
 
 
 def storm_window(limit: StormLimit, since: datetime, now: datetime) -> tuple[datetime, datetime]:

@@ -7,6 +7,7 @@ import pytest
 
 from sentinel_core.decide.storms import (
     Composition,
+    Part,
     next_message_at,
     storm_ends,
     storm_level,
@@ -64,6 +65,22 @@ def test_a_composition_is_kept_as_json() -> None:
     assert kept == {"parts": [[1, "alert", "low"], [2, "alert", "critical"]]}
     assert Composition.from_json(kept) == storm
     assert Composition.from_json({}) == Composition()
+
+
+@pytest.mark.parametrize(
+    ("parts", "readable"),
+    [
+        ([[1, "alert", "low"], [2, "alert", "apocalyptic"]], {ALERTS: LOW}),
+        ([[1, "alert", "low", "more"]], {}),
+        ([7], {}),
+        ([["x", "alert", "low"]], {}),
+        (None, {}),
+    ],
+)
+def test_what_another_version_kept_is_read_as_far_as_it_can_be(
+    parts: object, readable: dict[Part, Importance]
+) -> None:
+    assert Composition.from_json({"parts": parts}) == Composition(readable)
 
 
 @pytest.mark.parametrize(
