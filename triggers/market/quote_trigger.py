@@ -99,7 +99,8 @@ class QuoteTrigger(Trigger):
                     _require_current(quotes, newest)
                 outputs.append(self.evaluate(quotes))
             except SourceError as error:
-                problems.append(f"{quotes.ticker}: {error}")
+                name = f"{quotes.ticker}: " if quotes.ticker else ""
+                problems.append(f"{name}{error}")
                 outputs.append(_unjudged(quotes, problems[-1], error))
         if len(problems) == len(series):
             raise SourceError(_summary(problems))

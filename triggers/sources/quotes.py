@@ -1,15 +1,15 @@
 """Quotes: the newest rows of each ticker, from a file, a URL or a SQL query."""
 
 import math
-import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from sentinel_core.model.cleaning import clean_line
+from triggers.sources.cells import Unreadable, blank, has_decimal_commas, number, times
 from triggers.sources.database import read_rows
 from triggers.sources.errors import NoDataError, SourceError
 from triggers.sources.fetch import fetch, shown
@@ -19,11 +19,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 ALL = "*"
-
-Unit = Literal["s", "ms", "us", "ns"]
-
-_EPOCH_LIMITS: tuple[tuple[Unit, float], ...] = (("s", 1e11), ("ms", 1e14), ("us", 1e17))
-_EPOCH = re.compile(r"\d{10}(\d{3}){0,3}(\.\d+)?")
 
 
 class SqlSource(BaseModel):
@@ -58,21 +53,30 @@ class Columns(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class QuoteSeries:
-    """The newest values of one ticker, oldest first; none when the source has no such ticker."""
+    """The newest values of one ticker, oldest first; none when the source has no such ticker.
+
+    `fault` says why no value can be used; `faults` why single ones can't, by their place.
+    """
 
     ticker: str
     values: tuple[float, ...]
     last_at: datetime | None = None
+    fault: str = ""
+    faults: Mapping[int, str] = field(default_factory=dict)
 
     def value(self, back: int, what: str) -> float:
         """The value `back` rows before the last.
 
-        Raises NoDataError where there is none, SourceError where it is not finite.
+        Raises NoDataError where there is none, SourceError where it is not a finite number.
         """
+        if self.fault:
+            raise SourceError(self.fault)
         if not self.values:
             raise NoDataError("the source has no rows of this ticker")
         if back >= len(self.values):
             raise NoDataError(f"{back + 1} rows are needed, there are {len(self.values)}")
+        if why := self.faults.get(len(self.values) - 1 - back):
+            raise SourceError(why)
         value = self.values[-1 - back]
         if math.isnan(value):
             raise NoDataError(f"the {what} is nan, not a finite number")
@@ -122,106 +126,104 @@ def by_ticker(
 ) -> list[QuoteSeries]:
     """Split a table into series, in the order asked for (by name for `["*"]`). Pure.
 
-    Rows are ordered by time; of rows with the same time the later one in the source is newer.
+    Rows are ordered by time; of rows with the same time the later one in the source is newer. A
+    row without a readable time makes its ticker unreadable, as it may be the newest. Other cells
+    count only among the last `rows` of their ticker. Rows with data but no ticker are a series of
+    their own, with a fault and the ticker "". Rows without any data are none.
     """
+    table = _table(frame, columns, value, tickers[0])
+    names = table["ticker"]
+    everything = list(tickers) == [ALL]
+    chosen = table[names.notna() if everything else names.isin(list(tickers))]
+    found = _series(chosen, columns, value, rows)
+    wanted = list(found) if everything else list(dict.fromkeys(tickers))
+    series = [found.get(name, QuoteSeries(name, ())) for name in wanted]
+    nameless = table.index[names.isna()]
+    if not nameless.empty:
+        more = f", nor have {len(nameless) - 1:,} other rows" if len(nameless) > 1 else ""
+        why = f"{table.index.name} {nameless[0]} has data but no {columns.ticker!r}{more}"
+        series.append(QuoteSeries("", (), fault=why))
+    return series
+
+
+def _table(frame: "pd.DataFrame", columns: Columns, value: str, only_ticker: str) -> "pd.DataFrame":
+    """Ticker, time and value of each row that has any data; rows are counted from 1."""
     import pandas as pd
 
+    if frame.index.name is None:
+        frame = frame.reset_index(drop=True)
+        frame.index = frame.index.rename("row") + 1
+    parts = [name for name in (columns.ticker, columns.time, value) if name is not None]
+    empty = pd.concat([blank(frame[name]) for name in parts], axis=1).all(axis=1)
+    frame = frame[~empty]
     if frame.empty:
         raise SourceError("holds no rows")
-    if columns.ticker is None:
-        names = pd.Series(tickers[0], index=frame.index)
-    else:
-        names = _names(_flat(frame[columns.ticker]))
-    everything = list(tickers) == [ALL]
-    chosen = names.notna() if everything else names.isin(list(tickers))
-    table = pd.DataFrame(
+    alone = pd.Series(only_ticker, index=frame.index, dtype=object)
+    names = _names(frame[columns.ticker]) if columns.ticker is not None else alone
+    return pd.DataFrame(
         {
-            "ticker": names[chosen],
-            "time": _times(_flat(frame[columns.time])[chosen]) if columns.time else pd.NaT,
-            "value": _numbers(_flat(frame[value])[chosen]),
+            "ticker": names,
+            "time": frame[columns.time] if columns.time else None,
+            "cell": frame[value].astype(object),
         }
     )
+
+
+def _series(
+    table: "pd.DataFrame", columns: Columns, value: str, rows: int
+) -> dict[str, QuoteSeries]:
+    """The newest rows of each ticker, by name."""
+    if table.empty:
+        return {}
+    faults: dict[int, str] = {}
+    if columns.time:
+        read, faults = times(table["time"].rename(columns.time))
+        table = table.assign(time=read)
+    unreadable = {
+        str(table.at[row, "ticker"]): f"{table.index.name} {row} {why}"
+        for row, why in sorted(faults.items(), reverse=True)  # the first of a ticker is kept
+    }
+    commas = has_decimal_commas(table["cell"])
     if columns.time:
         table = table.sort_values("time", kind="stable")
-    newest = table.groupby("ticker").tail(rows).groupby("ticker")
-    values, last = newest["value"].agg(tuple), newest["time"].last()
-    found = {
-        str(name): QuoteSeries(str(name), numbers, _moment(at) if columns.time else None)
-        for name, numbers, at in zip(values.index, values, last, strict=True)
-    }
-    wanted = list(found) if everything else list(dict.fromkeys(tickers))
-    return [found.get(name, QuoteSeries(name, ())) for name in wanted]
+    newest = table.assign(row=table.index).groupby("ticker").tail(rows).groupby("ticker")
+    lists = newest.agg({"cell": list, "row": list, "time": "last"})
+    found = {}
+    for ticker, cells, lines, last in lists.itertuples(name=None):
+        name = str(ticker)
+        if name in unreadable:
+            found[name] = QuoteSeries(name, (), fault=unreadable[name])
+            continue
+        read_cells = [number(cell, decimal_commas=commas) for cell in cells]
+        found[name] = QuoteSeries(
+            name,
+            tuple(math.nan if isinstance(one, Unreadable) else one for one in read_cells),
+            _moment(last) if columns.time else None,
+            faults={
+                place: f"{table.index.name} {line}, column {value!r}, {one.why}"
+                for place, (line, one) in enumerate(zip(lines, read_cells, strict=True))
+                if isinstance(one, Unreadable)
+            },
+        )
+    return found
 
 
 def _moment(at: "pd.Timestamp") -> datetime:
     try:
-        return at.to_pydatetime(warn=False)  # nanoseconds are dropped
+        return at.to_pydatetime(warn=False)
     except ValueError as error:  # pandas knows years that the calendar does not
         raise SourceError(f"a time is out of range: {error}") from error
 
 
-def _flat(column: "pd.Series") -> "pd.Series":
-    """The column, if no cell of it is a list or an object (JSON and Parquet may nest)."""
-    import pandas as pd
-
-    if column.dtype == object:
-        nested = next((cell for cell in column if pd.api.types.is_list_like(cell)), None)
-        if nested is not None:
-            raise SourceError(f"column {column.name!r} holds {str(nested)[:40]!r}, which is nested")
-    return column
-
-
 def _names(column: "pd.Series") -> "pd.Series":
-    """Tickers as Sentinel stores them: text without surrounding or double spaces."""
-    unique = {raw: clean_line(str(raw)) for raw in column.dropna().unique()}
-    names = column.astype(object).map(unique)
-    nameless = names.isna() | (names == "")
-    if nameless.any():
-        raise SourceError(f"{int(nameless.sum())} rows have no {column.name!r}")
-    return names
+    """Tickers as Sentinel stores them: text without surrounding or double spaces; or None."""
+    cells = column.astype(object)
+    known = {
+        raw: clean_line(str(raw)) or None for raw in cells[cells.map(_one) & cells.notna()].unique()
+    }
+    return cells.map(lambda raw: known.get(raw) if _one(raw) else None).astype(object)
 
 
-def _numbers(column: "pd.Series") -> "pd.Series":
-    import pandas as pd
-
-    numbers = pd.to_numeric(column, errors="coerce").astype(float)
-    text = column[numbers.isna() & column.notna()]
-    if not text.empty and str(text.iloc[0]).lower() != "nan":
-        raise SourceError(f"column {column.name!r} holds {_sample(text)}, which is not a number")
-    return numbers
-
-
-def _times(column: "pd.Series") -> "pd.Series":
-    import pandas as pd
-
-    if column.empty:
-        return column
-    try:
-        if not pd.api.types.is_numeric_dtype(column) and _EPOCH.fullmatch(str(column.iloc[0])):
-            column = pd.to_numeric(column)  # a CSV's times arrive as text
-        if pd.api.types.is_numeric_dtype(column):
-            times: pd.Series = pd.to_datetime(column, unit=_epoch_unit(column), utc=True)
-        else:
-            if column.dtype == object:  # numbers too large for a number's column are among them
-                column = column.map(str, na_action="ignore")
-            times = pd.to_datetime(column, format="ISO8601", utc=True)
-    except (ValueError, TypeError, OverflowError) as error:
-        text = column.astype(str)
-        unread = column[pd.to_datetime(text, format="ISO8601", utc=True, errors="coerce").isna()]
-        raise SourceError(
-            f"column {column.name!r} holds {_sample(unread if len(unread) else column)}, "
-            "which is not an ISO 8601 or epoch time"
-        ) from error
-    if times.isna().any():
-        raise SourceError(f"{int(times.isna().sum())} rows have no {column.name!r}")
-    return times
-
-
-def _epoch_unit(column: "pd.Series") -> Unit:
-    """The unit that puts the largest number between 1973 and 5138: the ranges do not overlap."""
-    largest = column.abs().max()
-    return next((unit for unit, limit in _EPOCH_LIMITS if largest < limit), "ns")
-
-
-def _sample(column: "pd.Series") -> str:
-    return repr(str(column.iloc[0])[:40])
+def _one(raw: object) -> bool:
+    """True for a cell that can be a ticker: JSON and Parquet may nest."""
+    return not isinstance(raw, list | dict | tuple) and type(raw).__name__ != "ndarray"

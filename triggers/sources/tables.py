@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from triggers.sources.cells import Unreadable
 from triggers.sources.errors import SourceError
 from triggers.sources.fetch import MOST_BYTES
 
@@ -80,25 +81,84 @@ def _unpacked(content: bytes) -> bytes:
 
 
 def _csv(content: bytes, text: Sequence[str], numbers: Sequence[str]) -> "pd.DataFrame":
+    """The wanted columns as text, indexed by line."""
+    written = _decoded(content)
+    first = next((line for line in io.StringIO(written) if line.strip()), "").rstrip("\r\n")
+    separator = max(",;\t|", key=first.count)
+    wanted = [*text, *numbers]
+    require(wanted, next(csv.reader([first], delimiter=separator), []))
+    frame = _regular(written, separator, wanted)
+    if frame is None:
+        frame = _irregular(written, separator, wanted, len(text))
+    for name in numbers:
+        frame[name] = frame[name].mask(frame[name].isin(_BLANK), None)
+    return frame
+
+
+def _regular(written: str, separator: str, wanted: Sequence[str]) -> "pd.DataFrame | None":
+    """A table without quotes in which no row is longer than the header; None for any other.
+
+    Blank-looking words stay words: NA, TRUE and 0700 are tickers. All columns are read, though few
+    are wanted: with `usecols` pandas drops surplus fields without a word.
+    """
     import pandas as pd
 
-    header = content.split(b"\n", 1)[0].decode("utf-8").rstrip("\r")
-    separator = max(",;\t", key=header.count)
-    require([*text, *numbers], next(csv.reader([header], delimiter=separator), []))
-    # All columns are read, though few are wanted: with `usecols` pandas drops surplus fields
-    # without a word, and an unquoted 1,234 becomes 1. Blank-looking words stay words in text
-    # columns: NA, TRUE and 0700 are tickers.
-    frame: pd.DataFrame = pd.read_csv(
-        io.BytesIO(content),
-        sep=separator,
-        dtype=dict.fromkeys(text, str),
-        keep_default_na=False,
-        na_values=dict.fromkeys(numbers, _BLANK),
-        low_memory=False,
-    )
+    if '"' in written or written[:1].isspace() or "\x00" in written:
+        return None
+    try:
+        frame: pd.DataFrame = pd.read_csv(
+            io.StringIO(written),
+            sep=separator,
+            dtype=object,
+            keep_default_na=False,
+            skip_blank_lines=False,
+        )
+    except pd.errors.ParserError:
+        return None
     if not isinstance(frame.index, pd.RangeIndex):
-        raise SourceError("has rows with more fields than its header")
-    return pick(frame, [*text, *numbers])
+        return None
+    frame.index = frame.index.rename("line") + 2
+    return pick(frame, wanted)
+
+
+def _irregular(written: str, separator: str, wanted: Sequence[str], texts: int) -> "pd.DataFrame":
+    """Any other table, row by row.
+
+    A row with more fields than the header has a separator inside a field: where, nobody knows, so
+    its numbers can't be trusted, and its ticker only in the first column.
+    """
+    import pandas as pd
+
+    reader = csv.reader(io.StringIO(written, newline=""), delimiter=separator, strict=True)
+    filled = ((reader.line_num, row) for row in reader if any(map(str.strip, row)))
+    _, header = next(filled)
+    places = [header.index(name) for name in wanted]
+    rows: list[list[object]] = []
+    lines: list[int] = []
+    for line, row in filled:
+        padded = [*row, *[""] * (len(header) - len(row))]
+        cells: list[object] = [padded[place] for place in places]
+        if any(map(str.strip, row[len(header) :])):
+            why = Unreadable(
+                f"belongs to a row of {len(row)} fields under a header of {len(header)}: quote "
+                f"fields that hold {separator!r}"
+            )
+            cells[texts:] = [why] * (len(wanted) - texts)
+            cells[0] = cells[0] if places[0] == 0 else None
+        rows.append(cells)
+        lines.append(line)
+    index = pd.Index(lines, name="line", dtype=int)
+    return pd.DataFrame(rows, columns=list(wanted), index=index, dtype=object)
+
+
+def _decoded(content: bytes) -> str:
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return content.decode("utf-16")
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise ValueError(f"line {line} is not UTF-8: save the file as UTF-8") from error
 
 
 def _parquet(content: bytes, columns: Sequence[str]) -> "pd.DataFrame":

@@ -135,5 +135,5 @@ def test_the_spike_of_29_september_2000_is_found_in_real_bars(tmp_path: Path) ->
 def test_text_among_the_volumes_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "quotes.csv"
     path.write_text("ticker,time,volume\nNVDA,2013-03-01,n.a.\n")
-    with pytest.raises(SourceError, match=r"column 'volume' holds 'n\.a\.'"):
+    with pytest.raises(SourceError, match=r"column 'volume', holds 'n\.a\.'"):
         rule(source=str(path)).check()

@@ -147,23 +147,8 @@ HOSTILE: dict[str, tuple[bytes, str]] = {
     "noise": (random.Random(7).randbytes(5000), "is not a CSV, Parquet or JSON table"),
     "cut gzip": (gzip.compress(b"ticker,time,close\n" * 99)[:-9], "not a complete gzip file"),
     "broken Parquet": (b"PAR1" + b"\x00" * 50 + b"PAR1", "is not a CSV, Parquet or JSON table"),
-    "ragged": (b"ticker,time,close\nA,2013-03-01,1\nA,2013-03-01,1,2,3\n", "is not a CSV"),
-    "unquoted thousands": (
-        b"ticker,time,close\nA,2013-02-28,1,234\nA,2013-03-01,1,250\n",
-        "more fields than its header",
-    ),
+    "a quote that is never closed": (b'ticker,time,close\nA,2013-03-01,"1\n', "is not a CSV"),
     "the same column twice": (b"ticker,time,close,close\nA,2013-03-01,1,2\n", "more than one"),
-    "nested": (b'[{"ticker":["A"],"time":"2013-03-01","close":1}]', "which is nested"),
-    "text for a number": (b"ticker,time,close\nA,2013-03-01,cheap\n", "holds 'cheap', which is"),
-    "thousands": (b'ticker,time,close\nA,2013-03-01,"1,234"\n', "holds '1,234', which is not"),
-    "no time": (b"ticker,time,close\nA,,1\n", "1 rows have no 'time'"),
-    "odd time": (
-        b"ticker,time,close\nA,2013-03-01,1\nA,03/01/2013,1\n",
-        "holds '03/01/2013', which is not an ISO 8601",
-    ),
-    "far time": (b"ticker,time,close\nA,99999-01-01,1\n", "not an ISO 8601"),
-    "no ticker": (b"ticker,time,close\n ,2013-03-01,1\n", "1 rows have no 'ticker'"),
-    "null ticker": (b'[{"ticker":null,"time":"2013-03-01","close":1}]', "have no 'ticker'"),
 }
 
 
@@ -179,10 +164,54 @@ def test_a_broken_table_is_an_error_that_says_why(kind: str, tmp_path: Path) -> 
     assert len(str(caught.value)) < 1_000
 
 
+UNREADABLE: dict[str, tuple[bytes, str]] = {
+    "ragged": (
+        b"ticker,time,close\nA,2013-03-01,1\nA,2013-03-01,1,2,3\n",
+        "line 3, column 'close', belongs to a row of 5 fields under a header of 3",
+    ),
+    "unquoted thousands": (
+        b"ticker,time,close\nA,2013-02-28,1,234\nA,2013-03-01,1,250\n",
+        "line 3, column 'close', belongs to a row of 4 fields under a header of 3: quote fields",
+    ),
+    "nested": (b'[{"ticker":["A"],"time":"2013-03-01","close":1}]', "row 1 has data but no 'tick"),
+    "nested price": (b'[{"ticker":"A","time":"2013-03-01","close":[1]}]', "which is nested"),
+    "a truth value": (b'[{"ticker":"A","time":"2013-03-01","close":true}]', "which is not a num"),
+    "text for a number": (
+        b"ticker,time,close\nA,2013-03-01,cheap\n",
+        "line 2, column 'close', holds 'cheap', which is not a number",
+    ),
+    "thousands": (
+        b'ticker,time,close\nA,2013-03-01,"1,234"\n',
+        "line 2, column 'close', holds '1,234', which is not a number: write 1234.5",
+    ),
+    "no time": (b"ticker,time,close\nA,,1\n", "line 2 has no 'time'"),
+    "odd time": (
+        b"ticker,time,close\nA,2013-03-01,1\nA,03/01/2013,1\n",
+        "line 3 holds '03/01/2013' for 'time', which is not an ISO 8601",
+    ),
+    "far time": (b"ticker,time,close\nA,99999-01-01,1\n", "not an ISO 8601"),
+    "no ticker": (b"ticker,time,close\n ,2013-03-01,1\n", "line 2 has data but no 'ticker'"),
+    "null ticker": (b'[{"ticker":null,"time":"2013-03-01","close":1}]', "data but no 'ticker'"),
+}
+
+
+@pytest.mark.parametrize("kind", UNREADABLE)
+def test_a_row_that_cannot_be_read_is_a_fault_that_says_why(kind: str, tmp_path: Path) -> None:
+    content, said = UNREADABLE[kind]
+    path = tmp_path / "quotes.csv"
+    path.write_bytes(content)
+    (series,) = read(str(path), "*")
+    with pytest.raises(SourceError) as caught:
+        series.value(0, "close")
+    assert said in str(caught.value)
+    assert str(caught.value).startswith(("line ", "row "))
+    assert len(str(caught.value)) < 1_000
+
+
 def test_a_parquet_column_of_lists_is_an_error(tmp_path: Path) -> None:
     BARS.assign(close=[[1.0], [2.0], [3.0], [4.0]]).to_parquet(tmp_path / "q")
     with pytest.raises(SourceError, match="which is nested"):
-        read(str(tmp_path / "q"), "IBM")
+        read(str(tmp_path / "q"), "IBM")[0].value(0, "close")
 
 
 def test_a_small_file_that_unpacks_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -262,6 +291,7 @@ def test_no_json_cell_whatsoever_raises_anything_but_a_source_error(cells: list[
         )
     except SourceError:
         return
+    series = [one for one in series if not one.fault]
     assert all(one.ticker and len(one.values) in (1, 2) for one in series)
     assert all(isinstance(value, float) for one in series for value in one.values)
     assert not any(one.last_at is None or math.isnan(one.last_at.timestamp()) for one in series)
