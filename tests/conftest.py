@@ -19,7 +19,7 @@ from tests.support.prefect import PrefectServer
 from tests.support.processes import ROOT
 from tests.support.shared import Shared
 from tests.support.spread import Spread, first
-from tests.support.stores import copy_sqlite, postgres_database, postgres_template
+from tests.support.stores import copy_sqlite, postgres_database, postgres_template, variable_for
 
 # The same examples each time: a suite that fails only now and then is not believed. With
 # HYPOTHESIS_PROFILE=search it looks for new ones.
@@ -100,7 +100,9 @@ def _mark_slow(item: pytest.Item, variants: list[object]) -> None:
 def _own_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """No test ever sees the event store of whoever runs it: its settings name this file."""
     file = tmp_path / "sentinel.db"
-    monkeypatch.setenv("SENTINEL_DATABASE_URL", f"sqlite:///{file}")
+    url = f"sqlite:///{file}"
+    monkeypatch.setenv("SENTINEL_DATABASE_URL", url)
+    monkeypatch.setenv("SENTINEL_STORE_VARIABLE", variable_for(url))
     get_settings.cache_clear()
     yield file
     get_settings.cache_clear()

@@ -8,7 +8,7 @@ import streamlit as st
 
 from sentinel_core.base.settings import Settings, get_settings
 from sentinel_core.store.db.engine import answering, open_engine
-from sentinel_core.store.db.schema import ensure_schema
+from sentinel_core.store.db.schema import require_schema
 from sentinel_core.store.read import deliveries as store_deliveries
 from sentinel_core.store.read import event_list
 from sentinel_core.store.read import overview as store_overview
@@ -46,9 +46,9 @@ def settings() -> Settings:
 
 @st.cache_resource(show_spinner=False)
 def _engine(url: str) -> "Engine":
-    engine = open_engine(url, pooled=True)
+    engine = open_engine(url, pooled=True, create=False)
     with answering(engine):
-        ensure_schema(engine)
+        require_schema(engine)
     return engine
 
 

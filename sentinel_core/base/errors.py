@@ -28,6 +28,13 @@ class StoreRefusedError(SentinelError):
     """This process may not use the event store as it is. Do what the message says."""
 
 
+class StoreIdentityError(StoreRefusedError):
+    """The event store is gone, or it is not the one that is registered in Prefect.
+
+    Restore it, correct SENTINEL_DATABASE_URL, or run `sentinel db adopt`.
+    """
+
+
 class SchemaBehindError(StoreRefusedError):
     """The event store was written by an older Sentinel. Run `sentinel db upgrade`."""
 

@@ -57,6 +57,12 @@ class Settings(BaseSettings):
         default_factory=_default_database_url,
         description="sqlite:///path or postgresql://user:password@host/database",
     )
+    store_variable: str = Field(
+        "sentinel_store",
+        pattern=r"^[a-z0-9_]+$",
+        max_length=255,
+        description="Name of the Prefect variable in which the event store is registered.",
+    )
     viewer_url: str = Field(
         "http://127.0.0.1:8501", description="Address of the blotter, for links to events."
     )

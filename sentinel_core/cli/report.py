@@ -30,7 +30,7 @@ def report(
     from sentinel_core.cli import store
     from sentinel_core.message.charts import report_chart
     from sentinel_core.report.publish import make_report
-    from sentinel_core.store.db.schema import ensure_schema
+    from sentinel_core.store.db.schema import require_schema
 
     if not 1 <= hours <= 24 * 366:
         raise SetupError(f"--hours must be from 1 to 8784; got {hours}")
@@ -38,7 +38,7 @@ def report(
     if not store.exists(url):
         raise SetupError(f"there is no event store at {store.masked(url)} yet: run `sentinel up`")
     with store.opened(url) as engine:
-        ensure_schema(engine)
+        require_schema(engine)
         now = datetime.now(UTC)
         facts = make_report(engine, "report", now, timedelta(hours=hours), timezone).facts
     if chart is not None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sentinel_core.base.errors import SetupError, StoreUnavailableError, UsageError
@@ -29,25 +28,15 @@ def settings() -> "Settings":
 
 def masked(url: str) -> str:
     """A database URL without its password, wherever it is written."""
-    from sqlalchemy.engine import make_url
+    from sentinel_core.store.db.engine import masked
 
-    parsed = make_url(url)
-    secrets = {key: "***" for key in parsed.query if "password" in key.lower()}
-    return parsed.update_query_dict(secrets).render_as_string(hide_password=True)
-
-
-def sqlite_file(url: str) -> Path | None:
-    """The file of an SQLite store; None for a server."""
-    from sqlalchemy.engine import make_url
-
-    parsed = make_url(url)
-    if parsed.get_backend_name() != "sqlite" or not parsed.database:
-        return None
-    return Path(parsed.database)
+    return masked(url)
 
 
 def exists(url: str) -> bool:
     """False for an SQLite file that nobody has made yet: looking must not make it."""
+    from sentinel_core.store.db.engine import sqlite_file
+
     file = sqlite_file(url)
     return file is None or file.exists()
 
@@ -55,16 +44,23 @@ def exists(url: str) -> bool:
 @contextmanager
 def opened(url: str) -> Iterator["Engine"]:
     """An engine over the store. Raises StoreUnavailableError when it can't be reached."""
-    from sqlalchemy.exc import ArgumentError, DBAPIError
-
     from sentinel_core.store.db.engine import open_engine
 
-    try:
-        engine = open_engine(url)
+    with explained(url):
+        engine = open_engine(url, create=False)
         try:
             yield engine
         finally:
             engine.dispose()
+
+
+@contextmanager
+def explained(url: str) -> Iterator[None]:
+    """Raise StoreUnavailableError, which says what to do, when the store can't be reached."""
+    from sqlalchemy.exc import ArgumentError, DBAPIError
+
+    try:
+        yield
     except (DBAPIError, ArgumentError, OSError) as error:
         reason = str(getattr(error, "orig", None) or error).strip().splitlines()
         raise StoreUnavailableError(
@@ -79,7 +75,7 @@ def event_store() -> Iterator["Engine"]:
 
     Raises StoreUnavailableError and StoreRefusedError, each with what to do.
     """
-    from sentinel_core.store.db.schema import check_schema, schema_revision
+    from sentinel_core.store.db.schema import require_schema, schema_revision
 
     url = settings().database_url
     absent = (
@@ -89,32 +85,38 @@ def event_store() -> Iterator["Engine"]:
     if not exists(url):
         raise StoreUnavailableError(absent)
     with opened(url) as engine:
-        revision = schema_revision(engine)
-        if revision is None:
+        if schema_revision(engine) is None:
             raise StoreUnavailableError(absent)
-        check_schema(engine, revision)
+        require_schema(engine)
         yield engine
 
 
 def stored_rules() -> "list[RowMapping]":
     """The rules in the event store, none where there is no store: looking must not make one."""
-    from sentinel_core.store.db.schema import check_schema, schema_revision
+    from sentinel_core.store.db.schema import require_schema, schema_revision
     from sentinel_core.store.state.rules import all_rules
 
     url = settings().database_url
     if exists(url):
         with opened(url) as engine:
-            if revision := schema_revision(engine):
-                check_schema(engine, revision)
+            if schema_revision(engine):
+                require_schema(engine)
                 return all_rules(engine)
     return []
 
 
 @contextmanager
 def writable_store() -> Iterator["Engine"]:
-    """As `event_store`, and a value it refuses becomes a UsageError."""
+    """As `event_store`, for changes: another store than the registered one is refused.
+
+    A value it refuses becomes a UsageError.
+    """
+    from sentinel_core.flow.opening import refuse_other
+    from sentinel_core.store.db.schema import require_schema
+
     try:
         with event_store() as engine:
+            refuse_other(settings(), require_schema(engine))
             yield engine
     except ValueError as error:
         raise UsageError(f"nothing was changed: {error}") from error

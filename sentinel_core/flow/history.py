@@ -4,7 +4,7 @@ from uuid import UUID
 
 from prefect.context import FlowRunContext
 
-from sentinel_core.base.errors import HistoryUnavailableError
+from sentinel_core.base.errors import HistoryUnavailableError, StoreRefusedError
 from sentinel_core.model.trigger import History, NoHistory, PastEvaluation
 
 
@@ -18,15 +18,13 @@ class _StoreHistory:
         from sqlalchemy.exc import SQLAlchemyError
 
         from sentinel_core.base.settings import get_settings
-        from sentinel_core.store.db.engine import open_engine
-        from sentinel_core.store.db.schema import ensure_schema
+        from sentinel_core.flow.opening import open_store
         from sentinel_core.store.state.rules import latest_evaluations
 
         try:
-            engine = open_engine(get_settings().database_url)
-            ensure_schema(engine)
+            engine = open_store(get_settings())
             rows = latest_evaluations(engine, self.deployment_id, limit, ticker)
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, StoreRefusedError) as error:
             raise HistoryUnavailableError(
                 f"the event store could not be read for this rule's past: {error}"
             ) from error

@@ -18,14 +18,14 @@ from sqlalchemy.exc import OperationalError
 from sentinel_core.base.errors import StoreRefusedError, StoreUnavailableError
 from sentinel_core.base.settings import Settings, get_settings
 from sentinel_core.decide.observe import judge
+from sentinel_core.flow.opening import open_store
 from sentinel_core.model.alert import AlertOutput, as_outputs, describe
 from sentinel_core.model.rule import RuleSettings
 from sentinel_core.model.run import Rule, Run, StateType
 from sentinel_core.notify.deliver import deliver
 from sentinel_core.notify.prefect_events import announce
 from sentinel_core.prefect_io.facts import read_rule, rule_settings, run_facts
-from sentinel_core.store.db.engine import open_engine, retrying
-from sentinel_core.store.db.schema import ensure_schema
+from sentinel_core.store.db.engine import retrying
 from sentinel_core.store.record.recording import Recorded, record
 from sentinel_core.store.state.rules import rule_of_deployment
 from sentinel_core.wording.text import counted
@@ -99,13 +99,11 @@ def unreadable_settings(parameters: Mapping[str, Any]) -> str | None:
 
 
 def connect(settings: Settings, consequence: str = "") -> Engine:
-    """The event store, ready for writing; waits a bounded time while it restarts.
+    """The registered event store, ready for writing; waits a bounded time while it restarts.
 
     Raises StoreUnavailableError, and StoreRefusedError for a store of another Sentinel.
     """
-    engine = open_engine(settings.database_url)
-    _once_available(settings, lambda: ensure_schema(engine), consequence)
-    return engine
+    return _once_available(settings, lambda: open_store(settings), consequence)
 
 
 def record_facts(

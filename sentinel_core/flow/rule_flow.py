@@ -14,7 +14,7 @@ from prefect.states import Completed
 from pydantic import Field
 
 import sentinel_core.base.gc_freeze  # noqa: F401 (before all other imports)
-from sentinel_core.base.errors import SentinelError
+from sentinel_core.base.errors import SentinelError, StoreRefusedError
 from sentinel_core.decide.misfire import lateness, skipped
 from sentinel_core.flow.history import history_of_this_run
 from sentinel_core.flow.hooks import record_run
@@ -125,8 +125,9 @@ def _schedules(deployment_id: UUID) -> list[Schedule]:
     from sentinel_core.store.state.rules import rule_of_deployment
 
     try:
-        row = rule_of_deployment(open_engine(get_settings().database_url), deployment_id)
-    except SQLAlchemyError:
+        engine = open_engine(get_settings().database_url, create=False)
+        row = rule_of_deployment(engine, deployment_id)
+    except (SQLAlchemyError, StoreRefusedError):
         return []
     return [Schedule(**item) for item in row["schedules"]] if row else []
 

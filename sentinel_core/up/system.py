@@ -141,22 +141,23 @@ class Up:
             time.sleep(0.2)
 
     def _migrate(self) -> str:
-        from sqlalchemy.engine import make_url
+        from prefect.settings import PREFECT_API_URL, temporary_settings
         from sqlalchemy.exc import OperationalError
 
-        from sentinel_core.store.db.engine import open_engine
-        from sentinel_core.store.db.schema import upgrade
+        from sentinel_core.flow.opening import open_store
+        from sentinel_core.store.db.engine import masked
+        from sentinel_core.store.db.schema import require_schema
 
-        url = get_settings().database_url
-        shown = make_url(url).render_as_string(hide_password=True)
+        shown = masked(get_settings().database_url)
         try:
-            upgrade(open_engine(url))
+            with temporary_settings({PREFECT_API_URL: self.env["PREFECT_API_URL"]}):
+                identity = require_schema(open_store(get_settings(), upgrading=True))
         except OperationalError as error:
             raise SetupError(
                 f"the event store {shown} can't be opened: {error.orig}. "
                 "Start it, or correct SENTINEL_DATABASE_URL"
             ) from error
-        return shown
+        return f"{shown}, identity {identity}"
 
     def _pools(self) -> str:
         """Create the pools that are missing; existing ones keep their type."""

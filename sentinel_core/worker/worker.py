@@ -10,6 +10,7 @@ import math
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -28,6 +29,7 @@ from sentinel_core.decide.stagger import offset_seconds
 from sentinel_core.model.run import SKIPPED
 from sentinel_core.worker.job import SentinelJobConfiguration, SentinelVariables, out_of_date
 from sentinel_core.worker.pool.pool import ProcessPool
+from sentinel_core.worker.registered import RegisteredStore
 from sentinel_core.worker.run import RunInProcess, propose
 from sentinel_core.worker.watch import watch
 
@@ -62,6 +64,7 @@ class SentinelWorker(BaseWorker[SentinelJobConfiguration, SentinelVariables, Bas
         self._ended: dict[UUID, float] = {}
         self._asked = time.monotonic()
         self._deployments: dict[UUID, tuple[float, DeploymentResponse]] = {}
+        self._registered = RegisteredStore()
         self._stopping = self._run_once = False
         self._turn = anyio.Lock()
         self._slot_freed = asyncio.Event()
@@ -111,6 +114,7 @@ class SentinelWorker(BaseWorker[SentinelJobConfiguration, SentinelVariables, Bas
         """Ask Prefect for runs that are due soon, and line them up."""
         self._asked = time.monotonic()
         self._ended = {run: at for run, at in self._ended.items() if at > self._asked - 600}
+        await self._registered.refresh(self.client)
         return await super().get_and_submit_flow_runs()
 
     async def _submit_scheduled_flow_runs(
@@ -247,6 +251,7 @@ class SentinelWorker(BaseWorker[SentinelJobConfiguration, SentinelVariables, Bas
                 task_status.started(pid)
 
         job, spec = configuration.job(flow_run), configuration.process_spec()
+        job = replace(job, env={**job.env, **self._registered.environment})
         run = RunInProcess(
             self.client, self._processes, flow_run, job, spec, log, lambda: self._stopping
         )

@@ -21,11 +21,11 @@ from sentinel_core.message.content import About, Content, Links, Medium
 from sentinel_core.message.render import render
 from sentinel_core.report.publish import ARTIFACT_KEY, make_report
 from sentinel_core.store.db.engine import open_engine
-from sentinel_core.store.db.schema import ensure_schema
 from sentinel_core.store.record.acknowledge import acknowledge
 from tests.support.prefect import PrefectServer, client_of
 from tests.support.runs import T0, a_rule, a_run, fired, rows, told
 from tests.support.slack import Slack, slack_endpoint
+from tests.support.stores import migrate
 
 RULE = a_rule(notify={})
 LINKS = Links("http://127.0.0.1:8501", "http://127.0.0.1:4200")
@@ -35,7 +35,7 @@ LINKS = Links("http://127.0.0.1:8501", "http://127.0.0.1:4200")
 def store() -> Iterator[Engine]:
     """Events of the last two hours in the store of this test: three, one of them acknowledged."""
     engine = open_engine(get_settings().database_url)
-    ensure_schema(engine)
+    migrate(get_settings().database_url)
     now = datetime.now(UTC)
     minutes = (now - timedelta(hours=2) - T0) / timedelta(minutes=1)
     outputs = [fired("A"), fired("B"), fired("C", importance="critical")]

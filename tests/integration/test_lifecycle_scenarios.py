@@ -32,7 +32,6 @@ from sentinel_core.flow.reconcile import reconcile
 from sentinel_core.model.silence import Matchers, Silence
 from sentinel_core.prefect_io.facts import rule_facts
 from sentinel_core.rulefile.check import check
-from sentinel_core.store.db.schema import ensure_schema
 from sentinel_core.store.record import silences
 from sentinel_core.store.record.acknowledge import acknowledge
 from sentinel_core.store.record.recording import notify_unmuted
@@ -42,6 +41,7 @@ from tests.support.rules.lifecycle import gauge
 from tests.support.runs import rows
 from tests.support.scenes import Scene, running_here
 from tests.support.slack import Slack, slack_endpoint
+from tests.support.stores import migrate
 from tests.support.swarm import own_engine
 
 POOL = "scenes"
@@ -360,7 +360,7 @@ def away(
         found = {}
         for name, url in urls.items():
             engine = stack.enter_context(own_engine(url))
-            ensure_schema(engine)
+            migrate(url)
             rule = client.read_deployment_by_name(f"gauge/away-{name}")
             told = DeploymentUpdate(job_variables={"env": {"SENTINEL_DATABASE_URL": url}})
             client.update_deployment(rule.id, told)

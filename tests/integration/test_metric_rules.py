@@ -8,11 +8,11 @@ import pytest
 from prefect.client.schemas.objects import FlowRun
 from sqlalchemy import Engine
 
-from sentinel_core.store.db.schema import ensure_schema
 from tests.support.deployed import Deployed, deploy, rule_yaml
 from tests.support.json_site import json_site
 from tests.support.prefect import PrefectServer, client_of, prefect_worker
 from tests.support.runs import rows
+from tests.support.stores import migrate
 from tests.support.swarm import own_engine
 
 FLOW = "flows/metric.py:metric_threshold"
@@ -93,7 +93,7 @@ def lab(server: PrefectServer, tmp_path_factory: pytest.TempPathFactory) -> Iter
         own_engine(store) as engine,
         prefect_worker(server, "metrics", limit=2, kind="sentinel", SENTINEL_DATABASE_URL=store),
     ):
-        ensure_schema(engine)
+        migrate(store)
         declared = deployments(site.url)
         deploy(client, *declared)
         runs: dict[str, list[FlowRun]] = {item["name"]: [] for item in declared}

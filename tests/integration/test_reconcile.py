@@ -25,6 +25,7 @@ from tests.support.deployed import Deployed, deploy, rows, rule_yaml
 from tests.support.prefect import PrefectServer, client_of, prefect_worker
 from tests.support.processes import wait_for
 from tests.support.runs import rows as stored
+from tests.support.stores import migrate
 
 CHAOS = "tests/support/rules/chaos.py:chaos"
 NO_STORE = {
@@ -47,7 +48,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def url(home: Path) -> str:
-    return f"sqlite:///{home / 'sentinel.db'}"
+    url = f"sqlite:///{home / 'sentinel.db'}"
+    migrate(url)
+    return url
 
 
 @pytest.fixture

@@ -20,11 +20,11 @@ from sentinel_core.prefect_io.facts import (
     rule_facts,
     run_facts,
 )
-from sentinel_core.store.db.schema import ensure_schema
 from tests.support.deployed import Deployed, deploy, rule_yaml
 from tests.support.prefect import PrefectServer, client_of, prefect_worker
 from tests.support.runs import rows
 from tests.support.slack import Slack, slack_endpoint
+from tests.support.stores import migrate
 from tests.support.swarm import own_engine
 
 LAB = "tests/support/rules/lab.py"
@@ -67,7 +67,7 @@ def lab(server: PrefectServer, tmp_path_factory: pytest.TempPathFactory) -> Iter
     folder = tmp_path_factory.mktemp("lab")
     url = f"sqlite:///{folder / 'sentinel.db'}"
     with slack_endpoint() as slack, client_of(server) as client, own_engine(url) as engine:
-        ensure_schema(engine)
+        migrate(url)
         with temporary_settings({PREFECT_API_URL: server.api_url}):
             SlackWebhook(url=SecretStr(slack.url)).save("lab", overwrite=True, _sync=True)  # type: ignore[call-arg]
         with prefect_worker(server, "lab", limit=3, kind="sentinel", SENTINEL_DATABASE_URL=url):

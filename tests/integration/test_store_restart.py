@@ -13,6 +13,7 @@ from tests.support.deployed import Deployed, deploy, rows, rule_yaml
 from tests.support.postgres import own_postgres
 from tests.support.prefect import PrefectServer, client_of, prefect_worker, worker_log
 from tests.support.processes import wait_for
+from tests.support.stores import migrate
 
 CHAOS = "tests/support/rules/chaos.py:chaos"
 POOL = "outage"
@@ -46,6 +47,7 @@ def test_triggered_runs_of_an_outage_have_their_event_and_full_output_after_one_
     monkeypatch.setenv("SENTINEL_DATABASE_URL", url)
     get_settings.cache_clear()
     settings = get_settings()
+    migrate(settings.database_url)
     store = connect(settings)
     with (
         client_of(server) as client,

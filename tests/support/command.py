@@ -17,6 +17,7 @@ from sentinel_core.cli import main
 from tests.support.patience import patient
 from tests.support.prefect import clean_environment
 from tests.support.processes import BIN, ROOT
+from tests.support.stores import variable_for
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,11 @@ class Command:
     def environment(self) -> dict[str, str]:
         """What the command knows of its surroundings."""
         env = {**clean_environment(self.folder), "LOGNAME": "ana", "COLUMNS": "200"}
-        return {**env, "SENTINEL_DATABASE_URL": self.url, **self.env}
+        store = {
+            "SENTINEL_DATABASE_URL": self.url,
+            "SENTINEL_STORE_VARIABLE": variable_for(self.url),
+        }
+        return {**env, **store, **self.env}
 
 
 def refused_here(capture: pytest.CaptureFixture[str], *arguments: str) -> str:

@@ -1,18 +1,21 @@
 """New databases, empty or with Sentinel's tables: migrated once, then copied."""
 
 import contextlib
+import hashlib
 import shutil
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-from sqlalchemy import create_engine, make_url, text
+from sqlalchemy import create_engine, make_url, text, update
 
-from sentinel_core.store.db.engine import open_engine
-from sentinel_core.store.db.schema import ensure_schema
+from sentinel_core.store.db.engine import open_engine, writing
+from sentinel_core.store.db.schema import upgrade
+from sentinel_core.store.db.tables import IDENTITY
 from tests.support.shared import Shared
 
 TEMPLATE = "sentinel_template"
+TEMPLATE_IDENTITY = uuid.UUID("5e471e10-0000-4000-8000-000000000001")
 
 
 @contextlib.contextmanager
@@ -49,10 +52,21 @@ def copy_sqlite(shared: Shared, to: Path) -> None:
 
 
 def migrate(url: str) -> None:
-    """Make the tables in an empty database."""
+    """Make the tables in an empty database.
+
+    The stores of all tests have one identity, so that they can share a Prefect server, in which it
+    is registered once. A test that makes a store of its own names a variable of its own, too.
+    """
     engine = open_engine(url)
-    ensure_schema(engine)
+    upgrade(engine)
+    with writing(engine) as connection:
+        connection.execute(update(IDENTITY).values(id=TEMPLATE_IDENTITY))
     engine.dispose()
+
+
+def variable_for(url: str) -> str:
+    """A name for the Prefect variable of the store at this address, which no other store has."""
+    return f"store_{hashlib.sha256(url.encode()).hexdigest()[:32]}"
 
 
 def _named(maintenance: str, name: str) -> str:

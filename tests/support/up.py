@@ -1,6 +1,7 @@
 """A running `sentinel up`."""
 
 import subprocess
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -36,6 +37,7 @@ def sentinel_up(
     log = folder / "up.log"
     command = (str(BIN / "sentinel"), "up", "--file", str(file), "--viewer-port", str(port))
     env = {**env, "SENTINEL_DATABASE_URL": url, "SENTINEL_USER": "ana"}
+    env["SENTINEL_STORE_VARIABLE"] = f"store_{uuid.uuid4().hex}"  # others use the server, too
     with running(*command, *options, env=env, log=log, grace_seconds=60) as process:
         system = System(process, f"http://127.0.0.1:{port}", open_engine(url), log)
         if ready:

@@ -25,6 +25,7 @@ from tests.support.deployed import rows
 from tests.support.prefect import PrefectServer, client_of, make_pool
 from tests.support.processes import BIN, ROOT, cpu_seconds, running, wait_for
 from tests.support.rules import contract
+from tests.support.stores import migrate
 
 WORKER_TYPES = ("process", "sentinel")
 CONTRACT = "tests/support/rules/contract.py"
@@ -309,6 +310,7 @@ class DeployedRun:
 def workplace(server: PrefectServer, folder: Path, kind: str, pool: str) -> Iterator[Workplace]:
     """A pool of this type and a new event store; no worker yet."""
     settings = Settings(database_url=f"sqlite:///{folder / 'sentinel.db'}", stuck_grace_seconds=0)
+    migrate(settings.database_url)
     with client_of(server) as client:
         make_pool(client, pool, kind)
         store = connect(settings)

@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from sentinel_core.base.errors import ChannelError, UsageError
 from sentinel_core.cli.options import Channel
 from sentinel_core.cli.parse import author, quoted, time_ago, utc_now
-from sentinel_core.cli.store import event_store, settings
+from sentinel_core.cli.store import settings, writable_store
 from sentinel_core.message.content import About, Content, Links, Medium
 from sentinel_core.message.render import render
 from sentinel_core.model.cleaning import clean_text
@@ -115,7 +115,7 @@ def retry(
     begin = time_ago(since, "--since", now)
     _slug(channel)
     _usable(channel)
-    with event_store() as engine:
+    with writable_store() as engine:
         ids = record.failed_since(engine, channel, begin)
         if not ids:
             print(f"{channel} has no failed notifications since {utc(begin)}")

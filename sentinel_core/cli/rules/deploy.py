@@ -18,7 +18,7 @@ from sentinel_core.cli.options import RULE_FILE, Flag, RuleFilePath
 from sentinel_core.cli.rules.checked import checked
 from sentinel_core.cli.rules.gate import pass_gate
 from sentinel_core.cli.rules.replay import period
-from sentinel_core.cli.store import opened, settings
+from sentinel_core.cli.store import explained, settings
 from sentinel_core.model.cleaning import clean_text
 from sentinel_core.prefect_io.client import all_deployments, prefect_api
 from sentinel_core.prefect_io.facts import is_rule, rule_facts
@@ -141,13 +141,13 @@ def _update_store(client: SyncPrefectClient) -> None:
 
     Prefect has them already, so an unreachable store is no failure: hooks and reconcile fill it in.
     """
-    from sentinel_core.store.db.schema import ensure_schema
+    from sentinel_core.flow.opening import open_store
     from sentinel_core.store.state.rules import deactivate_missing, sync
 
     facts = [rule_facts(item, flow) for item, flow in all_deployments(client) if is_rule(item)]
     try:
-        with opened(settings().database_url) as engine:
-            ensure_schema(engine)
+        with explained(settings().database_url):
+            engine = open_store(settings())
             sync(engine, facts, datetime.now(UTC))
             deactivate_missing(engine, [rule.deployment_id for rule in facts])
     except (StoreUnavailableError, StoreRefusedError, SetupError) as error:

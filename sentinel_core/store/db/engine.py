@@ -20,6 +20,7 @@ from tenacity import (
 )
 
 from sentinel_core.base.errors import StoreUnavailableError
+from sentinel_core.store.db.sqlite_file import SqliteFile
 
 Check = Callable[[Connection, bool], None]
 """Given the transaction that has begun, and whether it may write; raises to refuse it."""
@@ -32,11 +33,14 @@ _LIVENESS = {  # a network that swallows packets is noticed in about half a minu
 }
 
 
-def open_engine(url: str, *, pooled: bool = False, connect_timeout_seconds: int = 5) -> Engine:
+def open_engine(
+    url: str, *, pooled: bool = False, create: bool = True, connect_timeout_seconds: int = 5
+) -> Engine:
     """An engine for `sqlite:///…` or `postgresql+psycopg://…`. Does not connect yet.
 
     `pooled` is for long-lived readers (the viewer); a hook needs one connection for a moment.
-    The folder of an SQLite file is created if it is missing.
+    An SQLite file and its folder are created if they are missing, unless `create` is False; then
+    connecting raises StoreIdentityError.
     """
     parsed = make_url(url)
     pool: dict[str, Any] = {"poolclass": QueuePool if pooled else NullPool}
@@ -46,15 +50,36 @@ def open_engine(url: str, *, pooled: bool = False, connect_timeout_seconds: int 
         arguments = {"connect_timeout": connect_timeout_seconds, **_LIVENESS}
         return create_engine(url, **pool, connect_args=arguments)
     options: dict[str, Any] = {"timeout": _BUSY_MS / 1000}
-    if parsed.database and parsed.database != ":memory:":
-        Path(parsed.database).expanduser().parent.mkdir(parents=True, exist_ok=True)
+    file = sqlite_file(url)
+    if file is not None:
+        if create:
+            file.parent.mkdir(parents=True, exist_ok=True)
     else:  # in memory, for tests: it is gone with its connection, so there is only one
         pool["poolclass"] = StaticPool
         options["check_same_thread"] = False
     engine = create_engine(url, **pool, connect_args=options, json_serializer=_to_json)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
+    if file is not None:
+        watched = SqliteFile(file, must_exist=not create)
+        watched.watch(engine)
+        engine.update_execution_options(sentinel_file=watched)
     return engine
+
+
+def sqlite_file(url: str) -> Path | None:
+    """The file of an SQLite store; None for a server, and in memory."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite" or parsed.database in (None, "", ":memory:"):
+        return None
+    return Path(str(parsed.database)).expanduser()
+
+
+def masked(url: str) -> str:
+    """A database URL without its password, wherever it is written."""
+    parsed = make_url(url)
+    secrets = {key: "***" for key in parsed.query if "password" in key.lower()}
+    return parsed.update_query_dict(secrets).render_as_string(hide_password=True)
 
 
 _encode = json.JSONEncoder(check_circular=False).encode  # model/cleaning.py rejects circles
@@ -109,8 +134,10 @@ def transaction(engine: Engine, *, write: bool) -> Iterator[Connection]:
 
 
 def check_each_transaction(engine: Engine, check: Check) -> None:
-    """From now on, `reading` and `writing` begin with this check of the store."""
+    """From now on, `reading` and `writing` begin with this check, and make no file anew."""
     engine.update_execution_options(sentinel_check=check)
+    if (file := engine.get_execution_options().get("sentinel_file")) is not None:
+        file.must_exist = True
 
 
 @contextmanager
@@ -120,13 +147,17 @@ def _checked(engine: Engine, *, write: bool) -> Iterator[Connection]:
         if check is not None:
             check(connection, write)
         yield connection
+        file: SqliteFile | None = engine.get_execution_options().get("sentinel_file")
+        if write and file is not None:
+            file.refuse_replaced(connection)
 
 
 @contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
     """One transaction that may write; commits at the end, or not at all.
 
-    Raises what the engine's check raises, before anything is written.
+    Raises what the engine's check raises, before anything is written, and StoreIdentityError when
+    the SQLite file is replaced before the end.
     """
     with _checked(engine, write=True) as connection:
         yield connection

@@ -1,15 +1,20 @@
 """The schema of a database: which revision it has, and migrating it to the newest."""
 
+from functools import partial
 from pathlib import Path
+from uuid import UUID
 
 from sqlalchemy import Connection, Engine, inspect, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import StaticPool
 
-from sentinel_core.base.errors import SchemaAheadError, SchemaBehindError
-from sentinel_core.store.db.engine import check_each_transaction, transaction
+from sentinel_core.base.errors import SchemaAheadError, SchemaBehindError, StoreIdentityError
+from sentinel_core.store.db.engine import check_each_transaction, masked, transaction
 
-SCHEMA_HEAD = "0004"  # the newest file in migrations/versions; a test compares
+SCHEMA_HEAD = "0005"  # the newest file in migrations/versions; a test compares
 VERSION_TABLE = "sentinel_version"  # alembic's default is taken where Prefect shares the database
 _REVISION_SQL = f"SELECT version_num FROM {VERSION_TABLE}"  # noqa: S608 (a constant)
+_STATE_SQL = f"SELECT ({_REVISION_SQL}), (SELECT id FROM store_identity)"  # noqa: S608
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _ADVISORY_LOCK = 7_736_368_455  # any number, the same in every Sentinel
 
@@ -20,25 +25,28 @@ def schema_revision(engine: Engine) -> str | None:
         return _revision(connection)
 
 
-def ensure_schema(engine: Engine) -> None:
-    """Create the tables in an empty database, and check the revision in each transaction.
-
-    Raises SchemaBehindError for the tables of an older Sentinel, SchemaAheadError for those of a
-    newer one.
-    """
-    revision = schema_revision(engine)
-    if revision is None:
+def ensure_schema(engine: Engine) -> UUID:
+    """Create the tables in an empty database, then as `require_schema`."""
+    if schema_revision(engine) is None:
         upgrade(engine)
-    check_schema(engine, revision or SCHEMA_HEAD)
+    return require_schema(engine)
 
 
-def check_schema(engine: Engine, revision: str) -> None:
-    """Refuse a revision that is not this Sentinel's, now and in each transaction.
+def require_schema(engine: Engine) -> UUID:
+    """The identity of the store, which each transaction checks from now on, with its revision.
 
-    Processes live longer than a schema: another one may upgrade it while they run.
+    Processes live longer than a schema or a store: both may be replaced while they run. Raises
+    SchemaBehindError for the tables of an older Sentinel, SchemaAheadError for those of a newer
+    one, StoreIdentityError where there are no tables.
     """
-    _refuse_other(revision)
-    check_each_transaction(engine, _check)
+    with transaction(engine, write=False) as connection:
+        revision = _revision(connection)
+        if revision is None:
+            raise _no_store(engine)
+        _refuse_other(revision)
+        identity = connection.exec_driver_sql(_STATE_SQL).one()[1]
+    check_each_transaction(engine, partial(_check, identity))
+    return UUID(str(identity))
 
 
 def _revision(connection: Connection) -> str | None:
@@ -48,11 +56,44 @@ def _revision(connection: Connection) -> str | None:
     return revision
 
 
-def _check(connection: Connection, write: bool) -> None:
+def _check(identity: object, connection: Connection, write: bool) -> None:
     if write and connection.dialect.name == "postgresql":
         # An upgrade waits for the writers that have passed this check, and they for an upgrade.
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock_shared({_ADVISORY_LOCK})")
-    _refuse_other(connection.exec_driver_sql(_REVISION_SQL).scalar())
+    try:
+        revision, found = connection.exec_driver_sql(_STATE_SQL).one()
+    except DBAPIError:
+        _refuse_vanished(connection.engine)
+        raise
+    _refuse_other(revision)
+    if found != identity:
+        raise StoreIdentityError(
+            f"the event store {_place(connection.engine)} was replaced by another one "
+            "while this process was using it: restore the first one, or restart this process if "
+            "the other one is right"
+        )
+
+
+def _refuse_vanished(engine: Engine) -> None:
+    """Explain a state that can't be read: its tables are gone, or of another revision."""
+    if isinstance(engine.pool, StaticPool):  # in memory: there is no second connection
+        return
+    revision = schema_revision(engine)
+    if revision is None:
+        raise _no_store(engine)
+    _refuse_other(revision)
+
+
+def _place(engine: Engine) -> str:
+    return masked(engine.url.render_as_string(hide_password=False))
+
+
+def _no_store(engine: Engine) -> StoreIdentityError:
+    return StoreIdentityError(
+        f"the database {_place(engine)} holds no event store: restore it, or correct "
+        "SENTINEL_DATABASE_URL; `sentinel db upgrade` creates the first one, `sentinel db adopt` "
+        "begins anew"
+    )
 
 
 def _refuse_other(revision: str | None) -> None:

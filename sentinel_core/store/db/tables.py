@@ -364,6 +364,15 @@ class Checkpoint(SQLModel, table=True):
     at: datetime = _time()
 
 
+class StoreIdentity(SQLModel, table=True):
+    """The store itself: the only row, written when its tables are made or brought to this form."""
+
+    __tablename__ = "store_identity"
+
+    id: UUID = Field(primary_key=True)
+    created_at: datetime = _time()
+
+
 Row = dict[str, Any]
 
 _TABLES = SQLModel.metadata.tables
@@ -376,6 +385,7 @@ STORM = _TABLES["storm"]
 SILENCE = _TABLES["silence"]
 AUDIT = _TABLES["audit_entry"]
 CHECKPOINT = _TABLES["checkpoint"]
+IDENTITY = _TABLES["store_identity"]
 
 # Word for word the condition of the partial index; SQLAlchemy's own spelling (`= 0`) misses it.
 UNACKNOWLEDGED: ColumnElement[bool] = literal_column("NOT alert_event.is_acknowledged")
