@@ -13,6 +13,7 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import VariableCreate, VariableUpdate
 from prefect.exceptions import ObjectAlreadyExists
 from prefect.settings import (
+    PREFECT_API_REQUEST_TIMEOUT,
     PREFECT_API_URL,
     PREFECT_CLIENT_MAX_RETRIES,
     PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED,
@@ -25,7 +26,11 @@ from sentinel_core.decide.identity import Known
 HANDED_DOWN = "SENTINEL_REGISTERED_STORE"
 """The environment variable in which a worker hands the registration to its runs."""
 # A hook does not wait a minute for a server that is away: the next run asks again.
-_BRIEF = {PREFECT_CLIENT_MAX_RETRIES: 1, PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED: False}
+_BRIEF = {
+    PREFECT_API_REQUEST_TIMEOUT: 5.0,
+    PREFECT_CLIENT_MAX_RETRIES: 0,
+    PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED: False,
+}
 
 
 class Registration(BaseModel):
