@@ -44,6 +44,7 @@ from viewer import data
 
 CHAOS = "tests/support/rules/chaos.py:chaos"
 REFUSED = "this run will be recorded by the next reconcile"
+OPEN = "SELECT * FROM alert_event WHERE resolved_at IS NULL AND rule_name = 'identity'"
 FILES = ("", "-wal", "-shm")
 
 
@@ -181,7 +182,7 @@ def test_a_deleted_store_is_refused_by_everybody_and_goes_on_when_it_is_restored
     system: System, tmp_path: Path
 ) -> None:
     running, long_running = system.sentinel(), connect(system.settings())
-    [event] = rows(long_running, "SELECT id FROM alert_event WHERE resolved_at IS NULL")
+    [event] = rows(long_running, OPEN)
     assert data.event(event["id"]) is not None  # the viewer has the file open
     aside = system.file.with_name("aside.db")
     _move(system.file, aside)
@@ -210,7 +211,7 @@ def test_a_deleted_store_is_refused_by_everybody_and_goes_on_when_it_is_restored
     record_missed(0, print)
     assert [system.recorded(run) for run in missed] == [1, 1]
     assert len(system.endpoint.received) == sent  # the event was open all the time
-    [after] = rows(long_running, "SELECT * FROM alert_event WHERE resolved_at IS NULL")
+    [after] = rows(long_running, OPEN)
     assert (after["id"], bool(after["is_acknowledged"])) == (event["id"], False)
     assert data.acknowledge([event["id"]], "ana", "").done == (event["id"],)
     assert system.recorded(system.recorded_run()) == 1
