@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict, Field
 
 from sentinel_core.model.cleaning import clean_line
+from sentinel_core.wording.text import counted
 from triggers.sources.cells import Unreadable, blank, has_decimal_commas, number, times
 from triggers.sources.database import read_rows
 from triggers.sources.errors import NoDataError, SourceError
@@ -140,7 +141,7 @@ def by_ticker(
     series = [found.get(name, QuoteSeries(name, ())) for name in wanted]
     nameless = table.index[names.isna()]
     if not nameless.empty:
-        more = f", nor have {len(nameless) - 1:,} other rows" if len(nameless) > 1 else ""
+        more = f" (and {counted(len(nameless) - 1, 'more row')})" if len(nameless) > 1 else ""
         why = f"{table.index.name} {nameless[0]} has data but no {columns.ticker!r}{more}"
         series.append(QuoteSeries("", (), fault=why))
     return series
