@@ -5,10 +5,11 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from sentinel_core.wording.text import counted
 from triggers.sources.database import read_rows
 from triggers.sources.described import Described
 from triggers.sources.errors import SourceError
-from triggers.sources.readings import MOST_SERIES, Reading, distinct, no_data, reading
+from triggers.sources.readings import MOST_SERIES, Reading, distinct, no_data, reading, unreadable
 
 Row = dict[str, Any]
 Scalar = str | int | float | bool | None
@@ -55,7 +56,10 @@ class SqlMetrics(Described):
         return self.readings(rows)
 
     def readings(self, rows: Sequence[Row]) -> list[Reading]:
-        """The rows as readings. Pure. Raises SourceError if they don't fit the columns named."""
+        """The rows as readings. Pure. Raises SourceError if they don't fit the columns named.
+
+        Rows without a ticker are one reading in error, beside those of the others.
+        """
         if not rows:
             return [no_data("has no value: the query returned no rows")]
         column = self._value_column(rows[0])
@@ -66,7 +70,16 @@ class SqlMetrics(Described):
                     "set ticker_column"
                 )
             return [reading(rows[0][column])]
-        return distinct([reading(row[column], self._ticker(n, row)) for n, row in enumerate(rows)])
+        tickers = [self._ticker(row) for row in rows]
+        pairs = zip(rows, tickers, strict=True)
+        found = distinct([reading(row[column], ticker) for row, ticker in pairs if ticker])
+        nameless = [number for number, ticker in enumerate(tickers, start=1) if not ticker]
+        if nameless:
+            why = f"row {nameless[0]}: the ticker column {self.ticker_column} is empty"
+            if not found:
+                raise SourceError(why)
+            found.append(unreadable(f"is not checked for {counted(len(nameless), 'row')}; {why}"))
+        return found
 
     def _value_column(self, row: Row) -> str:
         wanted = [name for name in (self.ticker_column, self.value_column) if name is not None]
@@ -79,8 +92,6 @@ class SqlMetrics(Described):
             raise SourceError(f"set value_column: which of {others} holds the number?")
         return others[0]
 
-    def _ticker(self, index: int, row: Row) -> str:
+    def _ticker(self, row: Row) -> str:
         found = row[self.ticker_column or ""]
-        if found is None or not str(found).strip():
-            raise SourceError(f"row {index + 1}: the ticker column {self.ticker_column} is empty")
-        return str(found)
+        return "" if found is None or not str(found).strip() else str(found)

@@ -11,6 +11,7 @@ from sentinel_core.model.alert import AlertOutput, as_outputs
 from sentinel_core.model.trigger import NoHistory
 from triggers.metric.metric_threshold import MetricThreshold
 from triggers.sources.errors import SourceError
+from triggers.sources.metrics_sql import SqlMetrics
 
 QUEUES = [("mail", 12), ("bills", 3), ("print", None)]
 
@@ -164,3 +165,12 @@ def test_a_source_that_cannot_work_is_refused_when_it_is_written(
     with pytest.raises(ValidationError) as caught:
         measured(**{"url": "sqlite:///x.db", "query": "SELECT 1", **source})
     assert said in str(caught.value)
+
+
+def test_a_row_without_a_ticker_stops_no_other() -> None:
+    source = SqlMetrics(kind="sql", url="env:X", query="SELECT", ticker_column="t")
+    rows = [{"t": "a", "n": 1}, {"t": None, "n": 2}, {"t": " ", "n": 3}, {"t": "b", "n": 4}]
+    first, second, nameless = source.readings(rows)
+    assert [(one.ticker, one.value) for one in (first, second)] == [("a", 1), ("b", 4)]
+    assert (nameless.ticker, nameless.problem) == ("", "error")
+    assert nameless.note == "is not checked for 2 rows; row 2: the ticker column t is empty"
