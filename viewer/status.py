@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
-from sentinel_core.decide.schedule import standing
+from sentinel_core.decide.schedule import UNSCHEDULED, standing
 from sentinel_core.model.run import Schedule
 from sentinel_core.store.outbox.channels import FailingChannel
 from sentinel_core.store.read.deliveries import Deliveries, OpenStorm
@@ -38,6 +38,8 @@ def coverage(
 
     `reconciled_at` is the time up to which reconcile has recorded runs.
     """
+    from sentinel_core.prefect_io.due import due_times  # takes a second to import, once
+
     overdue, never, sentences = [], [], []
     # Sentinel's own rule has no schedule: it is never overdue.
     active = [
@@ -46,7 +48,12 @@ def coverage(
     for rule in active:
         known = (rule["last_evaluated_at"], rule["changed_at"], rule["first_seen_at"])
         since = max(moment for moment in known if moment is not None)
-        schedule_status = standing([Schedule(**item) for item in rule["schedules"]], since, now)
+        schedules = [Schedule(**item) for item in rule["schedules"]]
+        policy = rule["parameters"].get("policy")
+        grace = policy.get("grace_seconds") if isinstance(policy, dict) else None
+        schedule_status = UNSCHEDULED
+        if schedules:
+            schedule_status = standing(due_times(schedules, since), since, now, grace)
         if schedule_status.overdue:
             overdue.append(rule["name"])
             sentences.append(f"{rule['name']}: {schedule_status.sentence}")

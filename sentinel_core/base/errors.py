@@ -47,6 +47,10 @@ class PrefectUnreachableError(SentinelError):
     """Prefect's API did not answer. Start it with `sentinel up`, or correct PREFECT_API_URL."""
 
 
+class ScheduleError(SentinelError):
+    """A schedule's due times can't be worked out. Correct the schedule and deploy it again."""
+
+
 class RuleFileError(SentinelError):
     """The rule file can't be used. Fix the line that the message names."""
 

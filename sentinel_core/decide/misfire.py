@@ -1,13 +1,11 @@
 """Runs that start long after they were due: whether they are still evaluated. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from cronsim import CronSimError
-
-from sentinel_core.decide.schedule import next_due
+from sentinel_core.base.errors import ScheduleError
 from sentinel_core.model.rule import Policy, Stale
-from sentinel_core.model.run import Run, Schedule
+from sentinel_core.model.run import Run
 from sentinel_core.model.times import span
 
 
@@ -20,11 +18,15 @@ def lateness(policy: Policy, due: datetime, now: datetime) -> timedelta | None:
 
 
 def skipped(
-    policy: Policy, schedules: Sequence[Schedule], due: datetime, now: datetime
+    policy: Policy,
+    due: datetime,
+    now: datetime,
+    next_due: Callable[[datetime], datetime | None],
 ) -> str | None:
     """The reason to skip a run that was due then and starts now; None if it is evaluated.
 
-    It is evaluated if an unreadable schedule leaves later runs unknown.
+    `next_due` returns the rule's first due time after a moment, and is asked only when that
+    matters. The run is evaluated if an unreadable schedule (ScheduleError) leaves it unknown.
     """
     late = lateness(policy, due, now)
     if late is None or policy.on_stale is Stale.MARK:
@@ -33,8 +35,8 @@ def skipped(
     if policy.on_stale is Stale.SKIP:
         return f"{reason}."
     try:
-        following = next_due(schedules, due)
-    except (CronSimError, ValueError, KeyError, OSError, ArithmeticError):
+        following = next_due(due)
+    except ScheduleError:
         return None
     if following is None or following > now:
         return None  # no later run is due by now

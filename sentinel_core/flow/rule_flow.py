@@ -3,6 +3,7 @@
 import inspect
 import os
 from datetime import UTC, datetime
+from functools import partial
 from inspect import Parameter
 from typing import Annotated, Any, TypeVar
 from uuid import UUID
@@ -113,14 +114,15 @@ def _skipped(policy: Policy) -> str | None:
     now, due = datetime.now(UTC), run.expected_start_time
     if due is None or (run.run_count or 0) > 1 or lateness(policy, due, now) is None:
         return None
-    return skipped(policy, _schedules(run.deployment_id), due, now)
+    return skipped(policy, due, now, partial(_next_due, run.deployment_id))
 
 
-def _schedules(deployment_id: UUID) -> list[Schedule]:
-    """The rule's schedules from the store; none if it can't be read."""
+def _next_due(deployment_id: UUID, after: datetime) -> datetime | None:
+    """The next due time of the rule by its schedules in the store; None if it can't be read."""
     from sqlalchemy.exc import SQLAlchemyError
 
     from sentinel_core.base.settings import get_settings
+    from sentinel_core.prefect_io.due import next_due
     from sentinel_core.store.db.engine import open_engine
     from sentinel_core.store.state.rules import rule_of_deployment
 
@@ -128,8 +130,8 @@ def _schedules(deployment_id: UUID) -> list[Schedule]:
         engine = open_engine(get_settings().database_url, create=False)
         row = rule_of_deployment(engine, deployment_id)
     except (SQLAlchemyError, StoreRefusedError):
-        return []
-    return [Schedule(**item) for item in row["schedules"]] if row else []
+        return None
+    return next_due([Schedule(**item) for item in row["schedules"]], after) if row else None
 
 
 def _measure(check: Trigger, history: History) -> list[AlertOutput]:

@@ -139,6 +139,13 @@ class Policy(BaseModel):
         Flapping | None,
         Field(description="Flapping detection (30 % to start, 25 % to stop); null: off."),
     ] = Flapping()
+    grace_seconds: Annotated[
+        Seconds | None,
+        Field(
+            description="Time after a missed due time until the rule is reported as silent; "
+            "null: until the next due time, but at most a day."
+        ),
+    ] = None
     stale_seconds: Annotated[
         Seconds | None,
         Field(description="Delay from which on a run counts as late; null: never."),

@@ -54,12 +54,18 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """One active schedule of a rule: `cron`, `interval_seconds` or `rrule` is set."""
+    """One active schedule of a rule: `cron`, `interval_seconds` or `rrule` is set.
+
+    `day_or` is False for a cron line whose two day fields must both match. `anchor` is the moment,
+    in ISO format, from which an interval counts; None for rules recorded before it was kept.
+    """
 
     cron: str | None = None
     interval_seconds: float | None = None
     rrule: str | None = None
     timezone: str = "UTC"
+    day_or: bool = True
+    anchor: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -117,9 +117,10 @@ def rule_facts(deployment: DeploymentResponse, flow_name: str) -> Rule:
 def _schedule(item: CronSchedule | IntervalSchedule | RRuleSchedule | Any) -> Schedule:
     zone = getattr(item, "timezone", None) or "UTC"
     if isinstance(item, CronSchedule):
-        return Schedule(cron=item.cron, timezone=zone)
+        return Schedule(cron=item.cron, timezone=zone, day_or=item.day_or)
     if isinstance(item, IntervalSchedule):
-        return Schedule(interval_seconds=item.interval.total_seconds(), timezone=zone)
+        seconds, anchor = item.interval.total_seconds(), item.anchor_date.isoformat()
+        return Schedule(interval_seconds=seconds, timezone=zone, anchor=anchor)
     return Schedule(rrule=getattr(item, "rrule", ""), timezone=zone)
 
 

@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from itertools import chain, pairwise, takewhile
 
-from cronsim import CronSimError
-
-from sentinel_core.decide.schedule import GRACE, due_times
+from sentinel_core.base.errors import ScheduleError
+from sentinel_core.decide.schedule import GRACE
 from sentinel_core.model.run import Schedule
+from sentinel_core.prefect_io.due import due_times
 from sentinel_core.report.figures import RuleRuns, RunOutcome, Window
 
 _JUST_BEFORE = timedelta(seconds=1)  # due times are of whole seconds
@@ -53,7 +53,7 @@ def coverage(rule: RuleRuns, window: Window) -> Coverage | None:
     anchor = rule.before or (checked[0] if checked else since)
     try:
         due = {at for schedule in rule.schedules for at in _due(schedule, window, anchor)}
-    except (CronSimError, ValueError, KeyError, OSError, ArithmeticError) as error:
+    except ScheduleError as error:
         return Coverage(rule.name, 0, 0, f"its schedule can't be read: {error}")
     times = sorted(at for at in due if since <= at < until)
     done = sum(
@@ -64,19 +64,18 @@ def coverage(rule: RuleRuns, window: Window) -> Coverage | None:
 
 
 def _due(schedule: Schedule, window: Window, anchor: datetime) -> Sequence[datetime]:
-    """Due times of the window; those of an interval or a recurrence count from `anchor`, a run."""
-    if schedule.cron is not None:
+    """Due times of the window; those of an interval of unknown anchor count from a run."""
+    if schedule.interval_seconds is None or schedule.anchor is not None:
         return _by_clock(schedule, window)
-    if schedule.interval_seconds is not None:
-        interval = timedelta(seconds=schedule.interval_seconds)
-        anchor += interval * ((window.since - anchor) // interval)  # the last one before the window
-    times = chain([anchor], due_times(schedule, anchor))
+    interval = timedelta(seconds=schedule.interval_seconds)
+    anchor += interval * ((window.since - anchor) // interval)  # the last one before the window
+    times = chain([anchor], due_times([schedule], anchor))
     return list(takewhile(lambda due: due < window.until, times))
 
 
 @lru_cache(maxsize=64)  # most rules are due at the same times
 def _by_clock(schedule: Schedule, window: Window) -> Sequence[datetime]:
-    times = due_times(schedule, window.since - _JUST_BEFORE)
+    times = due_times([schedule], window.since - _JUST_BEFORE)
     return list(takewhile(lambda due: due < window.until, times))
 
 

@@ -1,13 +1,14 @@
-"""Checks a deployment's schedules, which both Prefect and Sentinel must be able to read."""
+"""Checks a deployment's schedules: Prefect must be able to make runs by them."""
 
 import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from cronsim import CronSim, CronSimError
 from pydantic import TypeAdapter, ValidationError
 
+from sentinel_core.base.errors import ScheduleError
 from sentinel_core.model.calendar import time_zones
+from sentinel_core.model.run import Schedule
 from sentinel_core.rulefile.phrases import did_you_mean, shown
 from sentinel_core.rulefile.source import Entry, RuleFile, Where
 
@@ -67,24 +68,18 @@ def _check_schedule(file: RuleFile, entry: Entry, path: Where, schedule: dict[st
 
 
 def wrong_cron(cron: object) -> str | None:
-    """The mistake in a cron expression; None when Prefect and Sentinel both understand it.
-
-    Prefect creates the runs, Sentinel works out which of them are missing.
-    """
-    from prefect.client.schemas.schedules import CronSchedule
+    """The mistake in a cron expression; None when Prefect can make runs by it."""
+    from sentinel_core.prefect_io.due import NeverDueError, next_due
 
     form = "expected five fields: minute hour day-of-month month day-of-week"
     if not isinstance(cron, str) or len(cron.split()) != 5:  # noqa: PLR2004
         return f"{form}; got {shown(cron)}"
     try:
-        CronSchedule(cron=cron)
-        next(CronSim(cron, datetime.now(UTC)))
-    except ValidationError:
-        return f"{form}; Prefect can't read {shown(cron)}"
-    except CronSimError as error:
-        return f"{form}; {shown(cron)}: {str(error)[:1].lower()}{str(error)[1:]}"
-    except StopIteration:
+        next_due([Schedule(cron=cron)], datetime.now(UTC))
+    except NeverDueError:
         return f"expected a time that exists: {shown(cron)} never occurs"
+    except ScheduleError:
+        return f"{form}; Prefect can't read {shown(cron)}"
     return None
 
 

@@ -5,6 +5,7 @@ Knows Prefect's deployments and job variables; starts nothing.
 
 import os
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 from uuid import UUID
@@ -17,6 +18,7 @@ from prefect.workers.base import BaseJobConfiguration, BaseVariables
 from pydantic import BaseModel, Field, PrivateAttr
 
 from sentinel_core.decide.misfire import skipped
+from sentinel_core.prefect_io.due import next_due
 from sentinel_core.prefect_io.facts import is_rule, rule_facts, rule_settings
 from sentinel_core.worker.pool.protocol import Job, ProcessSpec, ReusePolicy
 
@@ -166,7 +168,7 @@ def out_of_date(run: FlowRun, deployment: DeploymentResponse, now: datetime) -> 
         return None
     rule = rule_facts(deployment, "")
     policy = rule_settings(run.parameters, deployment.parameter_openapi_schema or {}).policy
-    return skipped(policy, rule.schedules, due, now)
+    return skipped(policy, due, now, partial(next_due, rule.schedules))
 
 
 def checkout(deployment: DeploymentResponse | None) -> Path | None:

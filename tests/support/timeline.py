@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
+from functools import partial
 from typing import Any
 
 from sentinel_core.decide.misfire import skipped
@@ -18,6 +19,7 @@ from sentinel_core.model.alert import AlertOutput
 from sentinel_core.model.rule import Inhibition, RuleSettings
 from sentinel_core.model.run import SKIPPED, Run, Schedule, StateType
 from sentinel_core.model.silence import Inhibitor, Matchers, Silence
+from sentinel_core.prefect_io.due import next_due
 from sentinel_core.replay.actions import acknowledge, resolve
 from sentinel_core.replay.ledger import MemoryLedger
 from sentinel_core.replay.timeline import Event
@@ -121,7 +123,8 @@ class Play:
     def _run(self, line: Line, recorded: datetime) -> None:
         saw, _, late = line.what.partition(", started ")
         started = clock(late) if late else line.at
-        why = skipped(self.settings.policy, self.schedules, line.at, started)
+        following = partial(next_due, self.schedules)
+        why = skipped(self.settings.policy, line.at, started, following)
         state = _STATES.get(saw, StateType.COMPLETED)
         run = Run(
             id=uuid.uuid4(),

@@ -2,12 +2,14 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
 from sentinel_core.decide.misfire import late_mark, lateness, skipped
 from sentinel_core.model.rule import Policy, Stale
 from sentinel_core.model.run import Schedule
+from sentinel_core.prefect_io.due import next_due
 from tests.support.runs import a_run, at
 
 EVERY_FIVE = (Schedule(cron="*/5 * * * *"),)
@@ -68,6 +70,12 @@ CASES: dict[str, tuple[Policy, tuple[Schedule, ...], float, str | None]] = {
         None,
     ),
     "nor a rule that is none": (ONCE, (Schedule(rrule="FREQ=NEVER"),), 600, None),
+    "of a schedule that is due on first Mondays alone, a later one is five weeks away": (
+        ONCE,
+        (Schedule(cron="0 9 1-7 * 1", day_or=False),),
+        25 * 60,
+        None,
+    ),
     "the earliest of several schedules counts": (
         ONCE,
         (*DAILY, *EVERY_FIVE),
@@ -99,12 +107,14 @@ CASES: dict[str, tuple[Policy, tuple[Schedule, ...], float, str | None]] = {
 @pytest.mark.parametrize("case", CASES)
 def test_skipped(case: str) -> None:
     policy, schedules, minute, expected = CASES[case]
-    assert skipped(policy, schedules, at(0), at(minute)) == expected
+    following = partial(next_due, schedules)
+    assert skipped(policy, at(0), at(minute), following) == expected
 
 
 def test_of_a_backlog_only_the_newest_is_evaluated() -> None:
     due = [at(5 * n) for n in range(13)]
-    evaluated = [d for d in due if skipped(ONCE, EVERY_FIVE, d, at(62)) is None]
+    following = partial(next_due, EVERY_FIVE)
+    evaluated = [d for d in due if skipped(ONCE, d, at(62), following) is None]
     assert evaluated == [at(50), at(55), at(60)]  # those not late at all, the newest included
 
 

@@ -81,6 +81,7 @@ DEFAULTS: dict[str, Any] = {
     "no_data": 1,
     "on_missing": "keep",
     "flapping": {"start_percent": 30, "stop_percent": 25},
+    "grace_seconds": None,
     "stale_seconds": 120,
     "on_stale": "once",
 }
@@ -117,6 +118,7 @@ EDGES: dict[str, tuple[list[Any], list[Any]]] = {
             {"start": 30},
         ],
     ),
+    "grace_seconds": ([0.5, YEAR_SECONDS, None], [0, YEAR_SECONDS + 1]),
     "stale_seconds": ([0.5, YEAR_SECONDS, None], [0, YEAR_SECONDS + 1]),
     "on_stale": (list(Stale), ["never", None]),
 }

@@ -32,6 +32,7 @@ def a_row(name: str, **changes: Any) -> dict[str, Any]:
         "name": name,
         "deployment_id": UUID(int=1),
         "is_active": True,
+        "parameters": {},
         "schedules": [{"cron": "*/5 * * * *"}],
         "first_seen_at": NOON - 9 * HOUR,
         "changed_at": NOON - 9 * HOUR,
