@@ -32,6 +32,7 @@ _OF_A_RULE = (
     "deployment_id",
     "is_active",
     "schedules",
+    "parameters",
     "last_evaluated_at",
     "changed_at",
     "first_seen_at",
