@@ -30,6 +30,7 @@ from sentinel_core.base.settings import Settings, get_settings
 from sentinel_core.cli import main
 from sentinel_core.flow.reconcile import reconcile
 from sentinel_core.model.silence import Matchers, Silence
+from sentinel_core.model.times import utc_near
 from sentinel_core.prefect_io.facts import rule_facts
 from sentinel_core.rulefile.check import check
 from sentinel_core.store.record import silences
@@ -222,8 +223,8 @@ def test_no_event_opens_during_the_cooldown_unless_it_matters_more(play: Play) -
     scene = play("cooldown")
     scene.run(0, 95)
     scene.run(1, 5)
-    until = scene.at(11).strftime("%H:%M")
-    assert scene.run(2, 95) == [f"suppressed: cooldown until {until} UTC"]
+    until = utc_near(scene.at(11), scene.at(2))
+    assert scene.run(2, 95) == [f"suppressed: cooldown until {until}"]
     assert scene.run(3, 500)[0].startswith("opened:")
     assert scene.told() == [("opened", "sent"), ("opened", "sent")]
     assert [event["importance"] for event in scene.rows("alert_event")] == ["medium", "critical"]
@@ -331,9 +332,9 @@ def test_a_rule_that_fires_mutes_those_it_inhibits_and_releases_them(play: Play)
 def test_more_than_the_hour_allows_waits_for_its_turn(play: Play) -> None:
     scene = play("limited")
     scene.run(0, readings={"A": 95})
-    again = scene.at(60).strftime("%H:%M")
+    again = utc_near(scene.at(60), scene.at(1))  # with the date where midnight is between
     [_, held] = scene.run(1, readings={"A": 95, "B": 95})
-    assert f"not told: rate limit: 1 in an hour, the next one from {again} UTC" in held
+    assert f"not told: rate limit: 1 in an hour, the next one from {again}" in held
     assert scene.told() == [("opened", "sent"), ("opened", "suppressed")]
     scene.run(60, readings={"A": 95, "B": 95})
     assert scene.told()[-1] == ("opened", "sent")
