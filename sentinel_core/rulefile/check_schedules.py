@@ -53,6 +53,9 @@ def _check_schedule(file: RuleFile, entry: Entry, path: Where, schedule: dict[st
     for key in kinds:
         if wrong := checks[key](schedule[key]):
             file.complain(entry, (*path, key), wrong)
+    cron = schedule.get("cron")
+    if "day_or" not in schedule and isinstance(cron, str) and (words := _either_day(cron)):
+        file.complain(entry, (*path, "cron"), words, warning=True)
     for key in ("active", "day_or"):
         file.expect(entry, (*path, key), bool, "true or false")
     for key in ("slug", "replaces"):
@@ -81,6 +84,17 @@ def wrong_cron(cron: object) -> str | None:
     except ScheduleError:
         return f"{form}; Prefect can't read {shown(cron)}"
     return None
+
+
+def _either_day(cron: str) -> str | None:
+    """What people may not expect of a cron expression that limits both days; None of others."""
+    fields = cron.split()
+    if len(fields) != 5 or "*" in (fields[2], fields[4]):  # noqa: PLR2004
+        return None
+    return (
+        f"runs on days {fields[2]} of the month and on weekdays {fields[4]}, whichever matches; "
+        "for days that match both, add `day_or: false` (`day_or: true` ends this warning)"
+    )
 
 
 def wrong_timezone(timezone: object) -> str | None:

@@ -416,6 +416,20 @@ def test_the_report_is_machine_readable(file: Path, capsys: pytest.CaptureFixtur
     assert (problem["deployment"], problem["field"], problem["level"]) == ("disk", "tags", "error")
 
 
+def test_a_cron_line_that_limits_both_days_is_warned_of_unless_it_says_which_is_meant(
+    file: Path,
+) -> None:
+    both = {"cron": "0 9 1-7 * 1", "timezone": "UTC"}
+    (warning,) = told(file, {**GOOD, "schedules": [both]})
+    assert warning.startswith(
+        "warning: schedules[0].cron: runs on days 1-7 of the month and on weekdays 1, whichever"
+    )
+    for meant in (True, False):
+        assert told(file, {**GOOD, "schedules": [{**both, "day_or": meant}]}) == []
+    for one in ("0 9 * * 1", "0 9 1 * *", "* * * * *"):
+        assert told(file, {**GOOD, "schedules": [{"cron": one, "timezone": "UTC"}]}) == []
+
+
 @pytest.mark.parametrize(
     "cron", ["", "* * * *", "@hourly", "60 * * * *", "* * * * * *", "0 0 30 2 *", "R * * * *", 5]
 )
