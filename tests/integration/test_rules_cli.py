@@ -521,7 +521,7 @@ def test_a_check_that_fails_exits_with_one_and_one_sentence(project: Project) ->
     done = project.sentinel("rules", "test", name, *file, check=False)
     assert done.returncode == 1
     assert "the check failed: FileNotFoundError" in done.stderr
-    assert "triggers/system/disk_usage.py" in done.stderr
+    assert "triggers/sources/disks.py" in done.stderr
     assert "Traceback" not in done.stderr
     typo = project.sentinel("rules", "test", name[:-1], *file, check=False)
     assert f"did you mean {name}?" in typo.stderr

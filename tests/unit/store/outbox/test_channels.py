@@ -6,7 +6,7 @@ from sqlalchemy import Engine
 
 from sentinel_core.model.rule import RuleSettings
 from sentinel_core.model.run import Rule
-from sentinel_core.store.outbox import storms
+from sentinel_core.store.outbox import storm_upkeep
 from sentinel_core.store.outbox.channels import ChannelState, failed_since, standing, states
 from sentinel_core.store.outbox.claim import claim
 from sentinel_core.store.outbox.enqueue import FAILED, PENDING, SENT
@@ -80,5 +80,5 @@ def test_a_storm_is_known_until_it_ends(engine: Engine) -> None:
     claim(engine, first, NOON + timedelta(seconds=9))
     assert states(engine)[OPS].storm_since == NOON + timedelta(seconds=9)
     later = NOON + timedelta(minutes=5)
-    storms.end_storms(engine, later)
+    storm_upkeep.end_storms(engine, later)
     assert states(engine)[OPS].storm_since is None

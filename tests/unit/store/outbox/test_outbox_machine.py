@@ -309,7 +309,7 @@ def machine(engine: Engine) -> Iterator[type[Outbox]]:
     yield type("OutboxOf", (Outbox,), {"engine": engine})
 
 
-@pytest.mark.slow("postgres")
+@pytest.mark.slow
 def test_nothing_is_lost_and_nothing_is_sent_twice(
     machine: type[Outbox],
 ) -> None:
