@@ -9,7 +9,9 @@ PATIENCE ?= 1
 # Unit tests that start many processes or search for long: they wait for `make test`.
 LONG := $(addprefix tests/unit/,worker/pool/test_pool.py ruletest/test_pytest_plugin.py \
 	up/test_prefect_server.py store/outbox/test_outbox_machine.py store/record/test_invariants.py \
-	replay/test_lifecycle_machine.py replay/test_history.py replay/test_lives.py)
+	replay/test_lifecycle_machine.py replay/test_history.py replay/test_lives.py \
+	flow/test_silent.py prefect_io/test_due.py rulefile/test_check.py message/test_injection.py \
+	store/record/test_concurrency.py)
 COVERING := tests/unit/decide tests/unit/model tests/unit/replay/test_ledger.py tests/unit/replay/test_replay.py
 export SENTINEL_TEST_PATIENCE = $(PATIENCE)
 
