@@ -75,7 +75,7 @@ def event_store() -> Iterator["Engine"]:
 
     Raises StoreUnavailableError and StoreRefusedError, each with what to do.
     """
-    from sentinel_core.store.db.schema import require_schema, schema_revision
+    from sentinel_core.store.db.schema import identity_of
 
     url = settings().database_url
     absent = (
@@ -85,22 +85,20 @@ def event_store() -> Iterator["Engine"]:
     if not exists(url):
         raise StoreUnavailableError(absent)
     with opened(url) as engine:
-        if schema_revision(engine) is None:
+        if identity_of(engine) is None:
             raise StoreUnavailableError(absent)
-        require_schema(engine)
         yield engine
 
 
 def stored_rules() -> "list[RowMapping]":
     """The rules in the event store, none where there is no store: looking must not make one."""
-    from sentinel_core.store.db.schema import require_schema, schema_revision
+    from sentinel_core.store.db.schema import identity_of
     from sentinel_core.store.state.rules import all_rules
 
     url = settings().database_url
     if exists(url):
         with opened(url) as engine:
-            if schema_revision(engine):
-                require_schema(engine)
+            if identity_of(engine) is not None:
                 return all_rules(engine)
     return []
 

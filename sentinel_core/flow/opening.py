@@ -25,7 +25,7 @@ from sentinel_core.prefect_io.registration import (
     replace,
 )
 from sentinel_core.store.db.engine import masked, open_engine, sqlite_file
-from sentinel_core.store.db.schema import ensure_schema, require_schema, schema_revision, upgrade
+from sentinel_core.store.db.schema import ensure_schema, identity_of, schema_revision, upgrade
 
 _REMEMBERED_SECONDS = 30.0
 _remembered: dict[tuple[str | None, str], tuple[float, Answer]] = {}
@@ -111,11 +111,10 @@ def look(url: str, *, upgrading: bool = False) -> tuple[Engine | None, UUID | No
     if file is not None and not file.exists():
         return None, None
     engine = open_engine(url, create=False)
-    if schema_revision(engine) is None:
-        return None, None
-    if upgrading:
+    if upgrading and schema_revision(engine) is not None:
         upgrade(engine)
-    return engine, require_schema(engine)
+    identity = identity_of(engine)
+    return (engine, identity) if identity is not None else (None, None)
 
 
 def create(url: str) -> UUID:

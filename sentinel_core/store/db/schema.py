@@ -27,22 +27,30 @@ def schema_revision(engine: Engine) -> str | None:
 
 def ensure_schema(engine: Engine) -> UUID:
     """Create the tables in an empty database, then as `require_schema`."""
-    if schema_revision(engine) is None:
-        upgrade(engine)
+    if (identity := identity_of(engine)) is not None:
+        return identity
+    upgrade(engine)
     return require_schema(engine)
 
 
 def require_schema(engine: Engine) -> UUID:
+    """As `identity_of`, but raises StoreIdentityError where there are no tables."""
+    if (identity := identity_of(engine)) is None:
+        raise _no_store(engine)
+    return identity
+
+
+def identity_of(engine: Engine) -> UUID | None:
     """The identity of the store, which each transaction checks from now on, with its revision.
 
-    Processes live longer than a schema or a store: both may be replaced while they run. Raises
-    SchemaBehindError for the tables of an older Sentinel, SchemaAheadError for those of a newer
-    one, StoreIdentityError where there are no tables.
+    None where there are no tables. Processes live longer than a schema or a store: both may be
+    replaced while they run. Raises SchemaBehindError for the tables of an older Sentinel,
+    SchemaAheadError for those of a newer one.
     """
     with transaction(engine, write=False) as connection:
         revision = _revision(connection)
         if revision is None:
-            raise _no_store(engine)
+            return None
         _refuse_other(revision)
         identity = connection.exec_driver_sql(_STATE_SQL).one()[1]
     check_each_transaction(engine, partial(_check, identity))
