@@ -50,13 +50,17 @@ def first_message(connection: Connection, storm: Row, made_of: Composition, now:
 
 
 def next_message(
-    connection: Connection, storm: Row, made_of: Composition, now: datetime, at: datetime
+    connection: Connection,
+    storm: Row,
+    newest: Row,
+    made_of: Composition,
+    now: datetime,
+    at: datetime,
 ) -> Row:
     """Let the storm's next message say at this time what it has grown by; returns that message.
 
-    One that was not attempted yet says it, no later than it would have been sent.
+    If its newest was not attempted yet, that one says it, no later than it would have been sent.
     """
-    newest = newest_message(connection, storm["id"])
     if newest["status"] == PENDING and newest["claimed_at"] is None and not newest["attempts"]:
         changed = {
             "content": made_of.to_json(),

@@ -47,8 +47,9 @@ def end_storms(engine: Engine, now: datetime) -> list[int]:
                 last_message(connection, storm, ENDED, now)
                 ended.append(storm["id"])
             elif _has_waited_long(connection, storm["id"], now):
-                content = newest_message(connection, storm["id"])["content"]
-                next_message(connection, storm, Composition.from_json(content), now, now)
+                newest = newest_message(connection, storm["id"])
+                made_of = Composition.from_json(newest["content"])
+                next_message(connection, storm, newest, made_of, now, now)
     return ended
 
 

@@ -147,7 +147,7 @@ def _too_many(
     latest = newest["sent_at"] or newest["created_at"]
     window = timedelta(seconds=storm["window_seconds"])
     at = next_message_at(before, after, latest, window, now)
-    return next_message(connection, storm, after, now, at)
+    return next_message(connection, storm, newest, after, now, at)
 
 
 def _begin(connection: Connection, address: Row, limit: StormLimit, now: datetime) -> Row:
