@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
-from sentinel_core.decide.schedule import UNSCHEDULED, standing
 from sentinel_core.model.run import Schedule
 from sentinel_core.store.outbox.channels import FailingChannel
 from sentinel_core.store.read.deliveries import Deliveries, OpenStorm
@@ -38,7 +37,7 @@ def coverage(
 
     `reconciled_at` is the time up to which reconcile has recorded runs.
     """
-    from sentinel_core.prefect_io.due import due_times  # takes a second to import, once
+    from sentinel_core.prefect_io.due import schedule_status  # takes a second to import, once
 
     overdue, never, sentences = [], [], []
     # Sentinel's own rule has no schedule: it is never overdue.
@@ -51,12 +50,10 @@ def coverage(
         schedules = [Schedule(**item) for item in rule["schedules"]]
         policy = rule["parameters"].get("policy")
         grace = policy.get("grace_seconds") if isinstance(policy, dict) else None
-        schedule_status = UNSCHEDULED
-        if schedules:
-            schedule_status = standing(due_times(schedules, since), since, now, grace)
-        if schedule_status.overdue:
+        found = schedule_status(schedules, since, now, grace)
+        if found.overdue:
             overdue.append(rule["name"])
-            sentences.append(f"{rule['name']}: {schedule_status.sentence}")
+            sentences.append(f"{rule['name']}: {found.sentence}")
         elif rule["last_evaluated_at"] is None:
             never.append(rule["name"])
     # A new store has not had time for its first reconcile.

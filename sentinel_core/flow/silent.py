@@ -7,9 +7,9 @@ from uuid import UUID
 from sqlalchemy import Engine
 
 from sentinel_core.decide.observe import Kind, Observation
-from sentinel_core.decide.schedule import UNSCHEDULED, Standing, standing
+from sentinel_core.decide.schedule import Standing
 from sentinel_core.model.run import Rule
-from sentinel_core.prefect_io.due import due_times
+from sentinel_core.prefect_io.due import schedule_status
 from sentinel_core.store.db.engine import reading
 from sentinel_core.store.state.rules import all_rules
 from sentinel_core.store.state.snapshot import firing_rules
@@ -26,10 +26,8 @@ def silence_observations(
         if rule is None:
             continue
         since = max(filter(None, (row["last_evaluated_at"], row["changed_at"])))
-        status = UNSCHEDULED
-        if rule.schedules:
-            due = due_times(rule.schedules, since)
-            status = standing(due, since, now, rule.settings.policy.grace_seconds)
+        grace = rule.settings.policy.grace_seconds
+        status = schedule_status(rule.schedules, since, now, grace)
         # Checked on time, with nothing to resolve: no reason to write.
         if row["id"] in firing or (rule.active and status.overdue):
             yield rule, [_observation(rule, status, now, ticker) for ticker in ("", "schedule")]

@@ -18,6 +18,7 @@ from prefect.server.schemas.schedules import CronSchedule, IntervalSchedule, RRu
 from pydantic import ValidationError
 
 from sentinel_core.base.errors import ScheduleError
+from sentinel_core.decide.schedule import UNSCHEDULED, Standing, standing
 from sentinel_core.model.run import Schedule
 
 
@@ -60,22 +61,36 @@ def due_times(schedules: Iterable[Schedule], since: datetime) -> Iterator[dateti
         raise ScheduleError(text or type(error).__name__) from error
 
 
+def schedule_status(
+    schedules: Sequence[Schedule], since: datetime, now: datetime, grace_seconds: float | None
+) -> Standing:
+    """The schedule status of an active rule: see `standing`."""
+    if not schedules:
+        return UNSCHEDULED
+    return standing(due_times(schedules, since), since, now, grace_seconds)
+
+
 def next_due(schedules: Sequence[Schedule], after: datetime) -> datetime | None:
     """The first due time after a moment; None if there is none. Raises ScheduleError."""
     return next(due_times(schedules, after), None)
 
 
 def _dates(schedule: Schedule, since: datetime) -> Iterator[datetime]:
-    """The dates of one schedule from about `since` on: in order, but some may come twice."""
+    """The dates of one schedule from about `since` on: in order, but some may come twice.
+
+    An interval of unknown anchor counts from `since`.
+    """
+    if schedule.interval_seconds is not None and schedule.anchor is None:
+        schedule = replace(schedule, anchor=since.isoformat())
     zone = ZoneInfo(schedule.timezone)
     begin = since
     while True:
         if _clocks_change(begin, zone):
             first, end = _night(begin, zone)
-            yield from _dates_of_night(schedule, first, end, since)
+            yield from _dates_of_night(schedule, first, end)
             begin = end
         newest = None
-        for due in _of_prefect(schedule, begin, since):
+        for due in _of_prefect(schedule, begin):
             newest = due
             if _clocks_change(due, zone):
                 break
@@ -96,26 +111,18 @@ def _night(moment: datetime, zone: ZoneInfo) -> tuple[datetime, datetime]:
     return first, end
 
 
-def _dates_of_night(
-    schedule: Schedule, first: datetime, end: datetime, since: datetime
-) -> Sequence[datetime]:
+@lru_cache(maxsize=1024)  # it is asked for every minute of that night
+def _dates_of_night(schedule: Schedule, first: datetime, end: datetime) -> Sequence[datetime]:
     """The dates of such a night, in order.
 
     Prefect's classes are asked from before it, as its scheduler asks them: from within an hour that
     the clocks repeat, they may give what is over.
     """
-    if schedule.interval_seconds is not None and schedule.anchor is None:
-        schedule = replace(schedule, anchor=since.isoformat())
-    return _cached_night(schedule, first, end)
-
-
-@lru_cache(maxsize=1024)  # it is asked for every minute of that night
-def _cached_night(schedule: Schedule, first: datetime, end: datetime) -> Sequence[datetime]:
     dates: set[datetime] = set()
     begin = first
     while begin < end:
         newest = end
-        for due in _of_prefect(schedule, begin, begin):
+        for due in _of_prefect(schedule, begin):
             newest = due
             if due >= end:
                 break
@@ -130,10 +137,8 @@ def _clocks_change(moment: datetime, zone: ZoneInfo) -> bool:
     return before.astimezone(zone).utcoffset() != after.astimezone(zone).utcoffset()
 
 
-def _of_prefect(schedule: Schedule, start: datetime, since: datetime) -> Iterator[datetime]:
-    """Prefect's dates from `start` on; an interval of unknown anchor counts from `since`."""
-    if schedule.interval_seconds is not None and schedule.anchor is None:
-        schedule = replace(schedule, anchor=since.isoformat())
+def _of_prefect(schedule: Schedule, start: datetime) -> Iterator[datetime]:
+    """Prefect's dates from `start` on."""
     made = _prefects(schedule)
     if isinstance(made, RRuleSchedule):
         local = start.astimezone(ZoneInfo(schedule.timezone)).replace(tzinfo=None)

@@ -2,10 +2,10 @@
 
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
-from itertools import chain, pairwise, takewhile
+from itertools import pairwise, takewhile
 
 from sentinel_core.base.errors import ScheduleError
 from sentinel_core.decide.schedule import GRACE
@@ -52,7 +52,7 @@ def coverage(rule: RuleRuns, window: Window) -> Coverage | None:
     checked = sorted(run.at for run in rule.runs if run.outcome is not RunOutcome.NOT_CHECKED)
     anchor = rule.before or (checked[0] if checked else since)
     try:
-        due = {at for schedule in rule.schedules for at in _due(schedule, window, anchor)}
+        due = {at for each in rule.schedules for at in _due(_anchored(each, anchor), window)}
     except ScheduleError as error:
         return Coverage(rule.name, 0, 0, f"its schedule can't be read: {error}")
     times = sorted(at for at in due if since <= at < until)
@@ -63,18 +63,16 @@ def coverage(rule: RuleRuns, window: Window) -> Coverage | None:
     return Coverage(rule.name, len(times), done)
 
 
-def _due(schedule: Schedule, window: Window, anchor: datetime) -> Sequence[datetime]:
-    """Due times of the window; those of an interval of unknown anchor count from a run."""
+def _anchored(schedule: Schedule, run: datetime) -> Schedule:
+    """The schedule; an interval of unknown anchor counts from a run."""
     if schedule.interval_seconds is None or schedule.anchor is not None:
-        return _by_clock(schedule, window)
-    interval = timedelta(seconds=schedule.interval_seconds)
-    anchor += interval * ((window.since - anchor) // interval)  # the last one before the window
-    times = chain([anchor], due_times([schedule], anchor))
-    return list(takewhile(lambda due: due < window.until, times))
+        return schedule
+    return replace(schedule, anchor=run.isoformat())
 
 
 @lru_cache(maxsize=64)  # most rules are due at the same times
-def _by_clock(schedule: Schedule, window: Window) -> Sequence[datetime]:
+def _due(schedule: Schedule, window: Window) -> Sequence[datetime]:
+    """Due times of the window."""
     times = due_times([schedule], window.since - _JUST_BEFORE)
     return list(takewhile(lambda due: due < window.until, times))
 
