@@ -89,7 +89,7 @@ def wrong_cron(cron: object) -> str | None:
 def _either_day(cron: str) -> str | None:
     """What people may not expect of a cron expression that limits both days; None of others."""
     fields = cron.split()
-    if len(fields) != 5 or "*" in (fields[2], fields[4]):  # noqa: PLR2004
+    if len(fields) != 5 or {"*", "?"} & {fields[2], fields[4]}:  # noqa: PLR2004
         return None
     return (
         f"runs on days {fields[2]} of the month and on weekdays {fields[4]}, whichever matches; "
