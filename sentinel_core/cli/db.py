@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter
 
+from sentinel_core.base.errors import SchemaBehindError
 from sentinel_core.cli.options import Json
 from sentinel_core.cli.store import exists, explained, masked, opened, settings
 
@@ -59,12 +60,17 @@ def adopt(
     given = settings()
     with prefect_api() as client, explained(given.database_url):
         answer = ask(given.store_variable)
-        _, identity = look(given.database_url, upgrading=True)
+        identity, older = None, False
+        try:
+            _, identity = look(given.database_url)
+        except SchemaBehindError:
+            older = True
         if identity is not None and identity == answer.identity:
             print(f"store     {masked(given.database_url)}\nregistered already: {identity}")
             return 0
         print(f"store       {masked(given.database_url)}")
-        print(f"identity    {identity or 'none: a new, empty store is created'}")
+        created = "its tables are upgraded first" if older else "a new, empty store is created"
+        print(f"identity    {identity or f'none: {created}'}")
         print(f"replaces    {_replaced(answer)}")
         if not yes:
             print("Nothing was changed. Run `sentinel db adopt --yes` to do this.")

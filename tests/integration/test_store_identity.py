@@ -31,11 +31,13 @@ from sentinel_core.flow.housekeeping import record_missed, send_due
 from sentinel_core.flow.opening import open_store
 from sentinel_core.model.routing import Routes
 from sentinel_core.notify.deliver import deliver_due
-from sentinel_core.store.db.schema import SCHEMA_HEAD, require_schema
+from sentinel_core.store.db.engine import open_engine
+from sentinel_core.store.db.schema import SCHEMA_HEAD, require_schema, schema_revision
 from tests.support.channels import custom_webhook, talking_to
 from tests.support.command import Command
 from tests.support.deployed import Deployed, deploy, rows, rule_yaml
 from tests.support.endpoint import Endpoint, http_endpoint
+from tests.support.migrated import old_store
 from tests.support.prefect import PrefectServer, client_of, prefect_worker
 from tests.support.processes import ROOT, free_port, wait_for
 from tests.support.swarm import at_once
@@ -312,6 +314,19 @@ def test_a_variable_with_garbage_stops_writers_until_a_store_is_adopted(
     said = own.sentinel()("db", "adopt", "--yes")
     assert "a value that can't be read" in said
     assert own.registered()["identity"] == str(require_schema(connect(own.settings())))
+
+
+def test_adopting_an_older_store_upgrades_its_tables_only_when_it_is_confirmed(
+    system: System, tmp_path: Path
+) -> None:
+    own = replace(system, variable=f"store_{uuid.uuid4().hex}", file=tmp_path / "older.db")
+    old_store(open_engine(own.url), "0004", {})
+    said = own.sentinel()("db", "adopt", code=1)
+    assert "none: its tables are upgraded first" in said
+    assert "Nothing was changed." in said
+    assert schema_revision(open_engine(own.url)) == "0004"
+    own.sentinel()("db", "adopt", "--yes")
+    assert own.registered()["identity"] == str(require_schema(open_engine(own.url)))
 
 
 def test_a_deleted_variable_is_written_again_by_the_next_writer(system: System) -> None:
