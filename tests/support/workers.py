@@ -287,6 +287,14 @@ class DeployedRun:
         of_this = LogFilter(flow_run_id=LogFilterFlowRunId(any_=[self.id]))
         return [log.message for log in self.place.client.read_logs(of_this, limit=200)]
 
+    def wait_logged(self, words: str) -> None:
+        """Until a line of its log has the words: Prefect sends lines up to two seconds later."""
+        wait_for(
+            lambda: any(words in line for line in self.logs),
+            what=f"{words!r} in the log of {self.rule_name}",
+            every=0.5,
+        )
+
     def wait_ticks(self, times: int = 3) -> None:
         """Until a waiting trigger has ticked so many times more."""
         ticks = self.file("ticks")

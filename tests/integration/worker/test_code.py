@@ -132,7 +132,7 @@ def test_a_flow_file_that_does_not_import_stops_its_own_rules_only(place: Workpl
     assert fine.wait().state.type.value == "COMPLETED"
     assert run.wait().state.type.value == "CRASHED"
     assert run.hooks == []  # there is no flow, so there are no hooks
-    assert any("a dependency went away" in line for line in run.logs)
+    run.wait_logged("a dependency went away")
     fine.wait_recorded()
     place.reconcile()
     place.reconcile()
