@@ -14,7 +14,6 @@ from typing import Any
 from prefect import Flow
 from prefect.exceptions import ScriptError
 from prefect.flows import load_flow_from_entrypoint
-from prefect.utilities.callables import parameter_schema
 from prefect.utilities.importtools import load_script_as_module
 
 from sentinel_core.base.errors import PrefectUnreachableError
@@ -73,7 +72,7 @@ def check(path: Path, *, only: str | None = None, ask_prefect: bool = True) -> R
     check_form(file)
     report = Report(file=file)
     load = cache(_load)  # each file once
-    schema_of = cache(lambda flow: parameter_schema(flow).model_dump())
+    schema_of = cache(lambda flow: flow.parameters.model_dump())
     for entry in file.entries:
         if only is None or entry.name == only:
             declared = _check_flow(file, entry, load, schema_of)

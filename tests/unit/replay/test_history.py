@@ -123,6 +123,7 @@ def disorder(engine: Engine, rule: Rule) -> None:
         live(engine, rule, a_run(minute, ended=ended), outputs)
 
 
+@pytest.mark.slow("postgres")
 @pytest.mark.parametrize("story", [waves, troubles, gaps, disorder])
 @pytest.mark.parametrize(
     "settings",
@@ -218,6 +219,7 @@ def test_a_rule_that_is_changed_is_compared_channel_by_channel(engine: Engine) -
     assert changes.more == -1
 
 
+@pytest.mark.slow("postgres")
 def test_a_rule_without_conditions_can_be_given_some(engine: Engine) -> None:
     rule = a_rule(importance="low")
     waves(engine, rule)

@@ -36,6 +36,8 @@ SIZES = [  # the larger one: ten thousand with two and eight processes together
     pytest.param(5_000, id="5000", marks=[pytest.mark.soak, pytest.mark.timeout(1_800)]),
 ]
 
+PROCESSES = [pytest.param(2, marks=pytest.mark.slow), 8]
+
 
 def recorded_by(processes: int, url: str, rule: Rule, patterns: tuple[str, ...], total: int) -> int:
     """Record `total` runs, shared out among processes that start at the same moment."""
@@ -48,7 +50,7 @@ def recorded_by(processes: int, url: str, rule: Rule, patterns: tuple[str, ...],
 
 
 @pytest.mark.parametrize("total", SIZES)
-@pytest.mark.parametrize("processes", [2, 8])
+@pytest.mark.parametrize("processes", PROCESSES)
 def test_every_breach_that_several_processes_record_is_counted(
     engine: Engine, database_url: str, processes: int, total: int
 ) -> None:
@@ -63,7 +65,7 @@ def test_every_breach_that_several_processes_record_is_counted(
 
 
 @pytest.mark.parametrize("total", SIZES)
-@pytest.mark.parametrize("processes", [2, 8])
+@pytest.mark.parametrize("processes", PROCESSES)
 def test_what_several_processes_decide_is_what_one_decides_in_the_order_of_recording(
     engine: Engine, database_url: str, processes: int, total: int
 ) -> None:

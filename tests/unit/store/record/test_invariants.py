@@ -166,6 +166,7 @@ def test_runs_told_in_any_order_leave_a_record_that_agrees_with_itself(
         check(left_behind(store, rule), order[: index + 1])
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data(), history=histories)
 def test_telling_of_runs_more_than_once_leaves_what_telling_once_leaves(
