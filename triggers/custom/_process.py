@@ -14,6 +14,8 @@ from typing import IO
 _CHUNK = 65_536
 _LOOK_SECONDS = 0.05  # between checks whether the program has ended while its pipes are open
 _GRACE_SECONDS = 1.0  # after SIGTERM, and for output left in the pipes
+# Its input ends with the process that writes it, even if that process is killed.
+_GUARD = 'read -r group || exit; read -r _; kill -s KILL -- "-$group"'
 
 
 @dataclass(slots=True)
@@ -138,24 +140,51 @@ class _Pipes:
 def _started(
     command: Sequence[str], environment: Mapping[str, str], folder: Path
 ) -> Iterator[subprocess.Popen[bytes]]:
-    process = subprocess.Popen(  # noqa: S603 - running what the rule names is the purpose
-        command,
-        env=dict(environment),
-        cwd=folder,
+    with _guard() as guarded:
+        process = subprocess.Popen(  # noqa: S603 - running what the rule names is the purpose
+            command,
+            env=dict(environment),
+            cwd=folder,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            bufsize=0,
+            start_new_session=True,
+        )
+        guarded.write(f"{process.pid}\n".encode())
+        try:
+            yield process
+        finally:  # also when this run is itself cancelled or times out
+            _signal_group(process, signal.SIGKILL)
+            process.wait()
+            for pipe in (process.stdin, process.stdout, process.stderr):
+                if pipe is not None:
+                    pipe.close()
+
+
+@contextlib.contextmanager
+def _guard() -> Iterator[IO[bytes]]:
+    """A process that kills the group named in its input if this process is killed meanwhile.
+
+    The group is in a session of its own, so that whatever kills this process does not reach it.
+    """
+    guard = subprocess.Popen(  # noqa: S603 - a constant
+        ["/bin/sh", "-c", _GUARD],
+        env={},
+        cwd="/",
         stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
         bufsize=0,
         start_new_session=True,
     )
+    assert guard.stdin is not None
     try:
-        yield process
-    finally:  # also when this run is itself cancelled or times out
-        _signal_group(process, signal.SIGKILL)
-        process.wait()
-        for pipe in (process.stdin, process.stdout, process.stderr):
-            if pipe is not None:
-                pipe.close()
+        yield guard.stdin
+    finally:
+        guard.kill()  # before its input ends
+        guard.stdin.close()
+        guard.wait()
 
 
 def _end(process: subprocess.Popen[bytes]) -> int:

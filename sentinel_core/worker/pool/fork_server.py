@@ -182,6 +182,8 @@ class ForkServer:
                 if child in self._idle:
                     self._idle.remove(child)
                 if child.job_id is not None:
+                    with contextlib.suppress(ProcessLookupError, PermissionError):
+                        os.killpg(pid, signal.SIGKILL)  # what its run had started
                     code = os.waitstatus_to_exitcode(status)
                     self._send_to_worker({"kind": "died", "id": child.job_id, "exit_code": code})
 

@@ -4,15 +4,17 @@ import os
 import signal
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from prefect.client.schemas.actions import WorkPoolUpdate
 from prefect.states import Cancelled, Cancelling, Paused, Scheduled, State, Suspended
 
+from flows.custom import script
 from tests.support.patience import patient
 from tests.support.prefect import PrefectServer
 from tests.support.processes import wait_for
-from tests.support.workers import WORKER_TYPES, Workplace, gone, workplace
+from tests.support.workers import WORKER_TYPES, DeployedRule, Workplace, gone, workplace
 
 LIMIT = 2
 
@@ -56,6 +58,35 @@ def test_a_run_killed_with_signal_9_is_crashed_once_and_makes_room_while_others_
     assert (evaluation["kind"], evaluation["prefect_state"]) == ("failure", "CRASHED")
     assert [event["occurrences"] for event in doomed.events("failure")] == [1]
     assert len(doomed.facts) == 1
+
+
+SCRIPT = """
+sleep 600 &
+echo $PPID $$ $! > pids.part
+mv pids.part pids
+wait
+"""
+
+
+def test_a_script_and_what_it_started_die_with_the_process_of_their_run(
+    place: Workplace, tmp_path: Path
+) -> None:
+    (tmp_path / "check.sh").write_text(SCRIPT)
+    check = {"path": "check.sh", "interpreter": "sh", "working_directory": str(tmp_path)}
+    name = f"{place.pool}-script"
+    flow = place.deploy("script", script, entrypoint="flows/custom.py:script", check=check)
+    run = DeployedRule(place, name, flow).run()
+    wait_for((tmp_path / "pids").exists, what="the script to start")
+    process, *started = [int(pid) for pid in (tmp_path / "pids").read_text().split()]
+    os.kill(process, signal.SIGKILL)
+    for pid in started:
+        wait_for(lambda pid=pid: gone(pid), what=f"process {pid} of the script to end", every=0.1)
+    run.wait()
+    wait_for(lambda: run.evaluations, what="its record", every=0.2)
+    place.reconcile()
+    [evaluation] = run.evaluations
+    assert (evaluation["kind"], evaluation["prefect_state"]) == ("failure", "CRASHED")
+    assert [event["occurrences"] for event in run.events("failure")] == [1]
 
 
 def test_a_run_cancelled_from_prefect_while_it_runs_stops_working(place: Workplace) -> None:

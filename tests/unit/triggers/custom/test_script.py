@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 import sys
 import textwrap
 from pathlib import Path
@@ -256,3 +257,30 @@ def test_parameters_that_hold_quotes_arrive_unchanged(make):
         parameters=given,
     )
     assert json.loads(json.dumps(script.check()[0].metadata["given"])) == given
+
+
+def test_a_script_and_what_it_started_die_with_a_run_that_is_killed(tmp_path):
+    code = """
+        import os, subprocess, time
+        child = subprocess.Popen(["sleep", "600"])
+        with open("pids.part", "w") as file:
+            print(os.getpid(), child.pid, file=file)
+        os.rename("pids.part", "pids")
+        time.sleep(600)
+    """
+    (tmp_path / "check.py").write_text(textwrap.dedent(code))
+    check = f"Script(path='check.py', interpreter={sys.executable!r}).check()"
+    run = subprocess.Popen(
+        [sys.executable, "-c", f"from triggers.custom.script import Script; {check}"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        start_new_session=True,
+    )
+    try:
+        pids = tmp_path / "pids"
+        wait_for(pids.exists, what="the script to start", every=0.02)
+    finally:
+        run.kill()  # SIGKILL: it cleans nothing up
+        run.wait()
+    for pid in pids.read_text().split():
+        wait_gone(int(pid))

@@ -11,6 +11,7 @@ import json
 import logging
 import os
 import shutil
+import signal
 import threading
 from collections.abc import Coroutine, Iterator
 from dataclasses import replace
@@ -285,6 +286,25 @@ def test_a_run_that_is_killed_ends_with_the_reason_and_with_what_it_started(lab:
     assert (ended.concluded, ended.error, ended.exit_code) == (False, "the test wants it", -9)
     assert is_gone(pid)
     wait_for(lambda: is_gone(grandchild), what="the grandchild to be gone", every=0.05)
+
+
+def test_what_a_run_has_started_dies_with_a_process_that_somebody_else_killed(lab: Lab) -> None:
+    async def killed() -> tuple[Ended, int]:
+        note = lab.words / "orphan"
+        job = lab.job(
+            "import subprocess\n"
+            f"Path({str(note)!r}).write_text(str(subprocess.Popen(['sleep', '60']).pid))\n"
+            "time.sleep(3_600)"
+        )
+        task, pid = await lab.start(job)
+        while not (note.exists() and note.read_text()):  # noqa: ASYNC110 (another process)
+            await asyncio.sleep(0.02)
+        os.kill(pid, signal.SIGKILL)
+        return await task, int(note.read_text())
+
+    ended, orphan = lab.wait(killed())
+    assert (ended.concluded, ended.exit_code) == (False, -9)
+    wait_for(lambda: is_gone(orphan), what="what the run had started to be gone", every=0.05)
 
 
 def test_a_run_that_is_cancelled_while_its_code_is_loaded_ends_there(lab: Lab) -> None:
