@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from sentinel_core.base.settings import Settings, get_settings
-from sentinel_core.store.db.engine import answering, open_engine
+from sentinel_core.store.db.engine import open_engine
+from sentinel_core.store.db.failure import answering
 from sentinel_core.store.db.schema import require_schema
 from sentinel_core.store.read import deliveries as store_deliveries
 from sentinel_core.store.read import event_list

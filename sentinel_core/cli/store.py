@@ -56,17 +56,11 @@ def opened(url: str) -> Iterator["Engine"]:
 
 @contextmanager
 def explained(url: str) -> Iterator[None]:
-    """Raise StoreUnavailableError, which says what to do, when the store can't be reached."""
-    from sqlalchemy.exc import ArgumentError, DBAPIError
+    """Raise StoreUnavailableError, which says why and what to do, when the store can't be used."""
+    from sentinel_core.store.db import failure
 
-    try:
+    with failure.explained(url):
         yield
-    except (DBAPIError, ArgumentError, OSError) as error:
-        reason = str(getattr(error, "orig", None) or error).strip().splitlines()
-        raise StoreUnavailableError(
-            f"the event store {masked(url)} can't be used: {reason[0] if reason else error}. "
-            "Start it, or correct SENTINEL_DATABASE_URL"
-        ) from error
 
 
 @contextmanager

@@ -4,7 +4,11 @@ from uuid import UUID
 
 from prefect.context import FlowRunContext
 
-from sentinel_core.base.errors import HistoryUnavailableError, StoreRefusedError
+from sentinel_core.base.errors import (
+    HistoryUnavailableError,
+    StoreRefusedError,
+    StoreUnavailableError,
+)
 from sentinel_core.model.trigger import History, NoHistory, PastEvaluation
 
 
@@ -15,19 +19,17 @@ class _StoreHistory:
         self.deployment_id = deployment_id
 
     def latest(self, limit: int, ticker: str | None = None) -> list[PastEvaluation]:
-        from sqlalchemy.exc import SQLAlchemyError
-
         from sentinel_core.base.settings import get_settings
         from sentinel_core.flow.opening import open_store
+        from sentinel_core.store.db.failure import explained
         from sentinel_core.store.state.rules import latest_evaluations
 
         try:
-            engine = open_store(get_settings())
-            rows = latest_evaluations(engine, self.deployment_id, limit, ticker)
-        except (SQLAlchemyError, StoreRefusedError) as error:
-            raise HistoryUnavailableError(
-                f"the event store could not be read for this rule's past: {error}"
-            ) from error
+            with explained(get_settings().database_url):
+                engine = open_store(get_settings())
+                rows = latest_evaluations(engine, self.deployment_id, limit, ticker)
+        except (StoreUnavailableError, StoreRefusedError) as error:
+            raise HistoryUnavailableError(f"this rule's past could not be read: {error}") from error
         return [
             # The time of the measurement, which differs from the due time after a backlog.
             PastEvaluation(

@@ -13,7 +13,7 @@ from prefect.client.schemas.objects import FlowRun, State
 from prefect.logging.loggers import flow_run_logger
 from pydantic import ValidationError
 from sqlalchemy import Engine
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError
 
 from sentinel_core.base.errors import StoreRefusedError, StoreUnavailableError
 from sentinel_core.base.settings import Settings, get_settings
@@ -26,6 +26,7 @@ from sentinel_core.notify.deliver import deliver
 from sentinel_core.notify.prefect_events import announce
 from sentinel_core.prefect_io.facts import read_rule, rule_settings, run_facts
 from sentinel_core.store.db.engine import retrying
+from sentinel_core.store.db.failure import explained, is_failure, unavailable
 from sentinel_core.store.record.recording import Recorded, record
 from sentinel_core.store.state.rules import rule_of_deployment
 from sentinel_core.wording.text import counted
@@ -50,12 +51,13 @@ def record_run(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> No
             flow_run = client.read_flow_run(flow_run.id)
     run = run_facts(flow_run, state)
     engine = connect(settings, _RECORDED_LATER)
-    rule = _rule(engine, flow, flow_run)
-    if (why := unreadable_settings(flow_run.parameters)) is not None:
-        log.warning("Default settings replace those that can't be read: %s", why)
-    recorded = record_facts(engine, rule, run, returned_outputs(state))
-    log.info(_summary(recorded))
-    deliver(engine, settings, recorded.notifications)
+    with explained(settings.database_url):
+        rule = _rule(engine, flow, flow_run)
+        if (why := unreadable_settings(flow_run.parameters)) is not None:
+            log.warning("Default settings replace those that can't be read: %s", why)
+        recorded = record_facts(engine, rule, run, returned_outputs(state))
+        log.info(_summary(recorded))
+        deliver(engine, settings, recorded.notifications)
 
 
 def returned_outputs(state: State[Any]) -> list[AlertOutput] | None:
@@ -131,11 +133,11 @@ def _once_available(settings: Settings, call: Callable[[], T], consequence: str 
         return retrying(seconds)(call)
     except StoreRefusedError as error:
         raise type(error)(f"{error}{consequence}") from error
-    except OperationalError as error:
-        reason = (str(error.orig).splitlines() or ["no reason given"])[0]
-        raise StoreUnavailableError(
-            f"the event store did not answer within {seconds:g} s ({reason}){consequence}"
-        ) from error
+    except (DBAPIError, OSError) as error:
+        if not is_failure(error):
+            raise
+        said = unavailable(error, settings.database_url)
+        raise StoreUnavailableError(f"{said}{consequence}") from error
 
 
 def _summary(recorded: Recorded) -> str:

@@ -12,14 +12,16 @@ from sentinel_core.model.routing import Route, Routes
 from sentinel_core.notify.deliver import deliver_all
 from sentinel_core.notify.prefect_events import keep_up
 from sentinel_core.report.publish import make_report, publish
+from sentinel_core.store.db.failure import explained
 
 
 def send_due(notify: Routes) -> str:
     """Send notifications and Prefect events that are due; failing channels are sent to `notify`."""
     settings = get_settings()
     engine = connect(settings)
-    delivered = deliver_all(engine, settings, notify)
-    keep_up(engine, settings)
+    with explained(settings.database_url):
+        delivered = deliver_all(engine, settings, notify)
+        keep_up(engine, settings)
     return delivered.sentence()
 
 
@@ -38,5 +40,6 @@ def publish_report(
     """Publish the report of the `hours` before `until`, once to each reader."""
     settings = get_settings()
     engine = connect(settings)
-    made = make_report(engine, name, until, timedelta(hours=hours), timezone)
-    return publish(engine, settings, made, notify)
+    with explained(settings.database_url):
+        made = make_report(engine, name, until, timedelta(hours=hours), timezone)
+        return publish(engine, settings, made, notify)

@@ -12,7 +12,6 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterEndTime
 from prefect.client.schemas.objects import FlowRun
 from sqlalchemy import Engine
-from sqlalchemy.exc import OperationalError
 
 from sentinel_core.base.errors import ReconcileError, StoreRefusedError, StoreUnavailableError
 from sentinel_core.base.settings import Settings
@@ -34,6 +33,7 @@ from sentinel_core.prefect_io.facts import (
     run_facts,
 )
 from sentinel_core.store.db.engine import reading
+from sentinel_core.store.db.failure import explained, is_failure
 from sentinel_core.store.record.recording import notify_unmuted, record
 from sentinel_core.store.state import rules
 from sentinel_core.store.state.rows import retries_of
@@ -80,10 +80,15 @@ def reconcile(
     """Record every terminal run of a rule that has no record, close stuck runs, report silence.
 
     The checkpoint moves only after everything before it is recorded. Raises ReconcileError if
-    something could not be recorded, and what Prefect's client or the store raise when unavailable;
-    the next reconcile starts where this one did.
+    something could not be recorded, StoreUnavailableError or StoreRefusedError when the store can't
+    be used, and what Prefect's client raises; the next reconcile starts where this one did.
     """
-    work = _Reconciliation(client, engine, settings, say)
+    with explained(settings.database_url):
+        return _reconcile(_Reconciliation(client, engine, settings, say), settle)
+
+
+def _reconcile(work: "_Reconciliation", settle: timedelta) -> Report:
+    engine = work.engine
     work.sync_rules()
     work.close_stuck()
     until = work.now - settle
@@ -96,7 +101,7 @@ def reconcile(
         since = end
     work.record_silences()
     notify_unmuted(engine, work.rules, work.now)
-    work.report.sent += deliver_due(engine, settings)
+    work.report.sent += deliver_due(engine, work.settings)
     if failed := work.report.failed:
         raise ReconcileError(
             f"{len(failed)} could not be recorded and will be tried again: {'; '.join(failed[:5])}"
@@ -202,9 +207,11 @@ class _Reconciliation:
                     self.say(observation.message)
             try:
                 record(self.engine, rule, None, observations, now=self.now)
-            except (OperationalError, StoreRefusedError):
+            except StoreRefusedError:
                 raise
             except Exception as error:
+                if is_failure(error):
+                    raise
                 self.report.failed.append(f"{rule.name}: silence: {error!r}")
 
 

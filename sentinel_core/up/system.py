@@ -142,22 +142,17 @@ class Up:
 
     def _migrate(self) -> str:
         from prefect.settings import PREFECT_API_URL, temporary_settings
-        from sqlalchemy.exc import OperationalError
 
         from sentinel_core.flow.opening import open_store
         from sentinel_core.store.db.engine import masked
+        from sentinel_core.store.db.failure import explained
         from sentinel_core.store.db.schema import require_schema
 
-        shown = masked(get_settings().database_url)
-        try:
-            with temporary_settings({PREFECT_API_URL: self.env["PREFECT_API_URL"]}):
-                identity = require_schema(open_store(get_settings(), upgrading=True))
-        except OperationalError as error:
-            raise SetupError(
-                f"the event store {shown} can't be opened: {error.orig}. "
-                "Start it, or correct SENTINEL_DATABASE_URL"
-            ) from error
-        return f"{shown}, identity {identity}"
+        url = get_settings().database_url
+        api = {PREFECT_API_URL: self.env["PREFECT_API_URL"]}
+        with explained(url), temporary_settings(api):
+            identity = require_schema(open_store(get_settings(), upgrading=True))
+        return f"{masked(url)}, identity {identity}"
 
     def _pools(self) -> str:
         """Create the pools that are missing; existing ones keep their type."""

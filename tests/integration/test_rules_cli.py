@@ -549,3 +549,19 @@ def test_the_database_commands_make_a_store_and_only_when_asked(
     bad = project.sentinel("db", "status", check=False)
     assert bad.returncode == 1
     assert "SENTINEL_DATABASE_URL" in bad.stderr
+
+
+def test_reconcile_says_in_one_sentence_what_to_do_about_a_damaged_store(
+    project: Project, _own_store: Path
+) -> None:
+    project.sentinel("db", "upgrade")
+    with _own_store.open("r+b") as raw:
+        raw.seek(4096)  # the first page stays: the file opens
+        raw.write(os.urandom(_own_store.stat().st_size - 4096))
+    for command in (["reconcile"], ["events", "list"], ["db", "status"]):
+        done = project.sentinel(*command, check=False)
+        assert done.returncode == 1
+        assert "the file is damaged" in done.stderr
+        assert "Restore it from a backup" in done.stderr
+        assert "sqlalche.me" not in done.stderr
+        assert "Start it" not in done.stderr

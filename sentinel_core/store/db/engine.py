@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Executable, Select, create_engine, event, func, select
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool, QueuePool, StaticPool
 from tenacity import (
     Retrying,
@@ -19,7 +19,6 @@ from tenacity import (
     wait_random_exponential,
 )
 
-from sentinel_core.base.errors import StoreUnavailableError
 from sentinel_core.store.db.sqlite_file import SqliteFile
 
 Check = Callable[[Connection, bool], None]
@@ -189,16 +188,3 @@ def retrying(seconds: float) -> Retrying:
         wait=wait_random_exponential(multiplier=0.1, max=2),
         reraise=True,
     )
-
-
-@contextmanager
-def answering(engine: Engine) -> Iterator[None]:
-    """Raise StoreUnavailableError, which says what to do, if the database does not answer."""
-    try:
-        yield
-    except (OperationalError, InterfaceError) as error:
-        reason = (str(error.orig).splitlines() or ["no reason given"])[0]
-        raise StoreUnavailableError(
-            f"the event store {engine.url.render_as_string(hide_password=True)} "
-            f"can't be read ({reason}): start the database, or correct SENTINEL_DATABASE_URL"
-        ) from error

@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, Engine, String, and_, cast, exists, func, literal, select
 
-from sentinel_core.store.db.engine import answering, count_up_to, reading, rows
+from sentinel_core.store.db.engine import count_up_to, reading, rows
+from sentinel_core.store.db.failure import answering
 from sentinel_core.store.db.tables import NOTIFICATION, STORM
 from sentinel_core.store.outbox.channels import FailingChannel, failing_channels
 from sentinel_core.store.outbox.claim import due

@@ -9,7 +9,8 @@ from sqlalchemy import Engine, Select, func, select
 
 from sentinel_core.decide.observe import Kind
 from sentinel_core.store.db.bulk import storable_ids
-from sentinel_core.store.db.engine import answering, reading, rows
+from sentinel_core.store.db.engine import reading, rows
+from sentinel_core.store.db.failure import answering
 from sentinel_core.store.db.tables import AUDIT, EVALUATION, EVENT, NOTIFICATION, RULE, Row
 from sentinel_core.store.outbox.storm_messages import covering_message
 from sentinel_core.store.read.deliveries import undelivered

@@ -8,7 +8,8 @@ from sqlalchemy import Engine, Select, func, or_, select
 
 from sentinel_core.model.cleaning import clean_text
 from sentinel_core.store.db.bulk import newest_id
-from sentinel_core.store.db.engine import answering, count_up_to, reading, rows
+from sentinel_core.store.db.engine import count_up_to, reading, rows
+from sentinel_core.store.db.failure import answering
 from sentinel_core.store.db.tables import EVENT, Row
 from sentinel_core.store.read.deliveries import undelivered
 from sentinel_core.store.read.filters import COUNT_CAP, EventFilter, Sort, conditions, sorted_by

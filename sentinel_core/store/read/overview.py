@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, Engine, Integer, column, exists, func, select, values
 
 from sentinel_core.model.alert import Importance
-from sentinel_core.store.db.engine import answering, count_up_to, reading
+from sentinel_core.store.db.engine import count_up_to, reading
+from sentinel_core.store.db.failure import answering
 from sentinel_core.store.db.tables import (
     EVENT,
     NOTIFICATION,

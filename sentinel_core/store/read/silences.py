@@ -10,7 +10,8 @@ from sqlalchemy import ColumnElement, Connection, Engine, and_, func, select
 from sentinel_core.decide.observe import Kind
 from sentinel_core.model.silence import Matchers, Silence, SilenceState
 from sentinel_core.store.db.bulk import storable_ids
-from sentinel_core.store.db.engine import answering, reading, rows
+from sentinel_core.store.db.engine import reading, rows
+from sentinel_core.store.db.failure import answering
 from sentinel_core.store.db.tables import AUDIT, EVENT, RULE, SERIES, SILENCE, Row
 from sentinel_core.store.state.events import subject_of
 from sentinel_core.store.state.mutes import SILENCE_EXPIRED, readable

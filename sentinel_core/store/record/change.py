@@ -10,7 +10,8 @@ from sqlalchemy import ColumnElement, Connection, Engine, insert, select, update
 
 from sentinel_core.model.cleaning import clean_line, clean_text
 from sentinel_core.store.db.bulk import chunks, storable_ids
-from sentinel_core.store.db.engine import answering, writing
+from sentinel_core.store.db.engine import writing
+from sentinel_core.store.db.failure import answering
 from sentinel_core.store.db.tables import AUDIT, EVENT, RULE
 
 COMMENT_LIMIT = 2_000

@@ -7,7 +7,8 @@ from sqlalchemy import Engine, insert, select, update
 
 from sentinel_core.model.silence import Silence
 from sentinel_core.store.db.bulk import chunks, storable_ids
-from sentinel_core.store.db.engine import answering, writing
+from sentinel_core.store.db.engine import writing
+from sentinel_core.store.db.failure import answering
 from sentinel_core.store.db.tables import SILENCE
 from sentinel_core.store.record.change import (
     Changed,

@@ -1,5 +1,7 @@
 """The hooks while the event store does not answer."""
 
+from pathlib import Path
+
 import pytest
 
 from sentinel_core.base.errors import StoreUnavailableError
@@ -15,5 +17,16 @@ def test_a_store_that_does_not_answer_is_named_with_what_follows(consequence: st
     with pytest.raises(StoreUnavailableError) as raised:
         connect(settings, consequence)
     sentence = str(raised.value)
-    assert sentence.startswith("the event store did not answer within 1 s (")
-    assert sentence.endswith(f"){consequence}")
+    assert sentence.startswith("the event store postgresql+psycopg://nobody@127.0.0.1:")
+    assert "the database server does not answer (" in sentence
+    assert sentence.endswith(f"Start it, or correct SENTINEL_DATABASE_URL{consequence}")
+
+
+def test_a_damaged_store_is_named_at_once_with_what_to_do(tmp_path: Path) -> None:
+    file = tmp_path / "sentinel.db"
+    file.write_text("no database, though long enough to be read as one" * 9)
+    settings = Settings(database_url=f"sqlite:///{file}", record_timeout_seconds=600)
+    with pytest.raises(StoreUnavailableError, match="the file is damaged") as raised:
+        connect(settings, "; this run will be recorded by the next reconcile")
+    assert "Restore it from a backup" in str(raised.value)
+    assert str(raised.value).endswith("; this run will be recorded by the next reconcile")
