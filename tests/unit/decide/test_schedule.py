@@ -60,6 +60,11 @@ def test_a_rules_own_grace_counts_from_the_first_missed_due_time(
     assert standing(HOURLY, NOON, NOON + HOUR + after, grace) == expected
 
 
+def test_a_due_time_that_is_now_counts_as_missed_too() -> None:
+    assert standing(HOURLY, NOON, HOURLY[1], grace_seconds=60) == OVERDUE
+    assert standing(HOURLY, NOON, HOURLY[1] - SECOND, grace_seconds=60).sentence == MISSED
+
+
 def test_the_last_due_time_of_all_is_missed_after_a_day() -> None:
     assert standing(HOURLY[:1], NOON, NOON + 24 * HOUR) == LATE
     assert standing(HOURLY[:1], NOON, NOON + 25 * HOUR + GRACE).overdue

@@ -29,6 +29,7 @@ ALERTS, FAILURES, OTHERS = (1, "alert"), (1, "failure"), (2, "alert")
         ({}, None),
         ({LOW: 3}, None),
         ({LOW: 4}, LOW),
+        ({LOW: 3, MEDIUM: 1}, LOW),
         ({LOW: 60, CRITICAL: 1}, LOW),
         ({LOW: 2, HIGH: 2}, LOW),
         ({LOW: 60, HIGH: 4, CRITICAL: 3}, HIGH),
