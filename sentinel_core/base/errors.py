@@ -63,6 +63,14 @@ class DeployError(SentinelError):
     """Deploying failed. The message lists what was changed; fix the cause and deploy again."""
 
 
+class DeployTakenError(DeployError):
+    """Another deploy is under way. Wait for it, or look at the process that the message names."""
+
+
+class NotRestoredError(DeployError):
+    """Deploying failed, and not everything could be restored. Deploy again, or repair it."""
+
+
 class GateError(SentinelError):
     """The gate of `sentinel rules deploy` refused; nothing was deployed. Fix the named rules."""
 

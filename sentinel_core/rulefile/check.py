@@ -17,10 +17,12 @@ from prefect.flows import load_flow_from_entrypoint
 from prefect.utilities.importtools import load_script_as_module
 
 from sentinel_core.base.errors import PrefectUnreachableError
+from sentinel_core.base.settings import get_settings
 from sentinel_core.model.cleaning import clean_text
 from sentinel_core.model.condition import OR_CONDITIONS
 from sentinel_core.prefect_io.client import prefect_api, work_pool_exists
 from sentinel_core.prefect_io.facts import trigger_of
+from sentinel_core.prefect_io.unfinished_deploy import unfinished_note
 from sentinel_core.rulefile.check_channels import channels_of, check_channels, check_recipients
 from sentinel_core.rulefile.check_form import check_form
 from sentinel_core.rulefile.check_parameters import (
@@ -50,10 +52,14 @@ class Declared:
 
 @dataclass(slots=True)
 class Report:
-    """The result of a check. `unchecked` says in sentences what could not be checked."""
+    """The result of a check.
+
+    `unchecked` says in sentences what could not be checked, `notes` what else Prefect shows.
+    """
 
     problems: list[Problem] = field(default_factory=list)
     unchecked: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     file: RuleFile | None = None
     declared: list[Declared] = field(default_factory=list)
 
@@ -202,5 +208,7 @@ def _check_against_prefect(file: RuleFile, report: Report) -> None:
                     )
                     file.complain(entry, ("work_pool", "name"), message)
             check_channels(client, file, channels)
+            if note := unfinished_note(client, get_settings().store_variable):
+                report.notes.append(note)
     except PrefectUnreachableError as error:
         report.unchecked.append(f"work pools and notification blocks were not checked: {error}")

@@ -169,7 +169,7 @@ class Up:
 
     def _deploy(self) -> None:
         # Without its gate: a change is tried out here, not deployed to a team.
-        command = [program("sentinel"), "rules", "deploy", str(self.file)]
+        command = [program("sentinel"), "rules", "deploy", "--wait", "60", str(self.file)]
         command += ["--yes", "--no-gate"]
         self._say("rules", f"checking and deploying {self.file}")
         # It prints a line for each rule.

@@ -30,10 +30,13 @@ def check(file: RuleFilePath = RULE_FILE, *, as_json: Json = False) -> int:
                 "deployments": [item.entry.name for item in report.declared],
                 "problems": [asdict(problem) for problem in report.problems],
                 "unchecked": report.unchecked,
+                "notes": report.notes,
             }
         )
     else:
         _print_problems(report)
+        for note in report.notes:
+            print(f"warning: {note}", file=sys.stderr)
         if not report.errors:
             rules = sum(item.is_rule for item in report.declared)
             others = len(report.declared) - rules

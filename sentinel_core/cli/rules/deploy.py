@@ -16,12 +16,14 @@ from sentinel_core.base.errors import (
 )
 from sentinel_core.cli.options import RULE_FILE, Flag, RuleFilePath
 from sentinel_core.cli.rules.checked import checked
+from sentinel_core.cli.rules.deploying import deploying
 from sentinel_core.cli.rules.gate import pass_gate
 from sentinel_core.cli.rules.replay import period
 from sentinel_core.cli.store import explained, settings
 from sentinel_core.model.cleaning import clean_text
 from sentinel_core.prefect_io.client import all_deployments, prefect_api
 from sentinel_core.prefect_io.facts import is_rule, rule_facts
+from sentinel_core.prefect_io.unfinished_deploy import unfinished_note
 from sentinel_core.rulefile.deploy.apply import apply
 from sentinel_core.rulefile.deploy.apply import prune as remove
 from sentinel_core.rulefile.deploy.compare import make_plan
@@ -49,6 +51,13 @@ def deploy(
             "2026-11-20T18:00 (UTC)."
         ),
     ] = "7d",
+    wait: Annotated[
+        float,
+        Parameter(
+            validator=validators.Number(gte=0),
+            help="Wait this many seconds for another deploy to end; by default none is waited for.",
+        ),
+    ] = 0,
     budget: Annotated[
         int | None,
         Parameter(
@@ -71,30 +80,42 @@ def deploy(
 
     Prints first what will change in Prefect, field by field, and for rules whose settings change a
     replay over the recorded past. Pauses made in Prefect's UI are kept (unless the file
-    says `paused:` or `active:`); other edits made there give way to the file.
+    says `paused:` or `active:`); other edits made there give way to the file. One deploy at a time
+    may change something; one that was killed is named by the next, which deploys what is missing.
     """
     report = checked(file)
-    assert report.file is not None
+    rule_file = report.file
+    assert rule_file is not None
     if budget is not None and not gate:
         raise UsageError("--budget needs the gate: leave out --no-gate")
     past = period(since, None) if gate else None
-    with prefect_api() as client:
-        plan = make_plan(client, report.file, report.declared)
+
+    def planned(client: SyncPrefectClient) -> tuple[Plan, Sequence[Deployed]]:
+        plan = make_plan(client, rule_file, report.declared)
         _print_plan(plan, pruning=prune)
-        gone = plan.gone if prune else ()
         if past is None:
             _say("no gate: no rule tests were run, nothing was replayed")
         else:
             pass_gate(report, plan, _say, since=past[0], until=past[1], budget=budget)
+        return plan, plan.gone if prune else ()
+
+    with prefect_api() as client:
         if dry_run:
+            if note := unfinished_note(client, settings().store_variable):
+                _say(note)
+            plan, gone = planned(client)
             _say(f"dry run: {_count(plan, gone)}; nothing was changed")
             return 0
-        if not yes and not _agreed(plan, gone):
-            _say("nothing was changed")
-            return 1
-        apply(client, report.file, plan, _say)
-        remove(client, gone, _say)
-        _update_store(client)
+        # Before the plan is made: it must hold until it is carried out.
+        with deploying(client, file, wait, _say) as deployment:
+            plan, gone = planned(client)
+            if not yes and not _agreed(plan, gone):
+                _say("nothing was changed")
+                return 1
+            with deployment.changing(len(plan.to_deploy) + len(gone)) as done:
+                apply(client, rule_file, plan, _say, done)
+                remove(client, gone, _say, done)
+            _update_store(client)
     _say(_count(plan, gone))
     return 0
 

@@ -19,9 +19,10 @@ from sqlalchemy import RowMapping
 from sentinel_core.base.errors import SentinelError
 from sentinel_core.cli.options import Json
 from sentinel_core.cli.output import print_json, print_table
-from sentinel_core.cli.store import stored_rules
+from sentinel_core.cli.store import settings, stored_rules
 from sentinel_core.prefect_io.client import all_deployments, prefect_api
 from sentinel_core.prefect_io.facts import is_rule, rule_facts
+from sentinel_core.prefect_io.unfinished_deploy import unfinished_note
 from sentinel_core.rulefile.deploy.compare import schedule_words
 from sentinel_core.wording.schedules import cron_words, interval_words
 from sentinel_core.wording.times import stamp
@@ -46,6 +47,7 @@ def list_rules(*, as_json: Json = False) -> None:
     """
     with prefect_api() as client:
         rows = [_row(client, *found) for found in all_deployments(client) if is_rule(found[0])]
+        unfinished = unfinished_note(client, settings().store_variable)
     deployed = {row["deployment_id"] for row in rows}
     try:
         stored = [_stored_row(rule) for rule in stored_rules()]
@@ -66,6 +68,8 @@ def list_rules(*, as_json: Json = False) -> None:
         )
     if note:
         print(f"note: {note}", file=sys.stderr)
+    if unfinished:
+        print(f"warning: {unfinished}", file=sys.stderr)
 
 
 def _row(client: SyncPrefectClient, item: DeploymentResponse, flow_name: str) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from prefect.client.schemas.actions import DeploymentScheduleCreate, DeploymentU
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.exceptions import ObjectNotFound
 
-from sentinel_core.base.errors import DeployError, SentinelError
+from sentinel_core.base.errors import DeployError, DeployTakenError, NotRestoredError, SentinelError
 from sentinel_core.rulefile.deploy.plan import Action, Deployed, Plan, Step
 from sentinel_core.rulefile.phrases import shorten
 from sentinel_core.rulefile.source import RuleFile
@@ -33,10 +33,15 @@ _LEFT_OUT |= {"schedules", "concurrency_limit"}  # set by themselves
 _RESTORED = DeploymentUpdate.model_fields.keys() - _LEFT_OUT
 _OF_A_SCHEDULE = ("schedule", "active", "max_scheduled_runs", "parameters", "slug")
 Say = Callable[[str], None]
+Done = Callable[[], None]
 
 
-def apply(client: SyncPrefectClient, file: RuleFile, todo: Plan, say: Say) -> None:
-    """Deploy what the plan says. Raises DeployError after restoring what was changed."""
+def apply(client: SyncPrefectClient, file: RuleFile, todo: Plan, say: Say, done: Done) -> None:
+    """Deploy what the plan says, and call `done` after each deployment.
+
+    Raises DeployError after restoring what was changed, NotRestoredError if not all could be. What
+    `done` raises because another deploy has taken over, DeployTakenError, restores nothing.
+    """
     steps = todo.to_deploy
     if not steps:
         return
@@ -46,17 +51,20 @@ def apply(client: SyncPrefectClient, file: RuleFile, todo: Plan, say: Say) -> No
             for schedule_id in step.drop:
                 assert step.deployed is not None
                 client.delete_deployment_schedule(step.deployed.id, schedule_id)
-        _run_prefect(_copy_for_prefect(file, steps), steps, say)
+        _run_prefect(_copy_for_prefect(file, steps), steps, say, done)
+    except DeployTakenError:
+        raise
     except BaseException as error:
-        restored = snapshot.restore()
+        restored, complete = snapshot.restore()
         reason = str(error) if isinstance(error, SentinelError) else type(error).__name__
         if isinstance(error, KeyboardInterrupt):
             reason = "interrupted"
-        raise DeployError(f"{reason}\n{restored}") from error
+        kind = DeployError if complete else NotRestoredError
+        raise kind(f"{reason}\n{restored}") from error
 
 
-def prune(client: SyncPrefectClient, gone: Sequence[Deployed], say: Say) -> None:
-    """Delete deployments; one that no longer exists is fine."""
+def prune(client: SyncPrefectClient, gone: Sequence[Deployed], say: Say, done: Done) -> None:
+    """Delete deployments, and call `done` after each; one that no longer exists is fine."""
     for item in gone:
         try:
             client.delete_deployment(item.id)
@@ -64,6 +72,7 @@ def prune(client: SyncPrefectClient, gone: Sequence[Deployed], say: Say) -> None
             say(f"{item.name}: already gone")
         else:
             say(f"{item.name}: removed")
+        done()
 
 
 def _copy_for_prefect(file: RuleFile, steps: Sequence[Step]) -> dict[str, Any]:
@@ -83,14 +92,15 @@ def _copy_for_prefect(file: RuleFile, steps: Sequence[Step]) -> dict[str, Any]:
     return copy
 
 
-def _run_prefect(data: dict[str, Any], steps: Sequence[Step], say: Say) -> None:
+def _run_prefect(data: dict[str, Any], steps: Sequence[Step], say: Say, done: Done) -> None:
     """`prefect deploy --all`, one line for each rule while it works. Raises DeployError."""
     waiting = {f"{step.wanted.flow_name}/{step.name}": step for step in steps}
     lines: list[str] = []
     with tempfile.TemporaryDirectory(prefix="sentinel-") as folder:
         path = Path(folder) / "prefect.yaml"
         path.write_text(yaml.safe_dump(data, allow_unicode=True, sort_keys=False), "utf-8")
-        command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"]
+        command = [sys.executable, "-m", "sentinel_core.rulefile.deploy.run_prefect"]
+        command += [str(os.getpid()), "--no-prompt", "deploy", "--all"]
         # Wide and plain, so that no name is broken over two lines.
         plain = {"COLUMNS": "2000", "NO_COLOR": "1", "TERM": "dumb", "PYTHONUNBUFFERED": "1"}
         with subprocess.Popen(  # noqa: S603 (our own interpreter, no shell)
@@ -109,9 +119,10 @@ def _run_prefect(data: dict[str, Any], steps: Sequence[Step], say: Say) -> None:
                     found = _DONE.search(line)
                     step = waiting.pop(found["name"], None) if found else None
                     if step is not None:
-                        done = "deployed" if step.action is Action.CREATE else "updated"
+                        did = "deployed" if step.action is Action.CREATE else "updated"
                         kept = ", still paused" if step.keep_paused else ""
-                        say(f"{step.name}: {done}{kept}")
+                        done()
+                        say(f"{step.name}: {did}{kept}")
                 code = process.wait(_PATIENCE_SECONDS)
             except BaseException:
                 process.kill()
@@ -135,8 +146,8 @@ class _Snapshot:
             if step.deployed
         }
 
-    def restore(self) -> str:
-        """Restore everything; sentences on what was restored and what could not be."""
+    def restore(self) -> tuple[str, bool]:
+        """Restore everything; sentences on it, and whether all could be restored."""
         restored: list[str] = []
         failed: list[str] = []
         for step in self.steps:
@@ -152,7 +163,7 @@ class _Snapshot:
             lines.append(f"COULD NOT be put back, look at them in Prefect: {', '.join(failed)}")
         else:
             lines.append("nothing of this file is deployed that was not before")
-        return "\n".join(lines)
+        return "\n".join(lines), not failed
 
     def _restore_one(self, step: Step) -> bool:
         """Restore one; False when it was not changed."""
