@@ -12,7 +12,7 @@ from datetime import datetime
 from sentinel_core.decide.late import LateAction
 from sentinel_core.decide.ledger import Ledger, Notify
 from sentinel_core.decide.lifecycle import Lifecycle, is_late
-from sentinel_core.decide.notifying import released, unless_suppressed
+from sentinel_core.decide.notifying import followed_up, released, unless_suppressed
 from sentinel_core.decide.observe import Kind, Observation
 from sentinel_core.decide.state import (
     UNRESTRICTED,
@@ -115,7 +115,7 @@ def _apply(
             ledger.reopen_event(event_id)
     ledger.save(key, series)
     if decision.notify is not None and event_id is not None:
-        _notify(lifecycle, ledger, observation, decision, event_id)
+        decision = _notify(lifecycle, ledger, observation, decision, event_id)
     if observation.evaluated:
         ledger.evaluated(observation, decision, event_id)
 
@@ -126,29 +126,32 @@ def _notify(
     observation: Observation,
     decision: Decision,
     event_id: int,
-) -> None:
-    """The decision's notification, or the record of why it is suppressed."""
-    assert decision.notify is not None
-    at, suppression = observation.at, decision.suppression
+) -> Decision:
+    """The decision's notification, or the record of why it is suppressed; the decision as done."""
+    at, reason, suppression = observation.at, decision.notify, decision.suppression
+    assert reason is not None
+    ends = decision.action is Action.RESOLVE
+    if ends and not decision.repeated:
+        followed = ledger.notify_followers(event_id, at, reason, suppression)
+        if suppression is not None and followed:
+            decision = followed_up(decision)
     if decision.action is not Action.OPEN:  # open_event has stored it already
-        ledger.suppress(event_id, suppression)
-    if decision.repeated:
-        return
+        ledger.suppress(event_id, decision.suppression)
     if suppression is None:
         count_notification(lifecycle, ledger, at)
-    if decision.action is Action.RESOLVE:
-        ledger.notify_followers(event_id, at, decision.notify, suppression)
-        return
+    if ends or decision.repeated:
+        return decision
     series = decision.series
     notify = Notify(
         at,
         series.event_importance or observation.importance,
-        decision.notify,
+        reason,
         suppression,
         sequence=max(series.notify_count - 1, 0),
         restarts=decision.reopen,
     )
     ledger.notify(event_id, (observation.kind, observation.ticker), notify)
+    return decision
 
 
 def count_notification(lifecycle: Lifecycle, ledger: Ledger, at: datetime) -> None:

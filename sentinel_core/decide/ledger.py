@@ -116,5 +116,8 @@ class Ledger(Protocol):
 
     def notify_followers(
         self, event_id: int, at: datetime, reason: NotifyReason, suppression: Suppression | None
-    ) -> None:
-        """Enqueue the end of an event for those who were notified of it."""
+    ) -> bool:
+        """Enqueue the end of an event for those who were notified of it; True if it is sent to any.
+
+        Incidents and threads are followed up even if the event is muted.
+        """

@@ -86,6 +86,15 @@ def explained(reason: str, suppression: Suppression | None) -> str:
     return f"{reason}; not told: {suppression.sentence}" if suppression else reason
 
 
+def followed_up(decision: Decision) -> Decision:
+    """The same decision, where a muted end is sent all the same to whoever follows up the event."""
+    muted = decision.suppression
+    assert muted is not None
+    reason = decision.reason.removesuffix(f"; not told: {muted.sentence}")
+    reason = f"{reason}; sent to incidents and threads only: {muted.sentence}"
+    return replace(decision, suppression=None, reason=reason)
+
+
 def _due(
     policy: Policy, now: Counted, verdict: Verdict, acknowledged: bool, lapsed: bool
 ) -> NotifyReason | None:

@@ -23,6 +23,7 @@ from sentinel_core.model.reasons import NotifyReason
 from sentinel_core.model.rule import Meaning, Policy
 from sentinel_core.model.times import utc_near
 
+REMOVED = "rule-removed"  # the code of an end, because the rule no longer exists
 STATES_KEPT = 100  # per series: the maximum of `of_last`; flapping uses the last 21
 
 
@@ -200,6 +201,12 @@ def expired(policy: Policy, previous: Series, at: datetime) -> Decision | None:
 def resolved_by_hand(previous: Series, at: datetime, by: str) -> Decision:
     """The end of an event because a person says so: the series begins anew."""
     return _ended(previous, max(at, previous.last_at), "by-hand", f"resolved: by {by}")
+
+
+def resolved_as_removed(previous: Series, at: datetime) -> Decision:
+    """The end of an event whose rule was removed: no run will say how it ended."""
+    reason = "resolved: its rule was removed"
+    return _ended(previous, max(at, previous.last_at), REMOVED, reason)
 
 
 def _ended(previous: Series, at: datetime, code: str, reason: str) -> Decision:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+import httpx
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterEndTime
 from prefect.client.schemas.objects import FlowRun
@@ -16,6 +17,7 @@ from sqlalchemy import Engine
 from sentinel_core.base.errors import ReconcileError, StoreRefusedError, StoreUnavailableError
 from sentinel_core.base.settings import Settings
 from sentinel_core.flow.hooks import record_facts, unreadable_settings
+from sentinel_core.flow.removed import end_events_of_removed
 from sentinel_core.flow.silent import silence_observations
 from sentinel_core.flow.stuck import close_stuck
 from sentinel_core.model import run as facts
@@ -100,6 +102,7 @@ def _reconcile(work: "_Reconciliation", settle: timedelta) -> Report:
             rules.set_checkpoint(engine, rules.RECONCILE, end)
         since = end
     work.record_silences()
+    work.end_events_of_removed()
     notify_unmuted(engine, work.rules, work.now)
     work.report.sent += deliver_due(engine, work.settings)
     if failed := work.report.failed:
@@ -213,6 +216,20 @@ class _Reconciliation:
                 if is_failure(error):
                     raise
                 self.report.failed.append(f"{rule.name}: silence: {error!r}")
+
+    def end_events_of_removed(self) -> None:
+        """End the events of rules that no longer exist. Whether they do may be unknown for now."""
+        try:
+            end_events_of_removed(
+                self.client,
+                self.engine,
+                self.rules.keys(),
+                self.now,
+                store_variable=self.settings.store_variable,
+                say=self.say,
+            )
+        except httpx.HTTPError as error:
+            self.say(f"Not known which rules were removed, so no event ended: {error!r}")
 
 
 def recovered_outputs(client: SyncPrefectClient, flow_run: FlowRun) -> list[AlertOutput] | None:

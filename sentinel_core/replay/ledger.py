@@ -205,11 +205,12 @@ class MemoryLedger:
 
     def notify_followers(
         self, event_id: int, at: datetime, reason: NotifyReason, suppression: Suppression | None
-    ) -> None:
-        """Add the end of an event for those who were notified of it."""
+    ) -> bool:
+        """Add the end of an event for those who were notified of it; True if it is sent to any."""
         event = self.events[event_id - 1]
         rows = follow_ups(self._rows.pop(event_id, ()), event_id, reason.value, at, suppression)
         self._write(event, at, event.importance, reason.value, rows, suppression)
+        return any(row["status"] == "pending" for row in rows)
 
     def _write(
         self,

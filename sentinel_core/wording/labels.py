@@ -23,6 +23,7 @@ RESOLUTIONS = {
     "recovered": "recovered",
     "by-hand": "by hand",
     "expired": "expired, as no run confirmed it any more",
+    "rule-removed": "its rule was removed",
     "late": "over before it was recorded",
     "flapping-ended": "flapping ended, and it was ok",
 }

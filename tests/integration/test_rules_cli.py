@@ -8,6 +8,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,11 @@ from pydantic import SecretStr
 from sentinel_core.base.settings import get_settings
 from sentinel_core.cli import main
 from sentinel_core.model.rule import RuleSettings
+from sentinel_core.prefect_io.facts import read_rule
+from sentinel_core.store.db.engine import open_engine
 from tests.support.prefect import PrefectServer, client_of, make_pool
+from tests.support.recorded import fire
+from tests.support.runs import rows
 
 DISK = "flows/system.py:disk_usage"
 POOL = "rules-cli"
@@ -565,3 +570,19 @@ def test_reconcile_says_in_one_sentence_what_to_do_about_a_damaged_store(
         assert "Restore it from a backup" in done.stderr
         assert "sqlalche.me" not in done.stderr
         assert "Start it" not in done.stderr
+
+
+def test_events_of_a_rule_that_is_pruned_end_with_it(project: Project, _own_store: Path) -> None:
+    project.write(project.rule("stays"), project.rule("goes"))
+    project.deploy()
+    engine = open_engine(f"sqlite:///{_own_store}")
+    rule = read_rule(project.client, project.get("goes").id)
+    key = fire(engine, rule, datetime.now(UTC))
+    project.write(project.rule("stays"))
+    done = project.deploy("--prune", "--no-gate")
+    assert f"{project.name('goes')}: removed, so 1 open event of it ended" in done.stdout
+    [event] = rows(engine, "alert_event", id=key)
+    engine.dispose()
+    assert event["resolution"] == "rule-removed"
+    shown = project.sentinel("events", "show", str(key)).stdout
+    assert "its rule was removed" in shown

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated
+from uuid import UUID
 
 from cyclopts import Parameter, validators
 from prefect.client.orchestration import SyncPrefectClient
@@ -115,7 +116,7 @@ def deploy(
             with deployment.changing(len(plan.to_deploy) + len(gone)) as done:
                 apply(client, rule_file, plan, _say, done)
                 remove(client, gone, _say, done)
-            _update_store(client)
+            _update_store(client, [item.id for item in gone])
     _say(_count(plan, gone))
     return 0
 
@@ -157,12 +158,13 @@ def _agreed(plan: Plan, gone: Sequence[Deployed]) -> bool:
     return input("Deploy? [y/N] ").strip().lower() in ("y", "yes")
 
 
-def _update_store(client: SyncPrefectClient) -> None:
-    """Record the rules in the event store now, not at their first run.
+def _update_store(client: SyncPrefectClient, removed: Sequence[UUID]) -> None:
+    """Record the rules in the event store now, not at their first run; end events of removed ones.
 
     Prefect has them already, so an unreachable store is no failure: hooks and reconcile fill it in.
     """
     from sentinel_core.flow.opening import open_store
+    from sentinel_core.flow.removed import end_events_of
     from sentinel_core.store.state.rules import deactivate_missing, sync
 
     facts = [rule_facts(item, flow) for item, flow in all_deployments(client) if is_rule(item)]
@@ -171,6 +173,7 @@ def _update_store(client: SyncPrefectClient) -> None:
             engine = open_store(settings())
             sync(engine, facts, datetime.now(UTC))
             deactivate_missing(engine, [rule.deployment_id for rule in facts])
+            end_events_of(engine, removed, datetime.now(UTC), say=_say)
     except (StoreUnavailableError, StoreRefusedError, SetupError) as error:
         print(f"note: the rules are deployed, but {error}", file=sys.stderr)
 

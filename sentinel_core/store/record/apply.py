@@ -21,7 +21,12 @@ from sentinel_core.model.run import Rule, Run
 from sentinel_core.model.silence import Subject
 from sentinel_core.store.db.bulk import MANY, insert_into, newest_id, write_rows
 from sentinel_core.store.db.tables import EVALUATION, EVENT, RULE, SERIES, Row
-from sentinel_core.store.outbox.enqueue import drop_steps, insert_notifications, plan_follow_ups
+from sentinel_core.store.outbox.enqueue import (
+    PENDING,
+    drop_steps,
+    insert_notifications,
+    plan_follow_ups,
+)
 from sentinel_core.store.state.mutes import Mutes
 from sentinel_core.store.state.rows import (
     NOT_ACKNOWLEDGED,
@@ -76,6 +81,7 @@ class SqlLedger(RuleSnapshot):
         self._suppressed: dict[int, Row] = {}
         self._notifications: list[Row] = []
         self._followed: list[tuple[int, str, Suppression | None]] = []
+        self._though_muted: dict[NotifyReason, set[int]] = {}
 
     @cached_property
     def _samples(self) -> dict[str, Samples]:
@@ -154,10 +160,25 @@ class SqlLedger(RuleSnapshot):
 
     def notify_followers(
         self, event_id: int, at: datetime, reason: NotifyReason, suppression: Suppression | None
-    ) -> None:
-        """Add a follow-up for everybody who was notified of the event."""
+    ) -> bool:
+        """Add a follow-up for everybody who was notified of the event; True if it is sent to any.
+
+        Of a follow-up that nothing suppresses, the answer is True without a look.
+        """
         del at  # it is enqueued now
         self._followed.append((event_id, reason.value, suppression))
+        return suppression is None or event_id in self._sent_though_muted(reason, suppression)
+
+    def _sent_though_muted(self, reason: NotifyReason, suppression: Suppression) -> set[int]:
+        """The open events with a follow-up that is sent although they are muted; read once."""
+        if reason not in self._though_muted:
+            ids = {series.event_id for series in self.series.values() if series.event_id}
+            ids |= {row["event"] for row in self._resolved}  # no longer those of their series
+            changes = [(event_id, reason.value, suppression) for event_id in ids]
+            rows = plan_follow_ups(self.connection, changes, self.now)
+            sent = {row["event_id"] for row in rows if row["status"] == PENDING}
+            self._though_muted[reason] = sent
+        return self._though_muted[reason]
 
     def write(self) -> tuple[list[int], list[int], list[int]]:
         """Write all effects; ids of opened events, resolved events and new notifications."""

@@ -39,7 +39,7 @@ def resolve(
     with changing(engine, ids, who, comment, now) as change:
         connection, done = change.connection, change.done
         for some in change.chunks():
-            for row in _open(connection, some):
+            for row in open_events(connection, some):
                 _end(connection, row, who, now, change.comment)
                 done.append(row["event"])
         _forget_gone(connection, done)
@@ -53,8 +53,8 @@ def resolve(
         return change.result()
 
 
-def _open(connection: Connection, ids: Sequence[int]) -> list[RowMapping]:
-    """The unresolved events with their series, locked in the order of their ids."""
+def open_events(connection: Connection, ids: Sequence[int]) -> list[RowMapping]:
+    """The unresolved ones of these events with their series, locked in the order of their ids."""
     e = EVENT.c
     unresolved = select(e.id).where(e.id.in_(ids), e.resolved_at.is_(None))
     connection.execute(unresolved.order_by(e.id).with_for_update())

@@ -6,12 +6,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Engine, RowMapping, or_, select, update
+from sqlalchemy import Connection, Engine, RowMapping, exists, or_, select, update
 
 from sentinel_core.model.run import Rule
 from sentinel_core.store.db.bulk import insert_into
 from sentinel_core.store.db.engine import reading, writing
-from sentinel_core.store.db.tables import CHECKPOINT, EVALUATION, RULE
+from sentinel_core.store.db.tables import CHECKPOINT, EVALUATION, EVENT, RULE
+from sentinel_core.store.state.system_rule import DEPLOYMENT_ID
 
 _DEFINES_CHECKING = ("schedules", "is_active", "parameters")
 RECONCILE = "reconcile"  # the checkpoint up to which every ended run is on record
@@ -100,6 +101,15 @@ def all_rules(engine: Engine) -> list[RowMapping]:
     """All rules, ordered by name."""
     with reading(engine) as connection:
         return list(connection.execute(select(RULE).order_by(RULE.c.name)).mappings())
+
+
+def rules_with_open_events(engine: Engine) -> list[RowMapping]:
+    """The rules that have an unresolved event, ordered by name; not Sentinel's own."""
+    unresolved = exists().where(EVENT.c.rule_id == RULE.c.id, EVENT.c.resolved_at.is_(None))
+    own = RULE.c.deployment_id == DEPLOYMENT_ID
+    with reading(engine) as connection:
+        statement = select(RULE).where(unresolved, ~own).order_by(RULE.c.name)
+        return list(connection.execute(statement).mappings())
 
 
 def rule_of_deployment(engine: Engine, deployment_id: UUID) -> RowMapping | None:
