@@ -83,6 +83,13 @@ class Trigger(BaseModel):
         attempts = cls.retries + 1
         return cls.timeout_seconds * attempts + cls.retry_delay_seconds * cls.retries + 30
 
+    def check_warnings(self) -> Sequence[tuple[str, str]]:
+        """What looks wrong in the parameters without checking: a field, and a sentence about it.
+
+        `sentinel rules check` prints them. It may run on another machine than the check itself.
+        """
+        return []
+
     def measure(self, history: History) -> object:
         """Run `check` (sync or async, with or without history) and return its result unchecked."""
         check = cast("Any", self).check

@@ -586,3 +586,23 @@ def test_events_of_a_rule_that_is_pruned_end_with_it(project: Project, _own_stor
     assert event["resolution"] == "rule-removed"
     shown = project.sentinel("events", "show", str(key)).stdout
     assert "its rule was removed" in shown
+
+
+def test_testing_a_script_that_fails_shows_why_and_what_it_printed(project: Project) -> None:
+    script = project.folder / "check.sh"
+    check = {"path": "check.sh", "interpreter": "sh", "working_directory": str(project.folder)}
+    entry = {"entrypoint": "flows/custom.py:script", "parameters": {"check": check}}
+    project.write(project.rule("script", **entry))
+    script.write_text("exit 3")
+    silent = project.sentinel("rules", "test", project.name("script"), *_file(project), check=False)
+    assert silent.returncode == 1
+    assert "the check failed: ScriptError: check.sh ended with exit code 3." in silent.stderr
+    assert "It wrote nothing to stderr." in silent.stderr
+    script.write_text("echo no such pump >&2; exit 3")
+    loud = project.sentinel("rules", "test", project.name("script"), *_file(project), check=False)
+    assert "ended with exit code 3." in loud.stderr
+    assert "stderr ends with:\nno such pump" in loud.stderr
+
+
+def _file(project: Project) -> tuple[str, str]:
+    return "--file", str(project.file)

@@ -13,6 +13,7 @@ from sentinel_core import AlertOutput, Importance, SentinelError, Trigger
 from sentinel_core.base.errors import OutputError
 from sentinel_core.model.alert import load_outputs
 from triggers.custom._process import Outcome, run
+from triggers.sources.unusable import Warnings, missing_path
 
 STDOUT_LIMIT = 2 << 20  # bytes
 STDERR_KEPT = 4_000  # characters
@@ -51,6 +52,13 @@ class Script(Trigger):
     def check(self) -> list[AlertOutput]:
         """Run the script. Raises ScriptError, and OutputError for invalid output."""
         return self.evaluate(self.read())
+
+    def check_warnings(self) -> Warnings:
+        """A script or a working directory that is missing here."""
+        folder = Path(self.working_directory or ".").expanduser()
+        return missing_path("working_directory", "folder", folder) or missing_path(
+            "path", "script", folder / Path(self.path).expanduser()
+        )
 
     def read(self) -> Outcome:
         """Run the script until it ends or reaches a limit."""

@@ -15,6 +15,7 @@ from sentinel_core.model.trigger import PastEvaluation
 from triggers.custom._text import as_json, as_text, placeholders, render
 from triggers.sources.database import read_rows
 from triggers.sources.errors import SourceError
+from triggers.sources.unusable import Warnings, writing_query
 
 _MOST_ROWS = 10_000
 
@@ -53,6 +54,10 @@ class SqlQuery(Trigger):
     def _plain_template(cls, template: str) -> str:
         placeholders(template)
         return template
+
+    def check_warnings(self) -> Warnings:
+        """A query that changes data."""
+        return writing_query("query", self.query)
 
     def check(self, history: History) -> list[AlertOutput]:
         """Run the query; rows become alerts, and rows that have gone resolve theirs.

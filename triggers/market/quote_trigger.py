@@ -3,13 +3,16 @@
 from abc import abstractmethod
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
 from sentinel_core import AlertOutput, Trigger
 from triggers.sources.errors import NoDataError, SourceError
+from triggers.sources.fetch import is_url
 from triggers.sources.quotes import ALL, Columns, QuoteSeries, SqlSource, read_quotes
+from triggers.sources.unusable import Warnings, missing_path, writing_query
 
 Ticker = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 
@@ -67,6 +70,12 @@ class QuoteTrigger(Trigger):
         if self.columns.time is None and self.max_age_seconds is not None:
             raise ValueError("max_age_seconds: needs a time column (columns.time is null)")
         return self
+
+    def check_warnings(self) -> Warnings:
+        """A file that is missing here, or a query that changes data."""
+        if isinstance(self.source, SqlSource):
+            return writing_query("source", self.source.query)
+        return [] if is_url(self.source) else missing_path("source", "file", Path(self.source))
 
     def check(self) -> list[AlertOutput]:
         """Read the source and judge every ticker. Raises SourceError when none can be judged."""

@@ -16,6 +16,7 @@ from triggers.sources.metrics_psutil import PsutilMetrics
 from triggers.sources.metrics_sql import SqlMetrics
 from triggers.sources.readings import Reading, fitting_ticker
 from triggers.sources.union import any_of
+from triggers.sources.unusable import Warnings, writing_query
 
 _TOLERANCE = 1e-9  # for eq and ne: rounding errors of a computed number
 _LARGE, _HUGE = 1e5, 1e15
@@ -58,6 +59,10 @@ class MetricThreshold(Trigger):
         max_length=200,
         description="a name of its own to record the number under, beside `value`",
     )
+
+    def check_warnings(self) -> Warnings:
+        """A query that changes data."""
+        return writing_query("source", self.source.query) if self.source.kind == "sql" else []
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

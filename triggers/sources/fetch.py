@@ -30,6 +30,11 @@ def fetch(source: str, timeout_seconds: float) -> bytes:
     )
 
 
+def is_url(source: str) -> bool:
+    """True if the source is a URL, of whatever scheme, and not a local path."""
+    return _SCHEME.match(source) is not None
+
+
 def shown(source: str) -> str:
     """`source` for messages: a URL without user, password and query, which may hold secrets."""
     if "://" not in source:

@@ -1,12 +1,14 @@
 """Disk usage. Reads the file system; decides nothing about events."""
 
 import socket
+from pathlib import Path
 from typing import ClassVar
 
 from pydantic import Field
 
 from sentinel_core import AlertOutput, Importance, Trigger
 from triggers.sources.disks import DiskSample, read_disk
+from triggers.sources.unusable import Warnings, missing_path
 
 
 class DiskUsage(Trigger):
@@ -25,6 +27,10 @@ class DiskUsage(Trigger):
         Raises OSError when `path` does not exist, SourceError when its file system has no size.
         """
         return self.evaluate(self.read(), socket.gethostname())
+
+    def check_warnings(self) -> Warnings:
+        """A path that is missing here."""
+        return missing_path("path", "path", Path(self.path))
 
     def read(self) -> DiskSample:
         """One reading of the file system that holds `path`."""

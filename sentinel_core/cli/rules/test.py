@@ -20,10 +20,14 @@ from sentinel_core.cli.rules.checked import find_rule
 from sentinel_core.cli.store import settings, stored_rules
 from sentinel_core.flow.history import history_of
 from sentinel_core.model.alert import AlertOutput, as_outputs, describe, dump_outputs
+from sentinel_core.model.cleaning import clean_text
 from sentinel_core.model.trigger import History, NoHistory, Trigger
-from sentinel_core.rulefile.check import Declared, last_line
+from sentinel_core.rulefile.check import Declared
 from sentinel_core.rulefile.check_parameters import parameter_types
 from sentinel_core.rulefile.phrases import did_you_mean
+from sentinel_core.wording.text import shorten
+
+_LONGEST_CAUSE = 4_500  # characters: a script's stderr of 4,000 and what is said before it
 
 
 def test(
@@ -124,8 +128,16 @@ def _measure(rule: Declared, trigger: Trigger) -> list[AlertOutput]:
             return as_outputs(trigger.measure(_history(rule)))
     except Exception as error:
         raise CheckFailedError(
-            f"{rule.entry.name}: the check failed: {last_line(error)}{_place(error)}"
+            f"{rule.entry.name}: the check failed: {_cause(error)}{_place(error)}"
         ) from error
+
+
+def _cause(error: BaseException) -> str:
+    """The whole message, as the event of a failed run has it: its last line may be a detail."""
+    text = clean_text(str(error)).strip()
+    return shorten(
+        f"{type(error).__name__}: {text}" if text else type(error).__name__, _LONGEST_CAUSE
+    )
 
 
 def _place(error: BaseException) -> str:

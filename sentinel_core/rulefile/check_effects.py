@@ -1,0 +1,160 @@
+"""Warns of settings of a rule that are valid and can't do what they are there for."""
+
+import math
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from fnmatch import fnmatchcase
+from itertools import islice, pairwise
+from typing import Any
+
+from prefect import Flow
+from pydantic import TypeAdapter, ValidationError
+
+from sentinel_core.base.errors import ScheduleError
+from sentinel_core.model.condition import Condition, each
+from sentinel_core.model.rule import RuleSettings
+from sentinel_core.model.run import Schedule
+from sentinel_core.model.times import duration
+from sentinel_core.model.trigger import Trigger
+from sentinel_core.prefect_io.due import due_times
+from sentinel_core.prefect_io.facts import rule_settings
+from sentinel_core.rulefile.check_parameters import given_parameters, parameter_types
+from sentinel_core.rulefile.phrases import did_you_mean, dotted
+from sentinel_core.rulefile.source import Entry, RuleFile, Where, dig
+
+_DUE_TIMES = 50  # enough to see how far apart they are
+
+
+def check_effects(
+    file: RuleFile, entry: Entry, flow: Flow[..., Any], schema: dict[str, Any]
+) -> None:
+    """Warn of such settings in a rule's parameters, and in those of its schedules."""
+    for where, given in given_parameters(entry):
+        if _is_wrong(file, entry, where):
+            continue
+        own = dig(entry.config, where) or {}
+        settings = rule_settings(given, schema)
+        if {"notify", "importance"} & own.keys():
+            _check_notified(file, entry, where, settings)
+        if "inhibits" in own:
+            _check_inhibits(file, entry, (*where, "inhibits"), settings)
+        if "conditions" in own:
+            _check_windows(file, entry, (*where, "conditions"), settings)
+        if "check" in own:
+            _check_trigger(file, entry, (*where, "check"), flow)
+
+
+def _is_wrong(file: RuleFile, entry: Entry, where: Where) -> bool:
+    """True if these parameters have an error already: what they would do is not known."""
+    place = dotted(where)
+    return any(
+        problem.level == "error" and problem.field.startswith(place)
+        for problem in file.problems
+        if problem.deployment == entry.name
+    )
+
+
+def _check_notified(file: RuleFile, entry: Entry, where: Where, settings: RuleSettings) -> None:
+    routes, importance = settings.notify, settings.importance
+    if not any(routes.every()) or routes.routes(importance) or entry.has_open((*where, "notify")):
+        return
+    message = (
+        f"nothing for {importance}, which is this rule's importance: nobody is notified of its "
+        f"events, unless its check gives them another. Add `{importance}:`, or change `importance`"
+    )
+    file.complain(entry, (*where, "notify"), message, warning=True)
+
+
+def _check_inhibits(file: RuleFile, entry: Entry, where: Where, settings: RuleSettings) -> None:
+    names = [other.name for other in file.entries]
+    for number, inhibition in enumerate(settings.inhibitions):
+        pattern = inhibition.rule
+        if entry.is_open((*where, number)):
+            continue
+        muted = [name for name in names if fnmatchcase(name, pattern.replace("[", "[[]"))]
+        if muted == [entry.name]:
+            message = "names this rule alone, and a rule never mutes itself"
+        elif not muted:
+            message = (
+                f"mutes nothing: this file has no rule {pattern}{did_you_mean(pattern, names)} "
+                "(rules of other files are not known here)"
+            )
+        else:
+            continue
+        file.complain(entry, (*where, number), message, warning=True)
+
+
+def _check_windows(file: RuleFile, entry: Entry, where: Where, settings: RuleSettings) -> None:
+    apart = _apart(entry)
+    for number, item in enumerate(settings.conditions):
+        for condition in each([item]):
+            if message := _never_full(condition, apart):
+                file.complain(entry, (*where, number), message, warning=True)
+
+
+def _never_full(condition: Condition, apart: float | None) -> str | None:
+    """Why a condition's window never has the values it needs; None if it may have them."""
+    over = condition.over_seconds
+    if over is None:
+        if condition.points == 1:
+            return None
+        return (
+            f"`minimum_points: {condition.points}` is never reached: `last` looks at one value. "
+            "Choose another `aggregate`, with `over_seconds`"
+        )
+    if apart is None:
+        return None
+    most = math.ceil(over / apart)
+    if condition.points > most:
+        return (
+            f"never true: it needs {condition.points} values, and in {duration(over)} there are at "
+            f"most {most}, as the rule is checked every {duration(apart)}"
+        )
+    if over < apart:
+        return (
+            f"the window of {duration(over)} is shorter than the {duration(apart)} between two "
+            "checks: it never has more than one value"
+        )
+    return None
+
+
+def _apart(entry: Entry) -> float | None:
+    """The shortest time between two checks by the schedules, in seconds; None if it is unknown."""
+    try:
+        schedules = list(_schedules(entry))
+        now = datetime.now(UTC)
+        due = sorted(set(islice(due_times(schedules, now), _DUE_TIMES)))
+    except (ScheduleError, ValidationError, TypeError, ValueError):
+        return None  # reported by itself
+    return min(((later - one).total_seconds() for one, later in pairwise(due)), default=None)
+
+
+def _schedules(entry: Entry) -> Iterator[Schedule]:
+    for raw in entry.schedules:
+        interval = raw.get("interval")
+        yield Schedule(
+            cron=raw.get("cron"),
+            interval_seconds=(
+                None
+                if interval is None
+                else TypeAdapter(timedelta).validate_python(interval).total_seconds()
+            ),
+            rrule=raw.get("rrule"),
+            timezone=raw.get("timezone") or "UTC",
+            day_or=raw.get("day_or", True),
+        )
+
+
+def _check_trigger(file: RuleFile, entry: Entry, where: Where, flow: Flow[..., Any]) -> None:
+    """Pass on what the trigger itself warns of."""
+    try:
+        given = dig(entry.config, where)
+        trigger = TypeAdapter(parameter_types(flow)["check"]).validate_python(given)
+    except ValidationError:
+        return  # a placeholder, or reported by itself
+    if not isinstance(trigger, Trigger):
+        return
+    for field, message in trigger.check_warnings():
+        if not entry.has_open((*where, field)):
+            path = (*where, field) if isinstance(given, dict) and field in given else where
+            file.complain(entry, path, message, warning=True)
