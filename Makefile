@@ -53,9 +53,10 @@ fmt: .venv/.dev ## put the code in shape
 bench: .venv/.dev ## every benchmark, each against a baseline in the same run
 	@for script in benchmarks/[a-z]*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
-mutation: .venv/.mutation ## do the tests notice when what decides is wrong? (about 8 minutes; docs/mutation.md)
+mutation: .venv/.mutation ## do the tests notice when the code is wrong? (half an hour; docs/mutation.md)
 	$(BIN)/mutmut run --max-children 2
 	$(BIN)/mutmut results
+	$(BIN)/python scripts/mutation
 
 screenshots: .venv/.dev ## the pictures in docs/images, from a real system started for it
 	scripts/need-chromium

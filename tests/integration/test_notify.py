@@ -108,7 +108,9 @@ def test_a_provider_that_echoes_the_secret_does_not_make_us_tell_it(
 
 
 @every_channel
-@pytest.mark.parametrize("fault", ["hang", "reset", "trickle"])
+@pytest.mark.parametrize(
+    "fault", ["hang", "reset", pytest.param("trickle", marks=pytest.mark.slow)]
+)
 def test_a_message_without_an_answer_is_of_unknown_fate_and_costs_no_more_than_the_timeout(
     endpoint: Endpoint, channel: Callable[[str], str], fault: str
 ) -> None:

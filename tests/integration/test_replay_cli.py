@@ -381,6 +381,7 @@ def test_a_rule_whose_check_alone_changes_is_not_replayed(gate: Desk) -> None:
     assert "replayed" not in done.out
 
 
+@pytest.mark.slow
 def test_more_notifications_than_the_budget_allows_are_not_deployed(
     gate: Desk, client: SyncPrefectClient, channel: str
 ) -> None:
@@ -395,6 +396,7 @@ def test_more_notifications_than_the_budget_allows_are_not_deployed(
             assert "the budget is 1: nothing was deployed" in done.err
 
 
+@pytest.mark.slow
 def test_a_dry_run_passes_the_gate_too(gate: Desk, channel: str) -> None:
     gate.write(notify={"high": [channel]})
     assert gate.deploy("--dry-run", "--budget", "0").code == 1
