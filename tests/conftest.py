@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,9 @@ hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
 
 # Programs that tests start are to import this checkout, whichever one is installed.
 os.environ["PYTHONPATH"] = str(ROOT)
+
+# Rules read files of the project folder alone; those of tests are where tests may write.
+os.environ["SENTINEL_SOURCE_ROOTS"] = tempfile.gettempdir()
 
 _SHARED = pytest.StashKey[Shared]()
 

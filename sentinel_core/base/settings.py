@@ -2,14 +2,16 @@
 
 import getpass
 import os
+import re
 from functools import lru_cache
+from ipaddress import ip_network
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Self
 from urllib.parse import urlsplit
 
 import platformdirs
-from pydantic import Field, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
 def _default_database_url() -> str:
@@ -42,6 +44,21 @@ def _database_file(rest: str) -> str:
             "the worker and the blotter run in folders of their own and must find the same file"
         )
     return f"{file}{mark}{options}"
+
+
+def _split(text: object, separator: str) -> object:
+    if not isinstance(text, str):
+        return text
+    return tuple(part.strip() for part in text.split(separator) if part.strip())
+
+
+Listed = Annotated[tuple[str, ...], NoDecode, BeforeValidator(lambda text: _split(text, ","))]
+"""Values separated by commas."""
+Folders = Annotated[
+    tuple[Path, ...], NoDecode, BeforeValidator(lambda text: _split(text, os.pathsep))
+]
+"""Folders, separated as in PATH."""
+_VARIABLES = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\*?|\*")
 
 
 class Settings(BaseSettings):
@@ -86,6 +103,23 @@ class Settings(BaseSettings):
     )
     prefect_events: bool = Field(
         True, description="Emit each change of an event as a Prefect event, for automations."
+    )
+    env_allow: Listed = Field(
+        (),
+        description="Environment variables that rules may read by env:NAME, besides SENTINEL_RULE_…"
+        ": names, or beginnings of names followed by *, separated by commas.",
+    )
+    source_roots: Folders = Field(
+        (),
+        description="Folders that rules may read files from, besides the project folder.",
+    )
+    hosts_deny: Listed = Field(
+        (),
+        description="Hosts that rules may not ask: names, *.domain, addresses, networks, or "
+        "`private`; separated by commas.",
+    )
+    hosts_allow: Listed = Field(
+        (), description="Hosts that rules may ask although they are denied; written alike."
     )
     stuck_grace_seconds: float = Field(
         60, ge=0, description="How long past its timeout a run may stay before it is closed."
@@ -147,6 +181,34 @@ class Settings(BaseSettings):
             "expected sqlite:///path or postgresql://user:password@host/database, "
             f"got something that starts with {scheme[:20]!r}"
         )
+
+    @field_validator("env_allow")
+    @classmethod
+    def _variables(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if wrong := [name for name in names if not _VARIABLES.fullmatch(name)]:
+            raise ValueError(f"expected names of variables, * only at their ends, got {wrong}")
+        return names
+
+    @field_validator("source_roots")
+    @classmethod
+    def _absolute_folders(cls, folders: tuple[Path, ...]) -> tuple[Path, ...]:
+        found = tuple(folder.expanduser() for folder in folders)
+        if wrong := [str(folder) for folder in found if not folder.is_absolute()]:
+            raise ValueError(
+                f"expected absolute paths, or ones that start with ~, separated by {os.pathsep!r}, "
+                f"got {wrong}"
+            )
+        return found
+
+    @field_validator("hosts_deny", "hosts_allow")
+    @classmethod
+    def _hosts(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
+        for host in hosts:
+            if "://" in host:
+                raise ValueError(f"expected a host, not a URL: {host!r}")
+            if "/" in host:
+                ip_network(host, strict=False)
+        return hosts
 
     @field_validator("viewer_url", "prefect_ui_url", "slack_api_url")
     @classmethod

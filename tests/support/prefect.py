@@ -3,6 +3,7 @@
 import contextlib
 import os
 import subprocess
+import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,6 +71,7 @@ def clean_environment(folder: Path) -> dict[str, str]:
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("PREFECT_", "SENTINEL_"))}
     return {
         **kept,
+        "SENTINEL_SOURCE_ROOTS": tempfile.gettempdir(),
         VARIABLE: str(PATIENCE),
         "PATH": f"{BIN}{os.pathsep}{kept.get('PATH', '')}",
         "HOME": str(folder),

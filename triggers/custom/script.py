@@ -13,6 +13,8 @@ from sentinel_core import AlertOutput, Importance, SentinelError, Trigger
 from sentinel_core.base.errors import OutputError
 from sentinel_core.model.alert import load_outputs
 from triggers.custom._process import Outcome, run
+from triggers.sources.allowed import allowed_file, file_warning, variable_warning
+from triggers.sources.errors import AccessError
 from triggers.sources.unusable import Warnings, missing_path
 
 STDOUT_LIMIT = 2 << 20  # bytes
@@ -54,18 +56,28 @@ class Script(Trigger):
         return self.evaluate(self.read())
 
     def check_warnings(self) -> Warnings:
-        """A script or a working directory that is missing here."""
+        """Files that rules may not read or that are missing here; variables they may not read."""
         folder = Path(self.working_directory or ".").expanduser()
+        script = folder / Path(self.path).expanduser()
+        refused = [
+            ("working_directory", file_warning(folder)),
+            ("path", file_warning(script)),
+            *(("pass_environment", variable_warning(name)) for name in self.pass_environment),
+        ]
+        if found := [(field, said) for field, said in refused if said]:
+            return found
         return missing_path("working_directory", "folder", folder) or missing_path(
-            "path", "script", folder / Path(self.path).expanduser()
+            "path", "script", script
         )
 
     def read(self) -> Outcome:
         """Run the script until it ends or reaches a limit."""
         folder = Path(self.working_directory or ".").expanduser().absolute()
+        allowed_file(folder)
         if not folder.is_dir():
             raise ScriptError(f"there is no working directory {folder}")
         script = folder / Path(self.path).expanduser()
+        allowed_file(script)
         if not script.is_file():
             raise ScriptError(f"there is no script {script}")
         try:
@@ -92,6 +104,9 @@ class Script(Trigger):
         return found
 
     def _environment(self) -> dict[str, str]:
+        for name in self.pass_environment:
+            if refusal := variable_warning(name):
+                raise AccessError(f"pass_environment: {refusal}")
         missing = [name for name in self.pass_environment if name not in os.environ]
         if missing:
             raise ScriptError(f"environment variables to pass on are not set: {missing}")
@@ -124,14 +139,14 @@ def _documents(stdout: bytes) -> list[Any]:
     try:
         text = stdout.decode("utf-8").strip()
     except UnicodeDecodeError as error:
-        raise OutputError(f"stdout is not UTF-8: {error}") from error
+        raise OutputError(f"stdout is not UTF-8 from byte {error.start} on") from error
     if not text:
         raise OutputError("it printed nothing; expected an AlertOutput as JSON on stdout")
     try:
         found = json.loads(text, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise OutputError(
-            f"stdout is not one JSON document ({error}); it begins with {text[:200]!r}. Print the "
+            f"stdout, {len(text):,} characters, is not one JSON document ({error}). Print the "
             "AlertOutput and nothing else; everything for people goes to stderr"
         ) from error
     return found if isinstance(found, list) else [found]

@@ -13,7 +13,7 @@ from sentinel_core.base.errors import HistoryUnavailableError
 from sentinel_core.model.alert import describe
 from sentinel_core.model.trigger import PastEvaluation
 from triggers.custom._text import as_json, as_text, placeholders, render
-from triggers.sources.database import read_rows
+from triggers.sources.database import DatabaseUrl, database_warnings, read_rows
 from triggers.sources.errors import SourceError
 from triggers.sources.unusable import Warnings, writing_query
 
@@ -31,7 +31,9 @@ class SqlQuery(Trigger):
     default_category: ClassVar[str] = "General"
     timeout_seconds: ClassVar[float] = 120
 
-    url: str = Field(min_length=1, description="a database URL, or env:NAME of a variable with one")
+    url: DatabaseUrl = Field(
+        min_length=1, description="a database URL, or block:TYPE/NAME or env:NAME that holds one"
+    )
     query: str = Field(min_length=1, description="one SELECT; `:name` stands for a parameter")
     parameters: dict[str, Scalar | list[Scalar]] = Field(
         default={}, description="values for `:name` in the query; a list goes with IN :name"
@@ -56,8 +58,8 @@ class SqlQuery(Trigger):
         return template
 
     def check_warnings(self) -> Warnings:
-        """A query that changes data."""
-        return writing_query("query", self.query)
+        """A URL with a password or beyond what rules may read; a query that changes data."""
+        return [*database_warnings("url", self.url), *writing_query("query", self.query)]
 
     def check(self, history: History) -> list[AlertOutput]:
         """Run the query; rows become alerts, and rows that have gone resolve theirs.

@@ -9,8 +9,9 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from sentinel_core import AlertOutput, Trigger
+from triggers.sources.database import database_warnings
 from triggers.sources.errors import NoDataError, SourceError
-from triggers.sources.fetch import is_url
+from triggers.sources.fetch import is_url, source_warning
 from triggers.sources.quotes import ALL, Columns, QuoteSeries, SqlSource, read_quotes
 from triggers.sources.unusable import Warnings, missing_path, writing_query
 
@@ -31,7 +32,7 @@ class QuoteTrigger(Trigger):
 
     source: Annotated[str, Field(min_length=1)] | SqlSource = Field(
         description="CSV, Parquet or JSON: a path relative to the working directory or an http(s) "
-        "URL; or a SQL query: {database: URL or env:NAME, query: SELECT …}",
+        "URL; or a SQL query: {database: URL, block:TYPE/NAME or env:NAME, query: SELECT …}",
     )
     columns: Columns = Field(
         default_factory=Columns, description="what the columns of the source are called"
@@ -72,9 +73,12 @@ class QuoteTrigger(Trigger):
         return self
 
     def check_warnings(self) -> Warnings:
-        """A file that is missing here, or a query that changes data."""
+        """What rules may not read, a file that is missing here, or a query that changes data."""
         if isinstance(self.source, SqlSource):
-            return writing_query("source", self.source.query)
+            database = database_warnings("source", self.source.database)
+            return [*database, *writing_query("source", self.source.query)]
+        if said := source_warning(self.source):
+            return [("source", said)]
         return [] if is_url(self.source) else missing_path("source", "file", Path(self.source))
 
     def check(self) -> list[AlertOutput]:

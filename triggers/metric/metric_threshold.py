@@ -61,8 +61,11 @@ class MetricThreshold(Trigger):
     )
 
     def check_warnings(self) -> Warnings:
-        """A query that changes data."""
-        return writing_query("source", self.source.query) if self.source.kind == "sql" else []
+        """What the source may not read here; a query that changes data."""
+        found = [("source", said) for said in self.source.refusals()]
+        if self.source.kind == "sql":
+            found += writing_query("source", self.source.query)
+        return found
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

@@ -1,5 +1,6 @@
 """Checks that an HTTP service answers as expected. Decides nothing about events."""
 
+import asyncio
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal, Self
 
@@ -7,9 +8,17 @@ import httpx
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from sentinel_core import AlertOutput, Importance, SentinelError, Trigger
-from triggers.sources.address import full_url, header_values, usable_url
+from triggers.sources.address import (
+    Headers,
+    full_url,
+    header_values,
+    request_warnings,
+    secret_headers,
+    usable_url,
+)
 from triggers.sources.document import JsonField, json_difference
 from triggers.sources.request import BODY_LIMIT, Probe, ask
+from triggers.sources.unusable import Warnings
 
 _BODY_SHOWN = 500  # characters of evidence
 _LONGEST_REQUEST_SECONDS = 60
@@ -58,8 +67,10 @@ class HealthCheck(Trigger):
     )
     service: str = Field("", max_length=200, description="the ticker; empty: the URL's host")
     method: Literal["GET", "HEAD"] = Field("GET", description="HEAD asks for no body")
-    headers: dict[str, str] = Field(
-        default={}, description="a value env:NAME is read from the environment variable NAME"
+    headers: Headers = Field(
+        default={},
+        description="a value block:TYPE/NAME is read from that Prefect block, env:NAME from that "
+        "environment variable",
     )
     expected_status: Statuses | list[Statuses] = Field(
         "200-299", description="a status, a range such as 200-299, or a list of both"
@@ -92,6 +103,10 @@ class HealthCheck(Trigger):
             raise ValueError("certificate_days needs an https:// URL")
         return self
 
+    def check_warnings(self) -> Warnings:
+        """What its request may not read, or whom it may not ask, here."""
+        return request_warnings(self.url, self.headers)
+
     async def check(self) -> AlertOutput:
         """Request and compare. Raises SentinelError for an unset environment variable."""
         return self.evaluate(await self.read())
@@ -102,7 +117,9 @@ class HealthCheck(Trigger):
             return await ask(
                 full_url(self.url),
                 method=self.method,
-                headers=header_values(self.headers),
+                # A thread, as reading a block asks Prefect's API and waits for it.
+                headers=await asyncio.to_thread(header_values, self.headers),
+                secret_headers=secret_headers(self.headers),
                 follow_redirects=self.follow_redirects,
                 verify=self.verify,
                 timeout_seconds=self.request_timeout_seconds,

@@ -1,16 +1,31 @@
-"""The URL and the headers of a request as a rule writes them: `env:NAME` is filled in later.
+"""The URL and the headers of a request as a rule writes them: secrets are filled in later.
 
 So that neither a password nor a machine's address has to stand in the rule file.
 """
 
-import os
 from collections.abc import Mapping
+from typing import Annotated
 
 import httpx
+from pydantic import AfterValidator
 
-from sentinel_core import SentinelError
+from triggers.sources.allowed import host_warning
+from triggers.sources.errors import SourceError
+from triggers.sources.secret import (
+    ENVIRONMENT,
+    is_reference,
+    reference_warning,
+    value_of,
+    well_formed,
+)
+from triggers.sources.unusable import Warnings
 
-ENVIRONMENT = "env:"
+SERVER = ("PREFECT_API_URL",)
+"""Variables that are an address of Sentinel's own and no secret: a URL may begin with them."""
+
+
+Headers = dict[str, Annotated[str, AfterValidator(well_formed)]]
+"""Header values, or references to them."""
 
 
 def usable_url(url: str) -> str:
@@ -24,39 +39,48 @@ def usable_url(url: str) -> str:
     if parsed.scheme not in ("http", "https") or not parsed.host:
         raise ValueError("expected http://host/… or https://host/…")
     if parsed.userinfo:
-        raise ValueError("credentials do not belong in a URL; use headers with env:NAME")
+        raise ValueError("credentials do not belong in a URL; use headers with block: or env:NAME")
     return url
 
 
 def full_url(url: str) -> str:
     """`url`, its beginning read from the environment where it says `env:NAME/path`.
 
-    Raises SentinelError when the variable is not set or holds no usable URL.
+    Raises SourceError when the variable may not be read, is not set or holds no usable URL.
     """
     if not url.startswith(ENVIRONMENT):
         return url
-    name, slash, path = url.removeprefix(ENVIRONMENT).partition("/")
-    beginning = _variable("url", name).rstrip("/")
+    reference, slash, path = url.partition("/")
+    beginning = value_of("url", reference, SERVER).rstrip("/")
+    name = reference.removeprefix(ENVIRONMENT)
     try:
         return usable_url(f"{beginning}{slash}{path}")
     except ValueError as error:
-        raise SentinelError(f"url, from the environment variable {name}: {error}") from error
+        unreadable = isinstance(error.__cause__, httpx.InvalidURL)  # which quotes the value
+        said = "not a URL" if unreadable else str(error)
+        raise SourceError(f"url, from the environment variable {name}: {said}") from error
 
 
 def header_values(headers: Mapping[str, str]) -> dict[str, str]:
-    """Headers with each value `env:NAME` read from the environment. Raises SentinelError."""
-    return {
-        name: _variable(f"header {name}", value.removeprefix(ENVIRONMENT))
-        if value.startswith(ENVIRONMENT)
-        else value
-        for name, value in headers.items()
-    }
+    """Headers with each `env:NAME` and `block:TYPE/NAME` read. Raises SentinelError."""
+    return {name: value_of(f"header {name}", value) for name, value in headers.items()}
 
 
-def _variable(what: str, name: str) -> str:
-    if name not in os.environ:
-        raise SentinelError(
-            f"{what} is to come from the environment variable {name}, which is not set "
-            "where this check runs"
-        )
-    return os.environ[name]
+def secret_headers(headers: Mapping[str, str]) -> frozenset[str]:
+    """The names of headers whose values are not in the rule."""
+    return frozenset(name for name, value in headers.items() if is_reference(value))
+
+
+def request_warnings(url: str, headers: Mapping[str, str]) -> Warnings:
+    """What of a request the settings here would refuse."""
+    found: Warnings = []
+    if url.startswith(ENVIRONMENT):
+        said = reference_warning(url.partition("/")[0], SERVER)
+    else:
+        said = host_warning(httpx.URL(url).host)
+    if said:
+        found.append(("url", said))
+    for name, value in headers.items():
+        if said := reference_warning(value):
+            found.append(("headers", f"{name}: {said}"))
+    return found

@@ -1,38 +1,65 @@
 """Reads the rows of one SQL statement in read-only mode. Judges nothing."""
 
-import os
 import sqlite3
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
+from pydantic import AfterValidator
+
+from triggers.sources.allowed import allowed_file, file_warning, host_warning, require_resolved
 from triggers.sources.errors import SourceError
+from triggers.sources.secret import (
+    ENVIRONMENT,
+    is_reference,
+    reference_warning,
+    value_of,
+    well_formed,
+)
+from triggers.sources.unusable import Warnings
 
 if TYPE_CHECKING:
     from sqlalchemy import URL, Connection, CursorResult, Engine
 
-ENVIRONMENT = "env:"
+STORE = ("SENTINEL_DATABASE_URL",)
+"""Variables that a database URL may come from without being listed: the event store's."""
 _STEPS = 10_000  # SQLite instructions between checks of the clock: well under a millisecond
 _BUFFERED = 10_000  # rows fetched from PostgreSQL at a time
 
 
-def resolve_url(url: str) -> str:
-    """`url` itself, or the environment variable that `env:NAME` names.
+DatabaseUrl = Annotated[str, AfterValidator(well_formed)]
+"""A database URL, `env:NAME` or `block:TYPE/NAME[/FIELD]`."""
 
-    So that no password stands in the rule file. Raises SourceError when the variable is not set.
+
+def resolve_url(url: str) -> str:
+    """`url` itself, or what the variable of `env:NAME` or the block of `block:TYPE/NAME` holds.
+
+    So that no password stands in the rule file. Raises SourceError when there is no such value,
+    AccessError when rules may not read the variable.
     """
-    if not url.startswith(ENVIRONMENT):
-        return url
-    name = url.removeprefix(ENVIRONMENT)
-    value = os.environ.get(name, "").strip()
+    value = value_of("the database URL", url, STORE).strip()
     if not value:
-        raise SourceError(
-            f"the environment variable {name!r} is not set where the worker runs; "
-            "it should hold a database URL"
-        )
+        raise SourceError(f"{url} is empty; it should hold a database URL")
     return value
+
+
+def database_warnings(field: str, url: str) -> Warnings:
+    """What is wrong with a database URL of a rule: unreadable, refused here, or with a password."""
+    said = reference_warning(url, STORE)
+    if not is_reference(url):
+        try:
+            address = _address(url)
+        except SourceError as error:
+            return [(field, str(error))]
+        if address.password:
+            said = "a password does not belong in a rule: give the URL as block:secret/NAME"
+        elif address.get_backend_name() == "sqlite":
+            said = file_warning(address.database or "")
+        else:
+            said = next(filter(None, map(host_warning, _hosts(address))), None)
+    return [(field, said)] if said else []
 
 
 def read_rows(
@@ -45,12 +72,16 @@ def read_rows(
 ) -> list[dict[str, Any]]:
     """The rows of `query` as dictionaries, in its order; more than `max_rows` is an error.
 
-    `url` is any SQLAlchemy URL whose driver is installed, or `env:NAME`. SQLite files are opened
-    read-only. On PostgreSQL the statement is declared as a cursor in a read-only transaction: that
-    takes one SELECT and nothing else. On both, a query that outlives `timeout_seconds` is stopped.
+    `url` is any SQLAlchemy URL whose driver is installed, `env:NAME` or `block:TYPE/NAME`. A URL
+    from a variable was put there by who runs the worker; any other leads only to files and hosts
+    that rules may read. SQLite files are opened read-only. On PostgreSQL the statement is declared
+    as a cursor in a read-only transaction: that takes one SELECT and nothing else. On both, a query
+    that outlives `timeout_seconds` is stopped.
     Other databases are read in a transaction that is rolled back. Raises SourceError.
     """
     address = _address(resolve_url(url))
+    if not url.startswith(ENVIRONMENT):
+        _require_allowed(address)
     shown = address.render_as_string(hide_password=True)
     try:
         return _read(address, query, parameters or {}, timeout_seconds, max_rows)
@@ -92,11 +123,34 @@ def _address(url: str) -> "URL":
         # The text is not repeated: it may hold a password.
         raise SourceError(
             "not a database URL; expected for example postgresql://user:password@host/database, "
-            "sqlite:///path or env:NAME"
+            "sqlite:///path, block:secret/NAME or env:NAME"
         ) from error
     if address.drivername in ("postgres", "postgresql"):
         return address.set(drivername="postgresql+psycopg")
     return address
+
+
+def _require_allowed(address: "URL") -> None:
+    """Raises AccessError for a file or a host that rules may not read."""
+    if address.get_backend_name() == "sqlite":
+        allowed_file(address.database or "")
+    else:
+        for host in _hosts(address):
+            require_resolved(host)
+
+
+def _hosts(address: "URL") -> list[str]:
+    """The hosts of a URL; drivers read some from its query. A path is a socket of this machine."""
+    found = [address.host or ""]
+    for name in ("host", "hostaddr"):
+        value = address.query.get(name, ())
+        found += [value] if isinstance(value, str) else value
+    hosts = [host for text in found for host in text.split(",")]
+    return [
+        host.partition(":")[0] if host.count(":") == 1 else host
+        for host in hosts
+        if host and not host.startswith("/")
+    ]
 
 
 def _engine(address: "URL", timeout_seconds: float) -> "Engine":

@@ -7,13 +7,19 @@ from typing import Annotated, Any
 import httpx
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from triggers.sources.address import full_url, header_values, usable_url
+from triggers.sources.address import (
+    Headers,
+    full_url,
+    header_values,
+    request_warnings,
+    secret_headers,
+    usable_url,
+)
 from triggers.sources.errors import SourceError
 from triggers.sources.fetch import shown
 from triggers.sources.request import Probe, ask
 
 MOST_BYTES = 16 << 20  # ten thousand series with generous names
-_SHOWN = 100  # characters of a body that is not what was expected
 
 
 class Endpoint(BaseModel):
@@ -25,13 +31,19 @@ class Endpoint(BaseModel):
         description="http:// or https://, without credentials; or env:NAME and a path, whose "
         "beginning is read from the environment variable NAME where the check runs"
     )
-    headers: dict[str, str] = Field(
-        default={}, description="a value env:NAME is read from the environment variable NAME"
+    headers: Headers = Field(
+        default={},
+        description="a value block:TYPE/NAME is read from that Prefect block, env:NAME from that "
+        "environment variable",
     )
     verify: bool = Field(True, description="refuse TLS certificates that can't be verified")
     request_timeout_seconds: float = Field(
         10, gt=0, le=30, description="for the whole request, body included"
     )
+
+    def refusals(self) -> list[str]:
+        """Why the settings here keep rules from this address or these headers."""
+        return [said for _, said in request_warnings(self.url, self.headers)]
 
     def get(self, suffix: str = "") -> Probe:
         """The complete answer, whatever its status. Raises SentinelError if there is none."""
@@ -47,6 +59,7 @@ class Endpoint(BaseModel):
                     verify=self.verify,
                     timeout_seconds=self.request_timeout_seconds,
                     body_limit=MOST_BYTES,
+                    secret_headers=secret_headers(self.headers),
                 )
             )
         except httpx.LocalProtocolError as error:
@@ -66,5 +79,7 @@ def json_of(probe: Probe) -> Any:
     try:
         return json.loads(probe.body)
     except (ValueError, RecursionError) as error:
-        start = probe.body[:_SHOWN]
-        raise SourceError(f"{where}: the answer is not JSON, it starts {start!r}") from error
+        size = f"{len(probe.body):,} characters" if probe.body else "an empty body"
+        raise SourceError(
+            f"{where}: the answer is not JSON, but {size} of {probe.content_type or 'no type'}"
+        ) from error

@@ -9,3 +9,7 @@ class SourceError(SentinelError):
 
 class NoDataError(SourceError):
     """A source was read, but does not hold the value asked for."""
+
+
+class AccessError(SourceError):
+    """Rules may not read this here. The message names the setting that says so."""

@@ -7,7 +7,10 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from triggers.sources.allowed import allowed_file, file_warning, host_warning
 from triggers.sources.errors import SourceError
+from triggers.sources.failure import reason
+from triggers.sources.guard import Guard
 
 MOST_BYTES = 512 * 2**20  # of a download, and of an unpacked file
 
@@ -17,7 +20,8 @@ _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")  # one letter is a Windows d
 def fetch(source: str, timeout_seconds: float) -> bytes:
     """The content of a file (a path relative to the working directory) or of an http(s) URL.
 
-    Raises SourceError: no such file, another scheme, an answer other than 2xx, too slow, too large.
+    Raises SourceError: no such file, another scheme, an answer other than 2xx, too slow, too large;
+    AccessError for a file or a host that rules may not read.
     """
     scheme = _SCHEME.match(source)
     if scheme is None:
@@ -35,6 +39,16 @@ def is_url(source: str) -> bool:
     return _SCHEME.match(source) is not None
 
 
+def source_warning(source: str) -> str | None:
+    """Why the settings here keep rules from this file or URL; None if they do not."""
+    if not is_url(source):
+        return file_warning(source)
+    try:
+        return host_warning(urlsplit(source).hostname or "")
+    except ValueError:
+        return None
+
+
 def shown(source: str) -> str:
     """`source` for messages: a URL without user, password and query, which may hold secrets."""
     if "://" not in source:
@@ -49,7 +63,7 @@ def shown(source: str) -> str:
 
 
 def _read_file(source: str) -> bytes:
-    path = Path(source)
+    path = allowed_file(source)
     try:
         return path.read_bytes()
     except FileNotFoundError as error:
@@ -57,14 +71,22 @@ def _read_file(source: str) -> bytes:
     except IsADirectoryError as error:
         raise SourceError(f"{source}: is a folder; a file is needed") from error
     except (OSError, ValueError) as error:
-        raise SourceError(f"{source}: cannot be read: {error}") from error
+        what = getattr(error, "strerror", None) or type(error).__name__
+        raise SourceError(f"{source}: cannot be read: {what}") from error
 
 
 def _download(url: str, timeout_seconds: float) -> bytes:
     deadline = monotonic() + timeout_seconds
     body = bytearray()
+    guard = Guard()
+    hooks = {"request": [guard.before]}
     try:
-        with httpx.stream("GET", url, timeout=timeout_seconds, follow_redirects=True) as response:
+        with (
+            httpx.Client(
+                timeout=timeout_seconds, follow_redirects=True, event_hooks=hooks
+            ) as client,
+            client.stream("GET", url, extensions={"trace": guard.trace}) as response,
+        ):
             if not response.is_success:
                 raise SourceError(
                     f"{shown(url)}: answered {response.status_code} {response.reason_phrase}"
@@ -79,9 +101,7 @@ def _download(url: str, timeout_seconds: float) -> bytes:
     except httpx.TimeoutException as error:
         raise SourceError(_too_slow(url, timeout_seconds)) from error
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise SourceError(
-            f"{shown(url)}: cannot be read: {error or type(error).__name__}"
-        ) from error
+        raise SourceError(f"{shown(url)}: cannot be read: {reason(error)}") from error
     return bytes(body)
 
 

@@ -52,6 +52,10 @@ class CacheHitRate(Described):
         """Per cent."""
         return "%"
 
+    def refusals(self) -> list[str]:
+        """Why the settings here keep rules from reading its counters."""
+        return [*self.hits.refusals(), *self.misses.refusals()]
+
     def read(self, history: History, ticker: str) -> list[Reading]:
         """The rate since the evaluation before. Raises SourceError, HistoryUnavailableError."""
         counted: list[float] = []

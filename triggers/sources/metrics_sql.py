@@ -6,7 +6,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from sentinel_core.wording.text import counted
-from triggers.sources.database import read_rows
+from triggers.sources.database import DatabaseUrl, database_warnings, read_rows
 from triggers.sources.described import Described
 from triggers.sources.errors import SourceError
 from triggers.sources.readings import MOST_SERIES, Reading, distinct, no_data, reading, unreadable
@@ -19,7 +19,9 @@ class SqlMetrics(Described):
     """A number that a SELECT returns, or one for each of its rows."""
 
     kind: Literal["sql"] = Field(description="sql: a number, or rows of ticker and number")
-    url: str = Field(min_length=1, description="a database URL, or env:NAME of a variable with one")
+    url: DatabaseUrl = Field(
+        min_length=1, description="a database URL, or block:TYPE/NAME or env:NAME that holds one"
+    )
     query: str = Field(min_length=1, description="one SELECT; `:name` stands for a parameter")
     parameters: dict[str, Scalar | list[Scalar]] = Field(
         default={}, description="values for `:name` in the query; a list goes with IN :name"
@@ -43,6 +45,10 @@ class SqlMetrics(Described):
     def several(self) -> bool:
         """True if the rows have tickers of their own."""
         return self.ticker_column is not None
+
+    def refusals(self) -> list[str]:
+        """Why the settings here keep rules from this database, or its URL is no good."""
+        return [said for _, said in database_warnings("url", self.url)]
 
     def read(self) -> list[Reading]:
         """The current numbers, read-only. Raises SourceError."""

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sentinel_core.model.cleaning import clean_line
 from sentinel_core.wording.text import counted
 from triggers.sources.cells import Unreadable, blank, has_decimal_commas, number, times
-from triggers.sources.database import read_rows
+from triggers.sources.database import DatabaseUrl, read_rows
 from triggers.sources.errors import NoDataError, SourceError
 from triggers.sources.fetch import fetch, shown
 from triggers.sources.tables import pick, read_table
@@ -27,9 +27,9 @@ class SqlSource(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    database: str = Field(
+    database: DatabaseUrl = Field(
         min_length=1,
-        description="database URL, or env:NAME to read it from an environment variable",
+        description="database URL, or block:TYPE/NAME or env:NAME that holds one",
     )
     query: str = Field(min_length=1, description="a SELECT that returns the columns named below")
 

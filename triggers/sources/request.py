@@ -1,8 +1,6 @@
 """One HTTP request under one deadline, with a bounded body. Reads; judges nothing."""
 
 import asyncio
-import errno
-import os
 import ssl
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -13,7 +11,11 @@ import httpx
 from cryptography import x509
 from pydantic import BaseModel
 
+from triggers.sources.failure import reason
+from triggers.sources.guard import Guard
+
 BODY_LIMIT = 1 << 20  # bytes read at most: enough for a health page
+_LONGEST_TYPE = 100  # characters of a content type that are kept
 
 
 class Probe(BaseModel):
@@ -29,6 +31,7 @@ class Probe(BaseModel):
     status: int | None = None
     latency_ms: float | None = None
     certificate_days: float | None = None
+    content_type: str = ""
     body: str = ""
     body_cut: bool = False
     failure: str | None = None
@@ -43,11 +46,14 @@ async def ask(
     verify: bool,
     timeout_seconds: float,
     body_limit: int = BODY_LIMIT,
+    secret_headers: frozenset[str] = frozenset(),
 ) -> Probe:
     """Send one request; whatever the network or the server does becomes a Probe.
 
-    Raises httpx.LocalProtocolError for headers that HTTP does not allow.
+    `secret_headers` are not sent on to another host that a redirect names. Raises AccessError for
+    a host that rules may not ask, httpx.LocalProtocolError for headers that HTTP does not allow.
     """
+    guard = Guard(secret_headers)
     seen: dict[str, Any] = {"url": url, "asked": url}
     started = monotonic()
 
@@ -66,13 +72,16 @@ async def ask(
                 verify=verify,
                 timeout=timeout_seconds,
                 follow_redirects=follow_redirects,
-                event_hooks={"response": [note_certificate]},
+                event_hooks={"request": [guard.before_async], "response": [note_certificate]},
             ) as client,
-            client.stream(method, url, headers=asked) as response,
+            client.stream(
+                method, url, headers=asked, extensions={"trace": guard.trace_async}
+            ) as response,
         ):
             seen["latency_ms"] = (monotonic() - started) * 1000
             seen["status"] = response.status_code
             seen["url"] = str(response.url.copy_with(userinfo=b""))
+            seen["content_type"] = response.headers.get("content-type", "")[:_LONGEST_TYPE]
             seen["body"], seen["body_cut"] = await _read(response, body_limit)
     except httpx.LocalProtocolError:
         raise
@@ -80,7 +89,7 @@ async def ask(
         part = "no complete answer" if "status" in seen else "no answer"
         seen["failure"] = f"{part} within {timeout_seconds:g} s"
     except httpx.RequestError as error:
-        seen["failure"] = _reason(error)
+        seen["failure"] = reason(error)
     return Probe.model_validate(seen)
 
 
@@ -105,17 +114,3 @@ def _certificate_days(response: httpx.Response, now: datetime) -> float | None:
         return None
     ends = x509.load_der_x509_certificate(encoded).not_valid_after_utc
     return (ends - now).total_seconds() / 86_400
-
-
-def _reason(error: httpx.RequestError) -> str:
-    """The innermost cause, the most precise: `Connection refused`, not `All attempts failed`."""
-    cause: BaseException = error
-    while deeper := cause.__cause__ or cause.__context__:
-        cause = deeper
-        if isinstance(cause, BaseExceptionGroup):  # one for each address; the first will do
-            cause = cause.exceptions[0]
-    if isinstance(cause, ssl.SSLCertVerificationError):
-        return f"the TLS certificate was refused: {cause.verify_message}"
-    if isinstance(cause, OSError) and cause.errno and cause.errno in errno.errorcode:
-        return os.strerror(cause.errno)
-    return getattr(cause, "strerror", None) or str(cause) or str(error) or type(error).__name__

@@ -85,14 +85,14 @@ def test_any_interpreter_will_do(make):
 
 
 def test_a_script_sees_a_small_environment_and_what_it_is_given(make, monkeypatch):
-    monkeypatch.setenv("DEMO_TOKEN", "given")
+    monkeypatch.setenv("SENTINEL_RULE_DEMO_TOKEN", "given")
     monkeypatch.setenv("DEMO_SECRET", "kept")
     code = """
         import json, os
         print(json.dumps({"triggered": False, "metadata": dict(os.environ)}))
     """
-    seen = make(code, pass_environment=["DEMO_TOKEN"]).check()[0].metadata
-    assert seen["DEMO_TOKEN"] == "given"
+    seen = make(code, pass_environment=["SENTINEL_RULE_DEMO_TOKEN"]).check()[0].metadata
+    assert seen["SENTINEL_RULE_DEMO_TOKEN"] == "given"
     assert seen["PATH"] == os.environ["PATH"]
     assert "DEMO_SECRET" not in seen
     assert "SENTINEL_DATABASE_URL" not in seen
@@ -213,8 +213,11 @@ def test_a_script_need_not_read_its_parameters(make):
     [
         ({"path": "absent.py"}, "there is no script"),
         ({"interpreter": "python0.1"}, "there is no program python0.1"),
-        ({"working_directory": "/nowhere/at/all"}, "there is no working directory"),
-        ({"pass_environment": ["NOT_SET_ANYWHERE"]}, "NOT_SET_ANYWHERE"),
+        ({"working_directory": "nowhere/at/all"}, "there is no working directory"),
+        (
+            {"pass_environment": ["SENTINEL_RULE_NOT_SET_ANYWHERE"]},
+            "SENTINEL_RULE_NOT_SET_ANYWHERE",
+        ),
     ],
 )
 def test_a_wrong_set_up_is_an_error(make, change, said):

@@ -329,15 +329,15 @@ def test_a_database_that_is_not_there_is_an_error(tmp_path: Path, monkeypatch):
     with pytest.raises(SourceError, match="database URL") as caught:
         run("://me:hush@host", "SELECT 1")
     assert "hush" not in str(caught.value)
-    monkeypatch.delenv("NO_SUCH_DATABASE", raising=False)
-    with pytest.raises(SourceError, match="NO_SUCH_DATABASE"):
-        run("env:NO_SUCH_DATABASE", "SELECT 1")
+    monkeypatch.delenv("SENTINEL_RULE_NO_SUCH_DATABASE", raising=False)
+    with pytest.raises(SourceError, match="SENTINEL_RULE_NO_SUCH_DATABASE"):
+        run("env:SENTINEL_RULE_NO_SUCH_DATABASE", "SELECT 1")
 
 
 def test_the_url_may_come_from_the_environment(stock, monkeypatch):
     url = stock.replace("postgresql+psycopg://", "postgres://")
-    monkeypatch.setenv("STOCK_DATABASE", url)
-    [output] = run("env:STOCK_DATABASE", "SELECT count(*) AS n FROM stock")
+    monkeypatch.setenv("SENTINEL_RULE_STOCK_DATABASE", url)
+    [output] = run("env:SENTINEL_RULE_STOCK_DATABASE", "SELECT count(*) AS n FROM stock")
     assert output.metadata["row"] == {"n": 3}
 
 

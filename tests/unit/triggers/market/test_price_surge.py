@@ -272,7 +272,8 @@ def test_the_day_after_googles_results_of_april_2008_is_found(
     assert "moved +19.99 % over 1 row (limit 15 %) (as of 2008-04-18)" in google.message
 
 
-def test_the_packed_data_set_is_read_as_it_is_shipped() -> None:
+def test_the_packed_data_set_is_read_as_it_is_shipped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SENTINEL_SOURCE_ROOTS", str(Path(str(BARS)).parent))
     check = rule(source=str(BARS), columns=BAR_COLUMNS, ticker="*", threshold=400)
     outputs = as_outputs(check.measure(NoHistory()))
     assert {output.ticker: output.triggered for output in outputs} == {
@@ -290,9 +291,9 @@ def test_quotes_come_from_a_database_named_by_an_environment_variable(
     engine = create_engine(database_url)
     bars[bars.Date >= "2013-02-01"].to_sql("bar", engine, index=False)
     engine.dispose()
-    monkeypatch.setenv("QUOTES_URL", database_url)
+    monkeypatch.setenv("SENTINEL_RULE_QUOTES_URL", database_url)
     query = 'SELECT "Ticker" AS ticker, "Date" AS time, "Close" AS close FROM bar'
-    source = {"database": "env:QUOTES_URL", "query": query}
+    source = {"database": "env:SENTINEL_RULE_QUOTES_URL", "query": query}
     (output,) = rule(source=source, threshold=430).check()
     assert (output.ticker, output.triggered, output.metrics["value"]) == ("AAPL", True, 430.47)
 

@@ -280,10 +280,10 @@ def ask(url: str, **settings):
 
 
 def test_a_healthy_service_is_measured(server, monkeypatch):
-    monkeypatch.setenv("DEMO_TOKEN", "s3cret")
+    monkeypatch.setenv("SENTINEL_RULE_DEMO_TOKEN", "s3cret")
     output = ask(
         f"{server.url}/ok",
-        headers={"X-Token": "env:DEMO_TOKEN"},
+        headers={"X-Token": "env:SENTINEL_RULE_DEMO_TOKEN"},
         body_contains="s3cret",
         json_field={"path": "state", "equals": "fine"},
         latency_limit_ms=5_000,
@@ -371,7 +371,7 @@ def test_nobody_there_triggers():
     assert unknown.ticker == "no-such-host.invalid"
 
 
-@pytest.mark.parametrize("value", ["env:NOT_SET_ANYWHERE", "two\nlines"])
+@pytest.mark.parametrize("value", ["env:SENTINEL_RULE_NOT_SET_ANYWHERE", "two\nlines"])
 def test_a_header_that_cannot_be_sent_is_an_error(server, value):
     with pytest.raises(SentinelError, match="header"):
         ask(f"{server.url}/ok", headers={"X-Token": value})
@@ -467,8 +467,8 @@ def test_tls_spoken_to_a_plain_server_and_the_other_way_round_trigger(server, tm
 def test_the_beginning_of_the_url_can_come_from_the_environment(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv("SOME_API", "http://127.0.0.1:9/api/")
-    output = asyncio.run(HealthCheck(url="env:SOME_API/health").check())
+    monkeypatch.setenv("SENTINEL_RULE_SOME_API", "http://127.0.0.1:9/api/")
+    output = asyncio.run(HealthCheck(url="env:SENTINEL_RULE_SOME_API/health").check())
     assert output.triggered
     assert output.ticker == "127.0.0.1"
     assert output.message.startswith("http://127.0.0.1:9/api/health is unreachable")
@@ -477,7 +477,7 @@ def test_the_beginning_of_the_url_can_come_from_the_environment(
 @pytest.mark.parametrize(
     ("value", "said"),
     [
-        (None, "SOME_API, which is not set"),
+        (None, "SENTINEL_RULE_SOME_API, which is not set"),
         ("ftp://files.example", "expected http"),
         ("http://user:secret@host/api", "credentials"),
     ],
@@ -486,9 +486,9 @@ def test_a_url_from_the_environment_that_is_no_use_is_an_error(
     monkeypatch: pytest.MonkeyPatch, value: str | None, said: str
 ) -> None:
     if value is None:
-        monkeypatch.delenv("SOME_API", raising=False)
+        monkeypatch.delenv("SENTINEL_RULE_SOME_API", raising=False)
     else:
-        monkeypatch.setenv("SOME_API", value)
+        monkeypatch.setenv("SENTINEL_RULE_SOME_API", value)
     with pytest.raises(SentinelError, match=said) as caught:
-        asyncio.run(HealthCheck(url="env:SOME_API/health").check())
+        asyncio.run(HealthCheck(url="env:SENTINEL_RULE_SOME_API/health").check())
     assert "secret" not in str(caught.value)

@@ -122,18 +122,25 @@ def test_what_is_no_database_url_is_refused_without_repeating_it(url: str) -> No
 def test_env_names_a_variable_that_holds_the_url(
     quotes: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("QUOTES_URL", quotes)
-    assert resolve_url("env:QUOTES_URL") == quotes
+    monkeypatch.setenv("SENTINEL_RULE_QUOTES_URL", quotes)
+    assert resolve_url("env:SENTINEL_RULE_QUOTES_URL") == quotes
     assert resolve_url(quotes) == quotes
-    assert len(read_rows("env:QUOTES_URL", "SELECT * FROM quote")) == 2
+    assert len(read_rows("env:SENTINEL_RULE_QUOTES_URL", "SELECT * FROM quote")) == 2
 
 
-@pytest.mark.parametrize("value", [None, "", "  "])
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (None, "variable SENTINEL_RULE_QUOTES_URL, which is not set"),
+        ("", "env:SENTINEL_RULE_QUOTES_URL is empty"),
+        ("  ", "env:SENTINEL_RULE_QUOTES_URL is empty"),
+    ],
+)
 def test_a_variable_that_is_not_set_is_an_error(
-    value: str | None, monkeypatch: pytest.MonkeyPatch
+    value: str | None, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delenv("QUOTES_URL", raising=False)
+    monkeypatch.delenv("SENTINEL_RULE_QUOTES_URL", raising=False)
     if value is not None:
-        monkeypatch.setenv("QUOTES_URL", value)
-    with pytest.raises(SourceError, match="'QUOTES_URL' is not set"):
-        resolve_url("env:QUOTES_URL")
+        monkeypatch.setenv("SENTINEL_RULE_QUOTES_URL", value)
+    with pytest.raises(SourceError, match=said):
+        resolve_url("env:SENTINEL_RULE_QUOTES_URL")

@@ -147,7 +147,7 @@ def test_a_local_path_is_relative_to_the_working_directory(
         fetch("other.csv", 5)
     with pytest.raises(SourceError, match="is a folder"):
         fetch(".", 5)
-    with pytest.raises(SourceError, match="cannot be read"):
+    with pytest.raises(SourceError, match="can't be followed to a file"):
         fetch("nul\0.csv", 5)
 
 

@@ -183,7 +183,7 @@ def test_counters_come_from_any_two_sources(
         connection.execute(text("CREATE TABLE cache_stat (misses bigint)"))
         connection.execute(text("INSERT INTO cache_stat VALUES (25)"))
     engine.dispose()
-    monkeypatch.setenv("CACHE_DATABASE", database_url)
+    monkeypatch.setenv("SENTINEL_RULE_CACHE_DATABASE", database_url)
     data = {"resultType": "vector", "result": [{"metric": {}, "value": [1.5, "75"]}]}
     site.at("/api/v1/query", {"status": "success", "data": data})
     query = "sum(redis_keyspace_hits_total)"
@@ -194,7 +194,7 @@ def test_counters_come_from_any_two_sources(
                 "hits": {"kind": "prometheus", "url": site.url, "query": query},
                 "misses": {
                     "kind": "sql",
-                    "url": "env:CACHE_DATABASE",
+                    "url": "env:SENTINEL_RULE_CACHE_DATABASE",
                     "query": "SELECT misses FROM cache_stat",
                 },
             }

@@ -161,21 +161,27 @@ def test_what_is_sent_comes_from_the_environment(
     site: JsonSite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     site.at("/v1/depth", {"n": 12})
-    monkeypatch.setenv("QUEUE_URL", f"{site.url}/v1/")
-    monkeypatch.setenv("QUEUE_TOKEN", "s3cret")
-    (output,) = measured("env:QUEUE_URL/depth", path="n", headers={"X-Token": "env:QUEUE_TOKEN"})
+    monkeypatch.setenv("SENTINEL_RULE_QUEUE_URL", f"{site.url}/v1/")
+    monkeypatch.setenv("SENTINEL_RULE_QUEUE_TOKEN", "s3cret")
+    (output,) = measured(
+        "env:SENTINEL_RULE_QUEUE_URL/depth",
+        path="n",
+        headers={"X-Token": "env:SENTINEL_RULE_QUEUE_TOKEN"},
+    )
     assert output.triggered
     assert site.asked[-1].headers["X-Token"] == "s3cret"
     assert "s3cret" not in str(output)
 
 
 def test_a_variable_that_is_not_set_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("NOWHERE", raising=False)
-    with pytest.raises(SentinelError, match="environment variable NOWHERE, which is not set"):
-        measured("env:NOWHERE/depth")
-    monkeypatch.setenv("NOWHERE", "ftp://host")
+    monkeypatch.delenv("SENTINEL_RULE_NOWHERE", raising=False)
+    with pytest.raises(
+        SentinelError, match="environment variable SENTINEL_RULE_NOWHERE, which is not set"
+    ):
+        measured("env:SENTINEL_RULE_NOWHERE/depth")
+    monkeypatch.setenv("SENTINEL_RULE_NOWHERE", "ftp://host")
     with pytest.raises(SentinelError, match="expected http"):
-        measured("env:NOWHERE/depth")
+        measured("env:SENTINEL_RULE_NOWHERE/depth")
 
 
 def test_a_redirect_is_followed(site: JsonSite) -> None:
@@ -190,7 +196,7 @@ def test_a_redirect_is_followed(site: JsonSite) -> None:
         (500, "sorry", {}, "answered 500"),
         (404, "{}", {}, "answered 404"),
         (304, "", {}, "answered 304"),
-        (200, "<html>hello", {}, "the answer is not JSON, it starts '<html>hello'"),
+        (200, "<html>hello", {}, "the answer is not JSON, but 11 characters of "),
         (200, "", {}, "the answer is not JSON"),
         (200, "[" * 200_000, {}, "the answer is not JSON"),
         (200, '{"a": ' + "9" * 10_000 + "}", {}, "the answer is not JSON"),

@@ -135,8 +135,8 @@ def test_ten_thousand_rows_are_ten_thousand_series(shop: str) -> None:
 def test_the_database_is_named_by_an_environment_variable(
     shop: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("SHOP_URL", shop)
-    (output,) = measured("env:SHOP_URL", "SELECT count(*) AS n FROM queue")
+    monkeypatch.setenv("SENTINEL_RULE_SHOP_URL", shop)
+    (output,) = measured("env:SENTINEL_RULE_SHOP_URL", "SELECT count(*) AS n FROM queue")
     assert output.metrics["value"] == 3
 
 
