@@ -8,10 +8,6 @@ class Described(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    def refusals(self) -> list[str]:
-        """Why the settings here keep rules from reading it, in sentences."""
-        return []
-
     @property
     def unit(self) -> str:
         """Its unit."""

@@ -201,7 +201,8 @@ def test_a_query_that_changes_data_is_a_warning_wherever_it_stands(file: Path, q
     metric = {"source": source, "threshold": 1}
     found = only(file, rule(entry="metric.py:metric_threshold", check=metric))
     assert "changes data" in found.message
-    quotes = {"ticker": "A", "threshold": 1, "source": {"database": "env:X", "query": query}}
+    source = {"database": "env:SENTINEL_RULE_X", "query": query}
+    quotes = {"ticker": "A", "threshold": 1, "source": source}
     found = only(file, rule(entry="market.py:price_surge", check=quotes))
     assert "changes data" in found.message
 
@@ -222,3 +223,31 @@ def test_values_that_only_prefect_can_fill_are_not_warned_of(file: Path) -> None
 
 def test_the_rules_of_this_project_have_no_warnings() -> None:
     assert check(Path("prefect.yaml"), ask_prefect=False).problems == []
+
+
+def test_what_rules_may_not_read_is_a_warning(file: Path, tmp_path: Path) -> None:
+    headers = {"X-Token": "env:SHOP_TOKEN"}
+    health = {"url": "https://shop.example", "headers": headers}
+    found = only(file, rule(entry="service.py:health_check", check=health))
+    assert found.field == "parameters.check.headers"
+    assert "X-Token: the environment variable SHOP_TOKEN may not be read" in found.message
+    quotes = {"ticker": "A", "threshold": 1, "source": "/etc/passwd"}
+    found = only(file, rule(entry="market.py:price_surge", check=quotes))
+    assert "/etc/passwd may not be read by rules" in found.message
+    source = {"kind": "http", "url": "http://169.254.169.254/latest"}
+    metric = {"source": source, "threshold": 1}
+    found = only(file, rule(entry="metric.py:metric_threshold", check=metric))
+    assert "169.254.169.254 may not be asked by rules" in found.message
+    script = {"path": "examples/scripts/load_average.py", "pass_environment": ["PGPASSWORD"]}
+    found = only(file, rule(entry="custom.py:script", check=script))
+    assert "PGPASSWORD" in found.message
+
+
+def test_a_password_in_a_database_url_is_a_warning(file: Path) -> None:
+    check = {"url": "postgresql://shop:hunter2@db.example/shop", "query": "SELECT 1"}
+    found = only(file, rule(entry="custom.py:sql_query", check=check))
+    assert found.field == "parameters.check.url"
+    assert "a password does not belong in a rule" in found.message
+    assert "hunter2" not in found.message
+    check = {**check, "url": "block:secret/shop-database"}
+    assert warnings(file, rule(entry="custom.py:sql_query", check=check)) == []
