@@ -2,6 +2,8 @@
 
 import itertools
 import json
+import sqlite3
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,6 +13,7 @@ from sqlalchemy import Engine
 
 from sentinel_core.base.settings import Settings
 from sentinel_core.notify.deliver import deliver, deliver_due
+from sentinel_core.store.db.engine import open_engine
 from sentinel_core.store.record.acknowledge import acknowledge, unacknowledge
 from tests.support.channels import talking_to
 from tests.support.endpoint import Endpoint, Request, http_endpoint
@@ -303,3 +306,30 @@ def test_a_channel_that_never_heard_of_an_event_hears_nothing_of_its_end(
     told(store, rule, a_run(1), [quiet()], now() + timedelta(seconds=1))
     assert deliver_due(store, settings) == 0
     assert [row["reason"] for row in notifications(store)] == ["opened"]
+
+
+def test_an_outcome_that_cannot_be_written_down_at_first_is_written_at_the_second_try(
+    store: Engine,
+    endpoint: Endpoint,
+    channel: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Another process locks the store while the message is under way, for longer than waits."""
+    monkeypatch.setattr("sentinel_core.store.db.engine._BUSY_MS", 50)
+    [key] = owed(store, channel)
+    other = sqlite3.connect(tmp_path / "sentinel.db", isolation_level=None, check_same_thread=False)
+
+    def lock(_: Request) -> bytes:
+        other.execute("BEGIN IMMEDIATE")
+        threading.Timer(0.5, other.rollback).start()
+        return b"ok"
+
+    endpoint.reply = lock
+    impatient = open_engine(f"sqlite:///{tmp_path / 'sentinel.db'}")
+    assert deliver(impatient, SETTINGS, [key]) == 1
+    impatient.dispose()
+    other.close()
+    [row] = notifications(store)
+    assert (row["status"], row["attempts"]) == ("sent", 1)
+    assert len(endpoint.received) == 1

@@ -12,6 +12,7 @@ from prefect.states import Cancelled
 
 from sentinel_core.flow.rule_flow import rule_flow
 from sentinel_core.model.trigger import NoHistory
+from tests.support.faulty_prefect import faulty_prefect
 from tests.support.prefect import PrefectServer, client_of, make_pool, prefect_worker
 from tests.support.processes import free_port, wait_for
 from triggers.service.prefect_deployment import DeploymentError, PrefectDeployment
@@ -182,3 +183,15 @@ def test_inside_a_rules_run_the_child_is_linked_to_it(client):
     child = client.read_flow_run(output.metadata["flow_run_id"])
     parent = client.read_task_run(child.parent_task_run_id)
     assert parent.flow_run_id == state.state_details.flow_run_id
+
+
+def test_an_error_of_the_api_while_waiting_does_not_end_the_check(
+    deployed: PrefectServer,
+) -> None:
+    with faulty_prefect(deployed.api_url) as faulty:
+        faulty.fails, faulty.times = "/flow_runs/", 1
+        there = {PREFECT_API_URL: faulty.api_url, PREFECT_LOGGING_TO_API_ENABLED: False}
+        with temporary_settings(there):
+            output = run("fine/nightly")
+    assert faulty.failed == 1
+    assert not output.triggered

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import psutil
 import pytest
@@ -14,6 +15,7 @@ from prefect.client.schemas.objects import State, StateType
 from prefect.states import Cancelled, Completed, Failed, Scheduled
 from sqlalchemy import Engine, text
 
+from sentinel_core.base.errors import ReconcileError
 from sentinel_core.base.settings import Settings, get_settings
 from sentinel_core.flow.hooks import connect
 from sentinel_core.flow.reconcile import Report, reconcile
@@ -371,3 +373,57 @@ def test_a_rule_that_was_deleted_in_prefect_is_no_longer_active(
     _reconcile(client, store, settings)
     [row] = [row for row in rules.all_rules(store) if row["name"] == "deleted-later"]
     assert not row["is_active"]
+
+
+def _ended(client: SyncPrefectClient, rule: Deployed, due: datetime) -> UUID:
+    """A run that was due then and failed, of which no hook knows."""
+    run = client.create_flow_run_from_deployment(rule.id, state=Scheduled(scheduled_time=due))
+    client.set_flow_run_state(run.id, Failed(message="no hook ran"), force=True)
+    return run.id
+
+
+def test_the_checkpoint_stays_until_every_run_before_it_is_on_record(
+    client: SyncPrefectClient, store: Engine, settings: Settings
+) -> None:
+    rule = _rule(client, "refused-for-now")
+    _reconcile(client, store, settings)
+    before = rules.checkpoint(store, rules.RECONCILE)
+    refused = _ended(client, rule, datetime.now(UTC) + timedelta(hours=1))
+    with store.begin() as connection:
+        connection.execute(
+            text(
+                "CREATE TRIGGER refuse BEFORE INSERT ON evaluation "
+                f"WHEN NEW.prefect_flow_run_id = '{refused.hex}' "
+                "BEGIN SELECT RAISE(ABORT, 'not this one'); END"
+            )
+        )
+    with pytest.raises(ReconcileError, match=r"refused-for-now: run .*not this one"):
+        _reconcile(client, store, settings)
+    assert rules.checkpoint(store, rules.RECONCILE) == before
+    with store.begin() as connection:
+        connection.execute(text("DROP TRIGGER refuse"))
+    _reconcile(client, store, settings)
+    assert len(_evaluations(store, "refused-for-now")) == 1
+    after = rules.checkpoint(store, rules.RECONCILE)
+    assert before is not None
+    assert after is not None
+    assert after > before
+
+
+def test_missing_runs_are_recorded_in_the_order_in_which_they_were_due(
+    client: SyncPrefectClient, store: Engine, settings: Settings
+) -> None:
+    rule = _rule(client, "in-order")
+    soon = datetime.now(UTC) + timedelta(hours=1)
+    for minute in (3, 1, 4, 2):  # neither the order of their ids, nor that turned round
+        _ended(client, rule, soon + timedelta(minutes=minute))
+    _reconcile(client, store, settings)
+    at = [str(row["at"]) for row in sorted(_evaluations(store, "in-order"), key=_id)]
+    assert len(at) == 4
+    assert at == sorted(at)
+    [event] = _events(store, "in-order")
+    assert event["occurrences"] == 4
+
+
+def _id(row: dict[str, object]) -> int:
+    return int(str(row["id"]))

@@ -3,9 +3,7 @@
 import os
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 
 import httpx
 import pytest
@@ -29,6 +27,7 @@ from tests.support.channels import as_provider, talking_to
 from tests.support.deployed import Deployed, deploy, rule_yaml
 from tests.support.endpoint import http_endpoint
 from tests.support.faulty import incidents, providers_at
+from tests.support.faulty_prefect import FaultyPrefect, faulty_prefect
 from tests.support.prefect import PrefectServer, client_of
 from tests.support.runs import rows
 
@@ -92,7 +91,7 @@ class Rules:
         return sorted(
             f"{event['rule_name'].partition('-')[0]} {event['kind']}"
             for event in events
-            if event["resolved_at"] is None
+            if event["resolved_at"] is None and event["rule_name"].endswith(self.tag)
         )
 
 
@@ -160,52 +159,10 @@ def test_the_end_is_notified_like_any_other(
 # -- not known is not removed --------------------------------------------------------------
 
 
-class FaultyPrefect:
-    """A proxy in front of a real server that answers some requests with an error."""
-
-    def __init__(self, api_url: str) -> None:
-        self.fails = ""
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def _any(self) -> None:
-                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                path = self.path.removeprefix("/api")
-                if outer.fails and path.startswith(outer.fails):
-                    status, answer = 500, b'{"detail": "Internal Server Error"}'
-                else:
-                    given = httpx.request(
-                        self.command,
-                        f"{api_url}{path}",
-                        content=body,
-                        headers={"Content-Type": "application/json"},
-                        timeout=60,
-                    )
-                    status, answer = given.status_code, given.content
-                self.send_response(status)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(answer)))
-                self.end_headers()
-                self.wfile.write(answer)
-
-            do_GET = do_POST = do_PATCH = do_DELETE = _any  # noqa: N815
-
-            def log_message(self, format: str, *arguments: object) -> None:
-                """Say nothing."""
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.api_url = f"http://127.0.0.1:{self.server.server_address[1]}/api"
-
-
 @pytest.fixture
 def faulty(server: PrefectServer) -> Iterator[FaultyPrefect]:
-    faulty = FaultyPrefect(server.api_url)
-    thread = Thread(target=faulty.server.serve_forever)
-    thread.start()
-    yield faulty
-    faulty.server.shutdown()
-    faulty.server.server_close()
-    thread.join()
+    with faulty_prefect(server.api_url) as faulty:
+        yield faulty
 
 
 def test_nothing_ends_while_prefect_does_not_say_if_the_deployment_exists(

@@ -345,6 +345,20 @@ def test_when_one_deployment_fails_midway_all_are_put_back(project: Project) -> 
     assert after.id == before.id
 
 
+def test_schedules_that_were_deleted_before_a_deploy_failed_are_put_back(project: Project) -> None:
+    """Only its schedules differ then: Prefect had not come to this deployment yet."""
+    before = [{"cron": "0 * * * *", "slug": "hourly"}, {"cron": "0 0 * * *", "slug": "daily"}]
+    project.write(project.rule("second", schedules=before))
+    project.deploy()
+    broken = {"name": POOL, "job_variables": {"env": "no mapping"}}
+    after = [{"cron": "7 7 * * *", "slug": "another"}]
+    project.write(project.rule("first", work_pool=broken), project.rule("second", schedules=after))
+    done = project.deploy(check=False)
+    assert f"{project.name('first')}: Prefect could not deploy it" in done.stderr
+    assert f"put back as they were: {project.name('second')}" in done.stderr
+    assert {item.slug for item in project.get("second").schedules} == {"hourly", "daily"}
+
+
 @pytest.mark.slow
 def test_only_rules_of_this_project_are_pruned(project: Project, server: PrefectServer) -> None:
     elsewhere = [{SET_FOLDER: {"directory": "/elsewhere"}}]

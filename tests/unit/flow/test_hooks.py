@@ -3,10 +3,11 @@
 from pathlib import Path
 
 import pytest
+from prefect.states import Completed, Failed
 
 from sentinel_core.base.errors import StoreUnavailableError
 from sentinel_core.base.settings import Settings
-from sentinel_core.flow.hooks import connect
+from sentinel_core.flow.hooks import connect, returned_outputs
 from tests.support.processes import free_port
 
 
@@ -30,3 +31,18 @@ def test_a_damaged_store_is_named_at_once_with_what_to_do(tmp_path: Path) -> Non
         connect(settings, "; this run will be recorded by the next reconcile")
     assert "Restore it from a backup" in str(raised.value)
     assert str(raised.value).endswith("; this run will be recorded by the next reconcile")
+
+
+@pytest.mark.parametrize(
+    "returned", [{"triggered": "perhaps"}, "nothing triggered", 7, [None], [{"ticker": "A"}]]
+)
+def test_an_output_that_cannot_be_read_is_unknown_and_not_empty(returned: object) -> None:
+    assert returned_outputs(Completed(data=returned)) is None
+
+
+def test_an_empty_output_is_one_that_was_checked() -> None:
+    assert returned_outputs(Completed(data=[])) == []
+
+
+def test_a_run_that_failed_has_no_output() -> None:
+    assert returned_outputs(Failed(message="no")) is None

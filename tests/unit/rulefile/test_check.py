@@ -663,3 +663,17 @@ def test_a_template_may_still_take_values_from_where_it_is_deployed(
     assert entry.raw["parameters"]["templates"]["slack"]["title"] == title
     filled = entry.config["parameters"]["templates"]["slack"]["title"]
     assert filled == "night watch: {{ prefect.variables.site }}"
+
+
+@pytest.mark.parametrize("key", ["schedules", "schedule"])
+def test_templates_of_a_schedule_are_kept_from_prefects_placeholders(
+    tmp_path: Path, key: str
+) -> None:
+    templates = {"slack": {"title": "{{ event.rule }} on {{ $HOST }}"}}
+    own = {"cron": "0 * * * *", "parameters": {"templates": templates}}
+    entry = {"name": "disk", key: [own] if key == "schedules" else own}
+    (tmp_path / "prefect.yaml").write_text(yaml.safe_dump({"deployments": [entry]}))
+    [read_entry] = read(tmp_path / "prefect.yaml").entries
+    [schedule] = [read_entry.raw[key]] if key == "schedule" else read_entry.raw[key]
+    title = schedule["parameters"]["templates"]["slack"]["title"]
+    assert title == "{{ (event.rule) }} on {{ $HOST }}"

@@ -25,6 +25,9 @@ from sentinel_core.worker.pool.protocol import ReusePolicy, pack, receive
 def serve(connection, reuse):
     stream = connection.makefile("rb")
     while (job := receive(stream)) is not None:
+        if "say" in job["do"]:
+            said = {"kind": "running", "id": job["id"], "said": "x" * job["do"]["say"]}
+            connection.sendall(pack(said))
         if "exit" in job["do"]:
             os._exit(job["do"]["exit"])
         time.sleep(job["do"].get("sleep", 0))
@@ -68,7 +71,8 @@ class Worker:
 
     def ends(self, count: int) -> dict[str, Message]:
         """How that many jobs ended, by id."""
-        while len(found := {m["id"]: m for m in self.messages if m["kind"] != "assigned"}) < count:
+        begun = ("assigned", "running")
+        while len(found := {m["id"]: m for m in self.messages if m["kind"] not in begun}) < count:
             assert self.hear(), f"the fork server is gone after {len(found)} of {count} jobs"
         return found
 
@@ -124,6 +128,17 @@ def test_children_that_die_together_are_each_told_of(worker: Worker) -> None:
     ends = worker.ends(12)
     assert {end["kind"] for end in ends.values()} == {"died"}
     assert {int(job): end["exit_code"] for job, end in ends.items()} == {n: n for n in range(12)}
+
+
+def test_what_a_child_said_before_it_died_arrives_before_its_end(worker: Worker) -> None:
+    """More than is read at once, of children that are gone before it is read."""
+    for number in range(10):
+        worker.send(number, say=150_000, exit=3)
+    worker.ends(10)
+    for number in range(10):
+        kinds = [m["kind"] for m in worker.messages if m["id"] == str(number)]
+        assert kinds == ["assigned", "running", "died"]
+    assert all(len(m["said"]) == 150_000 for m in worker.messages if m["kind"] == "running")
 
 
 def test_a_killed_child_is_told_of_once_with_its_signal_while_others_go_on(worker: Worker) -> None:

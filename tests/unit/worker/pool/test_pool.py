@@ -1,140 +1,21 @@
-"""Real fork servers and real children, without a Prefect server.
-
-`work.py` below does what its job says while it is loaded, writes down what it saw and raises
-Prefect's `Abort`, by which a run ends that must not start. So Prefect's engine, which would need a
-server, never begins; all up to there is as always.
-"""
+"""Real fork servers and real children, without a Prefect server (tests/support/pool_lab.py)."""
 
 import asyncio
-import contextlib
-import json
-import logging
 import os
 import shutil
 import signal
 import threading
-from collections.abc import Coroutine, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
-from uuid import uuid4
 
-import psutil
 import pytest
-from prefect.client.schemas.objects import FlowRun
 
 from sentinel_core.worker.pool.handle import Ended
-from sentinel_core.worker.pool.pool import ProcessPool
-from sentinel_core.worker.pool.protocol import Job, ProcessSpec, ReusePolicy
+from sentinel_core.worker.pool.protocol import Job
 from tests.support.patience import patient
-from tests.support.prefect import clean_environment
-from tests.support.processes import free_port, wait_for
-
-T = TypeVar("T")
-
-WORK = """
-import json, os, signal, sys, threading, time
-from pathlib import Path
-
-from prefect.exceptions import Abort
-
-import pool_helper
-
-word = Path(os.environ["PREFECT__WORD"])
-umask = os.umask(0o022)
-os.umask(umask)
-facts = {
-    "pid": os.getpid(),
-    "cwd": os.getcwd(),
-    "umask": umask,
-    "version": pool_helper.VERSION,
-    "env": {name: value for name, value in os.environ.items() if name.startswith("POOL_")},
-    "said": os.environ["PREFECT__DO"],
-}
-word.with_suffix(".part").write_text(json.dumps(facts))
-word.with_suffix(".part").rename(word)
-exec(os.environ["PREFECT__DO"])
-raise Abort("as the test wants it")
-"""
-
-
-class Lab:
-    """A pool, an event loop for it, and a checkout its jobs take their code from."""
-
-    def __init__(self, folder: Path, **pool: Any) -> None:
-        self.words, self.checkout = folder / "words", folder / "checkout"
-        for made in (self.words, self.checkout):
-            made.mkdir(parents=True)
-        (self.checkout / "work.py").write_text(WORK)
-        self.set_version(1)
-        env = {
-            **clean_environment(folder),
-            "PREFECT_API_URL": f"http://127.0.0.1:{free_port()}/api",  # nobody answers
-            "PREFECT_LOGGING_LEVEL": "CRITICAL",
-            "PYTHONDONTWRITEBYTECODE": "1",  # the helper changes twice within a second
-        }
-        self.spec = ProcessSpec(str(self.checkout), tuple(sorted(env.items())), (), ReusePolicy())
-        self.pool = ProcessPool(logging.getLogger("pool-test"), overrun_seconds=15, **pool)
-        self.runner = asyncio.Runner()
-
-    def set_version(self, version: int) -> None:
-        (self.checkout / "pool_helper.py").write_text(f"VERSION = {version}\n")
-
-    def job(self, do: str = "", text: str = "") -> Job:
-        run = FlowRun(flow_id=uuid4(), parameters={"text": text})
-        env = {"PREFECT__DO": do, "PREFECT__WORD": str(self.words / str(run.id))}
-        return Job(str(run.id), env, run.model_dump(mode="json"), "work.py:nothing")
-
-    def word(self, job: Job) -> dict[str, Any]:
-        """What the job saw."""
-        found: dict[str, Any] = json.loads((self.words / job.id).read_text())
-        return found
-
-    def reuse(self, **reuse: Any) -> ProcessSpec:
-        return replace(self.spec, reuse=ReusePolicy(**reuse))
-
-    def wait(self, coroutine: Coroutine[Any, Any, T], seconds: float = 60) -> T:
-        async def in_time() -> T:
-            return await asyncio.wait_for(coroutine, patient(seconds))
-
-        return self.runner.run(in_time())
-
-    async def start(
-        self, job: Job, spec: ProcessSpec | None = None
-    ) -> tuple[asyncio.Task[Ended], int]:
-        """The job under way: its end, and the process that has it."""
-        task = asyncio.create_task(self.pool.run(job, spec or self.spec, lambda _: None))
-        while not (self.words / job.id).exists():
-            assert not task.done(), task.result()
-            await asyncio.sleep(0.02)
-        return task, self.word(job)["pid"]
-
-    def run(self, do: str = "", spec: ProcessSpec | None = None, **more: Any) -> dict[str, Any]:
-        """What a job saw that ends well."""
-        job = self.job(do, **more)
-        ended = self.wait(self.pool.run(job, spec or self.spec, lambda _: None))
-        assert ended.concluded, ended
-        assert ended.pid == self.word(job)["pid"]
-        return self.word(job)
-
-    def fork_servers(self) -> list[psutil.Process]:
-        """This pool's fork server processes."""
-        return [
-            process
-            for process in psutil.Process().children()
-            if process.status() != psutil.STATUS_ZOMBIE and process.cwd() == str(self.checkout)
-        ]
-
-    def close(self) -> None:
-        """End everything; what hangs is killed, children first."""
-        left = [p for server in self.fork_servers() for p in (*server.children(), server)]
-        with contextlib.suppress(TimeoutError):
-            self.wait(self.pool.close(seconds=3), 20)
-        for process in left:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.kill()
-        self.wait(asyncio.sleep(0.5))  # the readers notice, and wait for their processes
-        self.runner.close()
+from tests.support.pool_lab import Lab, is_gone
+from tests.support.processes import wait_for
 
 
 @pytest.fixture(scope="module")
@@ -151,13 +32,6 @@ def own_lab(tmp_path: Path) -> Iterator[Lab]:
     lab = Lab(tmp_path)
     yield lab
     lab.close()
-
-
-def is_gone(pid: int) -> bool:
-    try:
-        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
 
 
 # -- which process has a job ---------------------------------------------------------------
@@ -217,6 +91,19 @@ def test_a_run_feels_nothing_of_the_one_before_it(lab: Lab) -> None:
     assert lab.run(mess)["pid"] == before["pid"]
     after = lab.run()
     assert {**after, "said": ""} == {**before, "said": ""}
+
+
+def test_an_alarm_that_a_run_has_set_does_not_end_the_next_one(lab: Lab) -> None:
+    def left(do: str) -> tuple[int, float]:
+        """The process of a run that does this and then looks at its alarm timer; what it sees."""
+        note = lab.words / "alarm"
+        look = f"Path({str(note)!r}).write_text(str(signal.getitimer(signal.ITIMER_REAL)[0]))"
+        return lab.run(f"{do}\n{look}")["pid"], float(note.read_text())
+
+    first, before = left("signal.setitimer(signal.ITIMER_REAL, 3_600)")
+    second, after = left("")
+    assert first == second
+    assert (before > 0, after) == (True, 0.0)
 
 
 def test_an_environment_of_its_own_has_processes_of_its_own(lab: Lab) -> None:
@@ -421,10 +308,21 @@ def test_a_fork_server_that_is_killed_loses_no_run_and_the_next_has_a_new_one(ow
     assert own_lab.run()["pid"] != pid
 
 
-def test_a_run_whose_fork_server_was_killed_can_still_be_killed(own_lab: Lab) -> None:
+def test_a_run_whose_fork_server_was_killed_can_still_be_killed_with_what_it_started(
+    own_lab: Lab,
+) -> None:
+    note = own_lab.words / "started"
+
     async def killed() -> Ended:
-        job = own_lab.job("time.sleep(3_600)")
+        job = own_lab.job(
+            "import subprocess\n"
+            "started = subprocess.Popen(['sleep', '600']).pid\n"
+            f"Path({str(note)!r}).write_text(str(started))\n"
+            "time.sleep(3_600)"
+        )
         task, _ = await own_lab.start(job)
+        while not (note.exists() and note.read_text()):  # noqa: ASYNC110 (another process)
+            await asyncio.sleep(0.02)
         [server] = own_lab.fork_servers()
         server.kill()
         await asyncio.sleep(0.5)
@@ -433,6 +331,8 @@ def test_a_run_whose_fork_server_was_killed_can_still_be_killed(own_lab: Lab) ->
 
     ended = own_lab.wait(killed())
     assert (ended.concluded, ended.error) == (False, "the worker is stopping")
+    started = int(note.read_text())
+    wait_for(lambda: is_gone(started), what="what the run had started to be gone", every=0.05)
 
 
 def test_closing_lets_a_run_finish_and_ends_all_processes(own_lab: Lab) -> None:
