@@ -160,7 +160,7 @@ def test_a_run_that_is_killed_ends_with_the_reason_and_with_what_it_started(lab:
         note = lab.words / "grandchild"
         job = lab.job(
             "import subprocess\n"
-            f"Path({str(note)!r}).write_text(str(subprocess.Popen(['sleep', '60']).pid))\n"
+            f"Path({str(note)!r}).write_text(str(subprocess.Popen(['sleep', '600']).pid))\n"
             "time.sleep(3_600)"
         )
         task, pid = await lab.start(job)
@@ -180,7 +180,7 @@ def test_what_a_run_has_started_dies_with_a_process_that_somebody_else_killed(la
         note = lab.words / "orphan"
         job = lab.job(
             "import subprocess\n"
-            f"Path({str(note)!r}).write_text(str(subprocess.Popen(['sleep', '60']).pid))\n"
+            f"Path({str(note)!r}).write_text(str(subprocess.Popen(['sleep', '600']).pid))\n"
             "time.sleep(3_600)"
         )
         task, pid = await lab.start(job)
