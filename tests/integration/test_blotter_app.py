@@ -44,7 +44,7 @@ def store() -> Iterator[Engine]:
 
 
 def blotter(**params: str | list[str]) -> AppTest:
-    app = AppTest.from_file(str(ROOT / "viewer" / "app.py"), default_timeout=30)
+    app = AppTest.from_file(str(ROOT / "viewer" / "navigation.py"), default_timeout=30)
     for name, value in params.items():
         app.query_params[name] = value
     app.run()

@@ -203,7 +203,7 @@ def test_a_deleted_store_is_refused_by_everybody_and_goes_on_when_it_is_restored
     assert "restore it" in running.refused("db", "upgrade")
     assert "there is no event store" in running.refused("events", "acknowledge", str(event["id"]))
     assert running.run("reconcile").returncode == 1
-    page = AppTest.from_file(str(ROOT / "viewer" / "app.py"), default_timeout=30).run()
+    page = AppTest.from_file(str(ROOT / "viewer" / "navigation.py"), default_timeout=30).run()
     assert any("restore it" in str(error.value) for error in page.error)
     assert not system.file.exists()
     assert len(system.endpoint.received) == sent
@@ -292,7 +292,7 @@ def test_tables_of_another_sentinel_are_refused_by_everybody(
             done = system.sentinel().run(*arguments)
             assert done.returncode == 1, arguments
             assert step in " ".join(done.stderr.split()), arguments
-        page = AppTest.from_file(str(ROOT / "viewer" / "app.py"), default_timeout=30).run()
+        page = AppTest.from_file(str(ROOT / "viewer" / "navigation.py"), default_timeout=30).run()
         assert any(step in str(shown.value) for shown in page.error)
     finally:
         _set_revision(system, SCHEMA_HEAD)
