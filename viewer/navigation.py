@@ -1,4 +1,4 @@
-"""Navigation only. `streamlit run viewer/app.py` from the repository root."""
+"""The pages and what they share. The script that viewer/app.py serves."""
 
 from pathlib import Path
 
