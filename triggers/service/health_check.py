@@ -1,13 +1,15 @@
 """Checks that an HTTP service answers as expected. Decides nothing about events."""
 
 import asyncio
+import json
+import ssl
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import httpx
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from sentinel_core import AlertOutput, Importance, SentinelError, Trigger
+from sentinel_core import AlertOutput, Importance, Trigger
 from triggers.sources.address import (
     Headers,
     full_url,
@@ -16,32 +18,17 @@ from triggers.sources.address import (
     secret_headers,
     usable_url,
 )
-from triggers.sources.document import JsonField, json_difference
+from triggers.sources.credentials import Basic, ClientCertificate, authorization
+from triggers.sources.document import JsonField, is_json, json_difference
+from triggers.sources.expected import Statuses, bounds, leads_to
+from triggers.sources.fetch import shown
 from triggers.sources.request import BODY_LIMIT, Probe, ask
+from triggers.sources.secret import Reference, reference_warning
 from triggers.sources.unusable import Warnings
 
 _BODY_SHOWN = 500  # characters of evidence
+_LONGEST_BODY = 100_000  # characters sent
 _LONGEST_REQUEST_SECONDS = 60
-
-
-def _bounds(statuses: int | str) -> tuple[int, int]:
-    """`204` → (204, 204), `"200-299"` → (200, 299). Raises ValueError for anything else."""
-    low, dash, high = str(statuses).partition("-")
-    try:
-        first, last = int(low), int(high if dash else low)
-    except ValueError:
-        first = last = 0
-    if not 100 <= first <= last <= 599:  # noqa: PLR2004 - what HTTP calls a status
-        raise ValueError(f"expected a status such as 200 or a range such as 200-299: {statuses!r}")
-    return first, last
-
-
-def _checked(statuses: int | str) -> int | str:
-    _bounds(statuses)
-    return statuses
-
-
-Statuses = Annotated[int | str, AfterValidator(_checked)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +53,22 @@ class HealthCheck(Trigger):
         "beginning is read from the environment variable NAME where the check runs"
     )
     service: str = Field("", max_length=200, description="the ticker; empty: the URL's host")
-    method: Literal["GET", "HEAD"] = Field("GET", description="HEAD asks for no body")
+    method: Literal["GET", "HEAD", "POST"] = Field(
+        "GET", description="HEAD asks for no body; POST sends one"
+    )
+    body: str | None = Field(None, max_length=_LONGEST_BODY, description="text that POST sends")
+    json_body: Any = Field(None, description="JSON that POST sends; null: none")
     headers: Headers = Field(
         default={},
         description="a value block:TYPE/NAME is read from that Prefect block, env:NAME from that "
         "environment variable",
+    )
+    bearer: Reference | None = Field(
+        None, description="where the bearer token is: block:secret/NAME, or env:NAME"
+    )
+    basic: Basic | None = Field(None, description="a user, and where the password is")
+    client_certificate: ClientCertificate | None = Field(
+        None, description="PEM files by which the service knows who asks"
     )
     expected_status: Statuses | list[Statuses] = Field(
         "200-299", description="a status, a range such as 200-299, or a list of both"
@@ -79,9 +77,15 @@ class HealthCheck(Trigger):
         None, gt=0, description="milliseconds until the headers of the response"
     )
     body_contains: str | None = Field(None, min_length=1, description="text the body must contain")
+    body_must_not_contain: str | None = Field(
+        None, min_length=1, description="text the body must not contain"
+    )
+    expected_url: str | None = Field(
+        None, min_length=1, description="where redirects must lead; * at its end: any end"
+    )
     json_field: JsonField | None = Field(None, description="a value the JSON body must hold")
     certificate_days: float | None = Field(
-        None, ge=0, description="days the TLS certificate must at least be valid"
+        None, ge=0, description="days all TLS certificates of the chain must at least be valid"
     )
     verify: bool = Field(True, description="refuse TLS certificates that can't be verified")
     follow_redirects: bool = Field(True, description="judge the page a redirect leads to")
@@ -94,18 +98,60 @@ class HealthCheck(Trigger):
     def _usable_url(cls, url: str) -> str:
         return usable_url(url)
 
+    @field_validator("json_body")
+    @classmethod
+    def _is_json(cls, value: Any) -> Any:
+        try:
+            size = len(json.dumps(value, allow_nan=False).encode())
+        except (TypeError, ValueError, RecursionError) as error:
+            raise ValueError("is not JSON; dates are written as text, NaN has no form") from error
+        if size > _LONGEST_BODY:
+            raise ValueError(f"is longer than {_LONGEST_BODY:,} bytes")
+        return value
+
+    @field_validator("expected_url")
+    @classmethod
+    def _full_url(cls, url: str | None) -> str | None:
+        if url is not None and not url.startswith(("http://", "https://")):
+            raise ValueError("expected the whole URL: http://host/… or https://host/…")
+        return url
+
     @model_validator(mode="after")
     def _possible_expectations(self) -> Self:
-        if self.method == "HEAD" and (self.body_contains or self.json_field):
-            raise ValueError("HEAD has no body: use GET for body_contains and json_field")
+        on_body = (self.body_contains, self.body_must_not_contain, self.json_field)
+        if self.method == "HEAD" and any(on_body):
+            raise ValueError("HEAD has no body: use GET for what the body must hold")
+        if self.expected_url is not None and not self.follow_redirects:
+            raise ValueError("expected_url needs follow_redirects")
         plain = self.url.startswith("http://")
         if self.certificate_days is not None and plain:
             raise ValueError("certificate_days needs an https:// URL")
+        if self.client_certificate is not None and plain:
+            raise ValueError("client_certificate needs an https:// URL")
+        return self
+
+    @model_validator(mode="after")
+    def _possible_request(self) -> Self:
+        bodies = sum(value is not None for value in (self.body, self.json_body))
+        if bodies and self.method != "POST":
+            raise ValueError("a body is sent by `method: POST` only")
+        if bodies > 1:
+            raise ValueError("give body or json_body, not both")
+        named = any(name.lower() == "authorization" for name in self.headers)
+        if sum((self.bearer is not None, self.basic is not None, named)) > 1:
+            raise ValueError("give one of bearer, basic and the header Authorization")
         return self
 
     def check_warnings(self) -> Warnings:
         """What its request may not read, or whom it may not ask, here."""
-        return request_warnings(self.url, self.headers)
+        secrets = {"bearer": self.bearer, "basic": self.basic and self.basic.password}
+        said = [(name, reference_warning(text)) for name, text in secrets.items() if text]
+        files = self.client_certificate.refusals() if self.client_certificate else []
+        return [
+            *request_warnings(self.url, self.headers),
+            *((name, sentence) for name, sentence in said if sentence),
+            *(("client_certificate", sentence) for sentence in files),
+        ]
 
     async def check(self) -> AlertOutput:
         """Request and compare. Raises SentinelError for an unset environment variable."""
@@ -113,24 +159,41 @@ class HealthCheck(Trigger):
 
     async def read(self) -> Probe:
         """One request. An unreachable service is a Probe too; only a wrong set-up raises."""
-        try:
-            return await ask(
-                full_url(self.url),
-                method=self.method,
-                # A thread, as reading a block asks Prefect's API and waits for it.
-                headers=await asyncio.to_thread(header_values, self.headers),
-                secret_headers=secret_headers(self.headers),
-                follow_redirects=self.follow_redirects,
-                verify=self.verify,
-                timeout_seconds=self.request_timeout_seconds,
-            )
-        except httpx.LocalProtocolError as error:
-            raise SentinelError(f"the request's headers are not valid HTTP: {error}") from error
+        # A thread, as reading a block asks Prefect's API and waits for it.
+        headers, verify = await asyncio.to_thread(self._identified)
+        return await ask(
+            full_url(self.url),
+            method=self.method,
+            headers=headers,
+            secret_headers=secret_headers(self.headers),
+            content=self._content(),
+            follow_redirects=self.follow_redirects,
+            verify=verify,
+            timeout_seconds=self.request_timeout_seconds,
+        )
+
+    def _identified(self) -> tuple[dict[str, str], bool | ssl.SSLContext]:
+        """The headers with their secrets, and the TLS that says who asks."""
+        kind = {"Content-Type": "application/json"} if self.json_body is not None else {}
+        if any(name.lower() == "content-type" for name in self.headers):
+            kind = {}
+        own = header_values(self.headers)
+        headers = {**kind, **own, **authorization(self.bearer, self.basic)}
+        if self.client_certificate is None:
+            return headers, self.verify
+        return headers, self.client_certificate.context(verify=self.verify)
+
+    def _content(self) -> bytes | None:
+        if self.json_body is not None:
+            return json.dumps(self.json_body, allow_nan=False).encode()
+        return None if self.body is None else self.body.encode("utf-8", "surrogatepass")
 
     def evaluate(self, probe: Probe) -> AlertOutput:
         """Triggered if the service did not answer, or not as expected."""
         unmet = self._unmet(probe)
         limit = self._shown_limit(probe, unmet)
+        # What was to be JSON and is not is the content of something else: it is not quoted.
+        not_json = self.json_field is not None and not is_json(probe.body)
         metrics = {
             "latency_ms": probe.latency_ms,
             "status": probe.status,
@@ -150,7 +213,8 @@ class HealthCheck(Trigger):
                 "latency_ms": probe.latency_ms,
                 "certificate_days": probe.certificate_days,
                 "unmet": [item.reason for item in unmet],
-                "body": probe.body[:_BODY_SHOWN],
+                "body": "" if not_json else probe.body[:_BODY_SHOWN],
+                **({"certificate": probe.certificate_of} if probe.certificate_of else {}),
                 **({"unit": limit[2]} if limit else {}),
             },
         )
@@ -161,12 +225,17 @@ class HealthCheck(Trigger):
         unmet = [_Unmet(probe.failure)] if probe.failure else []
         if not self._status_expected(probe.status):
             unmet.append(_Unmet(f"status {probe.status}, expected {self._statuses()}"))
+        if self.expected_url is not None and not leads_to(probe.url, self.expected_url):
+            unmet.append(
+                _Unmet(f"the final URL is {shown(probe.url)}, expected {self.expected_url}")
+            )
         for value, threshold, unit in self._limits(probe):
             if unit == "ms" and value > threshold:
                 reason = f"latency {value:.0f} ms, limit {threshold:g} ms"
                 unmet.append(_Unmet(reason, (value, threshold, unit)))
             if unit == "days" and value < threshold:
-                reason = f"the TLS certificate ends in {value:.1f} days, expected {threshold:g}"
+                of = f" of {probe.certificate_of}, in the chain," if probe.certificate_of else ""
+                reason = f"the TLS certificate{of} ends in {value:.1f} days, expected {threshold:g}"
                 unmet.append(_Unmet(reason, (value, threshold, unit)))
         if self.certificate_days is not None and probe.certificate_days is None:
             unmet.append(_Unmet("no TLS certificate was presented"))
@@ -188,7 +257,7 @@ class HealthCheck(Trigger):
         return shown[0] if len(shown) == 1 else None
 
     def _status_expected(self, status: int) -> bool:
-        return any(first <= status <= last for first, last in map(_bounds, self._status_list()))
+        return any(first <= status <= last for first, last in map(bounds, self._status_list()))
 
     def _status_list(self) -> list[int | str]:
         expected = self.expected_status
@@ -202,6 +271,13 @@ class HealthCheck(Trigger):
         if self.body_contains and self.body_contains not in probe.body:
             where = f"first {BODY_LIMIT:,} bytes of the body" if probe.body_cut else "body"
             unmet.append(f"{self.body_contains!r} is not in the {where}")
+        if self.body_must_not_contain and self.body_must_not_contain in probe.body:
+            unmet.append(f"{self.body_must_not_contain!r} is in the body")
+        elif self.body_must_not_contain and probe.body_cut:
+            unmet.append(
+                f"the body is longer than {BODY_LIMIT:,} bytes: whether it holds "
+                f"{self.body_must_not_contain!r} can't be said"
+            )
         if self.json_field and probe.body_cut:
             unmet.append(f"the body is longer than {BODY_LIMIT:,} bytes: its JSON can't be read")
         elif self.json_field and (difference := json_difference(probe.body, self.json_field)):

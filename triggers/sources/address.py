@@ -63,7 +63,10 @@ def full_url(url: str) -> str:
 
 def header_values(headers: Mapping[str, str]) -> dict[str, str]:
     """Headers with each `env:NAME` and `block:TYPE/NAME` read. Raises SentinelError."""
-    return {name: value_of(f"header {name}", value) for name, value in headers.items()}
+    return {
+        name: value_of(f"header {name}", value).strip() if is_reference(value) else value
+        for name, value in headers.items()
+    }
 
 
 def secret_headers(headers: Mapping[str, str]) -> frozenset[str]:

@@ -35,6 +35,15 @@ def json_difference(body: str, expected: JsonField) -> str | None:
     return f"{name} is {_short(found)}, expected {_short(expected.equals)}"
 
 
+def is_json(body: str) -> bool:
+    """True if a body is one JSON document."""
+    try:
+        json.loads(body)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
 def value_at(document: Any, path: str) -> Any:
     """The value at names and list positions joined by dots, or MISSING."""
     found = document

@@ -4,7 +4,6 @@ import asyncio
 import json
 from typing import Annotated, Any
 
-import httpx
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from triggers.sources.address import (
@@ -49,21 +48,18 @@ class Endpoint(BaseModel):
         """The complete answer, whatever its status. Raises SentinelError if there is none."""
         url = full_url(self.url)
         address = f"{url.rstrip('/')}{suffix}" if suffix else url
-        try:
-            probe = asyncio.run(
-                ask(
-                    address,
-                    method="GET",
-                    headers={"user-agent": "sentinel", **header_values(self.headers)},
-                    follow_redirects=True,
-                    verify=self.verify,
-                    timeout_seconds=self.request_timeout_seconds,
-                    body_limit=MOST_BYTES,
-                    secret_headers=secret_headers(self.headers),
-                )
+        probe = asyncio.run(
+            ask(
+                address,
+                method="GET",
+                headers={"user-agent": "sentinel", **header_values(self.headers)},
+                follow_redirects=True,
+                verify=self.verify,
+                timeout_seconds=self.request_timeout_seconds,
+                body_limit=MOST_BYTES,
+                secret_headers=secret_headers(self.headers),
             )
-        except httpx.LocalProtocolError as error:
-            raise SourceError(f"the request's headers are not valid HTTP: {error}") from error
+        )
         if probe.status is None or probe.failure is not None:
             raise SourceError(f"{shown(address)}: {probe.failure or 'no answer'}")
         if probe.body_cut:

@@ -1,16 +1,17 @@
 """One HTTP request under one deadline, with a bounded body. Reads; judges nothing."""
 
 import asyncio
+import math
 import ssl
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from time import monotonic
 from typing import Any
 
 import httpx
-from cryptography import x509
 from pydantic import BaseModel
 
+from triggers.sources.certificates import earliest_end
+from triggers.sources.errors import SourceError
 from triggers.sources.failure import reason
 from triggers.sources.guard import Guard
 
@@ -22,8 +23,9 @@ class Probe(BaseModel):
     """The result of one request. `failure` says why there is no complete answer; else None.
 
     `latency_ms` runs from the start until the last response's headers are there: name lookup, TLS
-    and redirects included, the body not. `certificate_days` is the shortest remaining life of the
-    certificates met on the way (negative: expired); None without TLS.
+    and redirects included, the body not. `certificate_days` is the shortest remaining life of all
+    certificates met on the way, those of the chains included (negative: expired); None without TLS.
+    `certificate_of` names that one, unless it is a service's own.
     """
 
     url: str
@@ -31,6 +33,7 @@ class Probe(BaseModel):
     status: int | None = None
     latency_ms: float | None = None
     certificate_days: float | None = None
+    certificate_of: str = ""
     content_type: str = ""
     body: str = ""
     body_cut: bool = False
@@ -43,24 +46,25 @@ async def ask(
     method: str,
     headers: Mapping[str, str],
     follow_redirects: bool,
-    verify: bool,
+    verify: bool | ssl.SSLContext,
     timeout_seconds: float,
     body_limit: int = BODY_LIMIT,
     secret_headers: frozenset[str] = frozenset(),
+    content: bytes | None = None,
 ) -> Probe:
     """Send one request; whatever the network or the server does becomes a Probe.
 
     `secret_headers` are not sent on to another host that a redirect names. Raises AccessError for
-    a host that rules may not ask, httpx.LocalProtocolError for headers that HTTP does not allow.
+    a host that rules may not ask, SourceError for headers that HTTP does not allow.
     """
     guard = Guard(secret_headers)
     seen: dict[str, Any] = {"url": url, "asked": url}
     started = monotonic()
 
     async def note_certificate(response: httpx.Response) -> None:
-        days = _certificate_days(response, datetime.now(UTC))
-        if days is not None:
-            seen["certificate_days"] = min(days, seen.get("certificate_days", days))
+        ending = earliest_end(response)
+        if ending is not None and ending.days < seen.get("certificate_days", math.inf):
+            seen["certificate_days"], seen["certificate_of"] = ending.days, ending.of
 
     # identity: a small compressed body could unpack to more than memory holds
     asked = {"user-agent": "sentinel-health-check", "accept-encoding": "identity", **headers}
@@ -75,7 +79,7 @@ async def ask(
                 event_hooks={"request": [guard.before_async], "response": [note_certificate]},
             ) as client,
             client.stream(
-                method, url, headers=asked, extensions={"trace": guard.trace_async}
+                method, url, headers=asked, content=content, extensions={"trace": guard.trace_async}
             ) as response,
         ):
             seen["latency_ms"] = (monotonic() - started) * 1000
@@ -83,8 +87,12 @@ async def ask(
             seen["url"] = str(response.url.copy_with(userinfo=b""))
             seen["content_type"] = response.headers.get("content-type", "")[:_LONGEST_TYPE]
             seen["body"], seen["body_cut"] = await _read(response, body_limit)
-    except httpx.LocalProtocolError:
-        raise
+    except (httpx.LocalProtocolError, UnicodeEncodeError) as error:
+        # Its text quotes the header, which may be a secret.
+        raise SourceError(
+            "the request's headers are not valid HTTP: a name or a value has characters that no "
+            "header may have, such as a line break or an accent"
+        ) from error
     except (TimeoutError, httpx.TimeoutException):
         part = "no complete answer" if "status" in seen else "no answer"
         seen["failure"] = f"{part} within {timeout_seconds:g} s"
@@ -101,16 +109,3 @@ async def _read(response: httpx.Response, limit: int) -> tuple[str, bool]:
         if len(body) > limit:
             break
     return body[:limit].decode("utf-8", errors="replace"), len(body) > limit
-
-
-def _certificate_days(response: httpx.Response, now: datetime) -> float | None:
-    """Days until the peer's certificate ends; read from its bytes, so unverified ones count too."""
-    stream = response.extensions.get("network_stream")
-    tls = stream.get_extra_info("ssl_object") if stream is not None else None
-    if not isinstance(tls, ssl.SSLObject | ssl.SSLSocket):
-        return None
-    encoded = tls.getpeercert(binary_form=True)
-    if encoded is None:
-        return None
-    ends = x509.load_der_x509_certificate(encoded).not_valid_after_utc
-    return (ends - now).total_seconds() / 86_400
