@@ -15,7 +15,12 @@ class Basic(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    user: str = Field(min_length=1, max_length=500, pattern=r"^[^:\x00-\x1f\x7f]+$")
+    user: str = Field(
+        min_length=1,
+        max_length=500,
+        pattern=r"^[^:\x00-\x1f\x7f]+$",
+        description="the user's name, without a colon",
+    )
     password: Reference = Field(description="block:secret/NAME, or env:NAME")
 
 

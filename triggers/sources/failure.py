@@ -19,6 +19,8 @@ def reason(error: Exception) -> str:
             cause = cause.exceptions[0]
     if isinstance(cause, ssl.SSLCertVerificationError):
         return f"the TLS certificate was refused: {cause.verify_message}"
+    if isinstance(cause, ssl.SSLError):  # its number is not one of the operating system
+        return f"TLS failed: {(cause.reason or 'no reason given').lower().replace('_', ' ')}"
     if isinstance(cause, OSError) and cause.errno and cause.errno in errno.errorcode:
         return os.strerror(cause.errno)
     said = getattr(cause, "strerror", None) or str(cause) or str(error) or type(error).__name__

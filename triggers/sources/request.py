@@ -96,7 +96,7 @@ async def ask(
     except (TimeoutError, httpx.TimeoutException):
         part = "no complete answer" if "status" in seen else "no answer"
         seen["failure"] = f"{part} within {timeout_seconds:g} s"
-    except httpx.RequestError as error:
+    except (httpx.RequestError, ssl.SSLError) as error:  # refused after the handshake: as it is
         seen["failure"] = reason(error)
     return Probe.model_validate(seen)
 

@@ -215,7 +215,7 @@ def test_without_prefects_api_a_block_cannot_be_read(site: str) -> None:
 def test_a_secret_that_no_header_can_hold_is_not_quoted(
     site: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for value in ("hunter2\nX-Evil: 1", "hunter2-é", "hunter2\0"[:-1] + "\x01"):
+    for value in ("hunter2\nX-Evil: 1", "hunter2-é", "hunter2\r\n\r\nx"):
         monkeypatch.setenv("SENTINEL_RULE_TOKEN", value)
         with pytest.raises(SentinelError, match="headers are not valid HTTP") as caught:
             ask(f"{site}/guarded", bearer="env:SENTINEL_RULE_TOKEN")
