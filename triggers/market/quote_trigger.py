@@ -9,10 +9,11 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from sentinel_core import AlertOutput, Trigger
+from triggers.sources.columns import Columns
 from triggers.sources.database import database_warnings
 from triggers.sources.errors import NoDataError, SourceError
 from triggers.sources.fetch import is_url, source_warning
-from triggers.sources.quotes import ALL, Columns, QuoteSeries, SqlSource, read_quotes
+from triggers.sources.quotes import ALL, QuoteSeries, SqlSource, read_quotes
 from triggers.sources.unusable import Warnings, missing_path, writing_query
 
 Ticker = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
@@ -35,7 +36,8 @@ class QuoteTrigger(Trigger):
         "URL; or a SQL query: {database: URL, block:TYPE/NAME or env:NAME, query: SELECT …}",
     )
     columns: Columns = Field(
-        default_factory=Columns, description="what the columns of the source are called"
+        default_factory=Columns,
+        description="what the columns of the source are called and how they are written",
     )
     unit: str = Field("", max_length=20, description="shown behind values, for example USD")
     max_age_seconds: float | None = Field(
@@ -125,7 +127,7 @@ class QuoteTrigger(Trigger):
         if _ahead(quotes, now):
             raise SourceError(
                 f"the last row, {quotes.last_at.isoformat()}, lies in the future: "
-                "times without a zone are read as UTC"
+                f"times without a zone are read as {self.columns.timezone} (columns.timezone)"
             )
         age = (now - quotes.last_at).total_seconds()
         if self.max_age_seconds is not None and age > self.max_age_seconds:

@@ -1,26 +1,22 @@
-"""Cells of a table as numbers and times, each judged by itself. Pure."""
+"""Cells of a table as numbers, each judged by itself. Pure."""
 
 import re
 from dataclasses import dataclass
 from decimal import Decimal
 from numbers import Real
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING
 
-from triggers.sources.errors import SourceError
+from triggers.sources.columns import DecimalSign, ThousandsSign
 
 if TYPE_CHECKING:
     import pandas as pd
-
-Unit = Literal["s", "ms", "us", "ns"]
 
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _INFINITE = re.compile(r"[+-]?inf(inity)?", re.IGNORECASE)
 _GROUPED = re.compile(r"[+-]?\d{1,3}(\.\d{3})+", re.ASCII)
 _COMMA = re.compile(r"\d,\d", re.ASCII)
-_DIGITS, _DATE = r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?", r"(19|20)\d{6}(\.0*)?"
-_FIRST, _LAST = 631_152_000, 4_102_444_800  # 1990 and 2100: in no two units the same numbers
-_UNITS: dict[Unit, int] = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
-_UNIT_NAMES = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}
+_SIGNS = re.compile(r"\d[,.' \u2019\u00a0\u2009\u202f_]\d", re.ASCII)
+_ALIKE = str.maketrans("\u2019\u00a0\u2009\u202f", "'   ")  # typographic apostrophe, narrow spaces
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +34,30 @@ def blank(column: "pd.Series") -> "pd.Series":
     return empty | column.map(lambda cell: isinstance(cell, str) and not cell.strip()).astype(bool)
 
 
-def number(cell: object, *, decimal_commas: bool = False) -> float | Unreadable:
-    """A cell as a number; NaN when it is empty.
+@dataclass(frozen=True, slots=True)
+class NumberStyle:
+    """How a column writes numbers as text: the signs that a rule gives, None where it does not.
 
-    With `decimal_commas` in the column, `1.234` may mean either number, and is refused.
+    With `decimal_commas` met in the column and no sign given, `1.234` may mean either number, and
+    is refused.
     """
+
+    decimal: DecimalSign | None = None
+    thousands: ThousandsSign | None = None
+    decimal_commas: bool = False
+
+    @property
+    def given(self) -> bool:
+        """True if the rule names a sign."""
+        return self.decimal is not None or self.thousands is not None
+
+
+def number(cell: object, style: NumberStyle) -> float | Unreadable:
+    """A cell as a number; NaN when it is empty."""
     if isinstance(cell, Unreadable):
         return cell
     if isinstance(cell, str):
-        return _number_of_text(cell.strip(), decimal_commas)
+        return _number_of_text(cell.strip(), style)
     if cell is None or type(cell).__name__ in ("NAType", "NaTType"):
         return float("nan")
     kind = type(cell).__name__
@@ -59,93 +70,50 @@ def number(cell: object, *, decimal_commas: bool = False) -> float | Unreadable:
     return Unreadable(f"holds {sample(cell)}, which is {nested or 'not a number'}")
 
 
-def _number_of_text(text: str, decimal_commas: bool) -> float | Unreadable:
-    if decimal_commas and _GROUPED.fullmatch(text):
+def _number_of_text(text: str, style: NumberStyle) -> float | Unreadable:
+    if not style.given and style.decimal_commas and _GROUPED.fullmatch(text):
         return Unreadable(
             f"holds {sample(text)}, while other rows have a comma for the decimal sign: write all "
-            "numbers as 1234.5"
+            "numbers as 1234.5, or give columns.decimal and columns.thousands"
         )
-    if _NUMBER.fullmatch(text) or _INFINITE.fullmatch(text):
-        return float(text)
+    plain = _with_a_point(text, style)
+    if _NUMBER.fullmatch(plain) or _INFINITE.fullmatch(plain):
+        return float(plain)
     if not text or text.lower().lstrip("+-") == "nan":
         return float("nan")
-    how = ": write 1234.5, with a point and nothing between thousands" if "," in text else ""
-    return Unreadable(f"holds {sample(text)}, which is not a number{how}")
+    return Unreadable(f"holds {sample(text)}, which is not a number{_advice(text, style)}")
+
+
+def _with_a_point(text: str, style: NumberStyle) -> str:
+    """`1.234,5` as `1234.5`; text that is no number in this style as text that is none in any."""
+    whole, sign, rest = text.partition(style.decimal or ".")
+    if style.decimal == "," and "." in rest:
+        return ""
+    if style.thousands is not None:
+        first, *groups = whole.translate(_ALIKE).split(style.thousands)
+        if groups and not re.fullmatch(r"[+-]?\d{1,3}(,\d{3})+", ",".join([first, *groups]), re.A):
+            return ""
+        whole = first + "".join(groups)
+    if style.decimal == "," and "." in whole:
+        return ""
+    return f"{whole}.{rest}" if sign else whole
+
+
+def _advice(text: str, style: NumberStyle) -> str:
+    if style.given:
+        between = f"{style.thousands!r} between" if style.thousands else "nothing between"
+        return f" with {style.decimal or '.'!r} for the decimal sign and {between} thousands"
+    if _SIGNS.search(text):
+        return (
+            ": write 1234.5, with a point and nothing between thousands, or give columns.decimal "
+            "and columns.thousands"
+        )
+    return ""
 
 
 def has_decimal_commas(column: "pd.Series") -> bool:
     """True if a cell of the column is text such as `1,5` or `1.234,50`."""
     return any(isinstance(cell, str) and _COMMA.search(cell) is not None for cell in column)
-
-
-def times(column: "pd.Series") -> tuple["pd.Series", dict[int, str]]:
-    """The cells as times in UTC, and why those that are NaT could not be read, by row.
-
-    Read are ISO 8601, YYYYMMDD, and epoch numbers between 1990 and 2100, which no two units share.
-    Epoch numbers of another unit than most of the column are refused.
-    """
-    import pandas as pd
-
-    if pd.api.types.is_datetime64_any_dtype(column):
-        return _dated(pd.to_datetime(column, utc=True), column), _missing(column)
-    text = column.astype(object).map(str, na_action="ignore").astype(object)
-    empty = blank(column)
-    text = text.where(~empty, "").map(str.strip)
-    faults = _missing(column)
-    dates = text.str.fullmatch(_DATE)
-    digits = text.str.fullmatch(_DIGITS) & ~dates
-    # pandas reads the words "now" and "today" as times as well.
-    iso = text.str.match(r"\d{4}") & ~(dates | digits)
-    known = [
-        pd.to_datetime(text[iso], format="ISO8601", utc=True, errors="coerce"),
-        pd.to_datetime(text[dates].str[:8], format="%Y%m%d", utc=True, errors="coerce"),
-    ]
-    epochs, others = _epochs(text[digits])
-    nothing = pd.Series(pd.NaT, index=column.index[:0], dtype="datetime64[us, UTC]")
-    parts = [_dated(part, column) for part in [*known, *epochs] if not part.empty]
-    read = pd.concat(parts or [nothing]).reindex(column.index)
-    for row in column.index[read.isna() & ~empty]:
-        faults[row] = others.get(row) or (
-            f"holds {sample(column[row])} for {column.name!r}, which is not an ISO 8601 time "
-            "nor an epoch time between 1990 and 2100: write 2026-01-31T16:00:00Z"
-        )
-    return read, faults
-
-
-def _missing(column: "pd.Series") -> dict[int, str]:
-    return dict.fromkeys(column.index[blank(column)], f"has no {column.name!r}")
-
-
-def _dated(part: "pd.Series", column: "pd.Series") -> "pd.Series":
-    try:
-        dated: pd.Series = part.dt.as_unit("us")  # what Python's times hold
-    except (ValueError, OverflowError) as error:
-        raise SourceError(f"column {column.name!r}: a time is out of range: {error}") from error
-    return dated
-
-
-def _epochs(text: "pd.Series") -> tuple[list["pd.Series"], dict[Any, str]]:
-    """Epoch numbers as times; and the rows whose unit is not that of most of the column."""
-    import pandas as pd
-
-    exact = pd.to_numeric(text, errors="coerce")
-    size = exact.astype(float)
-    units = {
-        unit: (size >= _FIRST * scale) & (size < _LAST * scale) for unit, scale in _UNITS.items()
-    }
-    counts = {unit: int(mask.sum()) for unit, mask in units.items()}
-    read: list[pd.Series] = []
-    others: dict[Any, str] = {}
-    for unit, mask in units.items():
-        if counts[unit] * 2 > sum(counts.values()):
-            read.append(pd.to_datetime(exact[mask], unit=unit, utc=True, errors="coerce"))
-            continue
-        for row, cell in text[mask].items():
-            others[row] = (
-                f"holds {sample(cell)} for {text.name!r}, an epoch time in {_UNIT_NAMES[unit]} "
-                "unlike other rows: write all of them in one unit, or as 2026-01-31T16:00:00Z"
-            )
-    return read, others
 
 
 def sample(cell: object) -> str:

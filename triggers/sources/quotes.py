@@ -10,11 +10,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from sentinel_core.model.cleaning import clean_line
 from sentinel_core.wording.text import counted
-from triggers.sources.cells import Unreadable, blank, has_decimal_commas, number, times
+from triggers.sources.cells import NumberStyle, Unreadable, blank, has_decimal_commas, number
+from triggers.sources.columns import Columns
 from triggers.sources.database import DatabaseUrl, read_rows
 from triggers.sources.errors import NoDataError, SourceError
 from triggers.sources.fetch import fetch, shown
 from triggers.sources.tables import pick, read_table
+from triggers.sources.times import read_times
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,24 +34,6 @@ class SqlSource(BaseModel):
         description="database URL, or block:TYPE/NAME or env:NAME that holds one",
     )
     query: str = Field(min_length=1, description="a SELECT that returns the columns named below")
-
-
-class Columns(BaseModel):
-    """The names of the source's columns."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    ticker: str | None = Field(
-        "ticker", min_length=1, description="instrument; null when the source holds only one"
-    )
-    time: str | None = Field(
-        "time",
-        min_length=1,
-        description="ISO 8601 or epoch time of the row, UTC when it names no zone; "
-        "null when the rows are in order and have no time",
-    )
-    close: str = Field("close", min_length=1, description="price")
-    volume: str = Field("volume", min_length=1, description="traded volume")
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,15 +160,18 @@ def _series(
     """The newest rows of each ticker, by name."""
     if table.empty:
         return {}
-    faults: dict[int, str] = {}
+    faults: Mapping[int, str] = {}
+    uncertain: Mapping[int, str] = {}
     if columns.time:
-        read, faults = times(table["time"].rename(columns.time))
-        table = table.assign(time=read)
+        read = read_times(table["time"].rename(columns.time), columns)
+        faults, uncertain = read.faults, read.uncertain
+        table = table.assign(time=read.at)
     unreadable = {
         str(table.at[row, "ticker"]): f"{table.index.name} {row} {why}"
         for row, why in sorted(faults.items(), reverse=True)  # the first of a ticker is kept
     }
     commas = has_decimal_commas(table["cell"])
+    style = NumberStyle(columns.decimal, columns.thousands, commas)
     if columns.time:
         table = table.sort_values("time", kind="stable")
     newest = table.assign(row=table.index).groupby("ticker").tail(rows).groupby("ticker")
@@ -192,10 +179,14 @@ def _series(
     found = {}
     for ticker, cells, lines, last in lists.itertuples(name=None):
         name = str(ticker)
-        if name in unreadable:
-            found[name] = QuoteSeries(name, (), fault=unreadable[name])
+        # An uncertain time counts as its later one, so rows after it are newer in any case.
+        unsure = [
+            f"{table.index.name} {line} {uncertain[line]}" for line in lines if line in uncertain
+        ]
+        if fault := unreadable.get(name) or next(iter(unsure), ""):
+            found[name] = QuoteSeries(name, (), fault=fault)
             continue
-        read_cells = [number(cell, decimal_commas=commas) for cell in cells]
+        read_cells = [number(cell, style) for cell in cells]
         found[name] = QuoteSeries(
             name,
             tuple(math.nan if isinstance(one, Unreadable) else one for one in read_cells),

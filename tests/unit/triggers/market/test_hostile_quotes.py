@@ -6,34 +6,15 @@ A file that fails the check as a whole has one reason alone.
 """
 
 import gzip
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from triggers.market.price_surge import PriceSurge
-from triggers.sources.errors import SourceError
+from tests.support.quote_files import BOTH, HEADER, A, B, Verdicts, price, require_verdicts, time
 
-NOW = datetime(2013, 3, 2, tzinfo=UTC)
-Verdicts = dict[str, bool | str]
-
-HEADER = "ticker,time,close\n"
-A, B = "A,2013-03-01,101\n", "B,2013-03-01,99\n"
-BOTH: Verdicts = {"A": True, "B": False}
 B_OK: Verdicts = {"B": False}
 S, MS = 1362096000, 1362096000000  # 2013-03-01T00:00Z
 NOT_A_TIME = "which is not an ISO 8601 time nor an epoch time between 1990 and 2100: write 2026-01"
-
-
-def price(cell: str, line: int = 2) -> Verdicts:
-    """Only A is not checked, because of its price."""
-    return {"A": f"line {line}, column 'close', {cell}", "B": False}
-
-
-def time(reason: str, line: int = 2) -> Verdicts:
-    """Only A is not checked, because of its time."""
-    return {"A": f"line {line} {reason}", "B": False}
-
 
 FILES: dict[str, tuple[str | bytes, Verdicts | str]] = {
     # separators, encodings, line ends
@@ -230,22 +211,4 @@ FILES: dict[str, tuple[str | bytes, Verdicts | str]] = {
 @pytest.mark.parametrize("kind", FILES)
 def test_a_file_gets_its_verdict_for_each_ticker(kind: str, tmp_path: Path) -> None:
     content, verdicts = FILES[kind]
-    path = tmp_path / "quotes"
-    path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    rule = PriceSurge.model_validate({"source": str(path), "ticker": "*", "threshold": 100})
-    if isinstance(verdicts, str):
-        with pytest.raises(SourceError) as caught:
-            rule.evaluate_all(rule.read(), NOW)
-        assert verdicts in str(caught.value)
-        return
-    outputs = {one.ticker: one for one in rule.evaluate_all(rule.read(), NOW)}
-    assert outputs.keys() == verdicts.keys()
-    for ticker, verdict in verdicts.items():
-        output = outputs[ticker]
-        if isinstance(verdict, bool):
-            assert (output.problem, output.triggered) == (None, verdict), output.message
-            continue
-        name = f"{ticker}: " if ticker else ""
-        assert output.problem is not None
-        assert output.message.startswith(f"{name}{verdict}"), output.message
-        assert len(output.message) < 300
+    require_verdicts(tmp_path / "quotes", content, {}, verdicts)

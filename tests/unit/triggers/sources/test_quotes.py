@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from sqlalchemy import create_engine
 
 from triggers.sources import tables
+from triggers.sources.columns import Columns
 from triggers.sources.errors import SourceError
-from triggers.sources.quotes import Columns, QuoteSeries, SqlSource, by_ticker, read_quotes
+from triggers.sources.quotes import QuoteSeries, SqlSource, by_ticker, read_quotes
 from triggers.sources.tables import read_table
 
 BARS = pd.DataFrame(
