@@ -6,6 +6,7 @@ import io
 import json
 import zlib
 from collections.abc import Sequence
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from triggers.sources.cells import Unreadable
@@ -57,11 +58,20 @@ def pick(frame: "pd.DataFrame", columns: Sequence[str]) -> "pd.DataFrame":
 
 
 def require(wanted: Sequence[str], present: Sequence[str]) -> None:
-    """Raises SourceError when a wanted column is missing or ambiguous."""
+    """Raises SourceError when a wanted column is missing or ambiguous.
+
+    Of what is there only columns with similar names are quoted: the first line of a file that is no
+    table is not for everybody's eyes.
+    """
     missing = [name for name in wanted if name not in present]
     if missing:
-        there = ", ".join(repr(name[:40]) for name in present[:20]) or "none"
-        raise SourceError(f"has no column {', '.join(map(repr, missing))}; its columns: {there}")
+        names = {name.casefold(): name for name in present}
+        close = [get_close_matches(name.casefold(), names, 1) for name in missing]
+        similar = [repr(names[found[0]][:40]) for found in close if found]
+        there = f"; it has {', '.join(similar)}" if similar else ""
+        raise SourceError(
+            f"has no column {', '.join(map(repr, missing))} among its {len(present):,}{there}"
+        )
     twice = [name for name in wanted if list(present).count(name) > 1]
     if twice:
         raise SourceError(f"has more than one column {twice[0]!r}")

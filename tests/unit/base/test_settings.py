@@ -124,3 +124,33 @@ def test_the_settings_of_a_process_are_read_once(monkeypatch: pytest.MonkeyPatch
     first = get_settings()
     monkeypatch.setenv("SENTINEL_VIEWER_URL", "https://elsewhere")
     assert get_settings() is first
+
+
+def test_what_rules_may_read_is_listed_by_commas_and_folders_as_in_path(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("SENTINEL_ENV_ALLOW", "SHOP_TOKEN, SHOP_DB_*,")
+    monkeypatch.setenv("SENTINEL_SOURCE_ROOTS", "/srv/quotes:~/feeds:")
+    monkeypatch.setenv("SENTINEL_HOSTS_DENY", "private,*.example.com")
+    monkeypatch.setenv("SENTINEL_HOSTS_ALLOW", "10.1.0.0/16 , fd00::/8")
+    found = Settings()
+    assert found.env_allow == ("SHOP_TOKEN", "SHOP_DB_*")
+    assert found.source_roots == (Path("/srv/quotes"), tmp_path / "feeds")
+    assert found.hosts_deny == ("private", "*.example.com")
+    assert found.hosts_allow == ("10.1.0.0/16", "fd00::/8")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("env_allow", ("A*B",), "\\* only at their ends"),
+        ("env_allow", ("A B",), "expected names of variables"),
+        ("source_roots", (Path("data"),), "expected absolute paths"),
+        ("hosts_deny", ("10.0.0.0/33",), "10.0.0.0/33"),
+        ("hosts_deny", ("http://host/",), "expected a host, not a URL"),
+        ("hosts_allow", ("10.0.0/x",), "10.0.0/x"),
+    ],
+)
+def test_a_limit_that_means_nothing_is_refused(name: str, value: object, words: str) -> None:
+    with pytest.raises(ValidationError, match=words):
+        Settings.model_validate({name: value})

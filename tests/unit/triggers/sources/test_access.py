@@ -12,6 +12,7 @@ import pytest
 from sentinel_core.base.settings import get_settings
 from tests.support.endpoint import Endpoint, http_endpoint
 from tests.support.json_site import json_site
+from triggers.market.price_surge import PriceSurge
 from triggers.sources.access import environment_refusal, file_refusal, host_refusal
 from triggers.sources.allowed import allowed_file, require_resolved
 from triggers.sources.database import database_warnings, read_rows
@@ -246,6 +247,19 @@ def test_headers_from_a_variable_stay_with_the_first_host(endpoint, monkeypatch)
 
 
 # --- what could not be parsed
+
+
+def test_the_first_line_of_a_file_that_is_no_table_is_not_quoted(tmp_path):
+    for text in ("root:x:0:0:secret:/root\n", "key,s3cret,other\n1,2,3\n", '{"s3cret": [1]}'):
+        (tmp_path / "file").write_text(text)
+        rule = PriceSurge(ticker="A", threshold=1, source=str(tmp_path / "file"))
+        with pytest.raises(SourceError, match="has no column 'ticker'") as caught:
+            rule.check()
+        assert "secret" not in str(caught.value)
+        assert "s3cret" not in str(caught.value)
+    (tmp_path / "file").write_text("Ticker,Time,Close\nA,2026-01-02,5\n")
+    with pytest.raises(SourceError, match="among its 3; it has 'Ticker', 'Time', 'Close'"):
+        PriceSurge(ticker="A", threshold=1, source=str(tmp_path / "file")).check()
 
 
 def test_nothing_that_could_not_be_parsed_is_quoted(endpoint):

@@ -5,10 +5,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from prefect.blocks.system import Secret
+from pydantic import SecretStr
 from sqlalchemy import create_engine, text
 
+from tests.support.channels import saved, talking_to
+from tests.support.prefect import PrefectServer
 from triggers.sources.database import read_rows, resolve_url
-from triggers.sources.errors import SourceError
+from triggers.sources.errors import AccessError, SourceError
 
 QUOTES = [("AAPL", "2013-03-01", 430.47, 19730300), ("IBM", "2013-03-01", 202.91, 3308300)]
 SLOW_SQLITE = (
@@ -144,3 +148,16 @@ def test_a_variable_that_is_not_set_is_an_error(
         monkeypatch.setenv("SENTINEL_RULE_QUOTES_URL", value)
     with pytest.raises(SourceError, match=said):
         resolve_url("env:SENTINEL_RULE_QUOTES_URL")
+
+
+def test_a_block_holds_the_url(quotes: str, server: PrefectServer) -> None:
+    with talking_to(server.api_url):
+        block = saved(Secret(value=SecretStr(quotes)))
+        outside = saved(Secret(value=SecretStr("sqlite:////etc/passwd")))
+        wrong = saved(Secret(value=SecretStr("hunter2")))
+        assert len(read_rows(f"block:{block}", "SELECT * FROM quote")) == 2
+        with pytest.raises(AccessError, match="SENTINEL_SOURCE_ROOTS"):
+            read_rows(f"block:{outside}", "SELECT 1")
+        with pytest.raises(SourceError, match="not a database URL") as caught:
+            read_rows(f"block:{wrong}", "SELECT 1")
+        assert "hunter2" not in str(caught.value)

@@ -138,7 +138,7 @@ HOSTILE: dict[str, tuple[bytes, str]] = {
     "blank": (b" \n \n", "is empty"),
     "only a header": (b"ticker,time,close\n", "holds no rows"),
     "empty JSON": (b"[]", "holds no rows"),
-    "other columns": (b"symbol;price\nAAPL;1\n", "no column 'ticker', 'time', 'close'; its"),
+    "other columns": (b"symbol;price\nAAPL;1\n", "no column 'ticker', 'time', 'close' among its 2"),
     "web page": (b"<!DOCTYPE html><html><body>Log in</body></html>", "no column 'ticker'"),
     "JSON error": (b'{"error": "no such key"}', "is not a CSV, Parquet or JSON table"),
     "nested JSON": (b'{"data": [{"ticker": "A"}]}', "no column"),
