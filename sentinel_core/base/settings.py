@@ -142,6 +142,27 @@ class Settings(BaseSettings):
         description="How long a stopping sentinel worker waits for its runs before it hands "
         "them back.",
     )
+    retention_evaluation_days: int = Field(
+        30,
+        ge=0,
+        le=36_500,
+        description="Days for which evaluations are kept; after that one row an hour; 0: for ever.",
+    )
+    retention_hourly_days: int = Field(
+        365, ge=0, le=36_500, description="Days for which those rows are kept; 0: for ever."
+    )
+    retention_event_days: int = Field(
+        365,
+        ge=0,
+        le=36_500,
+        description="Days for which events are kept after their end; 0: for ever.",
+    )
+    retention_series_days: int = Field(
+        90,
+        ge=0,
+        le=36_500,
+        description="Days after which a series that no run has reported is forgotten; 0: never.",
+    )
     user: str = Field(
         default_factory=_default_user,
         description="Name of the person who acknowledges, unless the viewer knows it.",

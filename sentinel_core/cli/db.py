@@ -13,8 +13,12 @@ if TYPE_CHECKING:
     from sentinel_core.prefect_io.registration import Answer
 
 app = App(
-    name="db", help="The event store: upgrade its tables, show its status, register it in Prefect."
+    name="db",
+    help="The event store: upgrade its tables, show its status and size, delete what is old, "
+    "register it in Prefect.",
 )
+app.command("sentinel_core.cli.retention:size", name="size")
+app.command("sentinel_core.cli.retention:prune", name="prune")
 
 
 @app.command

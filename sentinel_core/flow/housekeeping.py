@@ -1,7 +1,8 @@
-"""The jobs of Sentinel's own flows: deliver, reconcile, report. Each returns a sentence."""
+"""The jobs of Sentinel's own flows, each of which returns a sentence."""
 
+import time
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from prefect.client.orchestration import get_client
 
@@ -13,6 +14,9 @@ from sentinel_core.notify.deliver import deliver_all
 from sentinel_core.notify.prefect_events import keep_up
 from sentinel_core.report.publish import make_report, publish
 from sentinel_core.store.db.failure import explained
+from sentinel_core.store.retention.cutoffs import Periods
+from sentinel_core.store.retention.pace import Pace
+from sentinel_core.store.retention.prune import prune, would_prune
 
 
 def send_due(notify: Routes) -> str:
@@ -43,3 +47,16 @@ def publish_report(
     with explained(settings.database_url):
         made = make_report(engine, name, until, timedelta(hours=hours), timezone)
         return publish(engine, settings, made, notify)
+
+
+def delete_old(minutes: float, dry_run: bool) -> str:
+    """Delete what the settings no longer keep, for at most so many minutes; or only count it."""
+    settings = get_settings()
+    engine = connect(settings)
+    periods, now = Periods.of(settings), datetime.now(UTC)
+    with explained(settings.database_url):
+        if dry_run:
+            return would_prune(engine, periods, now).sentence()
+        return prune(
+            engine, periods, now, pace=Pace(ends=time.monotonic() + minutes * 60)
+        ).sentence()

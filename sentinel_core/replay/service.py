@@ -1,7 +1,7 @@
 """A rule as a file has it, replayed over the record beside what is deployed."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from sentinel_core.replay.replay import replay, states_needed
 from sentinel_core.replay.timeline import Timeline
 from sentinel_core.rulefile.check import Declared
 from sentinel_core.store.db.engine import reading
+from sentinel_core.store.retention.evaluations import deleted_before
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +78,19 @@ def replay_rule(
     """Replay the deployed settings and those of the file.
 
     `deployed` are Prefect's settings, where they are at hand; otherwise the event store's copy.
-    Raises ReplayError for a rule or a time without a record.
+    Raises ReplayError for a rule or a time without a record, also one whose evaluations were
+    deleted.
     """
     row = _stored_rule(engine, rule)
     deployed = deployed or _deployed_settings(row)
     both = [deployed, rule.settings]
     with reading(engine) as connection:
+        deleted = deleted_before(connection, row["id"])
+        if deleted is not None and since < deleted:
+            raise ReplayError(
+                f"evaluations of {rule.name} from before {utc(deleted)} were deleted, as the settings "
+                f"of retention say: replay from there on, with --since {deleted:%FT%R}"
+            )
         over = span(
             connection,
             row["id"],
@@ -91,6 +99,9 @@ def replay_rule(
             look_back=max(Lifecycle(settings).look_back for settings in both),
             states=max(states_needed(settings.policy) for settings in both),
         )
+        cut = deleted is not None and over.first < deleted
+        if deleted is not None and cut:
+            over = replace(over, first=deleted)
         variants = [
             Variant(deployed, tuple(row["tags"])),
             Variant(rule.settings, rule.tags, recorded_as=deployed.importance),
@@ -105,6 +116,11 @@ def replay_rule(
             "there is nothing to replay"
         )
     notes = tuple(_notes(row, deployed, rule, over))
+    if cut:
+        notes += (
+            f"evaluations from before {utc(over.first)} were deleted: the first decisions can't take "
+            "them into account, and may differ from those on record",
+        )
     return Result(rule, over, before, after, compare(before, after), notes)
 
 

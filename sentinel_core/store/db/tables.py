@@ -174,6 +174,35 @@ class Evaluation(SQLModel, table=True):
     event_id: int | None = _ref(nullable=True)
 
 
+class EvaluationHour(SQLModel, table=True):
+    """The deleted evaluations of one series in one hour.
+
+    The row of the metric "" counts the evaluations: those that were triggered, ok and in error; the
+    rest judged nothing. Each other row summarises the values of one metric.
+    """
+
+    __tablename__ = "evaluation_hour"
+    __table_args__ = (
+        Index("ix_evaluation_hour_series", "rule_id", "kind", "ticker", "hour"),
+        {"sqlite_with_rowid": False},
+    )
+
+    rule_id: int = Field(sa_column=Column(BigId, primary_key=True, autoincrement=False))
+    hour: datetime = Field(sa_column=Column(UtcDateTime(), primary_key=True))
+    kind: str = Field(primary_key=True)
+    ticker: str = Field(primary_key=True)
+    metric: str = Field(primary_key=True)
+    count: int
+    triggered: int = 0
+    ok: int = 0
+    errors: int = 0
+    minimum: float | None = None
+    maximum: float | None = None
+    average: float | None = None
+    last: float | None = None
+    last_at: datetime = _time()
+
+
 class AlertSeries(SQLModel, table=True):
     """The current state of a series: alerts of the same rule, kind and ticker."""
 
@@ -356,7 +385,8 @@ class AuditEntry(SQLModel, table=True):
 
 
 class Checkpoint(SQLModel, table=True):
-    """The progress of a repeated job: reconcile has recorded all runs that ended before `at`."""
+    """The progress of a repeated job: reconcile has recorded all runs that ended before `at`,
+    retention may have deleted the evaluations of those."""
 
     __tablename__ = "checkpoint"
 
@@ -378,6 +408,7 @@ Row = dict[str, Any]
 _TABLES = SQLModel.metadata.tables
 RULE = _TABLES["alert_rule"]
 EVALUATION = _TABLES["evaluation"]
+HOUR = _TABLES["evaluation_hour"]
 SERIES = _TABLES["alert_series"]
 EVENT = _TABLES["alert_event"]
 NOTIFICATION = _TABLES["notification"]

@@ -16,6 +16,7 @@ from sentinel_core.store.state.system_rule import DEPLOYMENT_ID
 
 _DEFINES_CHECKING = ("schedules", "is_active", "parameters")
 RECONCILE = "reconcile"  # the checkpoint up to which every ended run is on record
+RETENTION = "retention"  # evaluations of runs that ended before it may have been deleted
 
 
 def lock_rule(connection: Connection, rule: Rule, now: datetime) -> int:

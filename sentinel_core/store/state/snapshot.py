@@ -18,8 +18,9 @@ from sentinel_core.model.alert import Importance
 from sentinel_core.model.reasons import NotifyReason
 from sentinel_core.model.run import Run, StateType
 from sentinel_core.store.db.bulk import CHUNK, chunks
-from sentinel_core.store.db.tables import EVALUATION, EVENT, RULE, SERIES
+from sentinel_core.store.db.tables import CHECKPOINT, EVALUATION, EVENT, RULE, SERIES
 from sentinel_core.store.state.rows import retries_of
+from sentinel_core.store.state.rules import RETENTION
 
 _STATE = (  # columns of a series that are its state
     "status",
@@ -59,7 +60,8 @@ class RuleSnapshot:
     def not_yet_recorded(self, observations: Sequence[Observation]) -> list[Observation]:
         """The observations that are not on record for this run.
 
-        Each attempt measures once and fails once; its last state wins.
+        Each attempt measures once and fails once; its last state wins. A run whose evaluations may
+        have been deleted was recorded before.
         """
         if self.run is None:
             return list(observations)
@@ -70,6 +72,11 @@ class RuleSnapshot:
             .group_by(c.kind, c.retry_count)
         )
         attempts = sorted((retries, ended, kind) for kind, retries, ended in rows)
+        # Read after the evaluations: it was set before any of those was deleted.
+        deleted = select(CHECKPOINT.c.at).where(CHECKPOINT.c.name == RETENTION)
+        before = self.connection.scalar(deleted)
+        if before is not None and self.run.state_at < before:
+            return []
         measured = next((a[:2] for a in reversed(attempts) if a[2] != Kind.FAILURE), None)
         failed = next((a[:2] for a in reversed(attempts) if a[2] == Kind.FAILURE), None)
         return [each for each in observations if self._is_new(each, measured, failed)]
