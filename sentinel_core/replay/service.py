@@ -88,8 +88,8 @@ def replay_rule(
         deleted = deleted_before(connection, row["id"])
         if deleted is not None and since < deleted:
             raise ReplayError(
-                f"evaluations of {rule.name} from before {utc(deleted)} were deleted, as the settings "
-                f"of retention say: replay from there on, with --since {deleted:%FT%R}"
+                f"evaluations of {rule.name} from before {utc(deleted)} were deleted, as the "
+                f"retention settings say: replay from there on, with --since {deleted:%FT%R}"
             )
         over = span(
             connection,
@@ -118,8 +118,8 @@ def replay_rule(
     notes = tuple(_notes(row, deployed, rule, over))
     if cut:
         notes += (
-            f"evaluations from before {utc(over.first)} were deleted: the first decisions can't take "
-            "them into account, and may differ from those on record",
+            f"evaluations from before {utc(over.first)} were deleted: the first decisions can't "
+            "take them into account, and may differ from those on record",
         )
     return Result(rule, over, before, after, compare(before, after), notes)
 
