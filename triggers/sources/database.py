@@ -81,7 +81,7 @@ def read_rows(
     """
     address = _address(resolve_url(url))
     if not url.startswith(ENVIRONMENT):
-        _require_allowed(address)
+        address = _allowed(address)
     shown = address.render_as_string(hide_password=True)
     try:
         return _read(address, query, parameters or {}, timeout_seconds, max_rows)
@@ -130,13 +130,13 @@ def _address(url: str) -> "URL":
     return address
 
 
-def _require_allowed(address: "URL") -> None:
-    """Raises AccessError for a file or a host that rules may not read."""
+def _allowed(address: "URL") -> "URL":
+    """The address, links to a file followed. Raises AccessError for what rules may not read."""
     if address.get_backend_name() == "sqlite":
-        allowed_file(address.database or "")
-    else:
-        for host in _hosts(address):
-            require_resolved(host)
+        return address.set(database=str(allowed_file(address.database or "")))
+    for host in _hosts(address):
+        require_resolved(host)
+    return address
 
 
 def _hosts(address: "URL") -> list[str]:
