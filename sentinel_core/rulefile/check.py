@@ -32,6 +32,7 @@ from sentinel_core.rulefile.check_parameters import (
     stdout_to_stderr,
 )
 from sentinel_core.rulefile.check_rule_templates import check_rule_templates
+from sentinel_core.rulefile.check_words import check_words
 from sentinel_core.rulefile.phrases import did_you_mean, shorten
 from sentinel_core.rulefile.source import Entry, Problem, RuleFile, dig, read
 from sentinel_core.rulefile.yaml_lines import UnreadableError
@@ -150,6 +151,7 @@ def _check_flow(
         check_rule_templates(file, entry)
         _check_can_trigger(file, entry, schema)
         check_effects(file, entry, flow, schema)
+    check_words(file, entry, flow)
     return declared
 
 

@@ -23,8 +23,10 @@ from sentinel_core.rulefile.yaml_lines import (
     compose,
     construct,
     duplicate_keys,
+    pair,
     read_text,
 )
+from sentinel_core.rulefile.yaml_words import null_of, word_of, word_of_key
 
 DEFINITIONS = "definitions"
 Where = tuple[str | int, ...]
@@ -103,6 +105,7 @@ class RuleFile:
     root: yaml.Node
     problems: list[Problem] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)
+    explained: set[Where] = field(default_factory=set)  # paths whose words an error explains
 
     def line(self, path: Sequence[str | int]) -> int | None:
         """The line of the value at `path`, or of its nearest enclosing value."""
@@ -114,12 +117,40 @@ class RuleFile:
             node, line = found
         return line
 
+    def node(self, path: Sequence[str | int]) -> yaml.Node | None:
+        """The node at `path`; None when there is none."""
+        return self._find(path)[1]
+
+    def _find(self, path: Sequence[str | int]) -> tuple[yaml.Node | None, yaml.Node | None]:
+        """The key and the value at `path`."""
+        key: yaml.Node | None = None
+        node = self.root
+        for part in path:
+            found = pair(node, part)
+            if found is None:
+                return None, None
+            key, node = found
+        return key, node
+
+    def reading(self, path: Sequence[str | int]) -> str:
+        """What YAML 1.1 makes of the key and the value at `path`; empty when it is no surprise."""
+        key, node = self._find(path)
+        named, word = word_of_key(key), word_of(node) or null_of(node)
+        return "; ".join([*([named.as_key] if named else []), *([word.explained] if word else [])])
+
     def complain(
         self, entry: Entry | None, path: Sequence[str | int], message: str, *, warning: bool = False
     ) -> None:
-        """Add a problem at `path`, counted from the entry or else from the top of the file."""
-        line = self.line((*(("deployments", entry.index) if entry else ()), *path))
+        """Add a problem at `path`, counted from the entry or else from the top of the file.
+
+        An error about a word that YAML 1.1 reads in its own way says what was written.
+        """
+        place = (*(("deployments", entry.index) if entry else ()), *path)
+        line = self.line(place)
         name, level = entry.name if entry else None, "warning" if warning else "error"
+        if not warning and place not in self.explained and (reading := self.reading(place)):
+            message += f"; {reading}"
+            self.explained.add(place)
         self.problems.append(Problem(str(self.path), line, name, dotted(path), message, level))
 
     def expect(self, entry: Entry, path: Sequence[str | int], wanted: type, words: str) -> bool:

@@ -12,10 +12,12 @@ import yaml
 
 from sentinel_core.base.errors import RuleFileError
 from sentinel_core.model.cleaning import clean_text
+from sentinel_core.rulefile.yaml_words import key_text
 
 MOST_BYTES = 4 * 2**20
 MOST_VALUES = 500_000  # after aliases: a file of a few lines can stand for billions
 DEEPEST = 60
+MOST_DIGITS = 1_000  # of a whole number: Python shows no more than 4,300 in decimal
 
 
 class UnreadableError(RuleFileError):
@@ -92,6 +94,16 @@ def _refuse_depth(path: Path, text: str) -> None:
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
     """The safe loader, as in Prefect; libyaml's does the same ten times faster."""
 
+    def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
+        if len(node.value) > MOST_DIGITS:
+            problem = f"a number of more than {MOST_DIGITS:,} digits"
+            raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
+        number: int = super().construct_yaml_int(node)
+        return number
+
+
+_Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_yaml_int)
+
 
 class _Size:
     """Counts the values of a file with every alias expanded."""
@@ -143,14 +155,19 @@ def construct(path: Path, root: yaml.Node) -> Any:
 
 def child(node: yaml.Node, part: str | int) -> tuple[yaml.Node, int] | None:
     """The node under a key or an index, and its line; None when there is none."""
+    found = pair(node, part)
+    return (found[1], (found[0] or found[1]).start_mark.line + 1) if found else None
+
+
+def pair(node: yaml.Node, part: str | int) -> tuple[yaml.Node | None, yaml.Node] | None:
+    """The key and the value under a key or an index, which has no key; None when there is none."""
     if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
-        item = node.value[part]
-        return item, item.start_mark.line + 1
+        return None, node.value[part]
     if isinstance(node, yaml.MappingNode):
         # Merged keys come first once the file is constructed: the last one counts.
         for key, value in reversed(node.value):
-            if isinstance(key, yaml.ScalarNode) and key.value == str(part):
-                return value, key.start_mark.line + 1
+            if key_text(key) == str(part):
+                return key, value
     return None
 
 

@@ -40,6 +40,8 @@ class Case:
 
     def add_problem(self, path: Where, message: str) -> None:
         """Add a problem at a place of this test."""
+        if reading := self.file.reading(("tests", self.index, *path)):
+            message += f"; {reading}"
         self.problems.append(
             Problem(str(self.file.path), self.line(path), self.name, dotted(path), message)
         )

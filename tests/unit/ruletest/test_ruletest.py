@@ -821,3 +821,15 @@ def test_the_documentation_names_every_key_of_a_test() -> None:
     for path in ((), ("actions",), ("silences",), ("firing",), ("events",), ("notifications",)):
         for key in known_keys(path):
             assert re.search(rf"\b{key}\b", DOCS), f"{'.'.join(path)}: {key}"
+
+
+def test_an_error_about_a_word_of_yaml_1_1_says_what_was_written(tmp_path: Path) -> None:
+    file = tmp_path / "words.yaml"
+    file.write_text("tests:\n- {name: NO, rule: disk, events: [], start: 0700}\n")
+    found = read_tests(file)
+    assert found is not None
+    said = [problem.message for case in found.cases for problem in case.problems]
+    assert any(
+        'the file says `NO`, which YAML 1.1 reads as false: quote it ("NO")' in m for m in said
+    )
+    assert any("the file says `0700`, which YAML 1.1 reads as 448: quote it" in m for m in said)
