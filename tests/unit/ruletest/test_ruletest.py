@@ -825,7 +825,7 @@ def test_the_documentation_names_every_key_of_a_test() -> None:
 
 def test_an_error_about_a_word_of_yaml_1_1_says_what_was_written(tmp_path: Path) -> None:
     file = tmp_path / "words.yaml"
-    file.write_text("tests:\n- {name: NO, rule: disk, events: [], start: 0700}\n")
+    file.write_text("tests:\n- {name: NO, rule: 0700, events: []}\n")
     found = read_tests(file)
     assert found is not None
     said = [problem.message for case in found.cases for problem in case.problems]
