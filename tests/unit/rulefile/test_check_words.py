@@ -33,7 +33,7 @@ def problems(file: Path, parameters: str, more: str = "") -> list[Problem]:
     file.write_text(
         "deployments:\n- name: rule\n  entrypoint: flows/custom.py:sql_query\n"
         "  work_pool: {name: pool}\n  schedules: [{cron: '0 * * * *'}]\n"
-        f"{more}  parameters:\n    check:\n      url: env:NAME\n      query: SELECT 1\n"
+        f"{more}  parameters:\n    check:\n      url: env:SENTINEL_RULE_A\n      query: SELECT 1\n"
         f"{parameters}"
     )
     return check(file, ask_prefect=False).problems
@@ -122,8 +122,8 @@ def test_words_behind_anchors_aliases_and_merges_are_named_where_they_were_writt
     merged = (
         "      parameters:\n        base: &base [NO]\n        again: *base\n        text: *text\n"
         "        word: *word\n"
-        "  schedules:\n  - {cron: '0 * * * *', parameters: &own {check: &check {url: 'env:A',\n"
-        "    query: SELECT 2, parameters: {a: 010}}}}\n"
+        "  schedules:\n  - {cron: '0 * * * *', parameters: &own {check: &check {\n"
+        "    url: 'env:SENTINEL_RULE_A', query: SELECT 2, parameters: {a: 010}}}}\n"
         "  - {cron: '5 * * * *', parameters: {<<: *own, check: {<<: *check, max_rows: 5}}}\n"
     )
     found = problems(file, merged, more)
@@ -157,7 +157,7 @@ def test_job_variables_take_anything_and_so_words_are_warned_of(file: Path) -> N
         "deployments:\n- name: rule\n  entrypoint: flows/custom.py:sql_query\n"
         "  work_pool: {name: pool, job_variables: {env: {DEBUG: yes, MODE: '0700', OFF: a}}}\n"
         "  schedules: [{cron: '0 * * * *'}]\n"
-        "  parameters: {check: {url: 'env:NAME', query: SELECT 1}}\n"
+        "  parameters: {check: {url: 'env:SENTINEL_RULE_A', query: SELECT 1}}\n"
     )
     found = check(file, ask_prefect=False).problems
     assert sorted((p.level, p.field.rpartition(".")[2]) for p in found) == [
