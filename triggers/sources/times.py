@@ -59,7 +59,7 @@ def read_times(column: "pd.Series", options: Columns) -> Times:
     if pd.api.types.is_datetime64_any_dtype(column):
         read = _times_already(column, options)
     else:
-        text = column[~empty].map(_written).astype(object)
+        text = column[~empty].map(_written)
         if options.time_unit is not None:
             read = _in_unit(text, options.time_unit)
         elif options.time_format is not None:
@@ -107,11 +107,8 @@ def _times_already(column: "pd.Series", options: Columns) -> _Read:
 
 
 def _in_unit(text: "pd.Series", unit: Unit) -> _Read:
-    digits = text[text.str.fullmatch(_DIGITS).astype(bool)]
-    import pandas as pd
-
-    size = pd.to_numeric(digits, errors="coerce").astype(float).abs()
-    return _Read(utc=[_epoch(digits[size < _END_OF_CALENDAR * _UNITS[unit]], unit)])
+    exact = _numbers(text[text.str.fullmatch(_DIGITS).astype(bool)])
+    return _Read(utc=[_epoch(exact[exact.abs() < _END_OF_CALENDAR * _UNITS[unit]], unit)])
 
 
 def _in_format(text: "pd.Series", form: str) -> _Read:
@@ -163,23 +160,27 @@ def _judged(text: "pd.Series", timezone: str) -> _Read:
 
 def _epochs(digits: "pd.Series") -> dict[str, "pd.Series"]:
     """Epoch numbers as times, by the unit that their size says."""
-    import pandas as pd
-
-    size = pd.to_numeric(digits, errors="coerce").astype(float)
+    exact = _numbers(digits)
     return {
         f"an epoch time in {_UNIT_NAMES[unit]}": _epoch(
-            digits[(size >= _FIRST[unit]) & (size < _LAST[unit])], unit
+            exact[(exact >= _FIRST[unit]) & (exact < _LAST[unit])], unit
         )
         for unit in _UNITS
     }
 
 
-def _epoch(digits: "pd.Series", unit: Unit) -> "pd.Series":
+def _numbers(digits: "pd.Series") -> "pd.Series":
+    """Whole numbers where all are, as nanoseconds are more than floats can tell apart."""
     import pandas as pd
 
-    return pd.to_datetime(
-        pd.to_numeric(digits, errors="coerce"), unit=unit, utc=True, errors="coerce"
-    )
+    exact: pd.Series = pd.to_numeric(digits, errors="coerce")
+    return exact if exact.dtype.kind == "i" else exact.astype(float)
+
+
+def _epoch(exact: "pd.Series", unit: Unit) -> "pd.Series":
+    import pandas as pd
+
+    return pd.to_datetime(exact, unit=unit, utc=True, errors="coerce")
 
 
 def _microseconds(part: "pd.Series", column: "pd.Series") -> "pd.Series":
