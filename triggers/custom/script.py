@@ -14,6 +14,7 @@ from sentinel_core.base.errors import OutputError
 from sentinel_core.model.alert import load_outputs
 from triggers.custom._process import Outcome, run
 from triggers.sources.allowed import allowed_file, file_warning, variable_warning
+from triggers.sources.decoding import UndecodableError, decode
 from triggers.sources.errors import AccessError
 from triggers.sources.unusable import Warnings, missing_path
 
@@ -137,9 +138,9 @@ class Script(Trigger):
 def _documents(stdout: bytes) -> list[Any]:
     """The one JSON document of a script as a list of outputs. Raises OutputError."""
     try:
-        text = stdout.decode("utf-8").strip()
-    except UnicodeDecodeError as error:
-        raise OutputError(f"stdout is not UTF-8 from byte {error.start} on") from error
+        text = decode(stdout).strip()
+    except UndecodableError as error:
+        raise OutputError(f"stdout: {error}; print UTF-8") from error
     if not text:
         raise OutputError("it printed nothing; expected an AlertOutput as JSON on stdout")
     try:

@@ -19,10 +19,12 @@ from triggers.sources.address import (
     usable_url,
 )
 from triggers.sources.credentials import Basic, ClientCertificate, authorization
-from triggers.sources.document import JsonField, is_json, json_difference
+from triggers.sources.document import JsonField, is_json
+from triggers.sources.errors import SourceError
 from triggers.sources.expected import Statuses, bounds, leads_to
+from triggers.sources.expected_body import BodyExpectation
 from triggers.sources.fetch import shown
-from triggers.sources.request import BODY_LIMIT, Probe, ask
+from triggers.sources.request import Probe, ask
 from triggers.sources.secret import Reference, reference_warning
 from triggers.sources.unusable import Warnings
 
@@ -189,8 +191,15 @@ class HealthCheck(Trigger):
         return None if self.body is None else self.body.encode("utf-8", "surrogatepass")
 
     def evaluate(self, probe: Probe) -> AlertOutput:
-        """Triggered if the service did not answer, or not as expected."""
+        """Triggered if the service did not answer, or not as expected.
+
+        A body that can't be read hides nothing else that is wrong: the output then says so beside
+        the alert. Otherwise it raises SourceError.
+        """
         unmet = self._unmet(probe)
+        not_checked = "" if probe.failure else self._body.not_checked(probe)
+        if not_checked and not unmet:
+            raise SourceError(f"{shown(probe.asked or self.url)}: {not_checked}")
         limit = self._shown_limit(probe, unmet)
         # What was to be JSON and is not is the content of something else: it is not quoted.
         not_json = self.json_field is not None and not is_json(probe.body)
@@ -204,7 +213,7 @@ class HealthCheck(Trigger):
         return AlertOutput(
             triggered=bool(unmet),
             ticker=self.service or httpx.URL(probe.asked or self.url).host,
-            message=self._message(probe, unmet),
+            message="; ".join(filter(None, [self._message(probe, unmet), not_checked])),
             metrics={name: value for name, value in metrics.items() if value is not None},
             metadata={
                 "url": probe.url,
@@ -216,6 +225,7 @@ class HealthCheck(Trigger):
                 "body": "" if not_json else probe.body[:_BODY_SHOWN],
                 **({"certificate": probe.certificate_of} if probe.certificate_of else {}),
                 **({"unit": limit[2]} if limit else {}),
+                **({"not_checked": {"body": not_checked}} if not_checked else {}),
             },
         )
 
@@ -240,8 +250,12 @@ class HealthCheck(Trigger):
         if self.certificate_days is not None and probe.certificate_days is None:
             unmet.append(_Unmet("no TLS certificate was presented"))
         if not probe.failure:  # a partial body may lack what the rest holds
-            unmet += [_Unmet(reason) for reason in self._body_unmet(probe)]
+            unmet += [_Unmet(reason) for reason in self._body.unmet(probe)]
         return unmet
+
+    @property
+    def _body(self) -> BodyExpectation:
+        return BodyExpectation(self.body_contains, self.body_must_not_contain, self.json_field)
 
     def _limits(self, probe: Probe) -> list[tuple[float, float, str]]:
         """The numbers compared: value, threshold, unit."""
@@ -265,24 +279,6 @@ class HealthCheck(Trigger):
 
     def _statuses(self) -> str:
         return ", ".join(map(str, self._status_list()))
-
-    def _body_unmet(self, probe: Probe) -> list[str]:
-        unmet = []
-        if self.body_contains and self.body_contains not in probe.body:
-            where = f"first {BODY_LIMIT:,} bytes of the body" if probe.body_cut else "body"
-            unmet.append(f"{self.body_contains!r} is not in the {where}")
-        if self.body_must_not_contain and self.body_must_not_contain in probe.body:
-            unmet.append(f"{self.body_must_not_contain!r} is in the body")
-        elif self.body_must_not_contain and probe.body_cut:
-            unmet.append(
-                f"the body is longer than {BODY_LIMIT:,} bytes: whether it holds "
-                f"{self.body_must_not_contain!r} can't be said"
-            )
-        if self.json_field and probe.body_cut:
-            unmet.append(f"the body is longer than {BODY_LIMIT:,} bytes: its JSON can't be read")
-        elif self.json_field and (difference := json_difference(probe.body, self.json_field)):
-            unmet.append(difference)
-        return unmet
 
     def _message(self, probe: Probe, unmet: list[_Unmet]) -> str:
         asked = probe.asked or self.url

@@ -72,6 +72,8 @@ def json_of(probe: Probe) -> Any:
     where = shown(probe.url)
     if probe.status is None or not 200 <= probe.status <= 299:  # noqa: PLR2004 - HTTP's success
         raise SourceError(f"{where}: answered {probe.status}")
+    if probe.body_fault:
+        raise SourceError(f"{where}: the answer is not JSON: {probe.body_fault}")
     try:
         return json.loads(probe.body)
     except (ValueError, RecursionError) as error:

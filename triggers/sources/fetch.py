@@ -1,6 +1,7 @@
 """The bytes behind a local path or an http(s) URL, within a bounded time."""
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 from urllib.parse import urlsplit
@@ -17,7 +18,15 @@ MOST_BYTES = 512 * 2**20  # of a download, and of an unpacked file
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")  # one letter is a Windows drive
 
 
-def fetch(source: str, timeout_seconds: float) -> bytes:
+@dataclass(frozen=True, slots=True)
+class Content:
+    """Bytes, and the content type that their server names."""
+
+    data: bytes
+    content_type: str = ""
+
+
+def fetch(source: str, timeout_seconds: float) -> Content:
     """The content of a file (a path relative to the working directory) or of an http(s) URL.
 
     Raises SourceError: no such file, another scheme, an answer other than 2xx, too slow, too large;
@@ -62,10 +71,10 @@ def shown(source: str) -> str:
     return f"{parts.scheme}://{host}{port}{parts.path}"
 
 
-def _read_file(source: str) -> bytes:
+def _read_file(source: str) -> Content:
     path = allowed_file(source)
     try:
-        return path.read_bytes()
+        return Content(path.read_bytes())
     except FileNotFoundError as error:
         raise SourceError(f"{source}: no such file (looked in {Path.cwd()})") from error
     except IsADirectoryError as error:
@@ -75,7 +84,7 @@ def _read_file(source: str) -> bytes:
         raise SourceError(f"{source}: cannot be read: {what}") from error
 
 
-def _download(url: str, timeout_seconds: float) -> bytes:
+def _download(url: str, timeout_seconds: float) -> Content:
     deadline = monotonic() + timeout_seconds
     body = bytearray()
     guard = Guard()
@@ -102,7 +111,7 @@ def _download(url: str, timeout_seconds: float) -> bytes:
         raise SourceError(_too_slow(url, timeout_seconds)) from error
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise SourceError(f"{shown(url)}: cannot be read: {reason(error)}") from error
-    return bytes(body)
+    return Content(bytes(body), response.headers.get("content-type", ""))
 
 
 def _too_slow(url: str, timeout_seconds: float) -> str:

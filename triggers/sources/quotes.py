@@ -97,7 +97,8 @@ def _read(
 ) -> "pd.DataFrame":
     text = [name for name in (columns.ticker, columns.time) if name is not None]
     if isinstance(source, str):
-        return read_table(fetch(source, timeout_seconds), text, [value])
+        content = fetch(source, timeout_seconds)
+        return read_table(content.data, text, [value], content_type=content.content_type)
     import pandas as pd
 
     rows = read_rows(source.database, source.query, timeout_seconds=timeout_seconds)

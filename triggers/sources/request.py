@@ -11,6 +11,7 @@ import httpx
 from pydantic import BaseModel
 
 from triggers.sources.certificates import earliest_end
+from triggers.sources.decoding import UndecodableError, decode
 from triggers.sources.errors import SourceError
 from triggers.sources.failure import reason
 from triggers.sources.guard import Guard
@@ -25,7 +26,8 @@ class Probe(BaseModel):
     `latency_ms` runs from the start until the last response's headers are there: name lookup, TLS
     and redirects included, the body not. `certificate_days` is the shortest remaining life of all
     certificates met on the way, those of the chains included (negative: expired); None without TLS.
-    `certificate_of` names that one, unless it is a service's own.
+    `certificate_of` names that one, unless it is a service's own. `body_fault` says why the body
+    is no text; `body` then has replacement characters for what can't be read.
     """
 
     url: str
@@ -37,6 +39,7 @@ class Probe(BaseModel):
     content_type: str = ""
     body: str = ""
     body_cut: bool = False
+    body_fault: str = ""
     failure: str | None = None
 
 
@@ -86,7 +89,7 @@ async def ask(
             seen["status"] = response.status_code
             seen["url"] = str(response.url.copy_with(userinfo=b""))
             seen["content_type"] = response.headers.get("content-type", "")[:_LONGEST_TYPE]
-            seen["body"], seen["body_cut"] = await _read(response, body_limit)
+            seen |= await _read(response, body_limit)
     except (httpx.LocalProtocolError, UnicodeEncodeError) as error:
         # Its text quotes the header, which may be a secret.
         raise SourceError(
@@ -101,11 +104,18 @@ async def ask(
     return Probe.model_validate(seen)
 
 
-async def _read(response: httpx.Response, limit: int) -> tuple[str, bool]:
-    """The body's first part as text, and whether there was more."""
+async def _read(response: httpx.Response, limit: int) -> dict[str, Any]:
+    """The body's first part as text, whether there was more, and why it is no text."""
     body = bytearray()
     async for chunk in response.aiter_bytes():
         body += chunk
         if len(body) > limit:
             break
-    return body[:limit].decode("utf-8", errors="replace"), len(body) > limit
+    cut = len(body) > limit
+    part = bytes(body[:limit])
+    try:
+        text = decode(part, response.headers.get("content-type", ""), cut=cut)
+    except UndecodableError as error:
+        shown = part.decode("utf-8", errors="replace")
+        return {"body": shown, "body_cut": cut, "body_fault": str(error)}
+    return {"body": text, "body_cut": cut}

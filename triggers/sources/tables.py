@@ -10,6 +10,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from triggers.sources.cells import Unreadable
+from triggers.sources.decoding import UndecodableError, decode
 from triggers.sources.errors import SourceError
 from triggers.sources.fetch import MOST_BYTES
 
@@ -19,23 +20,23 @@ if TYPE_CHECKING:
 _BLANK = ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None"]
 
 
-def read_table(content: bytes, text: Sequence[str], numbers: Sequence[str]) -> "pd.DataFrame":
+def read_table(
+    content: bytes, text: Sequence[str], numbers: Sequence[str], *, content_type: str = ""
+) -> "pd.DataFrame":
     """The columns `text` (kept as they are written) and `numbers` of a table.
 
     Raises SourceError when the content is no table or a column is missing.
     """
     import pandas as pd
 
-    content = _unpacked(content).removeprefix(b"\xef\xbb\xbf")
-    start = content[:64].lstrip()
-    if not start:
-        raise SourceError("is empty")
+    content = _unpacked(content)
     try:
-        if start.startswith(b"PAR1"):
+        if content.startswith(b"PAR1"):
             return _parquet(content, [*text, *numbers])
-        if start.startswith((b"[", b"{")):
-            return pick(pd.DataFrame(_json(content)), [*text, *numbers])
-        return _csv(content, text, numbers)
+        written = _decoded(content, content_type)
+        if written.lstrip()[:1] in ("[", "{"):
+            return pick(pd.DataFrame(_json(written)), [*text, *numbers])
+        return _csv(written, text, numbers)
     except SourceError:
         raise
     except (
@@ -46,7 +47,7 @@ def read_table(content: bytes, text: Sequence[str], numbers: Sequence[str]) -> "
         RecursionError,
         csv.Error,
     ) as error:
-        # ValueError covers what pandas, pyarrow, json and the text codec raise for broken input.
+        # ValueError covers what pandas, pyarrow and json raise for broken input.
         what = " ".join(str(error).split())[:300]
         raise SourceError(f"is not a CSV, Parquet or JSON table: {what}") from error
 
@@ -90,9 +91,10 @@ def _unpacked(content: bytes) -> bytes:
     return unpacked
 
 
-def _csv(content: bytes, text: Sequence[str], numbers: Sequence[str]) -> "pd.DataFrame":
+def _csv(written: str, text: Sequence[str], numbers: Sequence[str]) -> "pd.DataFrame":
     """The wanted columns as text, indexed by line."""
-    written = _decoded(content)
+    if not written.strip():
+        raise SourceError("is empty")
     first = next((line for line in io.StringIO(written) if line.strip()), "").rstrip("\r\n")
     separator = max(",;\t|", key=first.count)
     wanted = [*text, *numbers]
@@ -161,14 +163,13 @@ def _irregular(written: str, separator: str, wanted: Sequence[str], texts: int) 
     return pd.DataFrame(rows, columns=list(wanted), index=index, dtype=object)
 
 
-def _decoded(content: bytes) -> str:
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return content.decode("utf-16")
+def _decoded(content: bytes, content_type: str) -> str:
     try:
-        return content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise ValueError(f"line {line} is not UTF-8: save the file as UTF-8") from error
+        return decode(content, content_type)
+    except UndecodableError as error:
+        raise SourceError(
+            f"is not a CSV, Parquet or JSON table: {error}: save the file as UTF-8"
+        ) from error
 
 
 def _parquet(content: bytes, columns: Sequence[str]) -> "pd.DataFrame":
@@ -179,14 +180,14 @@ def _parquet(content: bytes, columns: Sequence[str]) -> "pd.DataFrame":
     return pick(pd.read_parquet(io.BytesIO(content), columns=list(columns)), columns)
 
 
-def _json(content: bytes) -> Any:
+def _json(written: str) -> Any:
     """A list of objects, an object of columns, or one object a line."""
     try:
-        data = json.loads(content)
+        data = json.loads(written)
     except json.JSONDecodeError as error:
         if not error.msg.startswith("Extra data"):
             raise
-        data = [json.loads(line) for line in content.splitlines() if line.strip()]
+        data = [json.loads(line) for line in written.split("\n") if line.strip()]
     if not data:
         raise SourceError("holds no rows")
     return data

@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 from triggers.sources.cells import blank, sample
 from triggers.sources.columns import Columns, Unit
@@ -59,7 +61,8 @@ def read_times(column: "pd.Series", options: Columns) -> Times:
     if pd.api.types.is_datetime64_any_dtype(column):
         read = _times_already(column, options)
     else:
-        text = column[~empty].map(_written)
+        filled = column[~empty]
+        text = filled.map(_written) if len(filled) else filled.astype("str")
         if options.time_unit is not None:
             read = _in_unit(text, options.time_unit)
         elif options.time_format is not None:
@@ -72,9 +75,9 @@ def read_times(column: "pd.Series", options: Columns) -> Times:
         times, unsure = _in_zone(_microseconds(part, column), options.timezone, column)
         parts.append(times)
         uncertain |= unsure
-    filled = [part for part in parts if not part.empty]
+    known = [part for part in parts if not part.empty]
     nothing = pd.Series(pd.NaT, index=column.index[:0], dtype="datetime64[us, UTC]")
-    at = pd.concat(filled or [nothing]).reindex(column.index)
+    at = pd.concat(known or [nothing]).reindex(column.index)
     for row in column.index[at.isna() & ~empty]:
         faults[row] = read.faults.get(row) or (
             f"holds {sample(column[row])} for {column.name!r}, which is {_expected(options)}"
@@ -195,18 +198,26 @@ def _in_zone(
     local: "pd.Series", timezone: str, column: "pd.Series"
 ) -> tuple["pd.Series", dict[Any, str]]:
     """Local times in UTC, and the rows whose time the clocks of the zone had twice or never."""
-    import numpy as np
+    import pandas as pd
 
     if timezone == "UTC":
         return local.dt.tz_localize("UTC"), {}
-    certain = local.dt.tz_localize(timezone, ambiguous="NaT", nonexistent="NaT")
-    later = local.dt.tz_localize(
-        timezone, ambiguous=np.zeros(len(local), dtype=bool), nonexistent="shift_forward"
-    )
-    unsure = local.index[certain.isna() & local.notna()]
-    return later.dt.tz_convert("UTC"), {
-        row: f"holds {sample(column[row])} for {column.name!r}, a time that the clocks of "
-        f"{timezone} have twice or never on that day: write it with its offset, as in "
-        "2026-01-31T16:00:00-05:00"
-        for row in unsure
+    zone = ZoneInfo(timezone)
+    times = local.dt.tz_localize(zone, ambiguous="NaT", nonexistent="NaT").dt.tz_convert("UTC")
+    unsure = local[times.isna() & local.notna()]
+    later = [_later(at.to_pydatetime(), zone) for at in unsure]
+    times[unsure.index] = pd.Series(later, index=unsure.index, dtype=times.dtype)
+    uncertain = {
+        row: (
+            f"holds {sample(column[row])} for {column.name!r}, a time that the clocks of "
+            f"{timezone} have twice or never on that day: write it with its offset, as in "
+            "2026-01-31T16:00:00-05:00"
+        )
+        for row in unsure.index
     }
+    return times, uncertain
+
+
+def _later(local: datetime, zone: ZoneInfo) -> datetime:
+    """The later of the two times that a local time may be when the clocks change."""
+    return max(local.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))

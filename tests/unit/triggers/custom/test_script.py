@@ -127,7 +127,9 @@ def test_a_script_that_ends_badly_is_an_error_that_says_how(make, code, said):
         ("42", "not an alert output"),
         ('[{"triggered": true}, {"triggered": true}]', "more than once"),
         ("[" * 100_000, "not one JSON document"),
-        (b"\xff\xfe", "not UTF-8"),
+        (b"\xff\xfe", "printed nothing"),
+        (b"\xff{}", "not UTF-8"),
+        ("{}".encode("utf-16-le"), "zero bytes, like UTF-16 without a byte order mark"),
     ],
 )
 def test_an_answer_that_is_no_alert_output_is_an_error(stdout, said):

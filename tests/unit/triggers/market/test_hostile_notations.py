@@ -1,5 +1,6 @@
 """Small files in every notation of numbers and times, each with its right verdict per ticker."""
 
+import gzip
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,51 @@ def at(*times: str | int) -> str:
     return HEADER + "".join(rows) + f"B,{times[0]},99\n"
 
 
-FILES: dict[str, tuple[str, dict[str, str], Verdicts | str]] = {
+JSON = (
+    '[{"ticker":"A","time":"2013-03-01","close":101},{"ticker":"B","time":"2013-03-01","close":99}]'
+)
+UMLAUT = HEADER + "MÜV2,2013-03-01,101\n"
+
+FILES: dict[str, tuple[str | bytes, dict[str, str], Verdicts | str]] = {
+    # encodings
+    "JSON with a byte order mark": (JSON.encode("utf-8-sig"), {}, BOTH),
+    "JSON lines with a byte order mark": (
+        JSON[1:-1].replace("},{", "}\n{").encode("utf-8-sig"),
+        {},
+        BOTH,
+    ),
+    "JSON in UTF-16": (JSON.encode("utf-16"), {}, BOTH),
+    "JSON lines with a line separator in a ticker": (
+        '{"ticker":"A\u2028B","time":"2013-03-01","close":101}\n'
+        '{"ticker":"B","time":"2013-03-01","close":99}\n',
+        {},
+        {"A B": True, "B": False},
+    ),
+    "JSON in UTF-16, gzipped": (gzip.compress(JSON.encode("utf-16")), {}, BOTH),
+    "UTF-32": ((HEADER + A + B).encode("utf-32"), {}, BOTH),
+    "an umlaut in UTF-16": (UMLAUT.encode("utf-16"), {}, {"MÜV2": True}),
+    "an umlaut behind a byte order mark": (UMLAUT.encode("utf-8-sig"), {}, {"MÜV2": True}),
+    "UTF-16 without a byte order mark": (
+        UMLAUT.encode("utf-16-le"),
+        {},
+        "line 1 has zero bytes, like UTF-16 without a byte order mark: save the file as UTF-8",
+    ),
+    "UTF-16, cut off": (
+        UMLAUT.encode("utf-16")[:-1],
+        {},
+        "is not UTF-16-LE, as its byte order mark says",
+    ),
+    "a Windows code page": (UMLAUT.encode("cp1252"), {}, "line 2 is not UTF-8: save the file as"),
+    "JSON in a Windows code page": (
+        JSON.replace("A", "Ä").encode("cp1252"),
+        {},
+        "line 1 is not UTF-8: save the file as UTF-8",
+    ),
+    "all at once": (
+        (GERMAN + "MÜV2;01.03.2013 17:30;1.234,56\n").encode("utf-16"),
+        {**POINTS, "time_format": "%d.%m.%Y %H:%M", "timezone": "Europe/Berlin"},
+        {"MÜV2": True},
+    ),
     # the decimal sign
     "decimal commas": (close("101,5"), COMMA, BOTH),
     "a whole number among decimal commas": (close("101"), COMMA, BOTH),

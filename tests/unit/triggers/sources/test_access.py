@@ -136,7 +136,7 @@ def test_a_named_folder_is_read_and_the_root_is_no_project(project):
 def test_no_trigger_reads_beyond_and_none_says_whether_it_is_there(project, monkeypatch):
     settings(monkeypatch, source_roots="")
     monkeypatch.chdir(project)
-    assert fetch("in/quotes.csv", 5) == b"inside"
+    assert fetch("in/quotes.csv", 5).data == b"inside"
     assert allowed_file("in/quotes.csv") == project.resolve() / "data" / "quotes.csv"
     said = []
     for path in ("/etc/passwd", "/etc/no-such-file"):
@@ -212,11 +212,11 @@ def test_a_name_is_judged_by_the_address_connected_to_before_anything_is_sent(
         require_resolved("localhost")
     assert endpoint.received == []
     settings(monkeypatch, hosts_allow="localhost")
-    assert fetch(url, 5) == b"ok"
+    assert fetch(url, 5).data == b"ok"
 
 
 def test_private_addresses_can_be_denied(endpoint, monkeypatch):
-    assert fetch(endpoint.url, 5) == b"ok"
+    assert fetch(endpoint.url, 5).data == b"ok"
     settings(monkeypatch, hosts_deny="private")
     with pytest.raises(AccessError, match="private is among SENTINEL_HOSTS_DENY"):
         fetch(endpoint.url, 5)

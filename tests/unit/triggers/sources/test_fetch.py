@@ -10,9 +10,12 @@ from pathlib import Path
 import pytest
 
 from triggers.sources import fetch as fetch_module
+from triggers.sources.columns import Columns
 from triggers.sources.errors import SourceError
 from triggers.sources.fetch import fetch, shown
+from triggers.sources.quotes import read_quotes
 
+LATIN = "ticker,time,close\nM\u00dcV2,2013-03-01,101\n".encode("latin-1")
 BODY = b"ticker,time,close,volume\nAAPL,2013-03-01,430.47,19730300\n"
 
 
@@ -40,6 +43,8 @@ class Quotes(BaseHTTPRequestHandler):
             self.answer(200, gzip.compress(BODY), **{"Content-Encoding": "gzip"})
         elif path == "/cut":
             self.answer(200, BODY, **{"Content-Length": str(len(BODY) + 100)})
+        elif path == "/latin.csv":
+            self.answer(200, LATIN, **{"Content-Type": "text/csv; charset=ISO-8859-1"})
         elif path == "/quotes.csv":
             self.answer(200, BODY)
         else:
@@ -84,11 +89,18 @@ def site() -> Iterator[str]:
     "path", ["/quotes.csv", "/moved", "/encoded.csv", "/quotes.csv?key=s3cr3t"]
 )
 def test_what_a_server_sends_is_what_comes_back(site: str, path: str) -> None:
-    assert fetch(site + path, 5) == BODY
+    assert fetch(site + path, 5).data == BODY
+
+
+def test_quotes_are_read_in_the_charset_that_the_server_names(site: str) -> None:
+    (series,) = read_quotes(
+        f"{site}/latin.csv", Columns(), "close", ["*"], rows=1, timeout_seconds=5
+    )
+    assert (series.ticker, series.values) == ("MÜV2", (101,))
 
 
 def test_a_compressed_file_comes_back_as_it_is_stored(site: str) -> None:
-    assert gzip.decompress(fetch(f"{site}/packed.csv.gz", 5)) == BODY
+    assert gzip.decompress(fetch(f"{site}/packed.csv.gz", 5).data) == BODY
 
 
 @pytest.mark.parametrize(
@@ -142,7 +154,7 @@ def test_a_local_path_is_relative_to_the_working_directory(
 ) -> None:
     (tmp_path / "quotes.csv").write_bytes(BODY)
     monkeypatch.chdir(tmp_path)
-    assert fetch("quotes.csv", 5) == BODY
+    assert fetch("quotes.csv", 5).data == BODY
     with pytest.raises(SourceError, match="no such file"):
         fetch("other.csv", 5)
     with pytest.raises(SourceError, match="is a folder"):

@@ -201,6 +201,7 @@ def test_a_redirect_is_followed(site: JsonSite) -> None:
         (200, "[" * 200_000, {}, "the answer is not JSON"),
         (200, '{"a": ' + "9" * 10_000 + "}", {}, "the answer is not JSON"),
         (200, b"\xff\xfe\x00", {}, "the answer is not JSON"),
+        (200, '{"ä": 1}'.encode("latin-1"), {}, "the answer is not JSON: line 1 is not UTF-8"),
         (200, b"x" * (MOST_BYTES + 1), {}, "more than 16 MiB"),
         (302, "", {"Location": "/loop"}, "redirects"),
         (302, "", {"Location": "ftp://127.0.0.1/"}, "ftp"),
@@ -214,6 +215,16 @@ def test_an_answer_that_is_none_fails_the_check(
     assert said in str(caught.value)
     assert "s3cret" not in str(caught.value)
     assert len(str(caught.value)) < 500
+
+
+@pytest.mark.parametrize(
+    ("encoding", "charset"),
+    [("utf-8-sig", ""), ("utf-16", ""), ("utf-8", ""), ("latin-1", "; charset=ISO-8859-1")],
+)
+def test_an_answer_is_read_in_its_encoding(site: JsonSite, encoding: str, charset: str) -> None:
+    body = '{"größe": 7}'.encode(encoding)
+    url = site.at("/encoded", body, 200, **{"Content-Type": f"application/json{charset}"})
+    assert measured(url, path="größe")[0].metrics["value"] == 7
 
 
 def test_who_is_not_there_fails_the_check() -> None:
