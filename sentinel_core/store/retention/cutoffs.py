@@ -16,7 +16,7 @@ from sentinel_core.decide.lifecycle import Lifecycle
 from sentinel_core.model.rule import RuleSettings
 
 RECONCILE_MARGIN = timedelta(hours=1)  # reconcile looks again at what ended shortly before
-LATEST_RUNS = 100  # for triggers that read their own past: a rule that rarely runs keeps these
+LATEST_RUNS = 100  # before the cutoff, for triggers that read their own past
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +83,8 @@ def cutoffs(periods: Periods, now: datetime, reconciled: datetime | None) -> Cut
 class Needs:
     """What a rule's settings need of its past.
 
-    `look_back`: the age of the oldest value of its conditions. `runs`: the number of its latest
-    runs that stay, whatever their age. `cooldown`: how long the end of an event matters.
+    `look_back`: the age of the oldest value of its conditions. `runs`: the number of runs before
+    the cutoff that stay, whatever their age. `cooldown`: how long the end of an event matters.
     """
 
     look_back: timedelta
@@ -112,7 +112,8 @@ def needs_of(parameters: Mapping[str, Any]) -> Needs | None:
 def evaluations_before(cutoff: datetime, needs: Needs, oldest_run: datetime) -> datetime:
     """Evaluations of a rule due before this may go, if their runs ended before `cutoff`.
 
-    A run that ended at the cutoff may be recorded late and look back from there. `oldest_run` is
+    A run that was due at the cutoff may be recorded late, and looks back from there: on values, and
+    on the runs before it. `oldest_run` is
     when the oldest one of the runs that stay was due.
     """
     return min(_earlier(cutoff, needs.look_back), oldest_run)

@@ -45,15 +45,16 @@ _SUMMARISED = (
 )
 
 
-def oldest_of_latest_runs(connection: Connection, rule_id: int, runs: int) -> datetime | None:
-    """When the oldest of the rule's latest `runs` due times was; None if there are fewer.
+def oldest_of_latest_runs(
+    connection: Connection, rule_id: int, until: datetime, runs: int
+) -> datetime | None:
+    """The oldest of the rule's latest `runs` due times before `until`; None if there are fewer.
 
     One step of the index for each due time, however many evaluations it has.
     """
-    newest = select(func.max(_V.at)).where(_V.rule_id == rule_id).scalar_subquery()
-    steps = select(type_coerce(newest, UtcDateTime).label("at"), literal(1).label("n")).cte(
-        "steps", recursive=True
-    )
+    newest = select(func.max(_V.at)).where(_V.rule_id == rule_id, _V.at < until)
+    first = type_coerce(newest.scalar_subquery(), UtcDateTime).label("at")
+    steps = select(first, literal(1).label("n")).cte("steps", recursive=True)
     earlier = select(func.max(_V.at)).where(_V.rule_id == rule_id, _V.at < steps.c.at)
     steps = steps.union_all(
         select(type_coerce(earlier.scalar_subquery(), UtcDateTime), steps.c.n + 1).where(

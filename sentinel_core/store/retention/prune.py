@@ -162,7 +162,7 @@ def _evaluations(
 ) -> RuleEvaluations | None:
     if cutoff is None:
         return None
-    oldest = oldest_of_latest_runs(connection, rule_id, needs.runs)
+    oldest = oldest_of_latest_runs(connection, rule_id, cutoff, needs.runs)
     if oldest is None:  # fewer runs than stay
         return None
     return RuleEvaluations(rule_id, evaluations_before(cutoff, needs, oldest), cutoff)

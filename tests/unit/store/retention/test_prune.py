@@ -53,9 +53,9 @@ def hours(engine: Engine, **where: Any) -> list[dict[str, Any]]:
 
 
 def recent_runs(engine: Engine, rule: Rule = RULE_A) -> None:
-    """Three runs of the last days, so that older ones are not the latest."""
-    for minute in (57, 58, 59):
-        ran(engine, minute * DAY, quiet("RECENT"), rule=rule)
+    """Two runs just before the cutoff, which stay with it, and one of the last days."""
+    for day in (28, 29, 59):
+        ran(engine, day * DAY, quiet("RECENT"), rule=rule)
 
 
 def test_old_evaluations_become_one_row_an_hour(engine: Engine) -> None:
@@ -329,11 +329,11 @@ def test_hours_go_after_their_own_time_but_for_the_newest(engine: Engine) -> Non
     [rule_id] = (row["id"] for row in rows(engine, "alert_rule"))
     assert len(hours(engine, metric="")) == 5
     pruned(engine, at(400 * DAY))
-    assert {hour["hour"] for hour in hours(engine)} == {at(57 * DAY)}
+    assert {hour["hour"] for hour in hours(engine)} == {at(28 * DAY)}
     pruned(engine, at(800 * DAY))
-    assert {hour["hour"] for hour in hours(engine)} == {at(57 * DAY)}
+    assert {hour["hour"] for hour in hours(engine)} == {at(28 * DAY)}
     with reading(engine) as connection:
-        assert deleted_before(connection, rule_id) == at(57 * DAY + 60)
+        assert deleted_before(connection, rule_id) == at(28 * DAY + 60)
 
 
 def test_the_audit_and_the_identity_stay(engine: Engine) -> None:
