@@ -68,7 +68,8 @@ class RuleRun:
 @dataclass(frozen=True, slots=True)
 class RuleRuns:
     """A rule's runs of the window. `before` is its last run before that, `changed_at` the last
-    change of its schedule. `schedules` is empty for a rule that is not active."""
+    change of its schedule, or since when its evaluations are kept. `schedules` is empty for a rule
+    that is not active."""
 
     rule_id: int
     name: str

@@ -27,6 +27,7 @@ from sentinel_core.report.figures import (
 from sentinel_core.store.db.engine import reading, writing
 from sentinel_core.store.db.tables import EVALUATION, EVENT, NOTIFICATION, RULE
 from sentinel_core.store.outbox.enqueue import insert_notifications
+from sentinel_core.store.retention.evaluations import deleted_before
 
 LISTED = 10  # unacknowledged events
 LATE = "late"  # the resolution of an event that had ended before it was recorded
@@ -140,7 +141,9 @@ def _rules(connection: Connection, window: Window) -> list[RuleRuns]:
         before = connection.scalar(select(func.max(_V.at)).where(mine, _V.at < window.since))
         runs = list(_read_runs(connection, and_(mine, _within(_V.at, window))))
         schedules = [Schedule(**kept) for kept in rule.schedules] if rule.is_active else []
-        rules.append(RuleRuns(rule.id, rule.name, runs, schedules, rule.changed_at, before))
+        # What ran before was deleted: its due times are no gaps.
+        counted_from = max(filter(None, (rule.changed_at, deleted_before(connection, rule.id))))
+        rules.append(RuleRuns(rule.id, rule.name, runs, schedules, counted_from, before))
     return rules
 
 

@@ -8,8 +8,8 @@ from sqlalchemy import Connection, Engine
 
 from sentinel_core.store.db.engine import writing
 
-_TARGET_SECONDS = 0.02  # how long one transaction should take: others wait for it
-_FEWEST, _MOST = 10, 1_000  # rows in one transaction
+_TARGET_SECONDS = 0.03  # how long one transaction should take: others wait for it
+_FEWEST, _MOST = 100, 500  # rows in one transaction; with fewer, most of it is the commit
 _PAUSE_SECONDS = 0.03  # at least; a waiting SQLite writer looks again after 1 to 25 ms
 _PAUSE_RATIO = 2.0  # pauses take at least this many times as long as the transactions
 _LOCK = 7_736_368_456  # any number, the same in every Sentinel
@@ -23,9 +23,10 @@ class Pace:
         *,
         ends: float | None = None,
         sleep: Callable[[float], None] = time.sleep,
-        size: int = 100,
+        size: int = _FEWEST,
     ) -> None:
         self.size = size
+        self._fewest = min(size, _FEWEST)
         self.longest = 0.0
         self._ends = ends
         self._sleep = sleep
@@ -46,11 +47,11 @@ class Pace:
             yield connection
         took = time.perf_counter() - began
         self.longest = max(self.longest, took)
-        self.size = adapted(self.size, took)
+        self.size = adapted(self.size, took, self._fewest)
         self._sleep(max(_PAUSE_SECONDS, took * _PAUSE_RATIO))
 
 
-def adapted(size: int, seconds: float) -> int:
+def adapted(size: int, seconds: float, fewest: int = _FEWEST) -> int:
     """The number of rows after a transaction of `size` rows that took this long."""
     factor = min(1.5, max(0.25, _TARGET_SECONDS / max(seconds, 1e-6)))
-    return min(_MOST, max(_FEWEST, int(size * factor)))
+    return min(_MOST, max(fewest, int(size * factor)))
