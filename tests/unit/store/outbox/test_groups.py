@@ -6,16 +6,17 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, update
+from sqlalchemy import Engine, select, update
 
 from sentinel_core.store.db.engine import writing
+from sentinel_core.store.db.schema import ensure_schema
 from sentinel_core.store.db.tables import NOTIFICATION
 from sentinel_core.store.outbox.claim import LEASE, claim, due
 from sentinel_core.store.outbox.settle import postpone_channel, retry_failed, settle
 from sentinel_core.store.record.acknowledge import acknowledge
 from tests.support.posted import deliver_at, posted
 from tests.support.runs import NOW, a_rule, a_run, fired, quiet, rows, told
-from tests.support.swarm import at_once, claim_all
+from tests.support.swarm import at_once, claim_all, own_engine
 
 HOOK, CHAT, PAGE = "slack-incoming-webhook/ops", "slack-credentials/bot", "pager-duty-webhook/duty"
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
@@ -253,3 +254,23 @@ def test_eight_deliverers_at_once_never_have_the_same_message(
     claimed = at_once(claim_all, [(database_url, keys[n:] + keys[:n], NOW) for n in range(8)])
     assert Counter(key for share in claimed for key in share) == Counter(keys)
     assert {row["attempts"] for row in rows(engine, "notification")} == {1}
+
+
+def test_a_message_leaves_without_what_another_transaction_holds_and_waits_for_nothing(
+    postgres_url: str,
+) -> None:
+    with own_engine(postgres_url) as engine:
+        ensure_schema(engine)
+        first, held, third = tell(engine, [A, B, C], a_route())
+        later = NOW + MINUTE
+        with engine.begin() as other:
+            other.execute(
+                select(NOTIFICATION.c.id).where(NOTIFICATION.c.id == held).with_for_update()
+            )
+            message = claim(engine, first, later)
+            assert message is not None
+            assert message.ids == (first, third)
+            assert claim(engine, held, later) is None
+        message = claim(engine, held, later)
+        assert message is not None
+        assert message.ids == (held,)

@@ -3,6 +3,7 @@
 from collections import Counter
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import Engine, update
@@ -16,6 +17,7 @@ from sentinel_core.store.read import silences as stored_silences
 from sentinel_core.store.record import silences
 from sentinel_core.store.record.acknowledge import acknowledge, unacknowledge
 from sentinel_core.store.record.recording import Recorded, notify_unmuted
+from sentinel_core.store.state.rules import deactivate_missing
 from tests.support.runs import a_rule, a_run, at, fired, quiet, rows, snapshot, told
 from tests.support.swarm import killed_at_statement
 
@@ -265,6 +267,13 @@ def test_a_rule_that_fires_mutes_those_it_names_for_the_same_ticker(engine: Engi
     assert muted == {"host-1": "inhibited: switch-down fires on host-1", "host-2": None}
 
 
+def test_a_rule_that_is_no_longer_deployed_mutes_nothing(engine: Engine) -> None:
+    measured(engine, SWITCH, 0, fired("host-1"))
+    measured(engine, DISK, 1, quiet("host-1"))
+    assert deactivate_missing(engine, [DISK.deployment_id]) == [SWITCH.name]
+    assert len(measured(engine, DISK, 2, fired("host-1")).notifications) == 1
+
+
 def test_a_rule_may_mute_whatever_the_ticker(engine: Engine) -> None:
     anywhere = a_rule("switch-down", inhibits=[{"rule": "disk-full", "same_ticker": False}])
     measured(engine, anywhere, 0, fired("switch"))
@@ -375,6 +384,19 @@ AVERAGE = {"metric": "cpu", "op": "gte", "value": 85, "aggregate": "avg", "over_
 def cpu(value: float, ticker: str = "A") -> AlertOutput:
     """A measurement the trigger itself has no opinion on."""
     return quiet(ticker, metrics={"cpu": value})
+
+
+def test_a_run_that_is_recorded_once_more_is_one_measurement_of_its_window(engine: Engine) -> None:
+    rule = a_rule(conditions=[{**AVERAGE, "aggregate": "count", "value": 3}])
+    measured(engine, rule, 0, cpu(95))
+    key = uuid4()
+    for attempt in (1, 2):
+        run = a_run(5, ended=5 + attempt, run_count=attempt, key=key)
+        told(engine, rule, run, [cpu(95)], now=at(8))
+    assert rows(engine, "alert_event") == []
+    assert [row["retry_count"] for row in rows(engine, "evaluation")] == [0, 1]
+    measured(engine, rule, 9, cpu(95))
+    assert len(rows(engine, "alert_event")) == 1, "three runs have measured"
 
 
 def test_a_condition_looks_at_what_was_recorded(engine: Engine) -> None:

@@ -6,12 +6,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, select, update
 
 from sentinel_core.base.errors import StoreUnavailableError
 from sentinel_core.model.alert import AlertOutput
 from sentinel_core.store.db.engine import open_engine, reading
-from sentinel_core.store.db.tables import AUDIT
+from sentinel_core.store.db.schema import ensure_schema
+from sentinel_core.store.db.tables import AUDIT, EVENT
+from sentinel_core.store.db.tables import RULE as RULES
 from sentinel_core.store.outbox.claim import claim, due
 from sentinel_core.store.outbox.settle import settle
 from sentinel_core.store.read.event_detail import event_detail
@@ -19,7 +21,9 @@ from sentinel_core.store.record.acknowledge import acknowledge, unacknowledge
 from sentinel_core.store.record.annotate import Disposition, assign, comment, disposition
 from sentinel_core.store.record.change import BY_LIMIT, COMMENT_LIMIT, Changed
 from sentinel_core.store.record.resolve import resolve
+from tests.support.behind import behind
 from tests.support.runs import NOW, a_rule, a_run, at, fired, quiet, rows, told
+from tests.support.swarm import own_engine
 
 RULE = a_rule()
 HOUR = timedelta(hours=1)
@@ -158,6 +162,30 @@ def test_two_people_at_once_do_it_once(engine: Engine, name: str) -> None:
         )
     assert sorted(key for result in results for key in result.done) == keys
     assert all(len(result.done) + len(result.already) == len(keys) for result in results)
+
+
+def test_an_event_that_another_transaction_is_resolving_is_resolved_once(postgres_url: str) -> None:
+    with own_engine(postgres_url) as engine:
+        ensure_schema(engine)
+        [key] = events(engine, "A")
+        ended = update(EVENT).where(EVENT.c.id == key).values(resolved_at=NOW, resolution="by-hand")
+        done = behind(engine, ended, lambda: resolve(engine, [key], by="bo", now=NOW + HOUR))
+        assert (done.done, done.already) == ((), (key,))
+        assert one(engine, key)["resolved_at"] == NOW
+        assert audited(engine) == []
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_a_change_waits_for_a_run_of_the_rule_that_is_being_recorded(
+    postgres_url: str, name: str
+) -> None:
+    with own_engine(postgres_url) as engine:
+        ensure_schema(engine)
+        [key] = events(engine, "A")
+        acknowledge(engine, [key], by="cy", now=NOW)
+        recording = select(RULES.c.id).with_for_update()
+        done = behind(engine, recording, lambda: EVERY[name](engine, [key], by="bo", now=NOW))
+        assert done.done == (key,)
 
 
 def test_more_events_than_one_statement_takes_are_one_transaction(engine: Engine) -> None:

@@ -4,14 +4,17 @@ from datetime import time
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, select, update
 
 from sentinel_core.model.silence import Recurrence, SilenceState
 from sentinel_core.store.db.engine import reading
-from sentinel_core.store.db.tables import AUDIT
+from sentinel_core.store.db.schema import ensure_schema
+from sentinel_core.store.db.tables import AUDIT, SILENCE
 from sentinel_core.store.read import silences as stored
 from sentinel_core.store.record import silences
+from tests.support.behind import behind
 from tests.support.runs import a_rule, a_run, a_silence, at, fired, told
+from tests.support.swarm import own_engine
 
 
 def audited(engine: Engine) -> list[tuple[str, str, dict[str, Any]]]:
@@ -96,3 +99,16 @@ def test_nobody_can_end_a_silence_anonymously(engine: Engine) -> None:
     with pytest.raises(ValueError, match="whole number"):
         silences.expire(engine, ["1"], by="ana", now=at(1))  # type: ignore[list-item]
     assert stored.all_silences(engine, now=at(1), state=SilenceState.ACTIVE) == [made]
+
+
+def test_a_silence_that_another_transaction_is_ending_is_ended_once(postgres_url: str) -> None:
+    with own_engine(postgres_url) as engine:
+        ensure_schema(engine)
+        key = silences.create(engine, a_silence(), now=at(0)).id
+        assert key is not None
+        ended = update(SILENCE).where(SILENCE.c.id == key).values(ends_at=at(5))
+        done = behind(engine, ended, lambda: silences.expire(engine, [key], by="bo", now=at(6)))
+        assert (done.done, done.already) == ((), (key,))
+        assert [action for _, action, _ in audited(engine)] == ["silence-created"]
+        [silence] = stored.all_silences(engine, now=at(6))
+        assert silence.ends_at == at(5)
