@@ -31,6 +31,9 @@ MARKDOWN = "**bold & [label](https://a.example/x_y)** ~~`code`~~ _soft_ \\* end"
         (Medium.SLACK, "*closed* and more", 12, "*closed* an…"),
         (Medium.SLACK, "`a * b` and more", 6, "`a…`"),
         (Medium.SLACK, "```\na * b\n``` and more", 12, "```\na…\n```"),
+        (Medium.SLACK, "*a _b c* and more", 14, "*a _b c* and…"),  # its end closes all within
+        (Medium.SLACK, "`a *b and c` more", 9, "`a *b a…`"),  # code has no marks
+        (Medium.SLACK, "*a\nb and more", 8, "*a\nb an…"),  # a mark does not span lines
         (Medium.SLACK, "2 * 3 is not bold", 10, "2 * 3 is…"),
         (Medium.SLACK, "cache_hit_rate falls", 12, "cache_hit_r…"),
         (Medium.MARKDOWN, "**bold text**", 9, "**bold…**"),
