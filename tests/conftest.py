@@ -20,7 +20,7 @@ from tests.support.prefect import PrefectServer
 from tests.support.processes import ROOT
 from tests.support.shared import Shared
 from tests.support.spread import Spread, first
-from tests.support.stores import copy_sqlite, postgres_database, postgres_template, variable_for
+from tests.support.stores import StoreDatabase, copy_sqlite, postgres_database, variable_for
 
 # The same examples each time: a suite that fails only now and then is not believed. With
 # HYPOTHESIS_PROFILE=search it looks for new ones.
@@ -126,11 +126,21 @@ def shared(pytestconfig: pytest.Config) -> Shared:
     return pytestconfig.stash[_SHARED]
 
 
+@pytest.fixture(scope="session")
+def store_database(shared: Shared) -> Iterator[StoreDatabase]:
+    """The PostgreSQL database that the tests of this process have one after the other."""
+    database = StoreDatabase(shared)
+    yield database
+    database.end()
+
+
 @pytest.fixture
-def postgres_url(shared: Shared, request: pytest.FixtureRequest) -> Iterator[str]:
-    """A new PostgreSQL database; empty, unless the test works with `engine`."""
-    template = postgres_template(shared) if "engine" in request.fixturenames else "template1"
-    with postgres_database(shared.postgres(), template) as url:
+def postgres_url(
+    shared: Shared, store_database: StoreDatabase, request: pytest.FixtureRequest
+) -> Iterator[str]:
+    """A PostgreSQL database; empty, unless the test works with `engine`."""
+    own = store_database.lent() if "engine" in request.fixturenames else None
+    with own or postgres_database(shared.postgres()) as url:
         yield url
 
 

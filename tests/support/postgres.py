@@ -32,7 +32,11 @@ def own_postgres() -> Iterator[Any]:
 
 def start_postgres(folder: Path) -> tuple[str, str]:
     """A server that outlives this process; like `temporary_postgres` otherwise."""
-    dsn = _server(folder, cleanup_mode=None).get_uri()
+    server = _server(folder, cleanup_mode=None)
+    for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+        server.psql(f"ALTER SYSTEM SET {setting} = off")  # no test takes its power away
+    server.psql("SELECT pg_reload_conf()")
+    dsn = server.get_uri()
     return _url(dsn), dsn
 
 
