@@ -14,11 +14,13 @@ from sentinel_core.store.db.engine import reading, writing
 
 VERSIONS = Path(sentinel_core.store.db.tables.__file__).parent / "migrations" / "versions"
 
+NEW_TABLES = ("store_identity", "evaluation_hour")
+
 
 def everything(engine: Engine) -> dict[str, list[dict[str, Any]]]:
-    """Every row of every table, except the store's identity: no two stores have the same."""
+    """Every row of every table that stores have had since before they had an identity."""
     found = {}
-    tables = {k: v for k, v in SQLModel.metadata.tables.items() if k != "store_identity"}
+    tables = {k: v for k, v in SQLModel.metadata.tables.items() if k not in NEW_TABLES}
     with reading(engine) as connection:
         for name, kept in tables.items():
             statement = select(kept).order_by(*kept.primary_key)
