@@ -9,4 +9,5 @@ def test_every_kind_that_is_not_simply_an_alert_is_said_in_words() -> None:
 
 
 def test_every_way_in_which_an_event_ends_is_said_in_words() -> None:
-    assert set(RESOLUTIONS) == {"recovered", "flapping-ended", "expired", "by-hand", "late"}
+    ends = {"recovered", "flapping-ended", "expired", "by-hand", "late", "rule-removed"}
+    assert set(RESOLUTIONS) == ends
