@@ -27,8 +27,13 @@ SILENCED = SuppressionCode.SILENCED
 class Asked(MemoryLedger):
     """A ledger in memory that writes down what it is asked for."""
 
-    def __init__(self, silences: Sequence[Silence] = (), **policy: Any) -> None:
-        settings = {"importance": "high", "notify": ROUTES, "policy": {"flapping": None, **policy}}
+    def __init__(
+        self,
+        silences: Sequence[Silence] = (),
+        routes: dict[str, list[str]] = ROUTES,
+        **policy: Any,
+    ) -> None:
+        settings = {"importance": "high", "notify": routes, "policy": {"flapping": None, **policy}}
         super().__init__("surge", RuleSettings.model_validate(settings), silences=silences)
         self.calls: list[tuple[Any, ...]] = []
 
@@ -72,6 +77,7 @@ class Asked(MemoryLedger):
         self, observation: Observation, decision: Decision | LateDecision, event_id: int | None
     ) -> None:
         self.calls.append(("evaluated", observation.ticker, decision.code, event_id))
+        self.reason = decision.reason
         super().evaluated(observation, decision, event_id)
 
 
@@ -110,6 +116,23 @@ def test_a_later_notification_that_is_suppressed_says_why_on_its_event() -> None
     ledger.ran(0, fired())
     ledger.ran(1, fired())
     assert ledger.of("suppress") == [(1, SILENCED)]
+
+
+@pytest.mark.parametrize(
+    ("channel", "sent", "code"),
+    [
+        ("pager-duty-webhook/duty", "sent to incidents and threads only", None),
+        ("slack-incoming-webhook/everyone", "not told", SILENCED),
+    ],
+)
+def test_a_muted_end_is_sent_to_incidents_only_and_the_record_says_so(
+    channel: str, sent: str, code: SuppressionCode | None
+) -> None:
+    ledger = Asked([muted(start=0.5)], {"high": [channel]}, notify_resolved=True)
+    ledger.ran(0, fired())
+    ledger.ran(1, quiet())
+    assert f"; {sent}: silenced by ana" in ledger.reason
+    assert ledger.of("suppress") == [(1, code)]
 
 
 def test_a_reminder_has_the_importance_of_its_event() -> None:

@@ -16,6 +16,7 @@ from sentinel_core.decide.transition import (
     expired,
     meaning_of,
     policy_for,
+    resolved_as_removed,
     resolved_by_hand,
 )
 from sentinel_core.model.alert import Importance
@@ -377,6 +378,19 @@ def test_an_end_by_hand_says_whose_and_the_series_begins_anew() -> None:
 def test_an_end_by_hand_is_never_before_the_newest_run() -> None:
     series = lived(STEADY, "....1")[-1].series
     assert resolved_by_hand(series, at(1), "ann").series.ended_at == at(4)
+
+
+def test_the_end_of_a_removed_rules_event_says_so_and_is_never_before_the_newest_run() -> None:
+    series = replace(lived(STEADY, "...H")[-1].series, event_id=7)
+    over = resolved_as_removed(series, at(1))
+    assert (over.action, over.code, over.reason) == (
+        Action.RESOLVE,
+        "rule-removed",
+        "resolved: its rule was removed",
+    )
+    assert over.series == Series(
+        Status.OK, at(3), breached_at=at(3), ended_at=at(3), ended_importance=HIGH
+    )
 
 
 def test_flapping_starts_anew_after_an_end_by_hand() -> None:

@@ -94,3 +94,7 @@ def test_a_parameter_schema_says_that_it_is_a_rules() -> None:
     assert trigger_of({"definitions": {"Other": {}}}) is None
     assert trigger_of({}) is None
     assert trigger_of(None) is None
+
+
+def test_a_trigger_has_no_warnings_unless_it_says_so() -> None:
+    assert list(PlainCheck().check_warnings()) == []
