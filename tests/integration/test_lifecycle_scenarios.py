@@ -38,6 +38,7 @@ from sentinel_core.store.record.acknowledge import acknowledge
 from sentinel_core.store.record.recording import notify_unmuted
 from sentinel_core.store.state.rules import sync
 from tests.support.prefect import PrefectServer, client_of, make_pool
+from tests.support.processes import wait_for
 from tests.support.rules.lifecycle import gauge
 from tests.support.runs import rows
 from tests.support.scenes import Scene, running_here
@@ -381,6 +382,8 @@ def test_after_half_an_hour_without_a_worker_only_what_still_means_something_is_
     client: SyncPrefectClient,
     away: dict[str, tuple[DeploymentResponse, Engine]],
 ) -> None:
+    # Early in a minute: in the next one the newest run would be out of date, too.
+    wait_for(lambda: datetime.now(UTC).second < 15, what="the beginning of a minute")
     back = datetime.now(UTC).replace(second=0, microsecond=0)
     for deployment, _ in away.values():
         schedule(server, deployment, back - timedelta(minutes=29), back, runs=30)
