@@ -83,7 +83,9 @@ def _bytes(connection: Connection) -> dict[str, int]:
         }
     try:
         found = connection.exec_driver_sql(
-            "SELECT s.tbl_name, sum(d.pgsize) FROM dbstat d JOIN sqlite_schema s ON s.name = d.name"
+            # Counted in pages: above 2 GiB, the aggregated `pgsize` overflows.
+            "SELECT s.tbl_name, sum(d.pageno) * (SELECT page_size FROM pragma_page_size)"
+            " FROM dbstat d JOIN sqlite_schema s ON s.name = d.name"
             " WHERE d.aggregate = 1 GROUP BY s.tbl_name"
         )
         return {name: int(size) for name, size in found}
