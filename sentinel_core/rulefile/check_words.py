@@ -12,7 +12,7 @@ from sentinel_core.rulefile.check_parameters import parameter_types
 from sentinel_core.rulefile.source import Entry, RuleFile, Where, dig
 from sentinel_core.rulefile.yaml_words import Word, words_below
 
-MOST_WORDS = 25
+MOST_WORDS = 24
 """Words that are looked at in a deployment: each is tried in both readings."""
 _TEXTS = ("name", "description", "version", "flow_name", "tags", "schedules", "schedule")
 _FREE = ("work_pool", "job_variables")
@@ -24,6 +24,11 @@ def check_words(file: RuleFile, entry: Entry, flow: Flow[..., Any]) -> None:
     types = parameter_types(flow)
     for number, (path, word, is_key) in enumerate(words_below(node) if node else ()):
         if number == MOST_WORDS:
+            message = (
+                f"more than {MOST_WORDS} words that YAML 1.1 reads in its own way: only the first "
+                f"{MOST_WORDS} were looked at; quote those that are text"
+            )
+            file.complain(entry, (), message, warning=True)
             return
         place: Where = ("deployments", entry.index, *path)
         if place in file.explained:

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sentinel_core.rulefile.check import check
+from sentinel_core.rulefile.check_words import MOST_WORDS
 from sentinel_core.rulefile.source import Problem
 from sentinel_core.rulefile.yaml_words import word_of, words_below
 
@@ -190,6 +191,17 @@ def test_thousands_of_words_are_named_in_part(file: Path) -> None:
     found = problems(file, f"      parameters: {{a: [{', '.join(['on'] * 20_000)}]}}\n")
     assert 0 < len(found) <= 25
     assert {p.level for p in found} == {"warning"}
+
+
+def test_words_beyond_those_that_are_looked_at_are_said_to_be_there(file: Path) -> None:
+    def named(words: int) -> list[Problem]:
+        return problems(file, f"      parameters: {{a: [{', '.join(['on'] * words)}]}}\n")
+
+    assert len(named(MOST_WORDS)) == MOST_WORDS
+    more, *looked_at = named(MOST_WORDS + 1)
+    assert len(looked_at) == MOST_WORDS
+    assert (more.level, more.line, more.field) == ("warning", 2, "")
+    assert more.message.startswith(f"more than {MOST_WORDS} words that YAML 1.1 reads in its own")
 
 
 def test_an_alias_of_an_alias_of_thousands_of_values_is_walked_once() -> None:
