@@ -58,6 +58,8 @@ Folders = Annotated[
     tuple[Path, ...], NoDecode, BeforeValidator(lambda text: _split(text, os.pathsep))
 ]
 """Folders, separated as in PATH."""
+Days = Annotated[int, Field(ge=0, le=36_500)]
+"""A period of at most a century."""
 _VARIABLES = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\*?|\*")
 
 
@@ -142,25 +144,19 @@ class Settings(BaseSettings):
         description="How long a stopping sentinel worker waits for its runs before it hands "
         "them back.",
     )
-    retention_evaluation_days: int = Field(
+    retention_evaluation_days: Days = Field(
         30,
-        ge=0,
-        le=36_500,
         description="Days for which evaluations are kept; after that one row an hour; 0: for ever.",
     )
-    retention_hourly_days: int = Field(
-        365, ge=0, le=36_500, description="Days for which those rows are kept; 0: for ever."
+    retention_hourly_days: Days = Field(
+        365, description="Days for which those rows are kept; 0: for ever."
     )
-    retention_event_days: int = Field(
+    retention_event_days: Days = Field(
         365,
-        ge=0,
-        le=36_500,
         description="Days for which events are kept after their end; 0: for ever.",
     )
-    retention_series_days: int = Field(
+    retention_series_days: Days = Field(
         90,
-        ge=0,
-        le=36_500,
         description="Days after which a series that no run has reported is forgotten; 0: never.",
     )
     user: str = Field(

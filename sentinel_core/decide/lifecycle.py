@@ -17,6 +17,7 @@ from sentinel_core.model.rule import Meaning, RuleSettings
 PROBLEMS = (Kind.ERROR, Kind.NO_DATA)
 OUTPUTS = (Kind.ALERT, *PROBLEMS)  # the kinds that only a run whose check ran observes
 UNSEEN = "No longer among the outputs of the check."
+WARMING_UP = "warming-up"  # the code of a decision without enough values
 
 
 def is_late(observation: Observation, series: Mapping[Key, Series]) -> bool:
@@ -187,7 +188,7 @@ class Lifecycle:
             return _unchanged(previous, observation, "skipped", f"skipped: {observation.message}")
         if observation.unjudged:
             reason = f"not judged yet: {observation.unjudged}"
-            return _unchanged(previous, observation, "warming-up", reason)
+            return _unchanged(previous, observation, WARMING_UP, reason)
         policy = self._policies[kind]
         if not observation.breached:
             return decide(policy, previous, observation, context)

@@ -19,12 +19,12 @@ from uuid import UUID
 import httpx
 import psutil
 from prefect.client.orchestration import SyncPrefectClient
-from prefect.client.schemas.actions import VariableCreate
 from prefect.exceptions import ObjectAlreadyExists
 from pydantic import BaseModel, ValidationError
 
 from sentinel_core.base.errors import DeployTakenError
 from sentinel_core.prefect_io.client import server_time
+from sentinel_core.prefect_io.variables import new_variable
 
 RENEWED_SECONDS = 5.0
 EXPIRES_SECONDS = 30.0
@@ -145,9 +145,8 @@ def _taken(client: SyncPrefectClient, variable: str, holder: Holder) -> UUID | N
     found = _read(client, variable)
     if found is not None and (found.is_held or not _delete(client, found.id)):
         return None
-    created = VariableCreate(name=variable, value=holder.model_dump(mode="json"), tags=["sentinel"])
     try:
-        return client.create_variable(created).id
+        return client.create_variable(new_variable(variable, holder)).id
     except ObjectAlreadyExists:
         return None
 

@@ -88,7 +88,7 @@ def rule_facts(deployment: DeploymentResponse, flow_name: str) -> Rule:
     """The rule of a deployment; settings its author left out are the flow's defaults."""
     schema = deployment.parameter_openapi_schema or {}
     definition = trigger_of(schema) or {}
-    schedules = tuple(_schedule(item.schedule) for item in deployment.schedules if item.active)
+    schedules = tuple(schedule_facts(item.schedule) for item in deployment.schedules if item.active)
     cron = next((schedule for schedule in schedules if schedule.cron is not None), None)
     interval = next((item for item in schedules if item.interval_seconds is not None), None)
     zoned = cron or interval
@@ -114,7 +114,8 @@ def rule_facts(deployment: DeploymentResponse, flow_name: str) -> Rule:
     )
 
 
-def _schedule(item: CronSchedule | IntervalSchedule | RRuleSchedule | Any) -> Schedule:
+def schedule_facts(item: CronSchedule | IntervalSchedule | RRuleSchedule | Any) -> Schedule:
+    """A schedule of Prefect as the store keeps it."""
     zone = getattr(item, "timezone", None) or "UTC"
     if isinstance(item, CronSchedule):
         return Schedule(cron=item.cron, timezone=zone, day_or=item.day_or)

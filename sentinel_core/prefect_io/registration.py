@@ -10,7 +10,6 @@ from uuid import UUID
 
 import httpx
 from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.client.schemas.actions import VariableCreate, VariableUpdate
 from prefect.exceptions import ObjectAlreadyExists
 from prefect.settings import (
     PREFECT_API_REQUEST_TIMEOUT,
@@ -22,6 +21,7 @@ from prefect.settings import (
 from pydantic import BaseModel, ValidationError
 
 from sentinel_core.decide.identity import Known
+from sentinel_core.prefect_io.variables import new_variable, set_variable
 
 HANDED_DOWN = "SENTINEL_REGISTERED_STORE"
 """The environment variable in which a worker hands the registration to its runs."""
@@ -86,7 +86,7 @@ def register(variable: str, registration: Registration) -> Answer:
     """Register a store; the answer is another one when another process was faster."""
     try:
         with temporary_settings(_BRIEF), get_client(sync_client=True) as client:
-            client.create_variable(_created(variable, registration))
+            client.create_variable(new_variable(variable, registration))
     except ObjectAlreadyExists:
         return ask(variable)
     except httpx.HTTPError:  # away, or it lets this user read only
@@ -96,17 +96,7 @@ def register(variable: str, registration: Registration) -> Answer:
 
 def replace(client: SyncPrefectClient, variable: str, registration: Registration) -> None:
     """Register a store in place of whatever is registered."""
-    try:
-        client.create_variable(_created(variable, registration))
-    except ObjectAlreadyExists:
-        value = registration.model_dump(mode="json")
-        client.update_variable(VariableUpdate(name=variable, value=value))
-
-
-def _created(variable: str, registration: Registration) -> VariableCreate:
-    return VariableCreate(
-        name=variable, value=registration.model_dump(mode="json"), tags=["sentinel"]
-    )
+    set_variable(client, variable, registration)
 
 
 def to_hand_down(variable: str, answer: Answer) -> dict[str, str]:

@@ -4,14 +4,15 @@ A variable in Prefect, written by the holder of the deploy's lease alone (deploy
 deleted when everything is deployed. The next deploy names it and finishes what is missing.
 """
 
+from contextlib import suppress
 from datetime import datetime
 
 from prefect.client.orchestration import SyncPrefectClient
-from prefect.client.schemas.actions import VariableCreate, VariableUpdate
-from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
+from prefect.exceptions import ObjectNotFound
 from pydantic import BaseModel, ValidationError
 
 from sentinel_core.prefect_io.deploy_lease import Holder, current_holder, variable_of
+from sentinel_core.prefect_io.variables import set_variable
 from sentinel_core.wording.times import stamp
 
 ADVICE = "run `sentinel rules deploy` to finish it"
@@ -55,17 +56,11 @@ def read_mark(client: SyncPrefectClient, variable: str) -> UnfinishedDeploy | No
 
 def write_mark(client: SyncPrefectClient, variable: str, mark: UnfinishedDeploy | None) -> None:
     """Write the mark; None deletes it."""
-    if mark is None:
-        try:
-            client.delete_variable_by_name(variable)
-        except ObjectNotFound:
-            return
+    if mark is not None:
+        set_variable(client, variable, mark)
         return
-    value = mark.model_dump(mode="json")
-    try:
-        client.create_variable(VariableCreate(name=variable, value=value, tags=["sentinel"]))
-    except ObjectAlreadyExists:
-        client.update_variable(VariableUpdate(name=variable, value=value))
+    with suppress(ObjectNotFound):
+        client.delete_variable_by_name(variable)
 
 
 def unfinished_note(client: SyncPrefectClient, store_variable: str) -> str | None:

@@ -99,9 +99,9 @@ def replay_rule(
             look_back=max(Lifecycle(settings).look_back for settings in both),
             states=max(states_needed(settings.policy) for settings in both),
         )
-        cut = deleted is not None and over.first < deleted
-        if deleted is not None and cut:
-            over = replace(over, first=deleted)
+        cut = deleted if deleted is not None and over.first < deleted else None
+        if cut is not None:
+            over = replace(over, first=cut)
         variants = [
             Variant(deployed, tuple(row["tags"])),
             Variant(rule.settings, rule.tags, recorded_as=deployed.importance),
@@ -116,9 +116,9 @@ def replay_rule(
             "there is nothing to replay"
         )
     notes = tuple(_notes(row, deployed, rule, over))
-    if cut:
+    if cut is not None:
         notes += (
-            f"evaluations from before {utc(over.first)} were deleted: the first decisions can't "
+            f"evaluations from before {utc(cut)} were deleted: the first decisions can't "
             "take them into account, and may differ from those on record",
         )
     return Result(rule, over, before, after, compare(before, after), notes)

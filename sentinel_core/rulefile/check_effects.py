@@ -1,8 +1,7 @@
 """Warns of settings of a rule that are valid and can't do what they are there for."""
 
 import math
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from itertools import islice, pairwise
 from typing import Any
@@ -13,13 +12,13 @@ from pydantic import TypeAdapter, ValidationError
 from sentinel_core.base.errors import ScheduleError
 from sentinel_core.model.condition import Condition, each
 from sentinel_core.model.rule import RuleSettings
-from sentinel_core.model.run import Schedule
 from sentinel_core.model.times import duration
 from sentinel_core.model.trigger import Trigger
 from sentinel_core.prefect_io.due import due_times
-from sentinel_core.prefect_io.facts import rule_settings
+from sentinel_core.prefect_io.facts import rule_settings, schedule_facts
 from sentinel_core.rulefile.check_parameters import given_parameters, parameter_types
 from sentinel_core.rulefile.phrases import did_you_mean, dotted
+from sentinel_core.rulefile.prefect_schedule import prefect_schedule
 from sentinel_core.rulefile.source import Entry, RuleFile, Where, dig
 
 _DUE_TIMES = 50  # enough to see how far apart they are
@@ -121,28 +120,12 @@ def _never_full(condition: Condition, apart: float | None) -> str | None:
 def _apart(entry: Entry) -> float | None:
     """The shortest time between two checks by the schedules, in seconds; None if it is unknown."""
     try:
-        schedules = list(_schedules(entry))
+        schedules = [schedule_facts(prefect_schedule(raw)) for raw in entry.schedules]
         now = datetime.now(UTC)
         due = sorted(set(islice(due_times(schedules, now), _DUE_TIMES)))
-    except (ScheduleError, ValidationError, TypeError, ValueError):
+    except (ScheduleError, ValidationError, TypeError, ValueError, KeyError):
         return None  # reported by itself
     return min(((later - one).total_seconds() for one, later in pairwise(due)), default=None)
-
-
-def _schedules(entry: Entry) -> Iterator[Schedule]:
-    for raw in entry.schedules:
-        interval = raw.get("interval")
-        yield Schedule(
-            cron=raw.get("cron"),
-            interval_seconds=(
-                None
-                if interval is None
-                else TypeAdapter(timedelta).validate_python(interval).total_seconds()
-            ),
-            rrule=raw.get("rrule"),
-            timezone=raw.get("timezone") or "UTC",
-            day_or=raw.get("day_or", True),
-        )
 
 
 def _check_trigger(file: RuleFile, entry: Entry, where: Where, flow: Flow[..., Any]) -> None:

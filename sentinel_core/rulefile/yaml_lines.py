@@ -12,12 +12,11 @@ import yaml
 
 from sentinel_core.base.errors import RuleFileError
 from sentinel_core.model.cleaning import clean_text
-from sentinel_core.rulefile.yaml_words import key_text
+from sentinel_core.rulefile.yaml_words import MOST_DIGITS, key_text
 
 MOST_BYTES = 4 * 2**20
 MOST_VALUES = 500_000  # after aliases: a file of a few lines can stand for billions
 DEEPEST = 60
-MOST_DIGITS = 1_000  # of a whole number: Python shows no more than 4,300 in decimal
 
 
 class UnreadableError(RuleFileError):

@@ -6,21 +6,20 @@ The one place that knows what `prefect deploy` makes of each key of the file.
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.responses import DeploymentResponse
-from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule, RRuleSchedule
+from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule
 from prefect.utilities.templating import apply_values
-from pydantic import TypeAdapter
 
 from sentinel_core.prefect_io.client import all_deployments, default_work_pool
 from sentinel_core.prefect_io.facts import is_rule
 from sentinel_core.rulefile.check import Declared
 from sentinel_core.rulefile.deploy.plan import Deployed, Plan, Schedule, Wanted, plan
 from sentinel_core.rulefile.placeholders import PLACEHOLDER
+from sentinel_core.rulefile.prefect_schedule import prefect_schedule
 from sentinel_core.rulefile.source import RuleFile
 from sentinel_core.wording.schedules import cron_words, interval_words
 
@@ -114,20 +113,8 @@ def _templated(value: Any, path: str) -> Iterator[str]:
 
 
 def _wanted_schedule(raw: dict[str, Any]) -> Schedule:
-    zone = raw.get("timezone")
-    schedule: CronSchedule | IntervalSchedule | RRuleSchedule
-    if raw.get("cron") is not None:
-        day_or = raw.get("day_or")
-        schedule = CronSchedule(
-            cron=raw["cron"], timezone=zone, day_or=True if day_or is None else day_or
-        )
-    elif raw.get("interval") is not None:
-        interval = TypeAdapter(timedelta).validate_python(raw["interval"])
-        anchor = {"anchor_date": raw["anchor_date"]} if raw.get("anchor_date") else {}
-        schedule = IntervalSchedule(interval=interval, timezone=zone, **anchor)
-    else:
-        schedule = RRuleSchedule(rrule=raw["rrule"], timezone=zone or "UTC")
-    return _schedule(schedule, raw.get("active"), raw.get("slug"), raw.get("parameters") or {})
+    active, parameters = raw.get("active"), raw.get("parameters") or {}
+    return _schedule(prefect_schedule(raw), active, raw.get("slug"), parameters)
 
 
 def _deployed(item: DeploymentResponse, flow_name: str) -> Deployed:

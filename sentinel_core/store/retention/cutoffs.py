@@ -113,8 +113,7 @@ def evaluations_before(cutoff: datetime, needs: Needs, oldest_run: datetime) -> 
     """Evaluations of a rule due before this may go, if their runs ended before `cutoff`.
 
     A run that was due at the cutoff may be recorded late, and looks back from there: on values, and
-    on the runs before it. `oldest_run` is
-    when the oldest one of the runs that stay was due.
+    on the runs before it. `oldest_run` is when the oldest one of the runs that stay was due.
     """
     return min(_earlier(cutoff, needs.look_back), oldest_run)
 

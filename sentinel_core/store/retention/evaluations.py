@@ -4,7 +4,7 @@ Rule by rule in the order of due times, which an index has: the evaluations of o
 each other. A rule's first evaluation stays: it says since when the rule has been checked.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -27,10 +27,7 @@ from sentinel_core.store.db.bulk import chunks, insert_into, write_rows
 from sentinel_core.store.db.engine import reading, rows
 from sentinel_core.store.db.tables import EVALUATION, EVENT, HOUR, Row, UtcDateTime
 from sentinel_core.store.retention.hours import EVALUATIONS, Key, Summary, merged, summarised
-from sentinel_core.store.retention.pace import Pace
-
-Progress = Callable[[str, int], None]
-"""Given a table's name and the number of rows that went from it."""
+from sentinel_core.store.retention.pace import Pace, Progress
 
 _V = EVALUATION.c
 _SUMMARISED = (

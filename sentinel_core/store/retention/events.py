@@ -8,8 +8,7 @@ from sentinel_core.store.db.bulk import chunks
 from sentinel_core.store.db.engine import reading
 from sentinel_core.store.db.tables import EVALUATION, EVENT, NOTIFICATION, SERIES
 from sentinel_core.store.outbox.enqueue import PENDING, SENT
-from sentinel_core.store.retention.evaluations import Progress
-from sentinel_core.store.retention.pace import Pace
+from sentinel_core.store.retention.pace import Pace, Progress
 
 _E, _N, _S, _V = EVENT.c, NOTIFICATION.c, SERIES.c, EVALUATION.c
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
+from sentinel_core.decide.lifecycle import PROBLEMS, WARMING_UP
 from sentinel_core.decide.observe import Kind
 from sentinel_core.model.run import StateType
 
@@ -16,8 +17,7 @@ Summary = dict[str, Any]
 """The other columns of an evaluation hour, but for its rule."""
 
 EVALUATIONS = ""  # the metric of the row that counts evaluations
-_PROBLEMS = (Kind.FAILURE.value, Kind.ERROR.value, Kind.NO_DATA.value)
-_UNJUDGED = "warming-up"  # the code of a decision without enough values
+_FAILED = [kind.value for kind in (Kind.FAILURE, *PROBLEMS)]
 
 
 def hour_of(moment: datetime) -> datetime:
@@ -58,8 +58,8 @@ def _add(hours: dict[Key, Summary], key: Key, summary: Summary) -> None:
 
 def _counted(row: Mapping[str, Any]) -> Summary:
     """One evaluation; a run that was cancelled or skipped has judged nothing."""
-    alert = row["kind"] == Kind.ALERT.value and row["decision_code"] != _UNJUDGED
-    failed = row["kind"] in _PROBLEMS and row["prefect_state"] != StateType.CANCELLED.value
+    alert = row["kind"] == Kind.ALERT.value and row["decision_code"] != WARMING_UP
+    failed = row["kind"] in _FAILED and row["prefect_state"] != StateType.CANCELLED.value
     return {
         "count": 1,
         "triggered": int(alert and row["triggered"]),

@@ -6,8 +6,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, delete, func, select, 
 
 from sentinel_core.store.db.engine import reading
 from sentinel_core.store.db.tables import HOUR
-from sentinel_core.store.retention.evaluations import Progress
-from sentinel_core.store.retention.pace import Pace
+from sentinel_core.store.retention.pace import Pace, Progress
 
 _H = HOUR.c
 _KEY = (_H.rule_id, _H.hour, _H.kind, _H.ticker, _H.metric)

@@ -8,6 +8,9 @@ from sqlalchemy import Connection, Engine
 
 from sentinel_core.store.db.engine import writing
 
+Progress = Callable[[str, int], None]
+"""Called with a table's name and the number of rows that went from it."""
+
 _TARGET_SECONDS = 0.03  # how long one transaction should take: others wait for it
 _FEWEST, _MOST = 100, 500  # rows in one transaction; with fewer, most of it is the commit
 _PAUSE_SECONDS = 0.03  # at least; a waiting SQLite writer looks again after 1 to 25 ms

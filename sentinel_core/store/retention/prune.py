@@ -1,6 +1,5 @@
 """One pruning: what the periods allow goes, table by table; or it is only counted."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -19,7 +18,7 @@ from sentinel_core.store.retention.cutoffs import (
 from sentinel_core.store.retention.evaluations import RuleEvaluations, oldest_of_latest_runs
 from sentinel_core.store.retention.events import count_events, delete_events
 from sentinel_core.store.retention.old_hours import count_hours, delete_hours
-from sentinel_core.store.retention.pace import Pace
+from sentinel_core.store.retention.pace import Pace, Progress
 from sentinel_core.store.retention.series import count_series, delete_series
 from sentinel_core.store.state.rules import (
     RECONCILE,
@@ -71,7 +70,7 @@ def prune(
     now: datetime,
     *,
     pace: Pace | None = None,
-    progress: Callable[[str, int], None] = lambda _table, _rows: None,
+    progress: Progress = lambda _table, _rows: None,
 ) -> Pruned:
     """Delete what may go, in transactions of a few milliseconds.
 

@@ -13,8 +13,7 @@ from sentinel_core.decide.state import Status
 from sentinel_core.store.db.bulk import chunks
 from sentinel_core.store.db.engine import reading
 from sentinel_core.store.db.tables import EVENT, SERIES
-from sentinel_core.store.retention.evaluations import Progress
-from sentinel_core.store.retention.pace import Pace
+from sentinel_core.store.retention.pace import Pace, Progress
 
 _S, _E = SERIES.c, EVENT.c
 _KINDS = [kind.value for kind in Kind]

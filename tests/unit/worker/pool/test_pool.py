@@ -155,19 +155,25 @@ def test_code_that_can_not_be_loaded_is_told_and_its_process_not_used_again(
     assert lab.run()["pid"] != ended.pid
 
 
+async def _with_a_grandchild(lab: Lab) -> tuple[Job, asyncio.Task[Ended], int, int]:
+    """A run that goes on, its task, its process and a process that it has started."""
+    note = lab.words / "grandchild"
+    job = lab.job(
+        "import subprocess\n"
+        f"Path({str(note)!r}).write_text(str(subprocess.Popen(['sleep', '600']).pid))\n"
+        "time.sleep(3_600)"
+    )
+    task, pid = await lab.start(job)
+    while not (note.exists() and note.read_text()):  # noqa: ASYNC110 (another process)
+        await asyncio.sleep(0.02)
+    return job, task, pid, int(note.read_text())
+
+
 def test_a_run_that_is_killed_ends_with_the_reason_and_with_what_it_started(lab: Lab) -> None:
     async def killed() -> tuple[Ended, int, int]:
-        note = lab.words / "grandchild"
-        job = lab.job(
-            "import subprocess\n"
-            f"Path({str(note)!r}).write_text(str(subprocess.Popen(['sleep', '600']).pid))\n"
-            "time.sleep(3_600)"
-        )
-        task, pid = await lab.start(job)
-        while not (note.exists() and note.read_text()):  # noqa: ASYNC110 (another process)
-            await asyncio.sleep(0.02)
+        job, task, pid, grandchild = await _with_a_grandchild(lab)
         assert lab.pool.kill(job.id, "the test wants it")
-        return await task, pid, int(note.read_text())
+        return await task, pid, grandchild
 
     ended, pid, grandchild = lab.wait(killed())
     assert (ended.concluded, ended.error, ended.exit_code) == (False, "the test wants it", -9)
@@ -177,17 +183,9 @@ def test_a_run_that_is_killed_ends_with_the_reason_and_with_what_it_started(lab:
 
 def test_what_a_run_has_started_dies_with_a_process_that_somebody_else_killed(lab: Lab) -> None:
     async def killed() -> tuple[Ended, int]:
-        note = lab.words / "orphan"
-        job = lab.job(
-            "import subprocess\n"
-            f"Path({str(note)!r}).write_text(str(subprocess.Popen(['sleep', '600']).pid))\n"
-            "time.sleep(3_600)"
-        )
-        task, pid = await lab.start(job)
-        while not (note.exists() and note.read_text()):  # noqa: ASYNC110 (another process)
-            await asyncio.sleep(0.02)
+        _, task, pid, orphan = await _with_a_grandchild(lab)
         os.kill(pid, signal.SIGKILL)
-        return await task, int(note.read_text())
+        return await task, orphan
 
     ended, orphan = lab.wait(killed())
     assert (ended.concluded, ended.exit_code) == (False, -9)
