@@ -34,9 +34,12 @@ def close_stuck(
 
 
 def _seconds_in_state(flow_run: FlowRun, now: datetime) -> float:
-    """Seconds that a run has been in its state; for a running one, since its start."""
+    """Seconds that a run has been in its state; for a running one, since its newest start.
+
+    Prefect keeps the first `start_time` of a run that starts again, a day after it failed, say.
+    """
     if flow_run.state is None:
         return 0.0
-    running = flow_run.state.type is StateType.RUNNING
-    began = flow_run.start_time if running and flow_run.start_time else flow_run.state.timestamp
+    first = flow_run.state.type is StateType.RUNNING and flow_run.run_count <= 1
+    began = flow_run.start_time if first and flow_run.start_time else flow_run.state.timestamp
     return (now - began).total_seconds()
