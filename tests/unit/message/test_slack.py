@@ -55,7 +55,7 @@ def test_the_title_is_the_text_and_the_rest_stands_beside_a_bar_of_its_colour() 
     ]
     assert [field["text"] for field in evidence["fields"]] == [
         "*source*\nclose of the day",
-        "*bars*\n[1, 2]",
+        "*bars*\n1, 2",
         "*previous*\n147.9",
     ]
     assert bars["text"]["text"] == "`▁▂▃▃▄▅▆▆▇█` 142.2 USD to 151.2 USD, the latest 10 values"

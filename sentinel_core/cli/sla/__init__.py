@@ -1,0 +1,1 @@
+"""`sentinel sla`: deploy, list and remove the rules that watch the `sla` lists of prefect.yaml."""
