@@ -1,14 +1,15 @@
-"""Reads the rows of one SQL statement in read-only mode. Judges nothing."""
+"""Reads the rows of SQL statements in read-only mode. Judges nothing."""
 
 import sqlite3
-from collections.abc import Mapping
-from contextlib import closing
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator
 
+from sentinel_core.model.fault import Fault
 from triggers.sources.allowed import allowed_file, file_warning, host_warning, require_resolved
 from triggers.sources.errors import SourceError
 from triggers.sources.secret import (
@@ -27,6 +28,7 @@ STORE = ("SENTINEL_DATABASE_URL",)
 """Variables that a database URL may come from without being listed: the event store's."""
 _STEPS = 10_000  # SQLite instructions between checks of the clock: well under a millisecond
 _BUFFERED = 10_000  # rows fetched from PostgreSQL at a time
+_CANCELED = "57014"  # SQLSTATE of a statement that was stopped
 
 
 DatabaseUrl = Annotated[str, AfterValidator(well_formed)]
@@ -43,6 +45,11 @@ def resolve_url(url: str) -> str:
     if not value:
         raise SourceError(f"{url} is empty; it should hold a database URL")
     return value
+
+
+def backend(url: str) -> str:
+    """The kind of database that a rule's URL leads to, as `postgresql`. Raises SourceError."""
+    return _address(resolve_url(url)).get_backend_name()
 
 
 def database_warnings(field: str, url: str) -> Warnings:
@@ -72,6 +79,59 @@ def read_rows(
 ) -> list[dict[str, Any]]:
     """The rows of `query` as dictionaries, in its order; more than `max_rows` is an error.
 
+    Reads as `open_database` says. Raises SourceError.
+    """
+    with open_database(url, timeout_seconds) as database:
+        return database.rows(query, parameters, max_rows=max_rows)
+
+
+class Database:
+    """An open connection that only reads, in one transaction. Its methods raise SourceError."""
+
+    def __init__(self, connection: "Connection", timeout_seconds: float) -> None:
+        self._connection = connection
+        self._timeout_seconds = timeout_seconds
+        self.dialect = connection.dialect.name
+
+    def rows(
+        self, query: str, parameters: Mapping[str, Any] | None = None, *, max_rows: int
+    ) -> list[dict[str, Any]]:
+        """The rows of a query; more than `max_rows` is an error."""
+        rows = self.first_rows(query, parameters, most=max_rows + 1)
+        if len(rows) > max_rows:
+            raise SourceError(
+                f"the query returns more than {max_rows:,} rows: narrow it down or raise max_rows"
+            )
+        return rows
+
+    def first_rows(
+        self, query: str, parameters: Mapping[str, Any] | None = None, *, most: int
+    ) -> list[dict[str, Any]]:
+        """The first rows of a query; the others are not fetched."""
+        with (
+            _explained(self._timeout_seconds),
+            closing(_execute(self._connection, query, parameters or {})) as result,
+        ):
+            return _fetch(result, most)
+
+    def columns(self, query: str) -> list[tuple[str, str]]:
+        """Name and type of each column of a query; "" where the driver names no types."""
+        with (
+            _explained(self._timeout_seconds),
+            closing(_execute(self._connection, query, {})) as result,
+        ):
+            described: Any = result.cursor.description if result.cursor is not None else ()
+            return [(str(item[0]), str(getattr(item, "type_display", ""))) for item in described]
+
+    def quoted(self, name: str) -> str:
+        """A column's or a table's name as the database's SQL writes it."""
+        return self._connection.dialect.identifier_preparer.quote_identifier(name)
+
+
+@contextmanager
+def open_database(url: str, timeout_seconds: float) -> Iterator[Database]:
+    """A database to read from, closed after.
+
     `url` is any SQLAlchemy URL whose driver is installed, `env:NAME` or `block:TYPE/NAME`. A URL
     from a variable was put there by who runs the worker; any other leads only to files and hosts
     that rules may read. SQLite files are opened read-only. On PostgreSQL the statement is declared
@@ -84,33 +144,33 @@ def read_rows(
         address = _allowed(address)
     shown = address.render_as_string(hide_password=True)
     try:
-        return _read(address, query, parameters or {}, timeout_seconds, max_rows)
+        with ExitStack() as opened:
+            with _explained(timeout_seconds):
+                connection = opened.enter_context(_engine(address, timeout_seconds).connect())
+                _restrict(connection, timeout_seconds)
+            yield Database(connection, timeout_seconds)
     except SourceError as error:
-        raise SourceError(f"{shown}: {error}") from error
+        raise type(error)(f"{shown}: {error}", code=error.code) from error
 
 
-def _read(
-    address: "URL",
-    query: str,
-    parameters: Mapping[str, Any],
-    timeout_seconds: float,
-    max_rows: int,
-) -> list[dict[str, Any]]:
-    from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+@contextmanager
+def _explained(timeout_seconds: float) -> Iterator[None]:
+    """Errors of SQLAlchemy and drivers as SourceError."""
+    from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 
     try:
-        with _engine(address, timeout_seconds).connect() as connection:
-            _restrict(connection, timeout_seconds)
-            with closing(_execute(connection, query, parameters)) as result:
-                return _fetch(result, max_rows)
+        yield
     except ImportError as error:
         raise SourceError(f"the database driver is not installed ({error})") from error
     except (SQLAlchemyError, sqlite3.Error, ValueError) as error:
         cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
         said = " ".join(str(cause).split())[:500] or type(cause).__name__
+        slow = said == "interrupted" or getattr(cause, "sqlstate", None) == _CANCELED
         if said == "interrupted":
             said = f"the query took longer than {timeout_seconds:g} s"
-        raise SourceError(f"the query failed: {said}") from error
+        away = isinstance(error, OperationalError) and getattr(cause, "sqlstate", "") is None
+        code = Fault.TIMEOUT if slow else Fault.CONNECTION if away else None
+        raise SourceError(f"the query failed: {said}", code=code) from error
 
 
 def _address(url: str) -> "URL":
@@ -208,15 +268,11 @@ def _execute(
     return connection.execute(text(query).bindparams(*bound))
 
 
-def _fetch(result: "CursorResult[Any]", max_rows: int) -> list[dict[str, Any]]:
+def _fetch(result: "CursorResult[Any]", most: int) -> list[dict[str, Any]]:
     if not result.returns_rows:
         raise SourceError("the statement returns no rows: write a SELECT")
     names = list(result.keys())
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise SourceError(f"two columns have the same name, give one an alias: {twice}")
-    rows = result.fetchmany(max_rows + 1)
-    if len(rows) > max_rows:
-        raise SourceError(
-            f"the query returns more than {max_rows:,} rows: narrow it down or raise max_rows"
-        )
+    rows = result.fetchmany(most)
     return [dict(zip(names, row, strict=True)) for row in rows]

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from sentinel_core.model.fault import REFUSALS, Fault
 from triggers.sources.address import (
     Headers,
     full_url,
@@ -61,7 +62,7 @@ class Endpoint(BaseModel):
             )
         )
         if probe.status is None or probe.failure is not None:
-            raise SourceError(f"{shown(address)}: {probe.failure or 'no answer'}")
+            raise SourceError(f"{shown(address)}: {probe.failure or 'no answer'}", code=probe.fault)
         if probe.body_cut:
             raise SourceError(f"{shown(address)}: answers with more than {MOST_BYTES >> 20} MiB")
         return probe
@@ -71,7 +72,10 @@ def json_of(probe: Probe) -> Any:
     """The JSON document of an answer with a 2xx status. Raises SourceError for all else."""
     where = shown(probe.url)
     if probe.status is None or not 200 <= probe.status <= 299:  # noqa: PLR2004 - HTTP's success
-        raise SourceError(f"{where}: answered {probe.status}")
+        refused = probe.status in REFUSALS
+        raise SourceError(
+            f"{where}: answered {probe.status}", code=Fault.REFUSED if refused else None
+        )
     if probe.body_fault:
         raise SourceError(f"{where}: the answer is not JSON: {probe.body_fault}")
     try:

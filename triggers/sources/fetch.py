@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from sentinel_core.model.fault import REFUSALS, Fault
 from triggers.sources.allowed import allowed_file, file_warning, host_warning
 from triggers.sources.errors import SourceError
 from triggers.sources.failure import reason
@@ -98,19 +99,24 @@ def _download(url: str, timeout_seconds: float) -> Content:
         ):
             if not response.is_success:
                 raise SourceError(
-                    f"{shown(url)}: answered {response.status_code} {response.reason_phrase}"
+                    f"{shown(url)}: answered {response.status_code} {response.reason_phrase}",
+                    code=Fault.REFUSED if response.status_code in REFUSALS else None,
                 )
             for chunk in response.iter_bytes():
                 body += chunk
                 # httpx limits the wait for each piece; a server may send one byte at a time.
                 if monotonic() > deadline:
-                    raise SourceError(_too_slow(url, timeout_seconds))
+                    raise SourceError(_too_slow(url, timeout_seconds), code=Fault.TIMEOUT)
                 if len(body) > MOST_BYTES:
                     raise SourceError(f"{shown(url)}: is larger than {MOST_BYTES // 2**20} MiB")
     except httpx.TimeoutException as error:
-        raise SourceError(_too_slow(url, timeout_seconds)) from error
+        raise SourceError(_too_slow(url, timeout_seconds), code=Fault.TIMEOUT) from error
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise SourceError(f"{shown(url)}: cannot be read: {reason(error)}") from error
+        away = isinstance(error, httpx.NetworkError)
+        raise SourceError(
+            f"{shown(url)}: cannot be read: {reason(error)}",
+            code=Fault.CONNECTION if away else None,
+        ) from error
     return Content(bytes(body), response.headers.get("content-type", ""))
 
 

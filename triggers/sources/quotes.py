@@ -10,7 +10,14 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from sentinel_core.model.cleaning import clean_line
 from sentinel_core.wording.text import counted
-from triggers.sources.cells import NumberStyle, Unreadable, blank, has_decimal_commas, number
+from triggers.sources.cells import (
+    NumberStyle,
+    Unreadable,
+    blank,
+    has_decimal_commas,
+    is_text,
+    number,
+)
 from triggers.sources.columns import Columns
 from triggers.sources.database import DatabaseUrl, read_rows
 from triggers.sources.errors import NoDataError, SourceError
@@ -210,6 +217,9 @@ def _moment(at: "pd.Timestamp") -> datetime:
 
 def _names(column: "pd.Series") -> "pd.Series":
     """Tickers as Sentinel stores them: text without surrounding or double spaces; or None."""
+    if is_text(column):
+        cleaned = {raw: clean_line(raw) or None for raw in column.dropna().unique()}
+        return column.map(cleaned).astype(object)
     cells = column.astype(object)
     known = {
         raw: clean_line(str(raw)) or None for raw in cells[cells.map(_one) & cells.notna()].unique()

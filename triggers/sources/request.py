@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 from pydantic import BaseModel
 
+from sentinel_core.model.fault import Fault
 from triggers.sources.certificates import earliest_end
 from triggers.sources.decoding import UndecodableError, decode
 from triggers.sources.errors import SourceError
@@ -27,7 +28,8 @@ class Probe(BaseModel):
     and redirects included, the body not. `certificate_days` is the shortest remaining life of all
     certificates met on the way, those of the chains included (negative: expired); None without TLS.
     `certificate_of` names that one, unless it is a service's own. `body_fault` says why the body
-    is no text; `body` then has replacement characters for what can't be read.
+    is no text; `body` then has replacement characters for what can't be read. `fault` is the kind
+    of the failure where that says what to do next.
     """
 
     url: str
@@ -41,6 +43,7 @@ class Probe(BaseModel):
     body_cut: bool = False
     body_fault: str = ""
     failure: str | None = None
+    fault: Fault | None = None
 
 
 async def ask(
@@ -99,8 +102,11 @@ async def ask(
     except (TimeoutError, httpx.TimeoutException):
         part = "no complete answer" if "status" in seen else "no answer"
         seen["failure"] = f"{part} within {timeout_seconds:g} s"
+        seen["fault"] = Fault.TIMEOUT
     except (httpx.RequestError, ssl.SSLError) as error:  # refused after the handshake: as it is
         seen["failure"] = reason(error)
+        if isinstance(error, httpx.NetworkError):
+            seen["fault"] = Fault.CONNECTION
     return Probe.model_validate(seen)
 
 

@@ -29,11 +29,11 @@ def read_table(
     """
     import pandas as pd
 
-    content = _unpacked(content)
+    content = unpacked(content)
     try:
         if content.startswith(b"PAR1"):
             return _parquet(content, [*text, *numbers])
-        written = _decoded(content, content_type)
+        written = decoded(content, content_type)
         if written.lstrip()[:1] in ("[", "{"):
             return pick(pd.DataFrame(_json(written)), [*text, *numbers])
         return _csv(written, text, numbers)
@@ -78,7 +78,8 @@ def require(wanted: Sequence[str], present: Sequence[str]) -> None:
         raise SourceError(f"has more than one column {twice[0]!r}")
 
 
-def _unpacked(content: bytes) -> bytes:
+def unpacked(content: bytes) -> bytes:
+    """The bytes of a gzip file, others as they are. Raises SourceError for too many."""
     if not content.startswith(b"\x1f\x8b"):
         return content
     try:
@@ -95,16 +96,22 @@ def _csv(written: str, text: Sequence[str], numbers: Sequence[str]) -> "pd.DataF
     """The wanted columns as text, indexed by line."""
     if not written.strip():
         raise SourceError("is empty")
-    first = next((line for line in io.StringIO(written) if line.strip()), "").rstrip("\r\n")
-    separator = max(",;\t|", key=first.count)
+    separator, header = separator_of(written)
     wanted = [*text, *numbers]
-    require(wanted, next(csv.reader([first], delimiter=separator), []))
+    require(wanted, header)
     frame = _regular(written, separator, wanted)
     if frame is None:
         frame = _irregular(written, separator, wanted, len(text))
     for name in numbers:
         frame[name] = frame[name].mask(frame[name].isin(_BLANK), None)
     return frame
+
+
+def separator_of(written: str) -> tuple[str, list[str]]:
+    """The sign between the fields of a CSV text, and the names in its header."""
+    first = next((line for line in io.StringIO(written) if line.strip()), "").rstrip("\r\n")
+    separator = max(",;\t|", key=first.count)
+    return separator, next(csv.reader([first], delimiter=separator), [])
 
 
 def _regular(written: str, separator: str, wanted: Sequence[str]) -> "pd.DataFrame | None":
@@ -121,7 +128,7 @@ def _regular(written: str, separator: str, wanted: Sequence[str]) -> "pd.DataFra
         frame: pd.DataFrame = pd.read_csv(
             io.StringIO(written),
             sep=separator,
-            dtype=object,
+            dtype="str",
             keep_default_na=False,
             skip_blank_lines=False,
         )
@@ -163,7 +170,8 @@ def _irregular(written: str, separator: str, wanted: Sequence[str], texts: int) 
     return pd.DataFrame(rows, columns=list(wanted), index=index, dtype=object)
 
 
-def _decoded(content: bytes, content_type: str) -> str:
+def decoded(content: bytes, content_type: str) -> str:
+    """The text of a table. Raises SourceError."""
     try:
         return decode(content, content_type)
     except UndecodableError as error:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from triggers.sources.cells import blank, sample
+from triggers.sources.cells import blank, is_text, sample
 from triggers.sources.columns import Columns, Unit
 from triggers.sources.errors import SourceError
 
@@ -62,7 +62,7 @@ def read_times(column: "pd.Series", options: Columns) -> Times:
         read = _times_already(column, options)
     else:
         filled = column[~empty]
-        text = filled.map(_written) if len(filled) else filled.astype("str")
+        text = _text(filled)
         if options.time_unit is not None:
             read = _in_unit(text, options.time_unit)
         elif options.time_format is not None:
@@ -83,6 +83,12 @@ def read_times(column: "pd.Series", options: Columns) -> Times:
             f"holds {sample(column[row])} for {column.name!r}, which is {_expected(options)}"
         )
     return Times(at, faults, uncertain)
+
+
+def _text(filled: "pd.Series") -> "pd.Series":
+    if is_text(filled):
+        return filled.str.strip()
+    return filled.map(_written) if len(filled) else filled.astype("str")
 
 
 def _written(cell: object) -> str:

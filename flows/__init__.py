@@ -1,1 +1,0 @@
-"""What Prefect runs: one file for each family, one line for each trigger."""

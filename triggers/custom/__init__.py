@@ -1,1 +1,0 @@
-"""Triggers that rule authors write themselves: a query, a script."""

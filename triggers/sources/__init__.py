@@ -1,1 +1,0 @@
-"""Readers shared by several triggers. Each returns what was asked for, or raises."""
