@@ -8,18 +8,21 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from sentinel_core import AlertOutput, Trigger
+from sentinel_core import AlertOutput, History, NoHistory, Trigger
+from triggers.market.session_window import Sessions
 from triggers.sources.columns import Columns
 from triggers.sources.database import database_warnings
 from triggers.sources.errors import NoDataError, SourceError
 from triggers.sources.fetch import is_url, source_warning
 from triggers.sources.quotes import ALL, QuoteSeries, SqlSource, read_quotes
+from triggers.sources.sessions import open_seconds
 from triggers.sources.unusable import Warnings, missing_path, writing_query
 
 Ticker = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 
 _CLOCK_SKEW = timedelta(minutes=5)
 _ABANDONED = timedelta(days=14)  # longer than any exchange is closed for holidays
+_NO_HISTORY = NoHistory()
 _NAMED = 10  # how many tickers an error message names
 
 
@@ -45,6 +48,11 @@ class QuoteTrigger(Trigger):
         gt=0,
         allow_inf_nan=False,
         description="a last row older than this many seconds is no data; null: any age is fine",
+    )
+    sessions: Sessions | None = Field(
+        None,
+        description="exchange in whose sessions the rule checks: {calendar: XNYS, window: "
+        "[open+5m, close-15m]} (extra `[market]`); null: at all times",
     )
     http_timeout_seconds: float = Field(
         20, gt=0, le=50, description="how long the source may take to answer, in seconds"
@@ -74,8 +82,22 @@ class QuoteTrigger(Trigger):
             raise ValueError("max_age_seconds: needs a time column (columns.time is null)")
         return self
 
+    def why_closed(self, at: datetime) -> str | None:
+        """Outside of the window of the exchange's sessions there is nothing to check."""
+        return self.sessions.closed_reason(at) if self.sessions else None
+
     def check_warnings(self) -> Warnings:
         """What rules may not read, a file that is missing here, or a query that changes data."""
+        return [*self._calendar_warnings(), *self._source_warnings()]
+
+    def _calendar_warnings(self) -> Warnings:
+        try:
+            self.why_closed(datetime.now(UTC))
+        except SourceError as error:
+            return [("sessions", str(error))]
+        return []
+
+    def _source_warnings(self) -> Warnings:
         if isinstance(self.source, SqlSource):
             database = database_warnings("source", self.source.database)
             return [*database, *writing_query("source", self.source.query)]
@@ -83,9 +105,13 @@ class QuoteTrigger(Trigger):
             return [("source", said)]
         return [] if is_url(self.source) else missing_path("source", "file", Path(self.source))
 
-    def check(self) -> list[AlertOutput]:
+    def check(self, history: History = _NO_HISTORY) -> list[AlertOutput]:
         """Read the source and judge every ticker. Raises SourceError when none can be judged."""
-        return self.evaluate_all(self.read(), datetime.now(UTC))
+        now = datetime.now(UTC)
+        outputs = self.evaluate_all(self.read(), now)
+        if self.sessions is None:
+            return outputs
+        return [self.sessions.judged(output, history, now) for output in outputs]
 
     def read(self) -> list[QuoteSeries]:
         """The newest rows of each ticker."""
@@ -129,11 +155,16 @@ class QuoteTrigger(Trigger):
                 f"the last row, {quotes.last_at.isoformat()}, lies in the future: "
                 f"times without a zone are read as {self.columns.timezone} (columns.timezone)"
             )
-        age = (now - quotes.last_at).total_seconds()
-        if self.max_age_seconds is not None and age > self.max_age_seconds:
+        if self.max_age_seconds is None:
+            return
+        age, words = (now - quotes.last_at).total_seconds(), "old"
+        if self.sessions is not None and self.sessions.age_in_sessions:
+            age = open_seconds(self.sessions.calendar, min(quotes.last_at, now), now)
+            words = f"of open {self.sessions.calendar} old"
+        if age > self.max_age_seconds:
             raise NoDataError(
-                f"stale quotes: the last row, {quotes.last_at.isoformat()}, is {age:,.0f} s old, "
-                f"more than {self.max_age_seconds:,.0f} s"
+                f"stale quotes: the last row, {quotes.last_at.isoformat()}, is {age:,.0f} s "
+                f"{words}, more than {self.max_age_seconds:,.0f} s"
             )
 
 

@@ -1,1 +1,0 @@
-"""Triggers over market data."""
