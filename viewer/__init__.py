@@ -1,1 +1,1 @@
-"""The blotter. Reads and acknowledges events, without Prefect or SQL; decides nothing."""
+"""The pages. Read events and rules, and acknowledge, without Prefect or SQL; decide nothing."""

@@ -19,7 +19,7 @@ ROUND = "round"
 
 
 def show_result() -> None:
-    """Show the result of the last acknowledgement, for a minute."""
+    """Show the result of the last acknowledgement or approval, for a minute."""
     text, at = st.session_state.get(_RESULT, ("", None))
     if at and data.now() - at < _RESULT_SHOWN_FOR:
         st.markdown(f":green-badge[:material/check: {text}]", width="content")
@@ -33,6 +33,11 @@ def signed_in() -> str | None:
     except AttributeError:  # Streamlit raises it if no authentication is configured
         return None
     return str(st.user.get("name") or st.user.get("email") or "") or None
+
+
+def whoever() -> str:
+    """The signed-in person, else the name that was last given here, else that of the settings."""
+    return signed_in() or str(st.session_state.get("who", data.settings().user))
 
 
 @st.dialog("Acknowledge", width="large")
@@ -79,6 +84,11 @@ def _acknowledge(events: Sequence[Mapping[str, Any]], by: str, comment: str) -> 
         st.error(f"Nothing was acknowledged: {plain(error)}.")
         return
     st.session_state["who"] = by
-    st.session_state[_RESULT] = (rows.acknowledged(result), data.now())
-    st.session_state[ROUND] = st.session_state.get(ROUND, 0) + 1
+    keep_result(rows.acknowledged(result))
     st.rerun()
+
+
+def keep_result(text: str) -> None:
+    """Keep the result of an action for `show_result`, and clear selections."""
+    st.session_state[_RESULT] = (text, data.now())
+    st.session_state[ROUND] = st.session_state.get(ROUND, 0) + 1

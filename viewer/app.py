@@ -1,8 +1,9 @@
-"""The blotter's server: `streamlit run viewer/app.py` from the repository root."""
+"""The viewer's server, which `sentinel viewer` starts with the settings in streamlit.toml."""
 
 import streamlit as st
 from starlette.middleware import Middleware
 
 from viewer.protection import Protection
+from viewer.unknown import Unknown
 
-app = st.App("navigation.py", middleware=[Middleware(Protection)])
+app = st.App("navigation.py", middleware=[Middleware(Protection), Middleware(Unknown)])

@@ -12,17 +12,30 @@ from typing import Any
 import streamlit as st
 
 from sentinel_core.base.errors import SentinelError
-from sentinel_core.store.read.event_list import EXPORT_LIMIT, Cursor, Page
+from sentinel_core.store.read.event_list import Cursor, Page
 from sentinel_core.store.read.filters import COUNT_CAP
+from sentinel_core.store.read.overview import Overview
 from sentinel_core.wording.colours import COLOURS
 from sentinel_core.wording.times import clock
-from viewer import acknowledging, controls, data, figures, filters, rows, status
+from viewer import (
+    acknowledging,
+    cards,
+    controls,
+    data,
+    exporting,
+    figures,
+    filters,
+    prefect_now,
+    rows,
+    status,
+)
 from viewer.escape import number, plain
 from viewer.filters import Choice
 
 REFRESH_SECONDS = 5
 ROW_HEIGHT = 28
 TABLE_HEIGHT = 628
+CARD_WIDTH = 178  # two beside each other on a phone
 _AUTO, _SHOWN, _CURSORS, _CHOICE, _UPDATED = "auto", "shown", "cursors", "choice", "updated"
 
 
@@ -54,6 +67,7 @@ def _draw(armed: bool) -> None:
         st.rerun()  # a fragment's interval is set where it is started
     try:
         overview = data.overview()
+        _cards(overview)
         # Written at once: a placeholder filled later would blink with every refresh.
         st.markdown(
             status.line(overview.unacknowledged, data.coverage(), data.now(), data.local_zone())
@@ -82,6 +96,16 @@ def _draw(armed: bool) -> None:
         st.error(_unreadable(error), icon=":material/database_off:")
         if isinstance(last := st.session_state.get(_SHOWN), Shown) and last.selected():
             _table(last)  # or the selection would be lost with it
+
+
+def _cards(overview: Overview) -> None:
+    """Draw the figures of the whole system, in cards that wrap on a narrow screen."""
+    waiting = sum(overview.unacknowledged.values())
+    shown = cards.cards(data.coverage(), waiting, data.periods(), prefect_now.latest())
+    with st.container(horizontal=True, gap="small", key="cards"):
+        for place, text in enumerate(shown):
+            with st.container(width=CARD_WIDTH, key=f"card-{place}"):
+                st.markdown(text)
 
 
 def _unreadable(error: SentinelError) -> str:
@@ -177,8 +201,9 @@ def _clear_selection() -> None:
 def _what(shown: Shown) -> str:
     total = data.count(shown.choice)
     words = filters.shown_window(shown.choice, data.now(), data.local_zone())
-    noun = "event" if total == 1 else "events"
-    return f":gray[{number(total, COUNT_CAP)} {noun} {words}]"
+    noun = "" if shown.choice.live else "event " if total == 1 else "events "
+    zone = plain(st.context.timezone or "UTC")
+    return f":gray[{number(total, COUNT_CAP)} {noun}{words}, times in {zone}]"
 
 
 def _table(shown: Shown) -> None:
@@ -218,14 +243,14 @@ def _columns(shown: Shown) -> dict[str, Any]:
         "Importance": column.MultiselectColumn(
             options=list(COLOURS), color=list(COLOURS.values()), width=80
         ),
-        "Rule": column.TextColumn(width=150),
+        "Rule": column.TextColumn(width=140),
         "Ticker": column.TextColumn(width=90),
-        "Message": column.TextColumn(width=366),
+        "Message": column.TextColumn(width=410),
         "State": column.MultiselectColumn(
             options=list(states), color=list(states.values()), width=96, help="Prefect state"
         ),
         "Status": column.TextColumn(
-            width=130,
+            width=100,
             help="muted: the newest message about it was held back; not delivered: a channel did "
             "not take a message about it, for good",
         ),
@@ -242,31 +267,6 @@ def _foot(shown: Shown) -> None:
     """Draw paging, refreshing and the CSV export."""
     cursors: list[Cursor] = st.session_state[_CURSORS]
     with st.container(horizontal=True, vertical_alignment="center", key="foot", gap="small"):
-        st.button("Newest", on_click=cursors.clear, disabled=not cursors, key="newest")
-        st.button("Newer", on_click=_newer, disabled=not cursors, key="newer")
-        following = shown.page.following
-        st.button(
-            "Older", on_click=_older, args=(following,), disabled=following is None, key="older"
-        )
-        st.markdown(f":gray[page {len(cursors) + 1}]", width="content")
-        st.download_button(
-            "CSV",
-            data=lambda: data.csv(shown.choice),
-            file_name=f"sentinel-events-{data.now():%Y%m%d-%H%M%S}.csv",
-            mime="text/csv",
-            icon=":material/download:",
-            on_click="ignore",
-            key="csv",
-            help=f"The filtered events, at most {EXPORT_LIMIT:,}; a last line says if there are "
-            "more. Messages are cut at 2,000 characters.",
-        )
+        exporting.paging(cursors, shown.page.following)
+        exporting.csv_button(shown.choice)
         st.toggle("Refresh", value=True, key=_AUTO, help=f"every {REFRESH_SECONDS} seconds")
-
-
-def _older(cursor: Cursor) -> None:
-    st.session_state[_CURSORS].append(cursor)
-
-
-def _newer() -> None:
-    if st.session_state[_CURSORS]:
-        st.session_state[_CURSORS].pop()

@@ -6,7 +6,7 @@ from typing import Any, cast
 import streamlit as st
 
 from sentinel_core.store.read.overview import Facets
-from viewer import filters
+from viewer import acknowledging, filters
 from viewer.filters import Choice
 
 _PROBLEMS = "not understood"
@@ -40,7 +40,15 @@ def draw(known: Facets, where: tzinfo) -> Choice:
             help="live: unacknowledged critical and high, and the others while they are due",
             **_bound("view"),
         )
-        quick = st.pills("Quick", filters.QUICK, label_visibility="collapsed", **_bound("quick"))
+        quick = st.segmented_control(
+            "Quick",
+            filters.QUICK,
+            default="all",
+            required=True,
+            label_visibility="collapsed",
+            help="critical: and high; mine: assigned to you, or acknowledged by you",
+            **_bound("quick"),
+        )
         span = filters.DEFAULT_RANGE
         if view == "all":
             span = st.segmented_control(
@@ -73,7 +81,11 @@ def draw(known: Facets, where: tzinfo) -> Choice:
             help="rows on a page",
             **_bound("size"),
         )
-    return Choice(view=view, quick=quick, range=span, q=text or "", sort=sort, size=size, **more)
+    quick = None if quick == "all" else quick
+    me = acknowledging.whoever() if quick == "mine" else ""
+    return Choice(
+        view=view, quick=quick, range=span, q=text or "", sort=sort, size=size, me=me, **more
+    )
 
 
 def _more(known: Facets, where: tzinfo) -> dict[str, Any]:
@@ -81,7 +93,7 @@ def _more(known: Facets, where: tzinfo) -> dict[str, Any]:
     names = ("importance", "category", "status", "kind", "state", "rule")
     times = ("since", "until")
     typed = ("ticker", "storm")
-    active = sum(bool(st.session_state.get(name)) for name in (*names, *typed, *times))
+    active = sum(_is_set(name) for name in (*names, *typed, *times))
     label = f"Filters ({active})" if active else "Filters"
     kind = "primary" if active else "secondary"
     with st.popover(label, icon=":material/filter_list:", type=cast("Any", kind), key="more"):
@@ -111,12 +123,20 @@ def _more(known: Facets, where: tzinfo) -> dict[str, Any]:
         first, last = st.columns(2)
         for name, place, title in (("since", first, "Not before"), ("until", last, "Before")):
             moment = place.datetime_input(title, value=None, **_bound(name))
-            chosen[name] = _aware(moment, where)
+            chosen[name] = aware(moment, where)
         st.button("Clear", on_click=_clear, args=((*names, *typed, *times),), disabled=not active)
     return chosen
 
 
-def _aware(moment: datetime | None, where: tzinfo) -> datetime | None:
+def _is_set(name: str) -> bool:
+    """True for a filter that narrows, also before its control has been drawn for the first time."""
+    if name in st.session_state:
+        return bool(st.session_state[name])
+    return bool(st.query_params.get(name))
+
+
+def aware(moment: datetime | None, where: tzinfo) -> datetime | None:
+    """A time that was typed, as one of the viewer's zone."""
     return moment.replace(tzinfo=where) if moment else None
 
 

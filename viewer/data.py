@@ -13,12 +13,16 @@ from sentinel_core.store.db.schema import require_schema
 from sentinel_core.store.read import deliveries as store_deliveries
 from sentinel_core.store.read import event_list
 from sentinel_core.store.read import overview as store_overview
+from sentinel_core.store.read import periods as store_periods
 from sentinel_core.store.read.deliveries import Deliveries
 from sentinel_core.store.read.event_detail import EventDetail, event_detail
 from sentinel_core.store.read.event_list import Cursor
 from sentinel_core.store.read.overview import Bucket, Facets, Overview
+from sentinel_core.store.read.periods import Periods
 from sentinel_core.store.record import acknowledge as acknowledging
+from sentinel_core.store.record import react
 from sentinel_core.store.record.acknowledge import Acknowledged
+from sentinel_core.store.record.react import Approved
 from sentinel_core.store.state import rules
 from viewer import filters, rows, status
 from viewer.escape import zone
@@ -47,7 +51,8 @@ def settings() -> Settings:
 
 
 @st.cache_resource(show_spinner=False)
-def _engine(url: str) -> "Engine":
+def engine_at(url: str) -> "Engine":
+    """The event store at an address, shared by all sessions. Raises as `engine` does."""
     engine = open_engine(url, pooled=True, create=False)
     with answering(engine):
         require_schema(engine)
@@ -56,7 +61,7 @@ def _engine(url: str) -> "Engine":
 
 def engine() -> "Engine":
     """The event store. Raises StoreUnavailableError and StoreRefusedError."""
-    return _engine(settings().database_url)
+    return engine_at(settings().database_url)
 
 
 def now() -> datetime:
@@ -69,7 +74,7 @@ def _page(url: str, choice: Choice, after: Cursor | None) -> event_list.Page:
     sort, descending = filters.sorting(choice)
     at = now()
     return event_list.page(
-        _engine(url),
+        engine_at(url),
         filters.to_filter(choice, at),
         now=at,
         size=int(choice.size),
@@ -88,7 +93,7 @@ def page(choice: Choice, after: Cursor | None) -> event_list.Page:
 def _counts(url: str, choice: Choice, newer_than_id: int | None) -> int:
     at = now()
     wanted = filters.to_filter(choice, at)
-    return event_list.count(_engine(url), wanted, now=at, newer_than_id=newer_than_id)
+    return event_list.count(engine_at(url), wanted, now=at, newer_than_id=newer_than_id)
 
 
 def count(choice: Choice, newer_than_id: int | None = None) -> int:
@@ -102,7 +107,7 @@ def _histogram(url: str, choice: Choice) -> tuple[list[Bucket], timedelta]:
     start, end, step = filters.bars(choice, at)
     wanted = filters.to_filter(choice, at)
     buckets = store_overview.histogram(
-        _engine(url), wanted, start=start, end=end, step=step, now=at
+        engine_at(url), wanted, start=start, end=end, step=step, now=at
     )
     return buckets, step
 
@@ -114,7 +119,7 @@ def histogram(choice: Choice) -> tuple[list[Bucket], timedelta]:
 
 @st.cache_data(ttl=SHARED_SECONDS, show_spinner=False)
 def _overview(url: str) -> Overview:
-    return store_overview.overview(_engine(url), now=now())
+    return store_overview.overview(engine_at(url), now=now())
 
 
 def overview() -> Overview:
@@ -122,9 +127,19 @@ def overview() -> Overview:
     return _overview(settings().database_url)
 
 
+@st.cache_data(ttl=15, show_spinner=False)
+def _periods(url: str) -> Periods:
+    return store_periods.periods(engine_at(url), now=now())
+
+
+def periods() -> Periods:
+    """The events of the last day and of the day before. At most 15 seconds old."""
+    return _periods(settings().database_url)
+
+
 @st.cache_data(ttl=5, show_spinner=False)
 def _deliveries(url: str) -> Deliveries:
-    return store_deliveries.deliveries(_engine(url), now=now())
+    return store_deliveries.deliveries(engine_at(url), now=now())
 
 
 def deliveries() -> Deliveries:
@@ -134,8 +149,8 @@ def deliveries() -> Deliveries:
 
 @st.cache_data(ttl=5, show_spinner=False)
 def _coverage(url: str) -> status.Coverage:
-    known = [{name: rule[name] for name in _OF_A_RULE} for rule in rules.all_rules(_engine(url))]
-    return status.coverage(known, now(), rules.checkpoint(_engine(url), rules.RECONCILE))
+    known = [{name: rule[name] for name in _OF_A_RULE} for rule in rules.all_rules(engine_at(url))]
+    return status.coverage(known, now(), rules.checkpoint(engine_at(url), rules.RECONCILE))
 
 
 def coverage() -> status.Coverage:
@@ -146,7 +161,7 @@ def coverage() -> status.Coverage:
 
 @st.cache_data(ttl=30, show_spinner=False)
 def _facets(url: str) -> Facets:
-    return store_overview.facets(_engine(url))
+    return store_overview.facets(engine_at(url))
 
 
 def facets() -> Facets:
@@ -172,9 +187,20 @@ def csv(choice: Choice) -> bytes:
 def acknowledge(ids: list[int], by: str, comment: str) -> Acknowledged:
     """Acknowledge exactly these events, and clear the caches of what it changes."""
     result = acknowledging.acknowledge(engine(), ids, by=by, comment=comment, now=now())
-    for cached in (_page, _counts, _overview):
-        cached.clear()
+    _forget()
     return result
+
+
+def approve(event_id: int, by: str, comment: str) -> Approved:
+    """Approve what waits for it, and clear the caches of what it changes."""
+    result = react.approve(engine(), [event_id], by=by, comment=comment, now=now())
+    _forget()
+    return result
+
+
+def _forget() -> None:
+    for cached in (_page, _counts, _overview, _periods):
+        cached.clear()
 
 
 def local_zone() -> tzinfo:

@@ -20,16 +20,19 @@ from sentinel_core.wording.labels import (
 )
 from sentinel_core.wording.text import value_against_threshold
 from sentinel_core.wording.times import stamp
-from viewer import acknowledging, data, delivery_timeline, figures, rows
+from viewer import acknowledging, approving, data, delivery_timeline, figures, rows
 from viewer.escape import plain
 
 _LONG = 1_500  # characters of a message above which it scrolls in a box of its own
 _STATUS = {"open": "yellow", "acknowledged": "blue", "resolved": "green"}
 
 
-def draw(asked: str) -> None:
-    """The page of the event with the id `asked` for in the address bar."""
+def draw(asked: str | None) -> None:
+    """The page of the event whose id the address bar asks for; a field for one without any."""
     st.markdown("[← Blotter](./)")
+    if asked is None:
+        _ask_for_one()
+        return
     if not (asked.isascii() and asked.isdigit()) or len(asked) > len(str(2**63)):
         st.warning(f"“{plain(asked, 60)}” is not an event id: ids are numbers, as in ?event=12.")
         return
@@ -44,6 +47,15 @@ def draw(asked: str) -> None:
     _draw(detail)
 
 
+def _ask_for_one() -> None:
+    """A field for an event's number, which goes to the address bar."""
+    st.markdown("An event opens from the blotter, from History, from a message, or by its number.")
+    number = st.text_input("Event number", max_chars=20, width=160, key="number")
+    if number.strip():
+        st.query_params["event"] = number.strip()
+        st.rerun()
+
+
 def _draw(detail: EventDetail) -> None:
     event = detail.event
     _title(detail)
@@ -53,6 +65,7 @@ def _draw(detail: EventDetail) -> None:
     with left:
         _chart(detail)
         _lifecycle(detail)
+        approving.draw(detail)
         delivery_timeline.draw(detail)
         _audit(detail)
     with right:
@@ -90,6 +103,7 @@ def _actions(detail: EventDetail) -> None:
             "Acknowledge", type="primary", key="acknowledge", shortcut="a"
         ):
             acknowledging.ask([event])
+        approving.button(detail)
         if url := rows.run_url(event, settings):
             st.link_button("Flow run in Prefect", url, icon=":material/open_in_new:")
         if url := rows.rule_url(detail.rule, settings):
@@ -125,6 +139,7 @@ def _facts(detail: EventDetail) -> None:
         "Disposition": plain(event["disposition"] or ""),
         "Comment": plain(event["comment"] or "", 2_000),
         "Category": plain(event["category"]),
+        "Environment": plain(event["environment"] or ""),
         "Rule": plain((detail.rule or {}).get("description") or "", 2_000),
         "Runbook": plain(event["runbook"] or ""),
         "Prefect state": plain(f"{state} ({event['prefect_state']})") if state else "no run",
@@ -164,11 +179,7 @@ def _chart(detail: EventDetail) -> None:
 
 def _lifecycle(detail: EventDetail) -> None:
     st.markdown("##### What was decided, and why")
-    if (
-        not detail.evaluations
-        and detail.rule
-        and detail.rule["deployment_id"] == system_rule.DEPLOYMENT_ID
-    ):
+    if not detail.evaluations and detail.rule and detail.rule["deployment_id"] in system_rule.OWN:
         st.caption("Sentinel says this itself: no run of a check stands behind it.")
         return
     _list(

@@ -10,14 +10,14 @@ from datetime import datetime, timedelta, tzinfo
 
 from sentinel_core.decide.observe import Kind
 from sentinel_core.model.alert import Importance
-from sentinel_core.model.run import StateType
-from sentinel_core.store.read.filters import EventFilter, Sort, Status
+from sentinel_core.model.run import TERMINAL
+from sentinel_core.store.read.filters import NO_STATE, EventFilter, Sort, Status
 from sentinel_core.store.read.overview import Facets
 from sentinel_core.wording.times import stamp
 from viewer.escape import plain
 
 VIEWS = ("live", "all")
-QUICK = ("critical", "market", "system")
+QUICK = ("all", "critical", "market", "system", "mine")
 RANGES = {
     "1h": timedelta(hours=1),
     "4h": timedelta(hours=4),
@@ -31,7 +31,7 @@ SORTS = tuple(f"{sort.value} {arrow}" for sort in Sort for arrow in ("↓", "↑
 IMPORTANCES = tuple(item.value for item in reversed(Importance))
 KINDS = tuple(item.value for item in Kind if item is not Kind.SKIPPED)  # never an event
 STATUSES = tuple(item.value for item in Status)
-STATES = tuple(item.value for item in StateType)
+STATES = (*(item.value for item in TERMINAL), NO_STATE)  # those that events can have
 CATEGORIES = ("General", "Market", "System", "Security")
 
 DEFAULT_RANGE = "24h"
@@ -61,6 +61,8 @@ class Choice:
     q: str = ""
     sort: str = SORTS[0]
     size: str = SIZES[1]
+    me: str = ""
+    """Who looks, for the quick filter of one's own events."""
 
     @property
     def live(self) -> bool:
@@ -89,6 +91,7 @@ def to_filter(choice: Choice, now: datetime) -> EventFilter:
         until=until,
         storm=storm_number(choice.storm),
         text=choice.q.strip()[:200],
+        mine=choice.me if choice.quick == "mine" else "",
         live=choice.live,
     )
 
@@ -154,7 +157,7 @@ def _window_words(choice: Choice, now: datetime, where: tzinfo) -> str:
         last = stamp(until, where, seconds=False) if until else "now"
         return f"{first} to {last}"
     if choice.live:
-        return "unacknowledged and still due, of any age"
+        return "unacknowledged"
     return "of any age" if choice.range == "any" else f"of the last {choice.range}"
 
 

@@ -52,6 +52,8 @@ class Protection:
         if scope["type"] == "websocket" and not self._is_own(scope):
             await send({"type": "websocket.close", "code": 1008})
             return
+        if scope["type"] == "websocket":
+            scope = _as_opened(scope)
 
         async def send_protected(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -78,6 +80,17 @@ class Protection:
             named,
         )
         return False
+
+
+def _as_opened(scope: Scope) -> Scope:
+    """The socket with the host by which its page was opened, which a proxy may have replaced.
+
+    To compare the two Streamlit would ask a service on the internet for this machine's address.
+    """
+    headers = MutableHeaders(raw=list(scope["headers"]))
+    if named := headers.get("origin"):
+        headers["host"] = urlsplit(named).netloc
+    return {**scope, "headers": headers.raw}
 
 
 def is_own(origin: str, addresses: Iterable[str]) -> bool:

@@ -12,19 +12,16 @@ from sentinel_core.model.cleaning import clean_text
 from sentinel_core.store.read.event_list import EXPORT_LIMIT
 from sentinel_core.store.record.acknowledge import Acknowledged
 from sentinel_core.store.state import system_rule
-from sentinel_core.wording.colours import COLOURS
+from sentinel_core.store.state.watched import WATCHED, deployment_of
+from sentinel_core.wording.colours import COLOURS, STATES, TRIGGERED
 from sentinel_core.wording.labels import status_of, status_words
 from sentinel_core.wording.text import counted, shorten
 from viewer.escape import plain
 
 Row = Mapping[str, Any]
 
-STATE_TYPES = {
-    "FAILED": COLOURS["critical"],
-    "CRASHED": COLOURS["high"],
-    "CANCELLED": COLOURS["medium"],
-}
-_OTHER_STATE = COLOURS["low"]  # a successful run has a grey badge
+_TRIGGERED = "Triggered"  # the name of the completed state of a run whose alert fires
+_MEASURED = "Measured"  # the same of a run whose rule has conditions, which judge it later
 _SHADE = {"critical": "rgba(209,36,47,{})", "high": "rgba(212,136,6,{})"}
 
 COLUMNS = (
@@ -52,8 +49,15 @@ def state_badges(rows: Sequence[Row]) -> dict[str, str]:
     badges: dict[str, str] = {}
     for row in rows:
         if name := row["prefect_state_name"]:
-            badges[name] = STATE_TYPES.get(row["prefect_state"] or "", _OTHER_STATE)
+            # An alert's run completed, and yet it is no good news.
+            fires = name in (_TRIGGERED, _MEASURED)
+            badges[name] = TRIGGERED if fires else state_colour(name, row["prefect_state"])
     return badges
+
+
+def state_colour(name: str | None, kind: str | None) -> str:
+    """The colour of a Prefect state; a run that triggered has one of its own."""
+    return TRIGGERED if name == _TRIGGERED else STATES.get(kind or "", COLOURS["low"])
 
 
 def table(rows: Sequence[Row], settings: Settings) -> pd.DataFrame:
@@ -84,10 +88,12 @@ def run_url(row: Row, settings: Settings) -> str | None:
 
 
 def rule_url(rule: Row | None, settings: Settings) -> str | None:
-    """The rule in the Prefect UI; None for the system rule, which has no deployment."""
-    if rule is None or rule["deployment_id"] == system_rule.DEPLOYMENT_ID:
+    """The rule in the Prefect UI; None for one without a deployment (store.state.watched)."""
+    if rule is None or rule["deployment_id"] in system_rule.OWN:
         return None
-    return settings.deployment_url(rule["deployment_id"])
+    watched = rule.get("trigger") == WATCHED
+    deployment = deployment_of(rule["parameters"]) if watched else rule["deployment_id"]
+    return settings.deployment_url(deployment) if deployment else None
 
 
 def shades(rows: Sequence[Row], dark: bool) -> list[str]:

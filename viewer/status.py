@@ -41,9 +41,7 @@ def coverage(
 
     overdue, never, sentences = [], [], []
     # Sentinel's own rule has no schedule: it is never overdue.
-    active = [
-        r for r in rules if r["is_active"] and r["deployment_id"] != system_rule.DEPLOYMENT_ID
-    ]
+    active = [r for r in rules if r["is_active"] and r["deployment_id"] not in system_rule.OWN]
     for rule in active:
         known = (rule["last_evaluated_at"], rule["changed_at"], rule["first_seen_at"])
         since = max(moment for moment in known if moment is not None)
@@ -78,7 +76,7 @@ def line(
 def _rules(covered: Coverage) -> list[str]:
     if not covered.active:
         return [":orange-badge[no rule is active]"]
-    parts = [f"{counted(covered.active, 'rule')} active"]
+    parts = []
     if covered.overdue:
         names = listed(covered.overdue)
         parts.append(f":orange-badge[{len(covered.overdue)} overdue: {names}]")

@@ -9,11 +9,10 @@ from typing import Any
 import pytest
 from streamlit import config
 
-from sentinel_core.wording.colours import COLOURS
+from sentinel_core.wording.colours import COLOURS, STATES, TRIGGERED
 from tests.support.processes import ROOT
-from viewer import rows
 
-CONFIG: dict[str, Any] = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text())
+CONFIG: dict[str, Any] = tomllib.loads((ROOT / "viewer" / "streamlit.toml").read_text())
 READABLE = 4.5  # WCAG AA for normal text
 
 
@@ -70,7 +69,7 @@ def test_the_label_of_a_primary_button_can_be_read(theme: str) -> None:
     assert contrast(CONFIG["theme"][theme]["primaryColor"], "#ffffff") >= READABLE
 
 
-@pytest.mark.parametrize("colour", [*COLOURS.values(), *rows.STATE_TYPES.values()])
+@pytest.mark.parametrize("colour", [*COLOURS.values(), *STATES.values(), TRIGGERED])
 def test_white_text_on_a_table_badge_can_be_read(colour: str) -> None:
     assert contrast(colour, "#ffffff") >= READABLE
 

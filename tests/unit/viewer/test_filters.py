@@ -50,6 +50,11 @@ def test_a_quick_filter_narrows_what_the_others_leave(
     assert (wanted.importance, wanted.category) == (importance, category)
 
 
+def test_mine_are_the_events_of_whoever_looks() -> None:
+    assert filters.to_filter(Choice(quick="mine", me="ana"), NOON).mine == "ana"
+    assert filters.to_filter(Choice(quick="critical", me="ana"), NOON).mine == ""
+
+
 def test_filters_that_exclude_each_other_show_nothing_rather_than_everything() -> None:
     wanted = filters.to_filter(Choice(quick="critical", importance=("low",)), NOON)
     assert wanted.importance
@@ -151,7 +156,7 @@ def test_a_window_of_years_or_none_at_all_still_has_few_bars() -> None:
 
 
 def test_the_page_always_says_which_time_it_shows() -> None:
-    assert "of any age" in filters.shown_window(Choice(), NOON, UTC)
+    assert filters.shown_window(Choice(), NOON, UTC) == "unacknowledged"
     assert filters.shown_window(Choice(view="all"), NOON, UTC) == "of the last 24h"
     words = filters.shown_window(Choice(since=NOON), NOON, UTC)
     assert words == "2026-11-20 12:00 to now"

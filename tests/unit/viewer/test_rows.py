@@ -219,3 +219,12 @@ def test_the_status_says_that_a_message_was_not_delivered(
     changes: dict[str, Any], words: str
 ) -> None:
     assert rows.table([row(**changes)], SETTINGS)["Status"][0] == words
+
+
+def test_a_watched_flow_leads_to_the_deployment_it_runs_for_if_any() -> None:
+    key = "11111111-1111-1111-1111-111111111111"
+    rule = {"deployment_id": UUID(int=5), "trigger": "watched-flow"}
+    plain = rows.rule_url({**rule, "parameters": {"deployment_id": None}}, SETTINGS)
+    deployed = rows.rule_url({**rule, "parameters": {"deployment_id": key}}, SETTINGS)
+    assert plain is None
+    assert deployed == SETTINGS.deployment_url(key)

@@ -1,0 +1,109 @@
+"""Channels: whether those that the rules name exist and load, and how sending went."""
+
+from collections.abc import Mapping, Sequence
+
+from prefect.client.orchestration import SyncPrefectClient
+
+from sentinel_core.base.errors import SentinelError
+from sentinel_core.base.settings import Settings
+from sentinel_core.flow import opening
+from sentinel_core.health.finding import Finding, Reporter, State
+from sentinel_core.health.installation import Installation
+from sentinel_core.notify.channel.outcome import Delivery
+from sentinel_core.notify.channel.send import load
+from sentinel_core.notify.uses import Use, plain_uses, uses
+from sentinel_core.prefect_io.client import prefect_api, read_channel, wrong_channel
+from sentinel_core.prefect_io.facts import rule_settings
+from sentinel_core.store.db.failure import explained
+from sentinel_core.store.outbox.channels import ChannelState, states
+from sentinel_core.wording.text import counted, flat
+from sentinel_core.wording.times import moment
+
+COMPONENT = "channels"
+_finding = Reporter(COMPONENT)
+
+
+def look(installation: Installation) -> list[Finding]:
+    """The findings on each channel that a rule names, in Prefect or in the rule file."""
+    rules: dict[str, set[str]] = {}
+    for use in _uses(installation):
+        rules.setdefault(use.channel, set()).add(use.rule)
+    if not rules:
+        return [_finding("none", State.OK, "no rule names a channel, so nobody is notified")]
+    try:
+        sent: Mapping[str, ChannelState] | None = _states(installation.settings)
+    except SentinelError:  # said about the store
+        sent = None
+    with prefect_api() as client:
+        return [
+            _look_at(client, channel, sorted(names), sent)
+            for channel, names in sorted(rules.items())
+        ]
+
+
+def _uses(installation: Installation) -> Sequence[Use]:
+    """Each use of a channel by what is deployed and by what is in the file."""
+    found: list[Use] = []
+    for one in installation.deployed():
+        item = one.item
+        if one.is_rule:
+            schema = item.parameter_openapi_schema or {}
+            found += uses(item.name, rule_settings(item.parameters, schema))
+        else:
+            found += plain_uses(item.name, item.parameters)
+    for entry in installation.file.entries if installation.file else ():
+        parameters = entry.config.get("parameters")
+        if isinstance(parameters, dict):
+            found += uses(entry.name, rule_settings(parameters, {}))
+            found += plain_uses(entry.name, parameters)
+    return found
+
+
+def _states(settings: Settings) -> Mapping[str, ChannelState]:
+    with explained(settings.database_url):
+        engine, _ = opening.look(settings.database_url)
+        return states(engine) if engine is not None else {}
+
+
+def _look_at(
+    client: SyncPrefectClient,
+    channel: str,
+    rules: Sequence[str],
+    sent: Mapping[str, ChannelState] | None,
+) -> Finding:
+    state = (sent or {}).get(channel, ChannelState(channel))
+    data = {
+        "rules": list(rules),
+        "last_sent_at": state.last_sent_at,
+        "last_failed_at": state.last_failed_at,
+        "last_error": state.last_error,
+        "pending": state.pending,
+    }
+    if (wrong := wrong_channel(channel, read_channel(client, channel))) is not None:
+        return _finding(channel, State.DOWN, wrong, **data)
+    loaded = load(channel)
+    if isinstance(loaded, Delivery):
+        advice = "save the block again in Prefect, or install what its type needs"
+        return _finding(channel, State.DOWN, loaded.error or "it can't be loaded", advice, **data)
+    if sent is None:
+        sentence = "the block loads; what was sent is not known, as the store can't be read"
+        advice = "see what is said about the store"
+        return _finding(channel, State.UNKNOWN, sentence, advice, **data)
+    return _history(channel, state, data)
+
+
+def _history(channel: str, state: ChannelState, data: Mapping[str, object]) -> Finding:
+    """The last success and the last failure on record of a channel whose block is good."""
+    last = f"last sent {moment(state.last_sent_at)}" if state.last_sent_at else "nothing sent yet"
+    reason = flat(state.last_error or "no reason given", 300)
+    failed, success = state.last_failed_at, state.last_sent_at
+    if failed is not None and (success is None or failed > success):
+        sentence = f"{last}, last failure {moment(failed)}: {reason}"
+        advice = f"repair it, then: sentinel channels retry {channel}"
+        return _finding(channel, State.DOWN, sentence, advice, **data)
+    if state.last_error and failed is None:
+        count = counted(state.pending, "notification")
+        sentence = f"{last}; {count} pending, the newest error: {reason}"
+        advice = f"it is retried; try it yourself: sentinel channels test {channel}"
+        return _finding(channel, State.DEGRADED, sentence, advice, **data)
+    return _finding(channel, State.OK, f"the block loads, {last}", **data)

@@ -1,0 +1,5 @@
+"""The page Activity."""
+
+from viewer import activity_page
+
+activity_page.draw()

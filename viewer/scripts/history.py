@@ -1,0 +1,5 @@
+"""The page History."""
+
+from viewer import history_page
+
+history_page.draw()
