@@ -1,0 +1,114 @@
+"""The HTTP API on a real port, over a real store, asked well and badly."""
+
+import socket
+import threading
+from collections.abc import Iterator
+
+import httpx
+import pytest
+import uvicorn
+from prometheus_client.parser import text_string_to_metric_families
+from sqlalchemy import Engine
+
+from sentinel_core.api.app import create_app
+from tests.support.processes import wait_for
+from tests.support.recorded import NOON, a_rule, fire
+
+
+@pytest.fixture(scope="module")
+def port() -> Iterator[int]:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        server = uvicorn.Server(uvicorn.Config(create_app(), log_level="warning"))
+        thread = threading.Thread(target=server.run, args=([listening],))
+        thread.start()
+        wait_for(lambda: server.started, what="the API")
+        yield listening.getsockname()[1]
+        server.should_exit = True
+        thread.join(30)
+
+
+@pytest.fixture
+def http(port: int, store: Engine) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
+        yield client
+
+
+def test_a_monitor_that_asks_for_the_head_gets_the_same_status(http: httpx.Client) -> None:
+    assert http.head("/health").status_code == http.get("/health").status_code == 503
+
+
+def test_without_prefect_the_health_is_no_success(http: httpx.Client) -> None:
+    whole = http.get("/health")
+    assert (whole.status_code, whole.json()["state"]) == (503, "down")
+    part = http.get("/health", params={"component": "prefect"})
+    assert (part.status_code, part.json()["state"]) == (503, "down")
+    quiet = http.get("/health", params={"component": "backlog"})
+    assert (quiet.status_code, quiet.json()["state"]) == (200, "ok")
+    answer = http.get("/status").json()
+    assert answer["score"] == int(sum(part["points"] for part in answer["parts"]))
+
+
+def test_prometheus_reads_the_metrics(http: httpx.Client) -> None:
+    found = {
+        (sample.name, *sample.labels.values()): sample.value
+        for family in text_string_to_metric_families(http.get("/metrics").text)
+        for sample in family.samples
+    }
+    assert found["sentinel_component_state", "prefect", "down"] == 1
+    assert found["sentinel_component_state", "prefect", "ok"] == 0
+    assert found["sentinel_health_score",] == http.get("/status").json()["score"]
+    assert ("sentinel_lateness_p50_seconds",) not in found  # nothing ran: unknown, not zero
+
+
+@pytest.mark.parametrize("sort", ["time", "last seen", "importance", "rule", "occurrences"])
+def test_pages_of_events_are_complete_and_without_repetition(
+    http: httpx.Client, store: Engine, sort: str
+) -> None:
+    ids = {fire(store, a_rule(f"r{n}", "high" if n % 2 else "low"), NOON) for n in range(5)}
+    seen: list[int] = []
+    cursor: dict[str, str] = {}
+    for _ in range(3):
+        answer = http.get("/events", params={"size": 2, "sort": sort, **cursor}).json()
+        seen += [event["id"] for event in answer["events"]]
+        cursor = {"cursor": answer["next"]}
+    assert answer["next"] is None
+    assert (sorted(seen), len(seen)) == (sorted(ids), 5)
+    high = http.get("/events", params={"importance": "high"}).json()["events"]
+    assert {event["rule_name"] for event in high} == {"r1", "r3"}
+    assert {rule["name"] for rule in http.get("/rules").json()["rules"]} == {
+        f"r{n}" for n in range(5)
+    }
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "code"),
+    [
+        ("/nothing", 404, "not-found"),
+        ("/../../etc/passwd", 404, "not-found"),
+        ("/%2e%2e/%2e%2e/etc/passwd", 404, "not-found"),
+        ("/docs", 404, "not-found"),
+        ("/health?component=x", 404, "no-such-component"),
+        ("/events?importnce=high", 422, "invalid-parameter"),
+        ("/events?importance=huge", 422, "invalid-parameter"),
+        ("/events?size=100000", 422, "invalid-parameter"),
+        ("/events?since=2026-01-01T00:00:00", 422, "invalid-parameter"),
+        ("/events?text=%00", 422, "invalid-parameter"),
+        ("/events?ticker=" + "a" * 201, 422, "invalid-parameter"),
+        ("/events?storm=99999999999999999999", 422, "invalid-parameter"),
+        ("/events?cursor=AAAA", 422, "invalid-parameter"),
+        ("/events?cursor=W1tdLCAxXQ==", 422, "invalid-parameter"),  # [[], 1]
+        ("/events?sort=importance&cursor=WyJ4IiwgMV0=", 422, "invalid-parameter"),  # ["x", 1]
+    ],
+)
+def test_errors_have_one_form(http: httpx.Client, path: str, status: int, code: str) -> None:
+    answer = http.get(path)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
+    assert answer.json()["error"]["sentence"]
+
+
+def test_it_is_read_only_and_answers_to_its_own_names(http: httpx.Client) -> None:
+    large = http.post("/events", content=b"x" * 10_000_000)
+    assert (large.status_code, large.json()["error"]["code"]) == (405, "method-not-allowed")
+    assert http.get("/events", headers={"Host": "attacker.example"}).status_code == 400
+    hostile = http.get("/events", params={"text": "' OR 1=1 --"})
+    assert (hostile.status_code, hostile.json()["events"]) == (200, [])
