@@ -14,6 +14,7 @@ from sentinel_core.decide.ledger import Ledger, Notify
 from sentinel_core.decide.lifecycle import Lifecycle, is_late
 from sentinel_core.decide.notifying import followed_up, released, unless_suppressed
 from sentinel_core.decide.observe import Kind, Observation
+from sentinel_core.decide.reacting import OCCASIONS, Change
 from sentinel_core.decide.state import (
     UNRESTRICTED,
     Action,
@@ -24,6 +25,8 @@ from sentinel_core.decide.state import (
     Status,
     importance_of,
 )
+from sentinel_core.model.alert import Importance
+from sentinel_core.model.reaction import Occasion
 from sentinel_core.model.reasons import NotifyReason
 
 
@@ -116,8 +119,27 @@ def _apply(
     ledger.save(key, series)
     if decision.notify is not None and event_id is not None:
         decision = _notify(lifecycle, ledger, observation, decision, event_id)
+    if event_id is not None and decision.action in OCCASIONS:
+        importance = importance_of(previous, observation)
+        _react(lifecycle, ledger, event_id, OCCASIONS[decision.action], observation, importance)
     if observation.evaluated:
         ledger.evaluated(observation, decision, event_id)
+
+
+def _react(
+    lifecycle: Lifecycle,
+    ledger: Ledger,
+    event_id: int,
+    occasion: Occasion,
+    observation: Observation,
+    importance: Importance,
+) -> None:
+    """The rule's reactions to a change of an event, if it has any."""
+    if lifecycle.settings.reactions(occasion):
+        key = (observation.kind, observation.ticker)
+        suppression = ledger.suppression(key, importance)
+        change = Change(occasion, observation, importance, suppression=suppression)
+        ledger.react(event_id, change)
 
 
 def _notify(
@@ -200,6 +222,8 @@ def _escalate_late(
             series, event_importance=importance, acknowledged=held, acknowledged_until=until
         )
         ledger.save(key, changed)
+    if is_open:
+        _react(lifecycle, ledger, event_id, Occasion.ESCALATE, observation, importance)
     if reopen or not acknowledged:
         suppression = ledger.suppression(key, importance)
         escalated = NotifyReason.ESCALATED

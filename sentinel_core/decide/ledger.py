@@ -8,6 +8,7 @@ from typing import Protocol
 from sentinel_core.decide.conditions import Samples
 from sentinel_core.decide.late import LateDecision, Neighbour
 from sentinel_core.decide.observe import Observation
+from sentinel_core.decide.reacting import Change
 from sentinel_core.decide.state import Decision, Key, Series
 from sentinel_core.model.alert import Importance
 from sentinel_core.model.reasons import NotifyReason, Reason, Suppression
@@ -113,6 +114,9 @@ class Ledger(Protocol):
 
     def notify(self, event_id: int, key: Key, notify: Notify) -> None:
         """Enqueue a notification for every route of an importance."""
+
+    def react(self, event_id: int, change: Change) -> None:
+        """Plan the rule's reactions to a change of an event; those that do not start say why."""
 
     def notify_followers(
         self, event_id: int, at: datetime, reason: NotifyReason, suppression: Suppression | None

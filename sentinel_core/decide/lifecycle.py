@@ -13,6 +13,7 @@ from sentinel_core.decide.transition import decide, expired, meaning_of, policy_
 from sentinel_core.model.cleaning import MESSAGE_LIMIT, clean_message
 from sentinel_core.model.condition import look_back_seconds
 from sentinel_core.model.rule import Meaning, RuleSettings
+from sentinel_core.model.run import Skip
 
 PROBLEMS = (Kind.ERROR, Kind.NO_DATA)
 OUTPUTS = (Kind.ALERT, *PROBLEMS)  # the kinds that only a run whose check ran observes
@@ -185,7 +186,8 @@ class Lifecycle:
         """The decision about the newest observation of a series."""
         kind = observation.kind
         if kind is Kind.SKIPPED:
-            return _unchanged(previous, observation, "skipped", f"skipped: {observation.message}")
+            code, reason = _skipped(observation)
+            return _unchanged(previous, observation, code, reason)
         if observation.unjudged:
             reason = f"not judged yet: {observation.unjudged}"
             return _unchanged(previous, observation, WARMING_UP, reason)
@@ -218,8 +220,7 @@ class Lifecycle:
     ) -> LateDecision:
         """The decision about an observation that is older than its series' newest one."""
         if observation.kind is Kind.SKIPPED:
-            reason = f"skipped: {observation.message}"
-            return LateDecision(LateAction.IGNORE, None, "skipped", reason)
+            return LateDecision(LateAction.IGNORE, None, *_skipped(observation))
         if observation.unjudged or self._meaning(observation) is not Meaning.EVENT:
             observation = replace(observation, breached=False)
         policy = self._policies[observation.kind]
@@ -257,6 +258,11 @@ def _implied(by: Observation, kind: Kind, ticker: str, message: str) -> Observat
 def _not_ok(series: Mapping[Key, Series]) -> list[Key]:
     """Series that are pending or firing, in a fixed order."""
     return sorted(key for key, known in series.items() if known.status is not Status.OK)
+
+
+def _skipped(observation: Observation) -> tuple[str, str]:
+    """The code and the reason of a decision about a run that was skipped."""
+    return (observation.skip or Skip.LATE).value, f"skipped: {observation.message}"
 
 
 def _unchanged(

@@ -9,8 +9,11 @@ from typing import Any
 from sentinel_core.decide.misfire import late_mark
 from sentinel_core.model.alert import AlertOutput, Importance
 from sentinel_core.model.cleaning import clean_message
+from sentinel_core.model.fault import Fault
 from sentinel_core.model.rule import RuleSettings
-from sentinel_core.model.run import SKIPPED, Run, StateType
+from sentinel_core.model.run import CLOSED, SKIPPED, TIMED_OUT, Run, Skip, StateType
+
+UNDER_WAY = "Not checked by this run: another one of the rule was under way."
 
 
 class Kind(StrEnum):
@@ -21,7 +24,7 @@ class Kind(StrEnum):
     SILENT = "silent"  # the check was due and nothing ran
     ERROR = "error"  # the check ran, and this series could not be judged
     NO_DATA = "no_data"  # the check ran and has no value for this series
-    SKIPPED = "skipped"  # the run started too late to be useful; never an event
+    SKIPPED = "skipped"  # the run was not needed (see Skip); never an event
 
 
 @dataclass(slots=True)  # never changed once made; frozen ones take replay twice as long
@@ -32,7 +35,8 @@ class Observation:
     conditions, and `said` its message then (None if no condition applied). `evaluated` is False for
     what a run implies (it completed, so the rule is not failing): this updates a series, but adds
     no evaluation row. `unjudged` says why it is neither breached nor ok, such as a window that is
-    not full yet.
+    not full yet. `skip` is the reason of an observation of the kind SKIPPED. `suggestion` is the
+    next step that the trigger suggests.
     """
 
     kind: Kind
@@ -48,6 +52,8 @@ class Observation:
     reported: bool | None = None
     unjudged: str = ""
     said: str | None = None
+    skip: Skip | None = None
+    suggestion: str = ""
 
 
 def judge(run: Run, rule: RuleSettings, outputs: Sequence[AlertOutput] | None) -> list[Observation]:
@@ -56,15 +62,23 @@ def judge(run: Run, rule: RuleSettings, outputs: Sequence[AlertOutput] | None) -
     `outputs` of a completed run are None if its measurement is lost: it counts as not checked, so
     it is a failure.
     """
+    if run.overlaps:
+        return [_skipped(run, rule, Skip.UNDER_WAY, UNDER_WAY)]
     if run.state_type is not StateType.COMPLETED:
         ended = f"Not checked: the run ended as {run.state_name}. {run.state_message}"
         return [_failure(run, rule, clean_message(ended))]
     if run.state_name == SKIPPED:
         message = clean_message(run.state_message) or "Skipped: the run started too late."
-        return [Observation(Kind.SKIPPED, "", run.at, False, rule.importance, message)]
+        return [_skipped(run, rule, Skip.LATE, message)]
+    if run.state_name == CLOSED:  # it did run, so its rule is not silent
+        message = clean_message(run.state_message) or "Closed: there was nothing to check."
+        ran = Observation(
+            Kind.SILENT, "", run.at, False, rule.importance, "The check ran.", evaluated=False
+        )
+        return [_skipped(run, rule, Skip.CLOSED, message), ran]
     if outputs is None:
         return [_failure(run, rule, "The run completed, but its output could not be read.")]
-    observations = [_alert(run, rule, output) for output in outputs]
+    observations = [observed(run, rule, output) for output in outputs]
     if not observations:  # a check without any series, such as a query without rows
         nothing = "Checked; nothing was found."
         observations = [Observation(Kind.ALERT, "", run.at, False, rule.importance, nothing)]
@@ -74,7 +88,8 @@ def judge(run: Run, rule: RuleSettings, outputs: Sequence[AlertOutput] | None) -
     ]
 
 
-def _alert(run: Run, rule: RuleSettings, output: AlertOutput) -> Observation:
+def observed(run: Run, rule: RuleSettings, output: AlertOutput) -> Observation:
+    """One output of a run as an observation."""
     return Observation(
         kind=Kind(output.problem) if output.problem else Kind.ALERT,
         ticker=output.ticker,
@@ -88,6 +103,7 @@ def _alert(run: Run, rule: RuleSettings, output: AlertOutput) -> Observation:
         measured_at=output.timestamp,
         metrics=output.metrics,
         metadata=output.metadata,
+        suggestion=output.suggestion,
     )
 
 
@@ -99,6 +115,16 @@ def _said(output: AlertOutput, rule: RuleSettings) -> str:
     return "Triggered." if output.triggered else "Not triggered."
 
 
+def _skipped(run: Run, rule: RuleSettings, skip: Skip, message: str) -> Observation:
+    return Observation(Kind.SKIPPED, "", run.at, False, rule.importance, message, skip=skip)
+
+
+def next_step(run: Run) -> str:
+    """The suggestion that the end of a run makes by itself; "" if it makes none."""
+    timed_out = run.state_type is StateType.FAILED and run.state_name == TIMED_OUT
+    return Fault.TIMEOUT.next_step if timed_out else ""
+
+
 def _failure(run: Run, rule: RuleSettings, message: str) -> Observation:
     cancelled = run.state_type is StateType.CANCELLED
     return Observation(
@@ -106,11 +132,12 @@ def _failure(run: Run, rule: RuleSettings, message: str) -> Observation:
         ticker="",
         at=run.at,
         breached=True,
-        # A person or a concurrency limit cancelled it: worth showing, not worth a page.
+        # A person cancelled it: worth showing, not worth a page.
         importance=Importance.LOW if cancelled else rule.importance,
         message=message,
         metadata={
             "prefect_state": run.state_name,
             "prefect_message": clean_message(run.state_message),
         },
+        suggestion=next_step(run),
     )

@@ -28,6 +28,19 @@ class Standing:
 UNSCHEDULED = Standing(False, None, "no schedule: runs only when asked to")
 
 
+def overdue_at(
+    due: datetime, following: datetime | None, grace_seconds: float | None = None
+) -> datetime:
+    """The moment from which a rule is overdue that was not evaluated for a due time.
+
+    `following` is the due time after it; None if there is none.
+    """
+    if grace_seconds is not None:
+        return due + timedelta(seconds=grace_seconds)
+    longest = due + _LONGEST
+    return (longest if following is None else min(following, longest)) + GRACE
+
+
 def standing(
     due: Iterable[datetime], since: datetime, now: datetime, grace_seconds: float | None = None
 ) -> Standing:
@@ -45,11 +58,7 @@ def standing(
     if not times:
         return Standing(False, None, "checked on time, and not due again")
     first = times[0]
-    if grace_seconds is not None:
-        overdue_at = first + timedelta(seconds=grace_seconds)
-    else:
-        overdue_at = min([*times[1:], first + _LONGEST]) + GRACE
-    if now >= overdue_at:
+    if now >= overdue_at(first, times[1] if len(times) > 1 else None, grace_seconds):
         sentence = f"not checked since {utc(since)}: due at {utc(first)}"
         several = len(times) > 1 and now >= times[1]
         return Standing(True, first, f"{sentence} and after" if several else sentence)

@@ -89,9 +89,10 @@ class AlertOutput(BaseModel):
     """One measured series at one time, as a trigger returns it.
 
     `ticker` says what was measured (an instrument, a host, a table); "" where a rule has only one
-    subject. `importance` None means the rule's own. `metrics` holds finite numbers, which
-    conditions, charts and replay use; `metadata` is the evidence, any JSON. `problem` says that
-    this series could not be measured while others of the run were.
+    subject. `importance` None means the rule's own. `suggestion` is the next step for people,
+    unless the rule's own suggestions know one. `metrics` holds finite numbers, which conditions,
+    charts and replay use; `metadata` is the evidence, any JSON. `problem` says that this series
+    could not be measured while others of the run were.
 
     Raises pydantic's ValidationError for a naive timestamp, a metric that is not finite, or
     metadata that is too large or too deep. Overlong messages are cut, control characters replaced,
@@ -104,6 +105,7 @@ class AlertOutput(BaseModel):
     importance: Importance | None = None
     ticker: Annotated[str, Field(max_length=200), _text(clean_line)] = ""
     message: Annotated[str, _text(clean_message)] = ""
+    suggestion: Annotated[str, Field(max_length=500), _text(clean_line)] = ""
     problem: Literal["error", "no_data"] | None = None
     metadata: Annotated[dict[str, Any], BeforeValidator(_clean_metadata)] = {}
     metrics: Annotated[

@@ -6,8 +6,10 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 
 from sentinel_core.model.alert import Importance
+from sentinel_core.model.attempts import Attempts, Retries, RetryDelaySeconds, TimeoutSeconds
 from sentinel_core.model.cleaning import clean_text
 from sentinel_core.model.condition import YEAR_SECONDS, Conditions, Seconds
+from sentinel_core.model.reaction import Occasion, Reaction, Reactions
 from sentinel_core.model.routing import Escalates, Escalation, Route, Routes, Suggestions
 
 DEFAULT_DISPLAY_MINUTES = 1440
@@ -191,6 +193,17 @@ Templates = Annotated[
 ]
 
 
+Environment = Annotated[
+    str,
+    Field(
+        max_length=40,
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]*$",
+        description="Where the rule's subject runs, such as production or staging; "
+        "it is in every message.",
+    ),
+]
+
+
 class RuleSettings(BaseModel):
     """A rule's own settings: all parameters of its deployment except `check`."""
 
@@ -207,6 +220,28 @@ class RuleSettings(BaseModel):
     escalation: Escalates = Escalation()
     suggestions: Suggestions = ()
     templates: Templates = Field(default_factory=dict)
+    environment: Environment | None = None
+    on_open: Reactions = ()
+    on_resolve: Reactions = ()
+    on_escalate: Reactions = ()
+
+    def reactions(self, occasion: Occasion) -> tuple[Reaction, ...]:
+        """What the rule does about this change of an event."""
+        chosen: tuple[Reaction, ...] = getattr(self, f"on_{occasion}")
+        return chosen
+
+    timeout_seconds: TimeoutSeconds | None = None
+    retries: Retries | None = None
+    retry_delay_seconds: RetryDelaySeconds | None = None
+
+    @property
+    def attempts(self) -> Attempts:
+        """How often the check is tried, and how long it may take."""
+        return Attempts(
+            timeout_seconds=self.timeout_seconds,
+            retries=self.retries,
+            retry_delay_seconds=self.retry_delay_seconds,
+        )
 
     @property
     def effective_policy(self) -> Policy:

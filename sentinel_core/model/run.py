@@ -23,13 +23,28 @@ class StateType(StrEnum):
     CANCELLING = "CANCELLING"
 
 
+TIMED_OUT = "TimedOut"  # the state name of a failed run that exceeded its timeout
+CLOSED = "Closed"  # that of a completed run in which nothing was to be checked
 SKIPPED = "Skipped"  # the state name of a completed run that was too late to measure anything
+
+
+class Skip(StrEnum):
+    """Why a run was skipped; the values are the decision codes on record."""
+
+    LATE = "skipped"  # it started too late to measure anything
+    CLOSED = "skipped-closed"  # there was nothing to check at that time
+    UNDER_WAY = "skipped-under-way"  # another run of the rule was under way
+
+
 TERMINAL = (StateType.COMPLETED, StateType.FAILED, StateType.CANCELLED, StateType.CRASHED)
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One flow run in one state. Times are aware UTC."""
+    """One flow run in one state. Times are aware UTC.
+
+    `overlaps`: a concurrency limit cancelled it because another run of its rule was under way.
+    """
 
     id: UUID
     name: str
@@ -40,6 +55,7 @@ class Run:
     expected_start: datetime
     started_at: datetime | None
     run_count: int
+    overlaps: bool = False
 
     @property
     def at(self) -> datetime:
@@ -70,7 +86,10 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A rule deployment as Prefect describes it."""
+    """A rule deployment as Prefect describes it.
+
+    `cancels_new`: a concurrency limit cancels a run that would start while another is under way.
+    """
 
     deployment_id: UUID
     name: str
@@ -86,3 +105,4 @@ class Rule:
     schedules: tuple[Schedule, ...] = ()
     active: bool = True
     timeout_seconds: float | None = None
+    cancels_new: bool = False

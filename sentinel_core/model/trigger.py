@@ -11,19 +11,27 @@ from typing import Any, ClassVar, Protocol, cast
 from pydantic import BaseModel, ConfigDict
 
 from sentinel_core.model.alert import AlertOutput, Importance
+from sentinel_core.model.attempts import TriggerAttempts
 
 MARK = "x-sentinel-trigger"
 TIMEOUT_MARK = "x-sentinel-timeout-seconds"
+ATTEMPTS_MARK = "x-sentinel-attempts"
 
 
 @dataclass(frozen=True, slots=True)
 class PastEvaluation:
-    """One recorded evaluation of this rule. `metrics` are finite numbers by name."""
+    """One recorded evaluation of this rule. `metrics` are finite numbers by name.
+
+    `metadata` is the evidence that was returned with them. `acknowledged`: a person has
+    acknowledged its event since, for good.
+    """
 
     at: datetime
     ticker: str
     triggered: bool
     metrics: Mapping[str, float] = field(default_factory=dict)
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    acknowledged: bool = False
 
 
 class History(Protocol):
@@ -49,6 +57,7 @@ def _mark(schema: dict[str, Any], trigger: type["Trigger"]) -> None:
     """Marks a deployment's parameter schema as that of a rule."""
     schema[MARK] = trigger.slug()
     schema[TIMEOUT_MARK] = trigger.longest_seconds()
+    schema[ATTEMPTS_MARK] = attempts_of(trigger).model_dump()
 
 
 class Trigger(BaseModel):
@@ -80,8 +89,7 @@ class Trigger(BaseModel):
     @classmethod
     def longest_seconds(cls) -> float:
         """Seconds that a run may take with all its attempts, half a minute for Prefect included."""
-        attempts = cls.retries + 1
-        return cls.timeout_seconds * attempts + cls.retry_delay_seconds * cls.retries + 30
+        return attempts_of(cls).longest_seconds
 
     def check_warnings(self) -> Sequence[tuple[str, str]]:
         """What looks wrong in the parameters without checking: a field, and a sentence about it.
@@ -89,6 +97,13 @@ class Trigger(BaseModel):
         `sentinel rules check` prints them. It may run on another machine than the check itself.
         """
         return []
+
+    def why_closed(self, at: datetime) -> str | None:  # noqa: ARG002
+        """Why a run that is due at this time has nothing to check; None if it has.
+
+        Such a run changes nothing: open events stay open, and the rule is not silent.
+        """
+        return None
 
     def measure(self, history: History) -> object:
         """Run `check` (sync or async, with or without history) and return its result unchecked."""
@@ -98,6 +113,18 @@ class Trigger(BaseModel):
         if inspect.iscoroutine(result):
             return asyncio.run(cast("Coroutine[Any, Any, object]", result))
         return cast("object", result)
+
+
+def attempts_of(trigger: type[Trigger]) -> TriggerAttempts:
+    """How often the check is tried and how long it may take, unless a rule says otherwise.
+
+    Not a method: a trigger may have a parameter of this name.
+    """
+    return TriggerAttempts(
+        timeout_seconds=trigger.timeout_seconds,
+        retries=trigger.retries,
+        retry_delay_seconds=trigger.retry_delay_seconds,
+    )
 
 
 __all__ = ["AlertOutput", "History", "Importance", "NoHistory", "PastEvaluation", "Trigger"]

@@ -6,9 +6,11 @@ Each function returns False if the series has no open event.
 from dataclasses import replace
 from datetime import datetime
 
-from sentinel_core.decide.observe import Kind
+from sentinel_core.decide.observe import Kind, Observation
+from sentinel_core.decide.reacting import Change
 from sentinel_core.decide.state import Series, Status
 from sentinel_core.decide.transition import resolved_by_hand
+from sentinel_core.model.reaction import Occasion
 from sentinel_core.model.reasons import NotifyReason
 from sentinel_core.replay.ledger import MemoryLedger
 from sentinel_core.replay.timeline import Event
@@ -55,9 +57,16 @@ def resolve(ledger: MemoryLedger, kind: Kind, ticker: str, at: datetime, by: str
     event.resolved_at, event.resolution = decision.series.ended_at, decision.code
     event.acknowledged_by = event.acknowledged_by or by
     ledger.notify_of_action(event, at, NotifyReason.RESOLVED)
+    _react_to_end(ledger, event, at)
     if kind in (Kind.ALERT, Kind.NO_DATA):
         _forget_missing(ledger, ticker)
     return True
+
+
+def _react_to_end(ledger: MemoryLedger, event: Event, at: datetime) -> None:
+    seen = Observation(event.kind, event.ticker, at, False, event.importance, event.message)
+    muted = ledger.suppression((event.kind, event.ticker), event.importance)
+    ledger.react(event.id, Change(Occasion.RESOLVE, seen, event.importance, suppression=muted))
 
 
 def _open_event(

@@ -2,13 +2,13 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sentinel_core.decide.observe import Kind
 from sentinel_core.decide.state import Key
 from sentinel_core.model.alert import Importance
-from sentinel_core.replay.timeline import Event, Timeline
+from sentinel_core.replay.timeline import Event, Reacted, Timeline
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,8 @@ class Comparison:
     sent_added: tuple[Sent, ...]
     sent_removed: tuple[Sent, ...]
     channels: Mapping[str, ChannelCount]
+    reactions_added: tuple[Reacted, ...] = ()
+    reactions_removed: tuple[Reacted, ...] = ()
 
     @property
     def more(self) -> int:
@@ -56,7 +58,13 @@ class Comparison:
     def nothing(self) -> bool:
         """True if both timelines are the same."""
         return not (
-            self.added or self.removed or self.changed or self.sent_added or self.sent_removed
+            self.added
+            or self.removed
+            or self.changed
+            or self.sent_added
+            or self.sent_removed
+            or self.reactions_added
+            or self.reactions_removed
         )
 
 
@@ -77,7 +85,15 @@ def compare(before: Timeline, after: Timeline) -> Comparison:
         sent_added=tuple((sent_after - sent_before).elements()),
         sent_removed=tuple((sent_before - sent_after).elements()),
         channels=_channels(before, after),
+        reactions_added=_reacted_only(after, before),
+        reactions_removed=_reacted_only(before, after),
     )
+
+
+def _reacted_only(one: Timeline, other: Timeline) -> tuple[Reacted, ...]:
+    """The reactions of one timeline that the other does not have in the same way."""
+    there = [replace(reaction, event_id=0) for reaction in other.reactions]
+    return tuple(each for each in one.reactions if replace(each, event_id=0) not in there)
 
 
 def _moved(removed: Sequence[Event], added: Sequence[Event]) -> list[tuple[Event, Event]]:

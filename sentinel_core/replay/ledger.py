@@ -16,14 +16,16 @@ from sentinel_core.decide.late import LateDecision, Neighbour
 from sentinel_core.decide.ledger import Notify
 from sentinel_core.decide.lifecycle import Lifecycle
 from sentinel_core.decide.observe import Kind, Observation
+from sentinel_core.decide.reacting import Change, Reactor
 from sentinel_core.decide.state import Decision, Key, Series
 from sentinel_core.model.alert import Importance
+from sentinel_core.model.reaction import ReactionStatus
 from sentinel_core.model.reasons import NotifyReason, Suppression
 from sentinel_core.model.rule import RuleSettings
 from sentinel_core.model.run import Rule
 from sentinel_core.model.silence import Inhibitor, Silence, Subject, muted
 from sentinel_core.replay.memory import RecentPast
-from sentinel_core.replay.timeline import Evaluated, Event, Notification
+from sentinel_core.replay.timeline import Evaluated, Event, Notification, Reacted
 
 _START = datetime(1970, 1, 1, tzinfo=UTC)  # before any run
 
@@ -52,6 +54,7 @@ class MemoryLedger:
         self.lifecycle = Lifecycle(settings)
         self.events: list[Event] = []
         self.notifications: list[Notification] = []
+        self.reactions: list[Reacted] = []
         self.evaluations: list[Evaluated] = []
         self.series: dict[Key, Series] = {}
         self.notified: list[datetime] = []
@@ -62,6 +65,7 @@ class MemoryLedger:
         self._keep_evaluations = keep_evaluations
         self.past = RecentPast(self.lifecycle, latest_by)
         self._fanout = Fanout(Rule(UUID(int=0), name, "", settings), 0, _START)
+        self._began: dict[str, list[datetime]] = {}  # of reactions, by identity
         self._rows: dict[int, list[Row]] = {}  # the notifications of each open event
         self._withheld: set[Key] = set()
         self.missing: set[str] = set()  # tickers that were absent when they last had no data
@@ -202,6 +206,32 @@ class MemoryLedger:
         self._rows.setdefault(event_id, []).extend(rows)
         event, at, reason = self.events[event_id - 1], notify.at or self._now, notify.full_reason
         self._write(event, at, notify.importance, str(reason), rows, notify.suppression)
+
+    def react(self, event_id: int, change: Change) -> None:
+        """Add what would be started. Nothing is, so no event is about a reaction's run."""
+        seen, began = change.observation, self._began
+        reactor = Reactor(self.name, self.settings, self._now, lambda key: began.get(key, ()))
+        for planned in reactor.plan(change):
+            parameters = {}
+            if planned.status is not ReactionStatus.SKIPPED:
+                began.setdefault(planned.identity, []).append(self._now)
+            if planned.code is None:
+                parameters = planned.parameters(self.name, self.settings.category, event_id)
+            self.reactions.append(
+                Reacted(
+                    self._now,
+                    event_id,
+                    seen.kind,
+                    seen.ticker,
+                    change.occasion,
+                    planned.reaction.action,
+                    planned.reaction.target,
+                    parameters,
+                    planned.status,
+                    planned.code,
+                    planned.sentence,
+                )
+            )
 
     def notify_followers(
         self, event_id: int, at: datetime, reason: NotifyReason, suppression: Suppression | None

@@ -8,11 +8,12 @@ from typing import NamedTuple
 from sentinel_core.decide.observe import Kind, Observation
 from sentinel_core.model.alert import Importance
 from sentinel_core.model.rule import RuleSettings
-from sentinel_core.model.run import StateType
+from sentinel_core.model.run import Skip, StateType
 from sentinel_core.model.silence import Inhibitor, Silence
 
 _KINDS = {kind.value: kind for kind in Kind}
 _IMPORTANCES = {importance.value: importance for importance in Importance}
+_SKIPS = {skip.value: skip for skip in Skip}
 _NO_METADATA: dict[str, object] = {}
 
 
@@ -65,6 +66,7 @@ class Stored(NamedTuple):
             metrics,  # type: ignore[arg-type]
             _NO_METADATA,
             None if reported is None else bool(reported),
+            skip=_SKIPS.get(self.decision_code) if kind is Kind.SKIPPED else None,
         )
 
 

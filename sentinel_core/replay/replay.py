@@ -189,6 +189,7 @@ class _Replay:
             if event.resolved_at is None or max(event.resolved_at, event.opened_at) >= self.since:
                 self.result.events.append(event)
         self.result.notifications = [n for n in self.ledger.notifications if n.at >= self.since]
+        self.result.reactions = [r for r in self.ledger.reactions if r.at >= self.since]
         return self.result
 
 

@@ -21,6 +21,7 @@ from sentinel_core.replay.timeline import Timeline
 from sentinel_core.rulefile.check import Declared
 from sentinel_core.store.db.engine import reading
 from sentinel_core.store.retention.evaluations import deleted_before
+from sentinel_core.store.state.watched import WATCHED
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +125,15 @@ def replay_rule(
     return Result(rule, over, before, after, compare(before, after), notes)
 
 
+def refuse_watched(engine: Engine, name: str) -> None:
+    """Raises ReplayError if this is the name of a watched flow."""
+    if any(row["trigger"] == WATCHED for row in rules_named(engine, name)):
+        raise ReplayError(
+            f"{name} is a flow with Sentinel's hooks, which can't be replayed: its settings are in "
+            "its code, and of its runs that are fine only those that ended an event are on record"
+        )
+
+
 def _stored_rule(engine: Engine, rule: FileRule) -> RowMapping:
     """The rule's row. Raises ReplayError when the store has none."""
     rows = rules_named(engine, rule.name)
@@ -163,6 +173,11 @@ def _notes(row: RowMapping, deployed: RuleSettings, rule: FileRule, over: Span) 
     old, new = deployed.policy, rule.settings.policy
     if (old.stale_seconds, old.on_stale) != (new.stale_seconds, new.on_stale):
         yield "the policy for late runs differs: runs that were skipped stay skipped"
+    if old.grace_seconds != new.grace_seconds:
+        yield (
+            "`grace_seconds` differs: silence is not replayed, as nothing ran; `sentinel rules "
+            "coverage` shows which due times were missed"
+        )
     if deployed.inhibitions != rule.settings.inhibitions:
         yield "`inhibits` differs: what this rule mutes in other rules is not replayed"
 

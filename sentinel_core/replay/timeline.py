@@ -3,11 +3,13 @@
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from sentinel_core.decide.late import LateDecision
 from sentinel_core.decide.observe import Kind, Observation
 from sentinel_core.decide.state import Decision
 from sentinel_core.model.alert import Importance
+from sentinel_core.model.reaction import Occasion, ReactionCode, ReactionStatus
 
 
 @dataclass(slots=True)
@@ -41,6 +43,23 @@ class Notification:
     suppressed: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Reacted:
+    """A reaction that would be started, wait for approval or not be started, which `code` says."""
+
+    at: datetime
+    event_id: int
+    kind: Kind
+    ticker: str
+    occasion: Occasion
+    action: str
+    target: str
+    parameters: dict[str, Any]
+    status: ReactionStatus
+    code: ReactionCode | None = None
+    sentence: str = ""
+
+
 @dataclass(slots=True)
 class Evaluated:
     """One evaluation: what was observed, and what was decided."""
@@ -68,6 +87,7 @@ class Timeline:
     since: datetime
     events: list[Event] = field(default_factory=list)
     notifications: list[Notification] = field(default_factory=list)
+    reactions: list[Reacted] = field(default_factory=list)
     runs: int = 0
     evaluations: int = 0
     mismatches: int = 0

@@ -1,6 +1,7 @@
 """The engine and the two kinds of transaction. Knows no table."""
 
 import json
+import re
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ from sentinel_core.store.db.sqlite_file import SqliteFile
 
 Check = Callable[[Connection, bool], None]
 """Given the transaction that has begun, and whether it may write; raises to refuse it."""
+_QUERY_PASSWORD = re.compile(r"([?&][^=&]*password[^=&]*=)[^&]*", re.IGNORECASE)
 _BUSY_MS = 30_000  # how long a writer waits for another, on either database
 _LIVENESS = {  # a network that swallows packets is noticed in about half a minute
     "keepalives_idle": 10,
@@ -76,9 +78,20 @@ def sqlite_file(url: str) -> Path | None:
 
 def masked(url: str) -> str:
     """A database URL without its password, wherever it is written."""
+    if has_unescaped_password(url):  # where it ends is not certain, so all of it is hidden
+        scheme, _, rest = url.partition("://")
+        login, _, server = rest.rpartition("@")
+        user = f"{login.partition(':')[0]}:" if ":" in login else ""
+        server = _QUERY_PASSWORD.sub(r"\1***", server)
+        return f"{scheme}://{user}***@{server}"
     parsed = make_url(url)
     secrets = {key: "***" for key in parsed.query if "password" in key.lower()}
     return parsed.update_query_dict(secrets).render_as_string(hide_password=True)
+
+
+def has_unescaped_password(url: str) -> bool:
+    """True if a password seems to hold an @: its tail would be read as the host or the database."""
+    return not url.startswith("sqlite") and url.partition("://")[2].count("@") > 1
 
 
 _encode = json.JSONEncoder(check_circular=False).encode  # model/cleaning.py rejects circles

@@ -21,7 +21,7 @@ from sqlalchemy.exc import (
 )
 
 from sentinel_core.base.errors import StoreUnavailableError
-from sentinel_core.store.db.engine import masked, sqlite_file
+from sentinel_core.store.db.engine import has_unescaped_password, masked, sqlite_file
 from sentinel_core.store.db.postgres_refusal import refusal_code
 
 
@@ -113,6 +113,8 @@ def unavailable(error: Exception, url: str) -> StoreUnavailableError:
     """The error that says why the store at this address can't be used, and what to do."""
     failure = failure_of(error, url)
     said = " ".join(str(getattr(error, "orig", None) or error).split())
+    if has_unescaped_password(url):  # the driver would name its tail as the host
+        said = "if the password holds @, / or :, write %40, %2F or %3A for it"
     return StoreUnavailableError(
         f"the event store {_shown(url)} can't be used: {failure.cause} ({said}). "
         f"{failure.advice[0].upper()}{failure.advice[1:]}"

@@ -280,6 +280,7 @@ class AlertEvent(SQLModel, table=True):
     completed_at: datetime | None = _time(nullable=True)
     retry_count: int = 0
     runbook: str | None = None
+    environment: str | None = None
     metrics: dict[str, float] = _json(dict)
     meta: dict[str, Any] = _json(dict, "metadata")
 
@@ -335,6 +336,51 @@ class Notification(SQLModel, table=True):
     last_error: str | None = _text(nullable=True)
     dropped_code: str | None = None
     sent_at: datetime | None = _time(nullable=True)
+
+
+class Reaction(SQLModel, table=True):
+    """Something to do about a change of an event: a run to start or retry, a schedule to resume.
+
+    `identity` names the reaction of the rule, `chain` the reactions that led to its event, its own
+    last. `failed_state_id` is the state that a retried run had, so that it is retried once.
+    """
+
+    __tablename__ = "reaction"
+    __table_args__ = (
+        Index("ux_reaction_event", "event_id", "occasion", "number", "sequence", unique=True),
+        Index("ix_reaction_identity", "identity", "created_at"),
+        _partial("ix_reaction_run", "flow_run_id IS NOT NULL", "flow_run_id"),
+        _partial("ix_reaction_open", "status IN ('waiting', 'pending', 'started')", "status"),
+    )
+
+    id: int | None = _key()
+    event_id: int = _ref()
+    rule_id: int = _ref()
+    occasion: str
+    number: int
+    sequence: int = 0
+    identity: str = _text()
+    action: str
+    target: str = _text()
+    parameters: dict[str, Any] = _json(dict)
+    status: str
+    code: str | None = None
+    sentence: str = _text(default="")
+    chain: list[str] = _json(list)
+    approval: bool = False
+    approved_by: str | None = None
+    approved_at: datetime | None = _time(nullable=True)
+    attempts: int = 0
+    claimed_at: datetime | None = _time(nullable=True)
+    created_at: datetime = _time()
+    next_attempt_at: datetime = _time()
+    failed_state_id: UUID | None = None
+    flow_run_id: UUID | None = None
+    flow_run_name: str | None = None
+    started_at: datetime | None = _time(nullable=True)
+    run_state: str | None = None
+    run_state_name: str | None = None
+    ended_at: datetime | None = _time(nullable=True)
 
 
 class Storm(SQLModel, table=True):
@@ -412,6 +458,7 @@ HOUR = _TABLES["evaluation_hour"]
 SERIES = _TABLES["alert_series"]
 EVENT = _TABLES["alert_event"]
 NOTIFICATION = _TABLES["notification"]
+REACTION = _TABLES["reaction"]
 STORM = _TABLES["storm"]
 SILENCE = _TABLES["silence"]
 AUDIT = _TABLES["audit_entry"]

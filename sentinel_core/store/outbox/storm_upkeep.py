@@ -1,6 +1,6 @@
 """What becomes of storms with time: they end, go on for long, and all of their events end.
 
-Called by flows/deliver.py, every minute.
+Called by the flow deliver, every minute.
 """
 
 from datetime import datetime, timedelta

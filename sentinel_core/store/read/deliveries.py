@@ -16,7 +16,7 @@ from sentinel_core.store.outbox.storm_messages import BEGAN, covering_message
 from sentinel_core.store.read.filters import COUNT_CAP, in_storm
 
 _FAILED_WITHIN = timedelta(days=1)
-_LATE = timedelta(minutes=5)  # flows/deliver.py comes by every minute
+_LATE = timedelta(minutes=5)  # the flow deliver runs every minute
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """One event with everything on record about it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +11,15 @@ from sentinel_core.decide.observe import Kind
 from sentinel_core.store.db.bulk import storable_ids
 from sentinel_core.store.db.engine import reading, rows
 from sentinel_core.store.db.failure import answering
-from sentinel_core.store.db.tables import AUDIT, EVALUATION, EVENT, NOTIFICATION, RULE, Row
+from sentinel_core.store.db.tables import (
+    AUDIT,
+    EVALUATION,
+    EVENT,
+    NOTIFICATION,
+    REACTION,
+    RULE,
+    Row,
+)
 from sentinel_core.store.outbox.storm_messages import covering_message
 from sentinel_core.store.read.deliveries import undelivered
 
@@ -27,7 +35,7 @@ class EventDetail:
     `earlier` those of its series before it, both newest first and at most EVALUATIONS_SHOWN.
     `notifications` are oldest first; each also says how many other events left `together` with this
     one in the same message, and as `storm_message` the status of the message of its storm that
-    stands for it: None while it waits for the storm's next one.
+    stands for it: None while it waits for the storm's next one. `reactions` are oldest first.
     """
 
     event: Row
@@ -36,6 +44,7 @@ class EventDetail:
     earlier: list[Row]
     notifications: list[Row]
     audit: list[Row]
+    reactions: list[Row] = field(default_factory=list)
 
 
 def event_detail(engine: Engine, event_id: int) -> EventDetail | None:
@@ -61,6 +70,7 @@ def event_detail(engine: Engine, event_id: int) -> EventDetail | None:
         if event["resolved_at"] is not None:  # else its newest ones may be oks, after last_seen
             own = own.where(v.at <= max(event["last_seen"], event["resolved_at"]))
         audit = select(AUDIT).where(AUDIT.c.event_id == event_id).order_by(AUDIT.c.at, AUDIT.c.id)
+        reactions = select(REACTION).where(REACTION.c.event_id == event_id)
         return EventDetail(
             event=event,
             rule=rules[0] if rules else None,
@@ -68,6 +78,7 @@ def event_detail(engine: Engine, event_id: int) -> EventDetail | None:
             earlier=rows(connection, series.where(v.at < event["first_seen"])),
             notifications=rows(connection, _notifications_of(event_id)),
             audit=rows(connection, audit),
+            reactions=rows(connection, reactions.order_by(REACTION.c.id)),
         )
 
 

@@ -24,6 +24,7 @@ _COLUMNS = (
     "ticker",
     "kind",
     "category",
+    "environment",
     "importance",
     "timestamp",
     "first_seen",
@@ -34,11 +35,17 @@ _COLUMNS = (
     "acknowledged_at",
     "acknowledged_by",
     "comment",
+    "assigned_to",
+    "disposition",
     "suppressed",
     "resolved_at",
+    "resolution",
     "prefect_flow_run_id",
     "prefect_state",
     "prefect_state_name",
+    "started_at",
+    "completed_at",
+    "retry_count",
 )
 
 
@@ -79,11 +86,12 @@ def page(
         newest = newest_id(connection, EVENT)
         shown = listed[:size]
         lost = undelivered(connection, [row["id"] for row in shown])
+    last = shown[-1] if len(listed) > size else None
+    following = Cursor(last["sorted_by"], last["id"]) if last else None
     for row in shown:
         row["message"] = clean_text(row["message"])
         row["undelivered"] = row["id"] in lost
-    last = shown[-1] if len(listed) > size else None
-    following = Cursor(last["sorted_by"], last["id"]) if last else None
+        del row["sorted_by"]  # the cursor's alone
     return Page(shown, following, newest)
 
 

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Select, and_, case, false, func, or_, sele
 from sentinel_core.model.alert import Importance
 from sentinel_core.store.db.tables import EVENT, NOTIFICATION, RULE, UNACKNOWLEDGED
 
+NO_STATE = "NONE"  # among Prefect states: events without a run
 COUNT_CAP = 10_000  # counting stops above this number
 
 
@@ -50,10 +51,11 @@ class EventFilter:
 
     importance: frozenset[str] = frozenset()
     category: frozenset[str] = frozenset()
+    environment: frozenset[str] = frozenset()
     kind: frozenset[str] = frozenset()
     status: frozenset[Status] = frozenset()
     state: frozenset[str] = frozenset()
-    """Types of Prefect states: `FAILED` and so on."""
+    """Types of Prefect states: `FAILED` and so on; NO_STATE for events without a run."""
     rules: frozenset[str] = frozenset()
     ticker: str = ""
     since: datetime | None = None
@@ -62,6 +64,8 @@ class EventFilter:
     """Part of the message, the ticker or the rule's name; case is ignored."""
     storm: int | None = None
     """The id of a storm whose message covers the event."""
+    mine: str = ""
+    """A person whom the event is assigned to, or who acknowledged it."""
     live: bool = False
     """Only events that still need attention: see `live_condition`."""
 
@@ -91,32 +95,46 @@ def conditions(wanted: EventFilter, now: datetime) -> list[ColumnElement[bool]]:
     for chosen, column in (
         (wanted.importance, e.importance),
         (wanted.category, e.category),
+        (wanted.environment, e.environment),
         (wanted.kind, e.kind),
-        (wanted.state, e.prefect_state),
     ):
         if chosen:
             all_of.append(column.in_(sorted(chosen)))
+    if wanted.state:
+        all_of.append(_in_states(wanted.state))
     if wanted.rules:
         named = select(RULE.c.id).where(RULE.c.name.in_(sorted(wanted.rules)))
         all_of.append(e.rule_id.in_(named))
     if wanted.status:
         all_of.append(or_(false(), *(_STATUS[status] for status in sorted(wanted.status))))
-    if wanted.ticker:
-        all_of.append(e.ticker == wanted.ticker)
+    mine = or_(e.assigned_to == wanted.mine, e.acknowledged_by == wanted.mine)
+    places = (e.message, e.ticker, e.rule_name)
+    text = or_(*(place.icontains(wanted.text, autoescape=True) for place in places))
+    for given, condition in (
+        (wanted.ticker, e.ticker == wanted.ticker),
+        (wanted.mine, mine),
+        (wanted.text, text),
+    ):
+        if given:
+            all_of.append(condition)
     if wanted.since is not None:
         all_of.append(e.timestamp >= wanted.since)
     if wanted.until is not None:
         all_of.append(e.timestamp < wanted.until)
     if wanted.storm is not None:
         all_of.append(e.id.in_(in_storm(wanted.storm)))
-    if wanted.text:
-        places = (e.message, e.ticker, e.rule_name)
-        all_of.append(or_(*(place.icontains(wanted.text, autoescape=True) for place in places)))
     if wanted.live:
         if not wanted.importance:
             all_of.append(e.importance.in_([item.value for item in Importance]))  # for the index
         all_of.append(live_condition(now))
     return all_of
+
+
+def _in_states(wanted: frozenset[str]) -> ColumnElement[bool]:
+    column = EVENT.c.prefect_state
+    if NO_STATE not in wanted:
+        return column.in_(sorted(wanted))
+    return or_(column.is_(None), column.in_(sorted(wanted - {NO_STATE})))
 
 
 def in_storm(storm_id: int) -> Select[tuple[int]]:

@@ -10,7 +10,7 @@ from sentinel_core.decide.delivery import acknowledged
 from sentinel_core.model.reasons import NotifyReason
 from sentinel_core.store.db.tables import EVENT, UNACKNOWLEDGED
 from sentinel_core.store.outbox.enqueue import drop_steps, notify_followers, restore_steps
-from sentinel_core.store.record.change import Changed, changing, require_name
+from sentinel_core.store.record.change import Changed, EventChange, changing, require_name
 from sentinel_core.store.state.rows import NOT_ACKNOWLEDGED
 
 
@@ -52,24 +52,29 @@ def acknowledge(
         raise ValueError("an acknowledgement ends at a time with a time zone")
     if until is not None and until <= now:
         raise ValueError(f"an acknowledgement until {until:%F %R} would be over already")
-    values = {"acknowledged_at": now, "acknowledged_by": who, "acknowledged_until": until}
-    e = EVENT.c
-    handled: list[Handled] = []
     with changing(engine, ids, who, comment, now) as change:
-        for some in change.chunks():
-            change.lock(some)
-            free = or_(UNACKNOWLEDGED, e.acknowledged_until <= now)
-            change.update(some, free, is_acknowledged=True, **values)
-            others = select(e.id, e.acknowledged_by, e.acknowledged_at).where(
-                e.id.in_(set(some).difference(change.done))
-            )
-            handled += [
-                Handled(key, name or "", at)
-                for key, name, at in change.connection.execute(others.order_by(e.id))
-            ]
-        drop_steps(change.connection, change.done, acknowledged(who, now), now, before=until)
-        change.audit("acknowledged", **({"until": until.isoformat()} if until else {}))
-        notify_followers(change.connection, change.done, NotifyReason.ACKNOWLEDGED.value, now)
+        return acknowledge_within(change, until)
+
+
+def acknowledge_within(change: EventChange, until: datetime | None = None) -> Acknowledged:
+    """Acknowledge the events of a change that has begun, and end their reminders and steps."""
+    who, now, e = change.actor, change.now, EVENT.c
+    values = {"acknowledged_at": now, "acknowledged_by": who, "acknowledged_until": until}
+    handled: list[Handled] = []
+    for some in change.chunks():
+        change.lock(some)
+        free = or_(UNACKNOWLEDGED, e.acknowledged_until <= now)
+        change.update(some, free, is_acknowledged=True, **values)
+        others = select(e.id, e.acknowledged_by, e.acknowledged_at).where(
+            e.id.in_(set(some).difference(change.done))
+        )
+        handled += [
+            Handled(key, name or "", at)
+            for key, name, at in change.connection.execute(others.order_by(e.id))
+        ]
+    drop_steps(change.connection, change.done, acknowledged(who, now), now, before=until)
+    change.audit("acknowledged", **({"until": until.isoformat()} if until else {}))
+    notify_followers(change.connection, change.done, NotifyReason.ACKNOWLEDGED.value, now)
     known = {*change.done, *(event.id for event in handled)}
     missing = tuple(key for key in change.wanted if key not in known)
     return Acknowledged(tuple(change.done), tuple(handled), missing)

@@ -1,12 +1,13 @@
 """The ledger of one transaction: reads a rule's past, collects effects, writes them together."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Connection, Table, bindparam, func, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from sentinel_core.decide.conditions import Samples
 from sentinel_core.decide.fanout import Fanout
@@ -14,12 +15,13 @@ from sentinel_core.decide.late import LateDecision
 from sentinel_core.decide.ledger import Notify
 from sentinel_core.decide.lifecycle import Lifecycle
 from sentinel_core.decide.observe import Observation
+from sentinel_core.decide.reacting import Change, Planned, Reactor
 from sentinel_core.decide.state import Decision, Key, Series
 from sentinel_core.model.alert import Importance
 from sentinel_core.model.reasons import NotifyReason, Suppression, SuppressionCode
 from sentinel_core.model.run import Rule, Run
 from sentinel_core.model.silence import Subject
-from sentinel_core.store.db.bulk import MANY, insert_into, newest_id, write_rows
+from sentinel_core.store.db.bulk import MANY, newest_id, upsert, write_rows
 from sentinel_core.store.db.tables import EVALUATION, EVENT, RULE, SERIES, Row
 from sentinel_core.store.outbox.enqueue import (
     PENDING,
@@ -27,6 +29,7 @@ from sentinel_core.store.outbox.enqueue import (
     insert_notifications,
     plan_follow_ups,
 )
+from sentinel_core.store.outbox.reactions import cause_of, insert_reactions, lately
 from sentinel_core.store.state.mutes import Mutes
 from sentinel_core.store.state.rows import (
     NOT_ACKNOWLEDGED,
@@ -70,6 +73,10 @@ class SqlLedger(RuleSnapshot):
         self.notified: list[datetime] = self.last_notified() if limited else []
         self._notified_before = list(self.notified)
         self._fanout = Fanout(rule, rule_id, now)
+        self._reactor = Reactor(
+            rule.name, rule.settings, now, lambda identity: lately(connection, identity, now)
+        )
+        self._reactions: list[tuple[int, Planned]] = []
         self._opened: list[Row] = []
         self._evaluations: list[Row] = []
         self._saved: dict[Key, Series] = {}
@@ -158,6 +165,13 @@ class SqlLedger(RuleSnapshot):
         """Add a notification for every route that applies."""
         self._notifications += self._fanout.plan(event_id, key[1], notify)
 
+    def react(self, event_id: int, change: Change) -> None:
+        """Plan the rule's reactions to a change of an event."""
+        run = self.run.id if self.run else None
+        cause = cause_of(self.connection, run, change.observation.metadata)
+        change = replace(change, run_id=str(run) if run else None, cause=cause)
+        self._reactions += [(event_id, planned) for planned in self._reactor.plan(change)]
+
     def notify_followers(
         self, event_id: int, at: datetime, reason: NotifyReason, suppression: Suppression | None
     ) -> bool:
@@ -180,8 +194,9 @@ class SqlLedger(RuleSnapshot):
             self._though_muted[reason] = sent
         return self._though_muted[reason]
 
-    def write(self) -> tuple[list[int], list[int], list[int]]:
-        """Write all effects; ids of opened events, resolved events and new notifications."""
+    def write(self) -> tuple[list[int], list[int], list[int], list[int]]:
+        """Write all effects; ids of opened events, resolved events, new notifications and
+        reactions to be started."""
         opened = self._insert_events()
         # News of events that are known already go first: a storm that this run begins takes in what
         # comes after them.
@@ -191,8 +206,12 @@ class SqlLedger(RuleSnapshot):
             if (row["event_id"] or 0) < 0:
                 row["event_id"] = opened[-row["event_id"] - 1]
         self._update_events()
-        self._upsert(EVALUATION, ["prefect_flow_run_id", "kind", "ticker"], self._evaluations)
-        self._upsert(SERIES, ["rule_id", "kind", "ticker"], series)
+        run_key, series_key = (
+            ("prefect_flow_run_id", "kind", "ticker"),
+            ("rule_id", "kind", "ticker"),
+        )
+        upsert(self.connection, EVALUATION, run_key, self._evaluations)
+        upsert(self.connection, SERIES, series_key, series)
         if self.notified != self._notified_before:
             latest = [moment.isoformat() for moment in self.notified]
             mine = RULE.c.id == self.rule_id
@@ -200,7 +219,16 @@ class SqlLedger(RuleSnapshot):
         planned = plan_follow_ups(self.connection, self._followed, self.now)
         planned = [*self._notifications, *planned]
         sent = insert_notifications(self.connection, planned, self.now) if planned else []
-        return opened, [row["event"] for row in self._resolved], sent
+        return opened, [row["event"] for row in self._resolved], sent, self._react(opened)
+
+    def _react(self, opened: Sequence[int]) -> list[int]:
+        """Write the reactions, with the ids of the events that opened just now."""
+        if not self._reactions:
+            return []
+        plans = [(opened[-key - 1] if key < 0 else key, plan) for key, plan in self._reactions]
+        rule = self.rule
+        category = rule.settings.category
+        return insert_reactions(self.connection, plans, self.rule_id, rule.name, category, self.now)
 
     @property
     def evaluations(self) -> int:
@@ -267,11 +295,3 @@ class SqlLedger(RuleSnapshot):
 
     def _update(self, statement: Any, rows: list[Row]) -> None:
         write_rows(self.connection, statement, sorted(rows, key=itemgetter("event")))
-
-    def _upsert(self, table: Table, key: list[str], rows: list[Row]) -> None:
-        if not rows:
-            return
-        statement = insert_into(self.connection, table)
-        changed = {name: statement.excluded[name] for name in rows[0] if name not in key}
-        statement = statement.on_conflict_do_update(index_elements=key, set_=changed)
-        write_rows(self.connection, statement, rows)

@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, select, update
 
 from sentinel_core.model.cleaning import clean_line, clean_text
 from sentinel_core.store.db.bulk import chunks, storable_ids
 from sentinel_core.store.db.engine import writing
 from sentinel_core.store.db.failure import answering
-from sentinel_core.store.db.tables import AUDIT, EVENT, RULE
+from sentinel_core.store.db.tables import EVENT, RULE
+from sentinel_core.store.state.audit import add_audit
 
 COMMENT_LIMIT = 2_000
 BY_LIMIT = 200
@@ -58,20 +59,6 @@ def sorted_ids(ids: Sequence[int], what: str = "event") -> list[int]:
         if isinstance(key, bool) or not isinstance(key, int):
             raise ValueError(f"{what} {str(key)[:40]!r}: an id is a whole number")  # noqa: TRY004
     return sorted(set(ids))
-
-
-def add_audit(
-    connection: Connection,
-    actor: str,
-    action: str,
-    now: datetime,
-    detail: Mapping[str, Any],
-    events: Sequence[int | None] = (None,),
-) -> None:
-    """Add an audit entry for each event; by default one that concerns no event."""
-    if events:
-        entry = {"at": now, "actor": actor, "action": action, "detail": dict(detail)}
-        connection.execute(insert(AUDIT), [{**entry, "event_id": key} for key in events])
 
 
 @dataclass(slots=True)

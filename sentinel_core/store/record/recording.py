@@ -20,6 +20,7 @@ from sentinel_core.store.record.apply import SqlLedger
 from sentinel_core.store.state.rows import last_run
 from sentinel_core.store.state.rules import lock_rule
 from sentinel_core.store.state.snapshot import RuleSnapshot
+from sentinel_core.store.state.watched import WATCHED
 
 _WITHHELD = (SERIES.c.untold.is_not(None), SERIES.c.status == Status.FIRING.value)
 
@@ -32,6 +33,8 @@ class Recorded:
     opened: list[int] = field(default_factory=list)
     resolved: list[int] = field(default_factory=list)
     notifications: list[int] = field(default_factory=list)
+    reactions: list[int] = field(default_factory=list)
+    """Those to be started now."""
 
 
 def record(
@@ -52,7 +55,7 @@ def record(
     lifecycle = lifecycle or Lifecycle(rule.settings)
     with gc_paused(len(observations)), writing(engine) as connection:
         rule_id = lock_rule(connection, rule, now)
-        snapshot = RuleSnapshot(connection, rule_id, run)
+        snapshot = RuleSnapshot(connection, rule_id, run, apart=rule.trigger == WATCHED)
         fresh = snapshot.not_yet_recorded(observations)
         if not fresh:
             return Recorded()
@@ -68,21 +71,24 @@ def record(
         return Recorded(ledger.evaluations, *ledger.write())
 
 
-def notify_unmuted(engine: Engine, rules: Mapping[UUID, Rule], now: datetime) -> list[int]:
+def notify_unmuted(
+    engine: Engine, rules: Mapping[UUID, Rule], now: datetime, *, ticker: str | None = None
+) -> list[int]:
     """Enqueue withheld notifications that nothing mutes now; returns their ids.
 
     The next run of a rule would enqueue them too; a rule that is checked once a day must not wait
-    for it. `rules` are by deployment id.
+    for it. `rules` are by deployment id; with `ticker`, only its series.
     """
+    wanted = _WITHHELD if ticker is None else (*_WITHHELD, SERIES.c.ticker == ticker)
     withheld = select(RULE.c.deployment_id).join(SERIES, SERIES.c.rule_id == RULE.c.id)
     with reading(engine) as connection:
-        deployments = connection.scalars(withheld.where(*_WITHHELD).distinct()).all()
+        deployments = connection.scalars(withheld.where(*wanted).distinct()).all()
     enqueued: list[int] = []
     for rule in (rules[key] for key in deployments if key in rules):
         lifecycle = Lifecycle(rule.settings)
         with writing(engine) as connection:
             rule_id = lock_rule(connection, rule, now)
-            series = RuleSnapshot(connection, rule_id, None).select_series(*_WITHHELD)
+            series = RuleSnapshot(connection, rule_id, None).select_series(*wanted)
             ledger = SqlLedger(connection, rule_id, rule, None, lifecycle, now, (), series)
             release_withheld(lifecycle, ledger, list(series), now)
             enqueued += ledger.write()[2]

@@ -16,8 +16,8 @@ from sentinel_core.store.outbox.enqueue import (
     notify_followers,
     suppress,
 )
-from sentinel_core.store.record.change import add_audit
 from sentinel_core.store.record.resolve import open_events
+from sentinel_core.store.state.audit import add_audit
 from sentinel_core.store.state.rows import state_row
 from sentinel_core.store.state.snapshot import series_of
 

@@ -19,6 +19,7 @@ from sentinel_core.store.outbox.enqueue import (
     suppress,
 )
 from sentinel_core.store.record.change import Changed, changing, require_name
+from sentinel_core.store.record.react import react_to_ends
 from sentinel_core.store.state.rows import state_row
 from sentinel_core.store.state.snapshot import series_of
 
@@ -50,6 +51,7 @@ def resolve(
             suppress(connection, pending, why, now)
         notify_followers(connection, done, NotifyReason.RESOLVED.value, now)
         change.audit("resolved")
+        react_to_ends(connection, done, now)
         return change.result()
 
 

@@ -10,13 +10,8 @@ from sentinel_core.store.db.bulk import chunks, storable_ids
 from sentinel_core.store.db.engine import writing
 from sentinel_core.store.db.failure import answering
 from sentinel_core.store.db.tables import SILENCE
-from sentinel_core.store.record.change import (
-    Changed,
-    add_audit,
-    comment_of,
-    require_name,
-    sorted_ids,
-)
+from sentinel_core.store.record.change import Changed, comment_of, require_name, sorted_ids
+from sentinel_core.store.state.audit import add_audit
 from sentinel_core.store.state.mutes import SILENCE_EXPIRED
 
 _INSTANT = timedelta(microseconds=1)

@@ -1,4 +1,4 @@
-"""Deletes events that ended long ago, with their notifications. Their audit stays."""
+"""Deletes events that ended long ago, with notifications and reactions. Their audit stays."""
 
 from datetime import datetime
 
@@ -6,8 +6,9 @@ from sqlalchemy import ColumnElement, Connection, Engine, and_, delete, exists, 
 
 from sentinel_core.store.db.bulk import chunks
 from sentinel_core.store.db.engine import reading
-from sentinel_core.store.db.tables import EVALUATION, EVENT, NOTIFICATION, SERIES
+from sentinel_core.store.db.tables import EVALUATION, EVENT, NOTIFICATION, REACTION, SERIES
 from sentinel_core.store.outbox.enqueue import PENDING, SENT
+from sentinel_core.store.outbox.reactions import IS_OPEN
 from sentinel_core.store.retention.pace import Pace, Progress
 
 _E, _N, _S, _V = EVENT.c, NOTIFICATION.c, SERIES.c, EVALUATION.c
@@ -17,6 +18,11 @@ def _unsettled() -> ColumnElement[bool]:
     """A notification of the event is pending, or nobody knows whether it arrived."""
     unknown = and_(_N.status != SENT, or_(_N.unknown > 0, _N.claimed_at.is_not(None)))
     return exists().where(_N.event_id == _E.id, or_(_N.status == PENDING, unknown))
+
+
+def _under_way() -> ColumnElement[bool]:
+    """A reaction to the event is to be started, or its run has not ended."""
+    return exists().where(REACTION.c.event_id == _E.id, IS_OPEN)
 
 
 def _evaluated() -> ColumnElement[bool]:
@@ -33,7 +39,8 @@ def _current() -> ColumnElement[bool]:
 
 def _ended(before: datetime) -> tuple[ColumnElement[bool], ...]:
     # No event ends before it begins, and the time of its beginning has an index.
-    return _E.timestamp < before, _E.resolved_at < before, ~_unsettled(), ~_current()
+    unfinished = or_(_unsettled(), _under_way(), _current())
+    return _E.timestamp < before, _E.resolved_at < before, ~unfinished
 
 
 def count_events(connection: Connection, before: datetime) -> tuple[int, int]:
@@ -65,6 +72,7 @@ def delete_events(engine: Engine, before: datetime, pace: Pace, progress: Progre
                 ids = list(connection.scalars(still.with_for_update(of=EVENT)))
                 theirs = delete(NOTIFICATION).where(_N.event_id.in_(ids))
                 notifications += connection.execute(theirs).rowcount
+                connection.execute(delete(REACTION).where(REACTION.c.event_id.in_(ids)))
                 gone += connection.execute(delete(EVENT).where(_E.id.in_(ids))).rowcount
         progress("alert_event", gone)
         progress("notification", notifications)

@@ -64,6 +64,15 @@ def store_size(engine: Engine, now: datetime) -> StoreSize:
         return StoreSize(tables, _growth(connection, now, each))
 
 
+def store_bytes(engine: Engine) -> int:
+    """The bytes of an SQLite file, or of Sentinel's tables on a server. Reads no table."""
+    with reading(engine) as connection:
+        if connection.dialect.name == "postgresql":
+            return sum(_bytes(connection).values())
+        pages = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size"
+        return int(connection.exec_driver_sql(pages).scalar_one())
+
+
 def _size(connection: Connection, table: Table, taken: int | None) -> TableSize:
     rows = connection.scalar(select(func.count()).select_from(table)) or 0
     oldest = None

@@ -112,8 +112,9 @@ def state_row(series: Series, now: datetime, event_id: int | None) -> Row:
 
 
 def newest_run_row(run: Run | None, observation: Observation, suggestions: Suggestions = ()) -> Row:
-    """The columns of an event that show its newest run."""
+    """The columns of an event that show its newest run. The rule's own suggestions go first."""
     action = suggested_action(suggestions, observation.message) if suggestions else None
+    action = action or observation.suggestion or None
     return {
         "suggested_action": action,
         "last_seen": observation.at,
@@ -155,6 +156,7 @@ def event_row(
         "resolution": "late" if resolved_at else None,
         **suppressed_columns(suppression),
         "runbook": settings.runbook,
+        "environment": settings.environment,
         **newest_run_row(run, observation, settings.suggestions),
     }
 

@@ -6,13 +6,24 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Engine, RowMapping, exists, or_, select, update
+from sqlalchemy import (
+    Connection,
+    Engine,
+    RowMapping,
+    and_,
+    exists,
+    false,
+    func,
+    or_,
+    select,
+    update,
+)
 
 from sentinel_core.model.run import Rule
 from sentinel_core.store.db.bulk import insert_into
 from sentinel_core.store.db.engine import reading, writing
 from sentinel_core.store.db.tables import CHECKPOINT, EVALUATION, EVENT, RULE
-from sentinel_core.store.state.system_rule import DEPLOYMENT_ID
+from sentinel_core.store.state.system_rule import OWN
 
 _DEFINES_CHECKING = ("schedules", "is_active", "parameters")
 RECONCILE = "reconcile"  # the checkpoint up to which every ended run is on record
@@ -24,6 +35,10 @@ def lock_rule(connection: Connection, rule: Rule, now: datetime) -> int:
 
     Only `sync` changes the definition in an existing row.
     """
+    there = RULE.c.flow_name == rule.flow_name, RULE.c.name == rule.name
+    lock = update(RULE).where(*there).values(deployment_id=rule.deployment_id)
+    if (found := connection.scalar(lock.returning(RULE.c.id))) is not None:
+        return int(found)
     statement = insert_into(connection, RULE).values(**_definition(rule), **_birth(now))
     statement = statement.on_conflict_do_update(
         index_elements=["flow_name", "name"], set_={"deployment_id": rule.deployment_id}
@@ -107,7 +122,7 @@ def all_rules(engine: Engine) -> list[RowMapping]:
 def rules_with_open_events(engine: Engine) -> list[RowMapping]:
     """The rules that have an unresolved event, ordered by name; not Sentinel's own."""
     unresolved = exists().where(EVENT.c.rule_id == RULE.c.id, EVENT.c.resolved_at.is_(None))
-    own = RULE.c.deployment_id == DEPLOYMENT_ID
+    own = RULE.c.deployment_id.in_(OWN)
     with reading(engine) as connection:
         statement = select(RULE).where(unresolved, ~own).order_by(RULE.c.name)
         return list(connection.execute(statement).mappings())
@@ -125,12 +140,19 @@ def latest_evaluations(
 ) -> list[RowMapping]:
     """A rule's latest measurements, newest first, of one ticker or of all.
 
-    Evaluations that the conditions could not decide count too: they were measured.
+    Evaluations that the conditions could not decide count too: they were measured. `acknowledged`
+    is true where a person has acknowledged the event since, and not for a time only.
     """
+    acknowledged = (
+        EVENT.c.is_acknowledged,
+        EVENT.c.acknowledged_until.is_(None),
+        EVENT.c.acknowledged_at >= EVALUATION.c.recorded_at,
+    )
     measured = or_(EVALUATION.c.kind == "alert", EVALUATION.c.reported.is_not(None))
     statement = (
-        select(EVALUATION)
+        select(EVALUATION, func.coalesce(and_(*acknowledged), false()).label("acknowledged"))
         .join(RULE, RULE.c.id == EVALUATION.c.rule_id)
+        .outerjoin(EVENT, EVENT.c.id == EVALUATION.c.event_id)
         .where(RULE.c.deployment_id == deployment_id, measured)
         .order_by(EVALUATION.c.at.desc(), EVALUATION.c.id.desc())
         .limit(limit)

@@ -52,10 +52,14 @@ _Attempt = tuple[int, datetime]  # number of the attempt, and start of its state
 class RuleSnapshot:
     """A rule's record as one transaction reads it before anything is decided."""
 
-    def __init__(self, connection: Connection, rule_id: int, run: Run | None) -> None:
+    def __init__(
+        self, connection: Connection, rule_id: int, run: Run | None, *, apart: bool = False
+    ) -> None:
+        """`apart`: each series is recorded by itself, as by the hooks of a watched flow."""
         self.connection = connection
         self.rule_id = rule_id
         self.run = run
+        self.apart = apart
 
     def not_yet_recorded(self, observations: Sequence[Observation]) -> list[Observation]:
         """The observations that are not on record for this run.
@@ -66,11 +70,15 @@ class RuleSnapshot:
         if self.run is None:
             return list(observations)
         c = EVALUATION.c
-        rows = self.connection.execute(
+        recorded = (
             select(c.kind, c.retry_count, func.max(c.completed_at))
             .where(c.prefect_flow_run_id == self.run.id)
             .group_by(c.kind, c.retry_count)
         )
+        if self.apart:
+            tickers = {observation.ticker for observation in observations}
+            recorded = recorded.where(c.rule_id == self.rule_id, c.ticker.in_(tickers))
+        rows = self.connection.execute(recorded)
         attempts = sorted((retries, ended, kind) for kind, retries, ended in rows)
         # Read after the evaluations: it was set before any of those was deleted.
         deleted = select(CHECKPOINT.c.at).where(CHECKPOINT.c.name == RETENTION)
@@ -121,6 +129,8 @@ class RuleSnapshot:
         With `everything`, all series of the rule.
         """
         tickers = sorted({observation.ticker for observation in observations})
+        if self.apart:
+            return self.select_series(SERIES.c.ticker.in_(tickers))
         if everything or len(tickers) > CHUNK:
             return self.select_series()
         not_ok = self.select_series(SERIES.c.status != Status.OK.value)
@@ -263,3 +273,13 @@ def firing_rules(connection: Connection, kind: Kind) -> set[int]:
         SERIES.c.kind == kind.value, SERIES.c.status == Status.FIRING.value
     )
     return set(connection.scalars(firing))
+
+
+def unresolved_tickers(connection: Connection, deployment_id: UUID) -> set[str]:
+    """The tickers for which a deployment's rule has a series that is pending or firing."""
+    not_ok = (
+        select(SERIES.c.ticker)
+        .join(RULE, RULE.c.id == SERIES.c.rule_id)
+        .where(RULE.c.deployment_id == deployment_id, SERIES.c.status != Status.OK.value)
+    )
+    return set(connection.scalars(not_ok))

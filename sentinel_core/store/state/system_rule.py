@@ -1,4 +1,4 @@
-"""Sentinel's own rule, whose events name failing channels. It has no deployment in Prefect."""
+"""Sentinel's own rules, without deployments in Prefect: failing channels, failing reactions."""
 
 from datetime import datetime
 from uuid import NAMESPACE_URL, uuid5
@@ -17,6 +17,10 @@ from sentinel_core.store.db.tables import RULE, SERIES
 NAME, FLOW = "sentinel-notifications", "deliver"
 IMPORTANCE = Importance.HIGH
 DEPLOYMENT_ID = uuid5(NAMESPACE_URL, "sentinel/notifications")
+REACTIONS = "sentinel-reactions"
+REACTIONS_ID = uuid5(NAMESPACE_URL, "sentinel/reactions")
+OWN = (DEPLOYMENT_ID, REACTIONS_ID)
+"""In place of the ids of deployments."""
 
 
 def rule(notify: Routes) -> Rule:

@@ -16,6 +16,7 @@ from sentinel_core.decide.state import Action, DecisionContext, Key, Series, Sta
 from sentinel_core.model.alert import Importance
 from sentinel_core.model.cleaning import MESSAGE_LIMIT
 from sentinel_core.model.rule import Meaning, RuleSettings
+from sentinel_core.model.run import Skip
 from tests.support.lives import SILENCED
 from tests.support.runs import T0, at
 
@@ -462,6 +463,11 @@ UNCHANGED: dict[str, tuple[Observation, str, str]] = {
         seen(Kind.SKIPPED, "", message="40 min late."),
         "skipped",
         "skipped: 40 min late.",
+    ),
+    "a run that overlaps another": (
+        seen(Kind.SKIPPED, "", message="Another one was under way.", skip=Skip.UNDER_WAY),
+        "skipped-under-way",
+        "skipped: Another one was under way.",
     ),
     "a window that is not full": (
         seen(unjudged="1 of 3 values"),

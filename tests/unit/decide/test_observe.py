@@ -9,8 +9,9 @@ import pytest
 from sentinel_core.decide.observe import Kind, judge
 from sentinel_core.model.alert import Importance
 from sentinel_core.model.cleaning import MESSAGE_LIMIT
+from sentinel_core.model.fault import Fault
 from sentinel_core.model.rule import Policy, RuleSettings, Stale
-from sentinel_core.model.run import SKIPPED, StateType
+from sentinel_core.model.run import CLOSED, SKIPPED, Skip, StateType
 from tests.support.runs import T0, a_run, at, fired, quiet
 
 RULE = RuleSettings(importance=Importance.HIGH)
@@ -184,11 +185,19 @@ def test_a_skipped_run_is_neither_a_failure_nor_a_check() -> None:
         True,
     )
     assert (seen.message, seen.importance) == ("Not checked: 40 min late.", Importance.HIGH)
+    assert seen.skip is Skip.LATE
 
 
 def test_a_skipped_run_has_a_reason_even_when_prefect_has_none() -> None:
     [seen] = judge(a_run(name=SKIPPED, message=" "), RULE, [fired()])
     assert seen.message == "Skipped: the run started too late."
+
+
+def test_a_run_that_a_limit_cancelled_because_another_was_under_way_is_no_failure() -> None:
+    run = replace(a_run(3, "CANCELLED", message="whatever Prefect says"), overlaps=True)
+    [seen] = judge(run, RULE, None)
+    assert (seen.kind, seen.skip, seen.breached) == (Kind.SKIPPED, Skip.UNDER_WAY, False)
+    assert seen.message == "Not checked by this run: another one of the rule was under way."
 
 
 def test_a_failed_run_that_calls_itself_skipped_has_failed() -> None:
@@ -226,3 +235,24 @@ def test_a_failure_without_words_from_prefect_ends_with_its_state() -> None:
     [seen] = judge(a_run(state="CRASHED"), RULE, None)
     assert seen.message == "Not checked: the run ended as Crashed."
     assert (seen.ticker, seen.at, seen.reported) == ("", at(0), None)
+
+
+def test_the_suggestion_of_an_output_and_of_a_run_past_its_timeout() -> None:
+    output = fired("A").model_copy(update={"suggestion": "Retrain the model."})
+    assert judge(a_run(), RULE, [output])[0].suggestion == "Retrain the model."
+    late = replace(a_run(3, "FAILED"), state_name="TimedOut")
+    assert judge(late, RULE, None)[0].suggestion == Fault.TIMEOUT.next_step
+    assert judge(a_run(3, "FAILED"), RULE, None)[0].suggestion == ""
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [("XNYS is closed.", "XNYS is closed."), ("", "Closed: there was nothing to check.")],
+)
+def test_a_run_outside_of_its_session_checked_nothing_but_its_rule_is_alive(
+    said: str, message: str
+) -> None:
+    run = replace(a_run(5), state_name=CLOSED, state_message=said)
+    skipped, ran = judge(run, RULE, [])
+    assert (skipped.kind, skipped.skip, skipped.message) == (Kind.SKIPPED, Skip.CLOSED, message)
+    assert (ran.kind, ran.breached, ran.evaluated) == (Kind.SILENT, False, False)

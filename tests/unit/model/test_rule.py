@@ -6,7 +6,9 @@ import pytest
 from pydantic import ValidationError
 
 from sentinel_core.model.alert import Importance
+from sentinel_core.model.attempts import Attempts
 from sentinel_core.model.condition import YEAR_SECONDS
+from sentinel_core.model.reaction import Occasion
 from sentinel_core.model.routing import Route, Routes
 from sentinel_core.model.rule import Flapping, Inhibition, Meaning, Policy, RuleSettings, Stale
 from sentinel_core.prefect_io.facts import rule_settings
@@ -229,3 +231,17 @@ def test_incidents_hear_of_an_acknowledgement_unless_their_route_says_otherwise(
     channel: str, said: bool | None, wanted: bool
 ) -> None:
     assert RuleSettings.wants_acknowledgement(Route(channel=channel, acknowledged=said)) is wanted
+
+
+@pytest.mark.parametrize("occasion", Occasion)
+def test_a_rule_reacts_to_the_change_that_its_reactions_name(occasion: Occasion) -> None:
+    rule = RuleSettings.model_validate({f"on_{occasion}": [{"run": "retrain/churn"}]})
+    assert [r.run for r in rule.reactions(occasion)] == ["retrain/churn"]
+    others = [rule.reactions(other) for other in Occasion if other is not occasion]
+    assert others == [()] * len(others)
+
+
+def test_a_rules_own_attempts_are_those_of_its_settings() -> None:
+    rule = RuleSettings(timeout_seconds=90, retries=2, retry_delay_seconds=5)
+    assert rule.attempts == Attempts(timeout_seconds=90, retries=2, retry_delay_seconds=5)
+    assert RuleSettings().attempts == Attempts()

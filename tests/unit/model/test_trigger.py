@@ -1,8 +1,11 @@
 """The base class of everything that can be measured."""
 
+from datetime import UTC, datetime
+
 import pytest
 from pydantic import Field, ValidationError
 
+from sentinel_core.flow.rule_flow import rule_flow
 from sentinel_core.model.trigger import (
     MARK,
     TIMEOUT_MARK,
@@ -11,6 +14,7 @@ from sentinel_core.model.trigger import (
     NoHistory,
     PastEvaluation,
     Trigger,
+    attempts_of,
 )
 from sentinel_core.prefect_io.facts import trigger_of
 from tests.support.runs import at, fired
@@ -98,3 +102,20 @@ def test_a_parameter_schema_says_that_it_is_a_rules() -> None:
 
 def test_a_trigger_has_no_warnings_unless_it_says_so() -> None:
     assert list(PlainCheck().check_warnings()) == []
+
+
+def test_a_trigger_may_have_such_parameters_and_a_limit_of_its_own() -> None:
+    class Delivery(Trigger):
+        attempts: int = 3
+        closed: bool = False
+
+        def check(self) -> AlertOutput:
+            return fired(f"{self.attempts} {self.closed}")
+
+        @classmethod
+        def longest_seconds(cls) -> float:
+            return 7
+
+    assert rule_flow(Delivery).timeout_seconds == 7
+    assert attempts_of(Delivery).longest_seconds == 60 + 30
+    assert Delivery(attempts=2).why_closed(datetime.now(UTC)) is None

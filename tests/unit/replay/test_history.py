@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -100,6 +101,7 @@ def troubles(engine: Engine, rule: Rule) -> None:
     live(engine, rule, a_run(0), [fired(), quiet("IBM")])
     live(engine, rule, a_run(5, "FAILED", message="no answer"))
     live(engine, rule, a_run(10, "CANCELLED", message="another run was at work"))
+    live(engine, rule, replace(a_run(12, "CANCELLED"), overlaps=True))
     live(engine, rule, a_run(15, name="Skipped", message="Not checked: 20 min late."), [])
     live(engine, rule, a_run(20), [a_problem("error"), a_problem("no_data", "IBM")])
     live(engine, rule, a_run(25), [measured(90, metrics={"price": 90.0}), quiet("IBM")])
@@ -191,6 +193,7 @@ def recorded_messages(engine: Engine) -> list[tuple[str, str, bool]]:
     )
 
 
+@pytest.mark.slow("postgres")
 def test_what_happened_before_the_look_back_is_known_and_not_counted(engine: Engine) -> None:
     rule = a_rule(conditions=[AVERAGE], policy={"breaches": 3, "cooldown_seconds": 600})
     waves(engine, rule)
@@ -322,6 +325,7 @@ def test_a_silence_of_the_time_mutes_the_replay_and_is_named(engine: Engine) -> 
     assert told_at(engine) == [(m.at, m.reason) for m in line.notifications if m.suppressed is None]
 
 
+@pytest.mark.slow("postgres")
 @pytest.mark.parametrize(
     "policy", [{"repeat_seconds": 600}, {"max_notifications_per_hour": 1, "notify_resolved": True}]
 )

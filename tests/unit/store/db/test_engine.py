@@ -9,7 +9,7 @@ from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.exc import OperationalError
 
 from sentinel_core.base.errors import SchemaBehindError
-from sentinel_core.store.db.engine import open_engine, reading, writing
+from sentinel_core.store.db.engine import masked, open_engine, reading, writing
 from sentinel_core.store.db.schema import SCHEMA_HEAD, ensure_schema, schema_revision
 from tests.support.processes import free_port
 from tests.support.swarm import at_once, make_schema, own_engine
@@ -26,6 +26,20 @@ def test_a_store_of_an_older_sentinel_is_refused_with_the_next_step(engine: Engi
         connection.execute(text("UPDATE sentinel_version SET version_num = '0000'"))
     with pytest.raises(SchemaBehindError, match="sentinel db upgrade"):
         ensure_schema(engine)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql://u:geheim@h:1/x", "postgresql://u:***@h:1/x"),
+        ("postgresql://u:TOP@SEC/RET2@127.0.0.1:1/x", "postgresql://u:***@127.0.0.1:1/x"),
+        ("postgresql://u:T@h:SEC@h/x?sslpassword=abc", "postgresql://u:***@h/x?sslpassword=***"),
+        ("postgresql://u:T/O:P@h/x", "postgresql://u:***@h/x"),
+        ("sqlite:////srv/a@b@c/s.db", "sqlite:////srv/a@b@c/s.db"),
+    ],
+)
+def test_the_password_of_a_url_is_hidden_even_where_it_is_not_escaped(url: str, shown: str) -> None:
+    assert masked(url) == shown
 
 
 def test_the_folder_of_a_new_database_is_made(tmp_path: Path) -> None:

@@ -87,6 +87,7 @@ def test_what_is_alike_leaves_together(engine: Engine, name: str) -> None:
     assert sizes(engine) == expected
 
 
+@pytest.mark.slow("postgres")
 def test_a_message_carries_at_most_so_many_events_and_the_next_one_the_rest(
     engine: Engine,
 ) -> None:
@@ -244,6 +245,7 @@ def test_a_message_whose_event_is_gone_is_dropped_and_says_so(engine: Engine) ->
 
 
 @pytest.mark.parametrize("group_by", [[], ["rule"], ["ticker"]], ids=str)
+@pytest.mark.slow("[]", "['rule']")
 def test_eight_deliverers_at_once_never_have_the_same_message(
     engine: Engine, database_url: str, group_by: list[str]
 ) -> None:

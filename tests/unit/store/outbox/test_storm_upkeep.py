@@ -98,6 +98,7 @@ def test_a_summary_that_was_attempted_while_something_was_open_is_followed_by_th
     assert report_resolved_storms(engine, later) == [1]
 
 
+@pytest.mark.slow("sqlite")
 def test_two_deliverers_report_a_storm_as_resolved_once(
     engine: Engine, database_url: str, begun: ClaimedMessage
 ) -> None:
@@ -118,6 +119,7 @@ def _report(url: str) -> None:
     engine.dispose()
 
 
+@pytest.mark.slow
 def test_nothing_waits_longer_than_an_hour_for_a_message_of_a_storm_that_goes_on(
     engine: Engine, begun: ClaimedMessage
 ) -> None:

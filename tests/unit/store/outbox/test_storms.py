@@ -4,6 +4,7 @@ from collections import Counter
 from datetime import datetime, timedelta
 from typing import Any
 
+import pytest
 from sqlalchemy import Engine
 
 from sentinel_core.model.reasons import NotifyReason
@@ -38,6 +39,7 @@ def counted(messages: list[Posted]) -> Counter[tuple[str, str]]:
     return Counter((message.channel, message.reason) for message in messages)
 
 
+@pytest.mark.slow("postgres")
 def test_a_thousand_events_in_a_minute_are_one_message_and_one_summary(engine: Engine) -> None:
     rule = rule_of(route(50))
     for part in range(20):
@@ -211,6 +213,7 @@ def test_escalations_go_on_while_it_storms(engine: Engine) -> None:
     assert counted(told_by_page) == {("duty", "step-1"): 9}
 
 
+@pytest.mark.slow("sqlite")
 def test_four_deliverers_at_once_begin_one_storm(engine: Engine, database_url: str) -> None:
     told(engine, rule_of(route(50)), a_run(), tickers(200), now=NOW)
     handed = at_once(deliver_everything, [(database_url, NOW)] * 4)
@@ -222,6 +225,7 @@ def test_four_deliverers_at_once_begin_one_storm(engine: Engine, database_url: s
     }
 
 
+@pytest.mark.slow("sqlite")
 def test_recording_claiming_and_handling_at_once_hold_nobody_up_for_good(
     engine: Engine, database_url: str
 ) -> None:

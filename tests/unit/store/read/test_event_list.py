@@ -7,10 +7,14 @@ import pytest
 from sqlalchemy import Engine
 
 from sentinel_core.base.errors import StoreUnavailableError
+from sentinel_core.decide.observe import Kind, Observation
+from sentinel_core.model.alert import Importance
 from sentinel_core.store.db.engine import open_engine
 from sentinel_core.store.read import event_list, overview
-from sentinel_core.store.read.filters import EventFilter, Sort, Status
+from sentinel_core.store.read.filters import NO_STATE, EventFilter, Sort, Status
 from sentinel_core.store.record.acknowledge import acknowledge
+from sentinel_core.store.record.annotate import assign
+from sentinel_core.store.record.recording import record
 from tests.support.recorded import NOON, a_rule, a_run, calm, event_ids, fire, observe
 
 MINUTE = timedelta(minutes=1)
@@ -174,3 +178,21 @@ def test_a_store_that_does_not_answer_is_an_error_that_says_what_to_do(tmp_path:
     with pytest.raises(StoreUnavailableError) as caught:
         overview.overview(away, now=NOON)
     assert "secret" not in str(caught.value)
+
+
+def test_events_without_a_run_have_a_state_to_filter_by(engine: Engine) -> None:
+    rule = a_rule("feed")
+    failed = list(observe(engine, rule, a_run(NOON, "FAILED")).opened)
+    unseen = Observation(Kind.SILENT, "", NOON, True, Importance.HIGH, "silent", evaluated=False)
+    [key] = record(engine, a_rule("lost"), None, [unseen], now=NOON).opened
+    assert event_ids(engine, state={NO_STATE}) == [key]
+    assert event_ids(engine, state={"FAILED"}) == failed
+    assert set(event_ids(engine, state={NO_STATE, "FAILED"})) == {key, *failed}
+
+
+def test_mine_are_events_assigned_to_me_or_acknowledged_by_me(engine: Engine) -> None:
+    taken, given, _other = (fire(engine, a_rule(name), NOON) for name in ("a", "b", "c"))
+    acknowledge(engine, [taken], by="ana", now=NOON)
+    assign(engine, [given], by="bo", to="ana", now=NOON)
+    assert set(event_ids(engine, mine="ana")) == {taken, given}
+    assert event_ids(engine, mine="nobody") == []

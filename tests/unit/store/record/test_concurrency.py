@@ -49,6 +49,7 @@ def recorded_by(processes: int, url: str, rule: Rule, patterns: tuple[str, ...],
     return written
 
 
+@pytest.mark.slow("postgres")
 @pytest.mark.parametrize("total", SIZES)
 @pytest.mark.parametrize("processes", PROCESSES)
 def test_every_breach_that_several_processes_record_is_counted(
@@ -64,6 +65,7 @@ def test_every_breach_that_several_processes_record_is_counted(
     assert rows(engine, "alert_event") == []
 
 
+@pytest.mark.slow("sqlite")
 @pytest.mark.parametrize("total", SIZES)
 @pytest.mark.parametrize("processes", PROCESSES)
 def test_what_several_processes_decide_is_what_one_decides_in_the_order_of_recording(

@@ -1,6 +1,7 @@
 """The lifecycle as recorded: what is held back and why, what is told later, what ends what."""
 
 from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -437,6 +438,7 @@ def test_hysteresis_holds_over_recorded_runs(engine: Engine) -> None:
     assert (event["timestamp"], event["resolved_at"]) == (at(5), at(15))
 
 
+@pytest.mark.slow("postgres")
 def test_five_thousand_tickers_are_judged_over_their_own_windows(engine: Engine) -> None:
     rule = a_rule(conditions=[AVERAGE], notify={})
     for minute in (0, 4, 8):
@@ -467,6 +469,19 @@ def test_a_skipped_run_is_on_record_and_is_no_check(engine: Engine) -> None:
     assert (rule["last_evaluated_at"], rule["last_prefect_state_name"]) == (at(0), "Skipped")
     event = only(engine, "alert_event")
     assert (event["resolved_at"], event["occurrences"]) == (None, 1)
+
+
+def test_a_run_that_overlaps_another_is_on_record_with_its_code_and_is_no_check(
+    engine: Engine,
+) -> None:
+    told(engine, RULE, a_run(0, "FAILED"), now=at(1))
+    overlapping = replace(a_run(5, "CANCELLED", run_count=0), overlaps=True)
+    told(engine, RULE, overlapping, None, now=at(6))
+    row = only(engine, "evaluation", kind="skipped")
+    assert (row["decision_code"], row["prefect_state"]) == ("skipped-under-way", "CANCELLED")
+    assert only(engine, "alert_rule")["last_evaluated_at"] == at(0)
+    event = only(engine, "alert_event")
+    assert (event["kind"], event["resolved_at"], event["occurrences"]) == ("failure", None, 1)
 
 
 def test_skipped_runs_told_in_any_order_are_skipped_runs(engine: Engine) -> None:
@@ -502,6 +517,7 @@ def test_an_event_that_no_run_confirms_ends_and_says_so(engine: Engine) -> None:
 # -- all of it or nothing ------------------------------------------------------------------
 
 
+@pytest.mark.slow("postgres")
 def test_a_process_killed_at_any_statement_leaves_nothing_of_the_lifecycle_half_written(
     engine: Engine, database_url: str
 ) -> None:

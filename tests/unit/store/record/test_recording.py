@@ -86,6 +86,7 @@ def test_the_first_recordings_ever_may_race_with_the_making_of_the_tables(
 # -- I2: all or nothing --------------------------------------------------------------------
 
 
+@pytest.mark.slow("sqlite")
 def test_a_process_killed_at_any_statement_leaves_nothing_half_written(
     engine: Engine, database_url: str
 ) -> None:
@@ -391,6 +392,7 @@ def test_silence_named_late_by_a_second_reconcile_opens_nothing(engine: Engine) 
 # -- size ----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow("postgres")
 def test_a_rule_over_ten_thousand_tickers_is_one_recording(engine: Engine) -> None:
     outputs = [fired(f"T{n}") for n in range(10_000)]
     result = told(engine, RULE, a_run(0), outputs)

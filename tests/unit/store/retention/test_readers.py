@@ -41,6 +41,7 @@ def the_rule(rule: Rule) -> FileRule:
     return FileRule(rule.name, rule.flow_name, "prefect.yaml", rule.settings, rule.tags, None)
 
 
+@pytest.mark.slow("postgres")
 def test_a_replay_of_deleted_evaluations_is_refused_and_says_since_when_they_are_there(
     engine: Engine,
 ) -> None:
@@ -54,6 +55,7 @@ def test_a_replay_that_begins_where_evaluations_were_deleted_says_so(engine: Eng
     assert "were deleted" in " ".join(result.notes)
 
 
+@pytest.mark.slow("postgres")
 def test_coverage_counts_from_the_first_evaluation_that_is_kept(engine: Engine) -> None:
     window = Window(at(0), END)
     [rule] = figures(engine, window, END).rules
