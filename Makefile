@@ -4,21 +4,25 @@
 PYTHON ?= python3
 BIN := .venv/bin
 UP ?=
+DEMO ?=
 JOBS ?= 3
 PATIENCE ?= 1
 # Unit tests that start many processes or search for long: they wait for `make test`.
 LONG := $(addprefix tests/unit/,worker/pool/test_pool.py ruletest/test_pytest_plugin.py \
 	up/test_prefect_server.py store/outbox/test_outbox_machine.py store/record/test_invariants.py \
 	replay/test_lifecycle_machine.py replay/test_history.py replay/test_lives.py \
-	flow/test_silent.py prefect_io/test_due.py rulefile/test_check.py message/test_injection.py \
-	store/record/test_concurrency.py)
+	flow/test_silent.py prefect_io/test_due.py rulefile/test_check.py rulefile/test_load_flow.py \
+	message/test_injection.py store/record/test_concurrency.py)
 COVERING := tests/unit/decide tests/unit/model tests/unit/replay/test_ledger.py tests/unit/replay/test_replay.py
 export SENTINEL_TEST_PATIENCE = $(PATIENCE)
 
-.PHONY: up test slow check coverage soak lint fmt bench mutation screenshots pins clean help
+.PHONY: up demo test slow check coverage soak lint fmt bench mutation screenshots pins clean help
 
 up: .venv/.runtime ## install, start Prefect server, worker and viewer, deploy the example rules (options: UP="--server-port 4300")
 	$(BIN)/sentinel up $(UP)
+
+demo: .venv/.runtime ## two minutes of events on recorded quotes of 2012-13, beside everything else (options: DEMO="--keep x")
+	$(BIN)/sentinel demo $(DEMO)
 
 test: .venv/.dev ## the suite: real server, worker, databases, browser
 	scripts/need-chromium

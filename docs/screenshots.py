@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import sleep
-from typing import Literal
+from typing import Any, Literal
 
 from playwright.sync_api import Browser, Page, sync_playwright
 from prefect.settings import PREFECT_API_URL, PREFECT_LOGGING_TO_API_ENABLED, temporary_settings
@@ -40,6 +40,28 @@ from triggers.service.health_check import HealthCheck
 
 CRITICAL, ONCALL, DATA = (
     f"slack-incoming-webhook/{name}" for name in ("alerts-critical", "alerts-oncall", "alerts-data")
+)
+DRIFT: dict[str, Any] = {
+    "category": "Models",
+    "on_open": [
+        {
+            "run": "retrain/churn",
+            "parameters": {
+                "model": "{{ event.ticker }}",
+                "drift": "{{ event.metrics.drift }}",
+                "reason": "{{ event.message }}",
+            },
+            "approval": True,
+        },
+        {"resume": "ingest/hourly"},
+    ],
+    "notify": {},
+}
+DRIFTED = AlertOutput(
+    triggered=True,
+    ticker="churn",
+    message="churn: drift 0.223, limit 0.15",
+    metrics={"value": 0.2233, "threshold": 0.15, "drift": 0.2233},
 )
 IMAGES = Path(__file__).parent / "images"
 WIDE, NARROW = (1600, 900), (420, 900)
@@ -94,6 +116,14 @@ def one_event(page: Page, rule: str = "memory") -> None:
     settled(page)
 
 
+def approving(page: Page) -> None:
+    """An event whose reaction waits for an approval, the dialog open."""
+    one_event(page, "churn-drift")
+    page.get_by_role("button", name="Approve", exact=True).click()
+    page.get_by_role("dialog").wait_for()
+    page.wait_for_timeout(1_000)
+
+
 def messages(page: Page) -> None:
     """An event of which people were told, and will be."""
     one_event(page, "orders-gateway")
@@ -109,6 +139,8 @@ BLOTTER: tuple[Shot, ...] = (
     ("blotter-acknowledge", acknowledging, "light", WIDE),
     ("blotter-event", one_event, "light", WIDE),
     ("blotter-messages", messages, "light", WIDE),
+    ("reaction-approval", approving, "light", WIDE),
+    ("reaction-approval-dark", approving, "dark", WIDE),
 )
 
 
@@ -133,6 +165,26 @@ PREFECT: tuple[Shot, ...] = (
     ("prefect-deployments", deployments, "light", WIDE),
     ("prefect-rule-form", rule_form, "light", (1600, 1400)),
 )
+
+
+def page_named(address: str) -> Callable[[Page], None]:
+    """Drives to the page at this address."""
+
+    def drive(page: Page) -> None:
+        page.goto(f"{page.url.partition('?')[0]}{address}")
+        settled(page)
+
+    return drive
+
+
+PAGES: tuple[Shot, ...] = (
+    ("page-history", page_named("history"), "light", (1440, 760)),
+    ("page-rules", page_named("rules"), "light", (1440, 760)),
+    ("page-activity", page_named("activity"), "light", (1440, 760)),
+)
+
+
+DEMO: tuple[Shot, ...] = (("demo-blotter", list_of_events, "light", (1600, 600)),)
 
 
 def take(url: str, shots: tuple[Shot, ...]) -> None:
@@ -172,6 +224,18 @@ def sentinel(folder: Path) -> Iterator[tuple[str, str]]:
         yield blotter, ui
 
 
+@contextmanager
+def demo(folder: Path) -> Iterator[str]:
+    """The blotter of a running `sentinel demo` in which everything of its page has happened."""
+    server, viewer, page = free_port(), free_port(), free_port()
+    log = folder / "demo.log"
+    command = (str(BIN / "sentinel"), "demo", "--server-port", str(server))
+    command += ("--viewer-port", str(viewer), "--page-port", str(page))
+    with running(*command, env=clean_environment(folder), log=log, grace_seconds=90):
+        wait_for(lambda: "27 November 2012" in log.read_text(), seconds=400, what="the demo")
+        yield f"http://127.0.0.1:{viewer}"
+
+
 def tell(settings: Settings) -> None:
     """Two services that do not answer, told of through real blocks: one channel takes its message,
     the other one's webhook is gone."""
@@ -196,6 +260,7 @@ def tell(settings: Settings) -> None:
             assert isinstance(seen, AlertOutput)
             rule = telling(name, "critical", **chosen)
             observe(engine, rule, a_run(at, name="Triggered"), [seen])
+        observe(engine, telling("churn-drift", **DRIFT), a_run(at, name="Triggered"), [DRIFTED])
         sleep(_RUN_SECONDS)
         deliver_all(engine, settings, Routes.model_validate({"high": [CRITICAL]}))
 
@@ -208,11 +273,13 @@ def _count(store: str, query: TextClause) -> int:
 def main() -> None:
     """All of them, or those of a running blotter at the address given."""
     if sys.argv[1:]:
-        take(sys.argv[1], BLOTTER)
+        take(sys.argv[1], BLOTTER + PAGES)
         return
     with TemporaryDirectory() as name, sentinel(Path(name)) as (blotter, ui):
-        take(blotter, BLOTTER)
+        take(blotter, BLOTTER + PAGES)
         take(ui, PREFECT)
+    with TemporaryDirectory() as name, demo(Path(name)) as blotter:
+        take(blotter, DEMO)
 
 
 if __name__ == "__main__":

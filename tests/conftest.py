@@ -94,7 +94,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def _mark_slow(item: pytest.Item, variants: list[object]) -> None:
     """Slow are tests so marked (some in one variant only), and all under Prefect's own worker."""
     slow = item.get_closest_marker("slow")
-    if slow and slow.args and slow.args[0] not in variants:
+    names = item.name.removesuffix("]").partition("[")[2].split("-")
+    if slow and slow.args and not {*slow.args} & {*names}:
         item.own_markers.remove(slow)
     elif "integration/worker" in item.path.as_posix() and "process" in variants:
         item.add_marker("slow")

@@ -55,6 +55,10 @@ class RuleFileError(SentinelError):
     """The rule file can't be used. Fix the line that the message names."""
 
 
+class ProjectError(SentinelError):
+    """`sentinel init` can't add to a folder; nothing was written. Do what the message says."""
+
+
 class RuleTestError(SentinelError):
     """Rule tests could not be found or read. Correct the file, or the path it was given by."""
 
@@ -76,15 +80,23 @@ class GateError(SentinelError):
 
 
 class SetupError(SentinelError):
-    """`sentinel up` could not start something. Fix what the message names and start it again."""
+    """`sentinel up` or `viewer` could not start something. Fix what it names and start it again."""
 
 
 class ReconcileError(SentinelError):
     """Some runs could not be recorded. The others were; the next reconcile tries again."""
 
 
+class ReportError(SentinelError):
+    """Too much to report about at once. Look at less time, or at fewer rules."""
+
+
 class ReplayError(SentinelError):
     """No evaluations to replay. Choose another rule or a longer time."""
+
+
+class VerdictError(SentinelError):
+    """Data that a flow has checked is not as it should be, or could not be checked."""
 
 
 class UsageError(SentinelError):

@@ -1,7 +1,6 @@
 """The `sentinel` command. The modules of a group are imported when a command of it is used."""
 
 import sys
-from importlib.metadata import version
 
 from cyclopts import App, CycloptsError
 
@@ -10,6 +9,13 @@ from sentinel_core.cli import db
 from sentinel_core.cli.reconcile import reconcile
 from sentinel_core.cli.report import report
 from sentinel_core.cli.up import up
+from sentinel_core.cli.viewer import viewer
+
+
+def _version() -> str:
+    from importlib.metadata import version  # it takes longer to import than all the rest
+
+    return version("prefect-sentinel")
 
 
 def _group(name: str, about: str, **commands: str) -> App:
@@ -23,35 +29,64 @@ def _group(name: str, about: str, **commands: str) -> App:
 app = App(
     name="sentinel",
     help="Alerting for teams that run Prefect: rules are deployments, alerts are events.",
-    version=lambda: version("sentinel-alerts"),
+    version=_version,
     result_action="return_value",
 )
+app.command("sentinel_core.cli.init:init", name="init")
 app.command(up)
+app.command(viewer)
+app.command("sentinel_core.cli.doctor:doctor", name="doctor")
+app.command("sentinel_core.cli.status:status", name="status")
+app.command("sentinel_core.cli.api:api", name="api")
+app.command("sentinel_core.cli.demo:demo", name="demo")
+app.command("sentinel_core.cli.docs:docs", name="docs")
 app.command(
     _group(
         "rules",
-        "The rules: check, deploy, list and test them.",
+        "The rules: check, deploy, list, test, pause and resume them; what was due and done.",
         check="checked:check",
         deploy="deploy:deploy",
         run="run:run",
+        pause="pause:pause",
+        resume="pause:resume",
         list="list:list_rules",
         test="test:test",
         unittest="unittest:unittest",
         replay="replay:replay",
+        coverage="coverage:coverage",
+    )
+)
+app.command(
+    _group(
+        "sla",
+        "The SLAs that deployments declare in prefect.yaml: watch, list and no longer watch them.",
+        deploy="deploy:deploy",
+        list="list:list_slas",
+        remove="deploy:remove",
+    )
+)
+app.command(
+    _group(
+        "triggers",
+        "The triggers: what rules can measure, and the parameters they take.",
+        list="catalogue:list_triggers",
+        show="catalogue:show",
     )
 )
 app.command(
     _group(
         "events",
-        "The events: list, show, acknowledge, resolve, comment on, assign and classify them.",
+        "The events: list, show, acknowledge, resolve, comment on, assign, classify, approve.",
         list="show:list_events",
         show="show:show",
         acknowledge="act:acknowledge",
+        ack="act:acknowledge",
         unacknowledge="act:unacknowledge",
         resolve="act:resolve",
         comment="act:comment",
         assign="act:assign",
         disposition="act:disposition",
+        approve="reactions:approve",
     )
 )
 app.command(
@@ -79,6 +114,7 @@ app.command(
 app.command(reconcile)
 app.command(report)
 app.command(db.app)
+app.register_install_completion_command()
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -7,6 +7,7 @@ from cyclopts import App, Parameter
 
 from sentinel_core.base.errors import SchemaBehindError
 from sentinel_core.cli.options import Json
+from sentinel_core.cli.output import print_changes
 from sentinel_core.cli.store import exists, explained, masked, opened, settings
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ app.command("sentinel_core.cli.retention:prune", name="prune")
 
 
 @app.command
-def upgrade() -> None:
+def upgrade(*, as_json: Json = False) -> None:
     """Bring the event store's tables to this version, creating them where there are none.
 
     Safe to run again, and from several places at once. The store is the one that
@@ -39,6 +40,13 @@ def upgrade() -> None:
             before = schema_revision(engine)
     with explained(url):
         open_store(settings(), upgrading=True)
+    if as_json:
+        step = {"name": masked(url), "before": before, "revision": SCHEMA_HEAD}
+        if before == SCHEMA_HEAD:
+            print_changes([], [{**step, "code": "already", "sentence": "nothing to do"}])
+        else:
+            print_changes([{**step, "sentence": "upgraded" if before else "created"}])
+        return
     print(f"store     {masked(url)}")
     if before == SCHEMA_HEAD:
         print(f"revision  {SCHEMA_HEAD}, nothing to do")
@@ -48,7 +56,9 @@ def upgrade() -> None:
 
 @app.command
 def adopt(
-    *, yes: Annotated[bool, Parameter(negative="", help="Replace what is registered.")] = False
+    *,
+    yes: Annotated[bool, Parameter(negative="", help="Replace what is registered.")] = False,
+    as_json: Json = False,
 ) -> int:
     """Register this event store in Prefect as the one of all runs, in place of another.
 
@@ -69,8 +79,22 @@ def adopt(
             _, identity = look(given.database_url)
         except SchemaBehindError:
             older = True
+        step: dict[str, Any] = {"name": masked(given.database_url), "replaces": _replaced(answer)}
         if identity is not None and identity == answer.identity:
+            if as_json:
+                already = {"code": "already", "sentence": "registered already"}
+                print_changes([], [{**step, **already, "identity": identity}])
+                return 0
             print(f"store     {masked(given.database_url)}\nregistered already: {identity}")
+            return 0
+        if as_json:
+            if not yes:
+                step |= {"code": "not-confirmed", "sentence": "--yes replaces what is registered"}
+                print_changes([], [{**step, "identity": identity}], ok=False)
+                return 1
+            registered = adopting(client, given)
+            step |= {"sentence": "registered", "identity": registered.identity}
+            print_changes([step])
             return 0
         print(f"store       {masked(given.database_url)}")
         created = "its tables are upgraded first" if older else "a new, empty store is created"

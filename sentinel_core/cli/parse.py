@@ -1,6 +1,6 @@
 """Values as typed: ids, times, durations, names."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
@@ -11,6 +11,7 @@ from sentinel_core.cli.store import settings
 from sentinel_core.model.alert import EARLIEST, LATEST
 from sentinel_core.model.cleaning import clean_text
 from sentinel_core.model.times import utc
+from sentinel_core.rulefile.phrases import did_you_mean
 
 _LONGEST = timedelta(days=3660)
 _SHOWN = 60  # characters of a wrong value that are repeated
@@ -42,6 +43,15 @@ def id_of(what: Literal["event", "silence"], text: str) -> int:
             f"`sentinel {what}s list` shows them"
         )
     return int(text)
+
+
+def require_rules(names: Iterable[str], known: Sequence[str]) -> None:
+    """Raise UsageError for a name that no rule on record has: nothing would look like no alert."""
+    for name in sorted(set(names).difference(known)):
+        raise UsageError(
+            f"the event store has no rule named {quoted(name)}{did_you_mean(name, known)} "
+            "(`sentinel rules list` shows them)"
+        )
 
 
 def _duration(text: str) -> timedelta | None:

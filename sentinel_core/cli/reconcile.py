@@ -1,7 +1,9 @@
 """`sentinel reconcile`."""
 
+from sentinel_core.cli.options import Json
 
-def reconcile(*, settle_seconds: float = 30) -> int:
+
+def reconcile(*, settle_seconds: float = 30, as_json: Json = False) -> int:
     """Compare Prefect's runs with the event store now, and record what is missing.
 
     The same as the scheduled flow `reconcile/reconcile`: records runs whose hook was lost, closes
@@ -12,16 +14,18 @@ def reconcile(*, settle_seconds: float = 30) -> int:
     settle_seconds
         Leave runs that ended more recently than this to their own hooks.
     """
+    from dataclasses import asdict
     from datetime import timedelta
 
     from rich.console import Console
 
     from sentinel_core.base.settings import get_settings
+    from sentinel_core.cli.output import print_json
     from sentinel_core.flow.hooks import connect
     from sentinel_core.flow.reconcile import reconcile as run
     from sentinel_core.prefect_io.client import prefect_api
 
-    console = Console()
+    console = Console(stderr=as_json)
     settings = get_settings()
     with prefect_api() as client, console.status("Reconciling …"):
         report = run(
@@ -31,5 +35,8 @@ def reconcile(*, settle_seconds: float = 30) -> int:
             say=lambda line: console.print(line, markup=False, highlight=False, soft_wrap=True),
             settle=timedelta(seconds=settle_seconds),
         )
+    if as_json:
+        print_json({"ok": True, **asdict(report)})
+        return 0
     console.print(report.sentence(), highlight=False, soft_wrap=True)
     return 0

@@ -14,24 +14,45 @@ _WIDTH = 40
 def report(
     *,
     hours: Annotated[int, Parameter(help="How many hours back.")] = 24,
-    timezone: Annotated[str, Parameter(help="Of the times: Europe/Berlin.")] = "UTC",
+    timezone: Annotated[str, Parameter(help="The zone of the times: Europe/Berlin.")] = "UTC",
     chart: Annotated[Path | None, Parameter(help="Also write the chart there, as PNG.")] = None,
-    json: Annotated[bool, Parameter("--json", negative="", help="The facts as JSON.")] = False,
+    flow: Annotated[
+        str | None, Parameter(help="Only the last runs of this flow of yours, by its name.")
+    ] = None,
+    last: Annotated[int | None, Parameter(help="How many of them; 10 by default.")] = None,
+    slow_seconds: Annotated[
+        float, Parameter(help="Seconds from which on a run of your own flows is slow.")
+    ] = 3600,
+    json: Annotated[
+        bool, Parameter("--json", negative="", help="Print JSON instead of text.")
+    ] = False,
 ) -> int:
     """Print the daily report as of now; sends nothing and changes nothing.
 
     Events by importance and state, unacknowledged events, noisiest and slowest rules,
-    evaluations and coverage, notifications.
+    evaluations and coverage, notifications; and the runs of your own flows. With --flow, the last
+    runs of one flow.
+
+    `sentinel report --flow etl --last 10`
     """
     from datetime import UTC, datetime, timedelta
     from json import dumps
 
-    from sentinel_core.base.errors import SetupError
+    from sentinel_core.base.errors import SetupError, UsageError
     from sentinel_core.cli import store
+    from sentinel_core.cli.flow_report import report_flow
     from sentinel_core.message.charts import report_chart
     from sentinel_core.report.publish import make_report
     from sentinel_core.store.db.schema import require_schema
 
+    if slow_seconds <= 0:
+        raise UsageError(f"--slow-seconds must be above 0; got {slow_seconds:g}")
+    if flow is not None:
+        if chart is not None:
+            raise UsageError("--chart is of the daily report: leave it out, or leave out --flow")
+        return report_flow(flow, 10 if last is None else last, slow_seconds, as_json=json)
+    if last is not None:
+        raise UsageError("--last counts the runs of one flow: name it with --flow")
     if not 1 <= hours <= 24 * 366:
         raise SetupError(f"--hours must be from 1 to 8784; got {hours}")
     url = store.settings().database_url
@@ -40,7 +61,8 @@ def report(
     with store.opened(url) as engine:
         require_schema(engine)
         now = datetime.now(UTC)
-        facts = make_report(engine, "report", now, timedelta(hours=hours), timezone).facts
+        lasting = timedelta(hours=hours)
+        facts = make_report(engine, "report", now, lasting, timezone, slow_seconds).facts
     if chart is not None:
         picture = report_chart(facts["bars"])
         if picture is None:

@@ -15,6 +15,7 @@ def up(
     viewer_port: Port = 8501,
     worker_limit: Annotated[int | None, Parameter(validator=validators.Number(gte=1))] = None,
     first_run: bool = True,
+    logs: Path | None = None,
 ) -> int:
     """Start everything, deploy the rules, print the addresses; Ctrl-C stops it all again.
 
@@ -33,8 +34,11 @@ def up(
         How many rules may run at once. Without it: 16 on a sentinel pool, as many as there are
         cores on a process pool, where each takes a process of about 100 MB.
     first_run
-        Run every active rule once right away instead of waiting for its schedule.
+        Run every active rule once right away, but for those that are due within a minute.
+    logs
+        The folder for the logs of what it starts; without it, the user's folder for logs.
     """
-    from sentinel_core.up.system import Up
+    from sentinel_core.up.system import Up, default_logs
 
-    return Up(file, server_port, viewer_port, worker_limit, first_run).run()
+    folder = logs.resolve() if logs else default_logs()
+    return Up(file, server_port, viewer_port, worker_limit, first_run, folder).run()

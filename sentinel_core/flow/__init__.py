@@ -8,4 +8,5 @@ reconcile.py     records the runs that no hook recorded
 stuck.py         closes runs that outlived their timeout
 silent.py        finds rules whose due runs are missing
 housekeeping.py  the jobs of Sentinel's own flows
+scheduled.py     these flows
 """

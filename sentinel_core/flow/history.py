@@ -33,7 +33,12 @@ class _StoreHistory:
         return [
             # The time of the measurement, which differs from the due time after a backlog.
             PastEvaluation(
-                row["measured_at"] or row["at"], row["ticker"], row["triggered"], row["metrics"]
+                row["measured_at"] or row["at"],
+                row["ticker"],
+                row["triggered"],
+                row["metrics"],
+                row["metadata"],
+                row["acknowledged"],
             )
             for row in rows
         ]

@@ -19,6 +19,7 @@ from sentinel_core.base.errors import StoreRefusedError, StoreUnavailableError
 from sentinel_core.base.settings import Settings, get_settings
 from sentinel_core.decide.observe import judge
 from sentinel_core.flow.opening import open_store
+from sentinel_core.flow.reacting import start_reactions
 from sentinel_core.model.alert import AlertOutput, as_outputs, describe
 from sentinel_core.model.rule import RuleSettings
 from sentinel_core.model.run import Rule, Run, StateType
@@ -53,11 +54,21 @@ def record_run(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> No
     engine = connect(settings, _RECORDED_LATER)
     with explained(settings.database_url):
         rule = _rule(engine, flow, flow_run)
+        if not rule.trigger:
+            log.error(
+                "Not recorded: the flow %s is not a rule, as no rule_flow made it. To be alerted "
+                "about runs of your own flows, use alert_on_failure, alert_on_timeout, "
+                "alert_on_crash, alert_on_slow and alert_on_result of sentinel_core.hooks in "
+                "place of record_run.",
+                flow.name,
+            )
+            return
         if (why := unreadable_settings(flow_run.parameters)) is not None:
             log.warning("Default settings replace those that can't be read: %s", why)
         recorded = record_facts(engine, rule, run, returned_outputs(state))
         log.info(_summary(recorded))
         deliver(engine, settings, recorded.notifications)
+        start_reactions(engine, recorded.reactions)
 
 
 def returned_outputs(state: State[Any]) -> list[AlertOutput] | None:

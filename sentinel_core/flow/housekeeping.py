@@ -8,6 +8,7 @@ from prefect.client.orchestration import get_client
 
 from sentinel_core.base.settings import get_settings
 from sentinel_core.flow.hooks import connect
+from sentinel_core.flow.reacting import keep_up_reactions
 from sentinel_core.flow.reconcile import reconcile
 from sentinel_core.model.routing import Route, Routes
 from sentinel_core.notify.deliver import deliver_all
@@ -24,9 +25,10 @@ def send_due(notify: Routes) -> str:
     settings = get_settings()
     engine = connect(settings)
     with explained(settings.database_url):
+        reacted = keep_up_reactions(engine)
         delivered = deliver_all(engine, settings, notify)
         keep_up(engine, settings)
-    return delivered.sentence()
+    return "; ".join(part for part in (delivered.sentence(), reacted.sentence()) if part)
 
 
 def record_missed(settle_seconds: float, say: Callable[[str], None]) -> str:
@@ -39,13 +41,18 @@ def record_missed(settle_seconds: float, say: Callable[[str], None]) -> str:
 
 
 def publish_report(
-    name: str, until: datetime, hours: int, timezone: str, notify: Sequence[Route]
+    name: str,
+    until: datetime,
+    hours: int,
+    timezone: str,
+    notify: Sequence[Route],
+    slow_seconds: float,
 ) -> str:
     """Publish the report of the `hours` before `until`, once to each reader."""
     settings = get_settings()
     engine = connect(settings)
     with explained(settings.database_url):
-        made = make_report(engine, name, until, timedelta(hours=hours), timezone)
+        made = make_report(engine, name, until, timedelta(hours=hours), timezone, slow_seconds)
         return publish(engine, settings, made, notify)
 
 

@@ -5,7 +5,7 @@ this is the guarantee. It reads Prefect and records as a hook would have done.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import httpx
@@ -17,9 +17,11 @@ from sqlalchemy import Engine
 from sentinel_core.base.errors import ReconcileError, StoreRefusedError, StoreUnavailableError
 from sentinel_core.base.settings import Settings
 from sentinel_core.flow.hooks import record_facts, unreadable_settings
+from sentinel_core.flow.reacting import keep_up_reactions
 from sentinel_core.flow.removed import end_events_of_removed
 from sentinel_core.flow.silent import silence_observations
 from sentinel_core.flow.stuck import close_stuck
+from sentinel_core.flow.watched import notify_unmuted_hooks, record_missed_hooks
 from sentinel_core.model import run as facts
 from sentinel_core.model.alert import AlertOutput
 from sentinel_core.model.run import Rule
@@ -34,6 +36,7 @@ from sentinel_core.prefect_io.facts import (
     rule_facts,
     run_facts,
 )
+from sentinel_core.prefect_io.overlap import overlaps
 from sentinel_core.store.db.engine import reading
 from sentinel_core.store.db.failure import explained, is_failure
 from sentinel_core.store.record.recording import notify_unmuted, record
@@ -98,12 +101,15 @@ def _reconcile(work: "_Reconciliation", settle: timedelta) -> Report:
     while since < until:  # in slices: after a long outage each reconcile makes progress
         end = min(since + SLICE, until)
         work.record_missing(since, end)
+        work.report.recorded += record_missed_hooks(work.client, engine, since, end, say=work.say)
         if not work.report.failed:
             rules.set_checkpoint(engine, rules.RECONCILE, end)
         since = end
     work.record_silences()
     work.end_events_of_removed()
     notify_unmuted(engine, work.rules, work.now)
+    notify_unmuted_hooks(engine, work.now)
+    keep_up_reactions(engine)
     work.report.sent += deliver_due(engine, work.settings)
     if failed := work.report.failed:
         raise ReconcileError(
@@ -181,6 +187,8 @@ class _Reconciliation:
 
     def _record_run(self, rule: Rule, flow_run: FlowRun) -> None:
         run = run_facts(flow_run)
+        if rule.cancels_new and overlaps(self.client, flow_run):
+            run = replace(run, overlaps=True)
         outputs = recovered_outputs(self.client, flow_run)
         try:
             recorded = record_facts(self.engine, rule, run, outputs)

@@ -17,22 +17,26 @@ from pydantic import Field
 import sentinel_core.base.gc_freeze  # noqa: F401 (before all other imports)
 from sentinel_core.base.errors import SentinelError, StoreRefusedError
 from sentinel_core.decide.misfire import lateness, skipped
+from sentinel_core.flow.bounded_flow import BoundedFlow, tried_as
 from sentinel_core.flow.history import history_of_this_run
 from sentinel_core.flow.hooks import record_run
 from sentinel_core.flow.outcome import final_state
 from sentinel_core.model.alert import AlertOutput, Importance, as_outputs
+from sentinel_core.model.attempts import Retries, RetryDelaySeconds, TimeoutSeconds
 from sentinel_core.model.cleaning import clean_text
 from sentinel_core.model.condition import Conditions
+from sentinel_core.model.reaction import Reactions
 from sentinel_core.model.routing import Escalates, Escalation, Routes, Suggestions
 from sentinel_core.model.rule import (
     DEFAULT_DISPLAY_MINUTES,
+    Environment,
     Inhibits,
     Policy,
     RuleSettings,
     Templates,
 )
-from sentinel_core.model.run import SKIPPED, Schedule
-from sentinel_core.model.trigger import History, Trigger
+from sentinel_core.model.run import CLOSED, SKIPPED, Schedule
+from sentinel_core.model.trigger import History, Trigger, attempts_of
 
 T = TypeVar("T", bound=Trigger)
 
@@ -42,13 +46,12 @@ def rule_flow(trigger: type[T]) -> Flow[..., State[Any]]:
 
     One line in flows/<family>.py is all it takes: `price_surge = rule_flow(PriceSurge)`.
     """
+    attempts = attempts_of(trigger)
     task: Task[..., list[AlertOutput]] = Task(
         _measure,
         name=trigger.slug(),
         description=inspect.getdoc(trigger),
-        retries=trigger.retries,
-        retry_delay_seconds=trigger.retry_delay_seconds,
-        timeout_seconds=trigger.timeout_seconds,
+        **attempts.model_dump(),
         persist_result=False,
     )
 
@@ -56,14 +59,17 @@ def rule_flow(trigger: type[T]) -> Flow[..., State[Any]]:
         rule = RuleSettings.model_validate(settings)
         if (why := _skipped(rule.policy)) is not None:
             return Completed(name=SKIPPED, message=why, data=[])
-        return final_state(task(check, history_of_this_run()), rule)
+        if (why := _closed(check)) is not None:
+            return Completed(name=CLOSED, message=why, data=[])
+        measure = tried_as(task, attempts, rule.attempts)
+        return final_state(measure(check, history_of_this_run()), rule)
 
     evaluate.__name__ = evaluate.__qualname__ = trigger.slug().replace("-", "_")
     evaluate.__doc__ = inspect.getdoc(trigger)
     signature = _signature(trigger)
     evaluate.__signature__ = signature  # type: ignore[attr-defined]
     evaluate.__annotations__ = {p.name: p.annotation for p in signature.parameters.values()}
-    return Flow(
+    flow = BoundedFlow(
         evaluate,
         name=trigger.slug(),
         timeout_seconds=trigger.longest_seconds(),
@@ -73,11 +79,18 @@ def rule_flow(trigger: type[T]) -> Flow[..., State[Any]]:
         on_crashed=[record_run],
         on_cancellation=[record_run],
     )
+    flow.attempts = attempts
+    return flow
 
 
 _CATEGORY = Field(max_length=40, description="Category to filter by on the blotter.")
 _MINUTES = "Minutes a medium or low event stays on the live blotter."
 _DisplayMinutes = Annotated[int, Field(ge=1, le=525_600, description=_MINUTES)]
+_OnOpen = Annotated[Reactions, Field(description="What to run when an event opens.")]
+_OnResolve = Annotated[Reactions, Field(description="What to run when an event ends.")]
+_OnEscalate = Annotated[
+    Reactions, Field(description="What to run when an event becomes more important.")
+]
 _Runbook = Annotated[str | None, Field(description="Link or text that says what to do.")]
 
 
@@ -94,6 +107,13 @@ def _signature(trigger: type[Trigger]) -> inspect.Signature:
         "escalation": (Escalates, Escalation()),
         "suggestions": (Suggestions, ()),
         "templates": (Templates, {}),
+        "on_open": (_OnOpen, ()),
+        "on_resolve": (_OnResolve, ()),
+        "on_escalate": (_OnEscalate, ()),
+        "environment": (Environment | None, None),
+        "timeout_seconds": (TimeoutSeconds | None, None),
+        "retries": (Retries | None, None),
+        "retry_delay_seconds": (RetryDelaySeconds | None, None),
     }
     check = Parameter("check", Parameter.POSITIONAL_OR_KEYWORD, annotation=trigger)
     return inspect.Signature(
@@ -115,6 +135,15 @@ def _skipped(policy: Policy) -> str | None:
     if due is None or (run.run_count or 0) > 1 or lateness(policy, due, now) is None:
         return None
     return skipped(policy, due, now, partial(_next_due, run.deployment_id))
+
+
+def _closed(check: Trigger) -> str | None:
+    """Why this run has nothing to check; None for one that a person started."""
+    context = FlowRunContext.get()
+    run = context.flow_run if context else None
+    if run is None or run.deployment_id is None or not run.auto_scheduled:
+        return None
+    return check.why_closed(run.expected_start_time or datetime.now(UTC))
 
 
 def _next_due(deployment_id: UUID, after: datetime) -> datetime | None:

@@ -15,7 +15,16 @@ from sentinel_core.message.templating import PARTS, explained, is_for_groups, va
 _LINKS = Links("https://sentinel.example", "https://prefect.example")
 _AT = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 _HOSTILE = "x' y=z \"> <b onclick=x>"  # ends any attribute, quoted or not
-_TEXTS = ("rule_name", "ticker", "message", "category", "suggested_action", "runbook", "comment")
+_TEXTS = (
+    "rule_name",
+    "ticker",
+    "message",
+    "category",
+    "environment",
+    "suggested_action",
+    "runbook",
+    "comment",
+)
 
 
 def check_templates(templates: Any) -> list[str]:
@@ -92,6 +101,7 @@ def example(text: str | None = None) -> Item:
         "kind": "alert",
         "ticker": "AAPL",
         "category": "Market",
+        "environment": "production",
         "importance": "high",
         "message": "AAPL trades at 151.2",
         "timestamp": _AT,

@@ -12,6 +12,7 @@ from sentinel_core.wording.text import counted, flat
 from sentinel_core.wording.times import clock, moment
 
 GROUP_LINES = 20  # events listed one by one; the rest are counted
+MOST_SUGGESTIONS = 2  # of a group; more would not say to which event they belong
 EVENT_COLUMNS = ("Importance", "Rule", "Message", "Time (UTC)")
 _BY_RANK = sorted(COLOURS, key=rank, reverse=True)
 
@@ -24,7 +25,13 @@ def single(event: View, item: Item) -> Document:
         links.append(("Flow run in Prefect", event["flow_run_url"]))
     if runbook:
         links.append(("Runbook", runbook))
-    title = (event["rule"], event["ticker"], event["kind_words"], event["news"])
+    title = (
+        event["environment"],
+        event["rule"],
+        event["ticker"],
+        event["kind_words"],
+        event["news"],
+    )
     has_comment = event["reason"] in {"acknowledged", "unacknowledged"} and event["comment"]
     foot = [moment(event["timestamp"])] if event["timestamp"] else []
     if event["category"]:
@@ -63,7 +70,9 @@ def group(events: Sequence[View], links: Links) -> Document:
     counts = Counter(event["importance"] for event in events)
     rules = {event["rule"] for event in events}
     rule = ordered[0]["rule"] if len(rules) == 1 else f"{len(rules):,} rules"
-    title = [counted(len(events), "event"), rule]
+    environments = {event["environment"] for event in events}
+    common = environments - {""} if len(environments) == 1 else set()
+    title = [counted(len(events), "event"), *common, rule]
     if reasons in ({"resolved"}, {"acknowledged"}):
         title += reasons
     times = [moment(event["timestamp"]) for event in events if event["timestamp"]]
@@ -73,6 +82,7 @@ def group(events: Sequence[View], links: Links) -> Document:
         colour=RESOLVED_COLOUR if resolved else colour(worst),
         importance=worst,
         lead=", ".join(f"{counts[name]:,} {name}" for name in _BY_RANK if counts[name]),
+        suggestion="" if resolved else _common_suggestion(ordered),
         tables=(
             Table(
                 "",
@@ -88,9 +98,17 @@ def group(events: Sequence[View], links: Links) -> Document:
     )
 
 
+def _common_suggestion(events: Sequence[View]) -> str:
+    """What the events of a group suggest to do; empty if they suggest more than two things."""
+    different = list(dict.fromkeys(e["suggested_action"] for e in events if e["suggested_action"]))
+    return " ".join(different) if len(different) <= MOST_SUGGESTIONS else ""
+
+
 def event_row(event: View) -> tuple[Cell, ...]:
     """An event as one row of a table, with a link to its page."""
-    name = " · ".join(part for part in (event["rule"], event["ticker"]) if part)
+    name = " · ".join(
+        part for part in (event["environment"], event["rule"], event["ticker"]) if part
+    )
     parts = [event["message"], event["kind_words"], event["news"]]
     text = " · ".join(flat(part, 140) for part in parts if part)
     return (

@@ -27,6 +27,9 @@ TEXT_LIMIT = 10_000  # characters of one value; the blotter has the whole
 VALUE_LIMIT = 200  # characters of one piece of evidence on a line
 _DEPTH = 8
 _NOT_EVIDENCE = frozenset({"value", "threshold", "unit"})  # shown in a sentence of their own
+# How far the watchers of runs have read, for their next evaluation: of no use to a reader.
+_BOOKKEEPING = frozenset({"checked_until", "newest_failed", "newest_slow", "not_listed"})
+_NAMES = ("name", "promise", "series", "ticker", "id")  # of an item of a list, the best one first
 
 View = dict[str, Any]
 
@@ -63,6 +66,7 @@ def view(item: Item, content: Content, links: Links) -> View:
         "rule": flat(str(event.get("rule_name") or "")) or "(no name)",
         "ticker": flat(str(event.get("ticker") or "")),
         "category": flat(str(event.get("category") or "")),
+        "environment": flat(str(event.get("environment") or "")),
         "importance": importance,
         "mark": RESOLVED_MARK if resolved else mark(importance),
         "colour": RESOLVED_COLOUR if resolved else colour(importance),
@@ -102,7 +106,7 @@ def evidence(metrics: Mapping[str, Any], metadata: Mapping[str, Any]) -> list[di
     return [
         {"name": flat(str(name), 80), "value": one_line(value)}
         for name, value in both.items()
-        if name not in _NOT_EVIDENCE and value not in (None, "", [], {})
+        if name not in _NOT_EVIDENCE | _BOOKKEEPING and value not in (None, "", [], {})
     ]
 
 
@@ -111,9 +115,22 @@ def one_line(value: Any) -> str:
     value = plain(value)
     if isinstance(value, float):
         return with_unit(value, "")
-    if isinstance(value, dict | list):
-        return flat(json.dumps(value, ensure_ascii=False, default=str), VALUE_LIMIT)
+    if isinstance(value, list):
+        return flat(", ".join(_named(item) for item in value), VALUE_LIMIT)
+    if isinstance(value, dict):
+        return flat(", ".join(f"{k}: {_named(v)}" for k, v in value.items()), VALUE_LIMIT)
     return flat(str(value), VALUE_LIMIT)
+
+
+def _named(value: Any) -> str:
+    """An item of a list or mapping in short: a mapping's name, if it has one."""
+    if isinstance(value, dict):
+        for key in _NAMES:
+            if isinstance(value.get(key), str | int) and value[key] != "":
+                return str(value[key])
+    if isinstance(value, dict | list):
+        return json.dumps(value, ensure_ascii=False, default=str)
+    return with_unit(value, "") if isinstance(value, float) else str(value)
 
 
 def trend(history: Sequence[tuple[datetime, float]], unit: str) -> View | None:

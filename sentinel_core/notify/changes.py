@@ -128,7 +128,8 @@ def _with_events(connection: Connection, raw: Sequence[_Raw]) -> list[EventChang
 def _events(connection: Connection, ids: Iterable[int]) -> dict[int, dict[str, Any]]:
     events: dict[int, dict[str, Any]] = {}
     for some in chunks(sorted(set(ids))):
-        statement = select(EVENT, RULE.c.deployment_id).join(RULE, RULE.c.id == _E.rule_id)
+        of_rule = (RULE.c.deployment_id, RULE.c.trigger, RULE.c.parameters)
+        statement = select(EVENT, *of_rule).join(RULE, RULE.c.id == _E.rule_id)
         rows = connection.execute(statement.where(_E.id.in_(some))).mappings()
         events |= {row["id"]: dict(row) for row in rows}
     return events

@@ -46,7 +46,7 @@ logger = get_logger("sentinel")
 def deliver(engine: Engine, settings: Settings, notification_ids: Sequence[int]) -> int:
     """Send these notifications; returns the number of notifications sent.
 
-    Stops after twice the notify timeout, so that a run does not wait longer: flows/deliver.py
+    Stops after twice the notify timeout, so that a run does not wait longer: the flow deliver
     sends the rest.
     """
     return DeliveryRun(engine, settings).send(notification_ids)
@@ -59,7 +59,7 @@ def deliver_due(engine: Engine, settings: Settings) -> int:
 
 @dataclass(slots=True)
 class Delivered:
-    """The result of one run of flows/deliver.py."""
+    """The result of one run of the flow deliver."""
 
     sent: int = 0
     storms_ended: int = 0
@@ -76,7 +76,7 @@ class Delivered:
 
 
 def deliver_all(engine: Engine, settings: Settings, notify: Routes) -> Delivered:
-    """Run flows/deliver.py: end storms, send what is due, open events for failing channels.
+    """Run the flow deliver: end storms, send what is due, open events for failing channels.
 
     `notify` has the routes of those events; failing channels are left out of them.
     """

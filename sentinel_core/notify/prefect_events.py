@@ -1,7 +1,7 @@
 """Emits changes of events as Prefect events, so that Prefect's automations can react to them.
 
 Changes made by a recording are emitted at once. All others (changes by people, and those of a
-process that died first) are read from the record and sent by flows/deliver.py.
+process that died first) are read from the record and sent by the flow deliver.
 """
 
 import json
@@ -29,16 +29,17 @@ from sentinel_core.notify.change import EventChange
 from sentinel_core.store.record.recording import Recorded
 from sentinel_core.store.state import system_rule
 from sentinel_core.store.state.rules import checkpoint, set_checkpoint
+from sentinel_core.store.state.watched import WATCHED, deployment_of
 from sentinel_core.wording.text import shorten
 
 CHECKPOINT = "prefect-events"
-AT_ONCE = 200  # of one recording; the rest is for flows/deliver.py, which sends in bulk
+AT_ONCE = 200  # of one recording; the rest is for the flow deliver, which sends in bulk
 MOST = 5_000  # in one round of that
 PAGE = 50  # how many events Prefect's API gives
 SETTLE = timedelta(seconds=45)  # Prefect stores an event a few seconds after it is emitted
 OVERLAP = timedelta(minutes=3)  # for changes committed late
 _TEXT, _METADATA = 2_000, 20_000  # characters of a payload's parts
-_LEFT_OUT = ("parameters", "rule_id", "metadata")
+_LEFT_OUT = ("parameters", "trigger", "rule_id", "metadata")
 _LABELS = ("kind", "ticker", "category", "importance")
 
 logger = get_logger("sentinel")
@@ -78,7 +79,7 @@ def _emit(event: Event) -> None:
 
 
 def keep_up(engine: Engine, settings: Settings) -> int:
-    """Catch up on Prefect events, once a minute in flows/deliver.py; returns their number.
+    """Catch up on Prefect events, once a minute in the flow deliver; returns their number.
 
     Changes made while Prefect events are switched off are never sent: automations would react to
     them on the day they are switched on.
@@ -150,7 +151,11 @@ def event_of(change: EventChange, settings: Settings) -> Event:
     if change.event:
         kind, name = f"rule.{deployment}", change.event["rule_name"]
         labels = {f"sentinel.{key}": shorten(str(change.event[key]), 250) for key in _LABELS}
-        if deployment != system_rule.DEPLOYMENT_ID:
+        if change.event.get("environment"):
+            labels["sentinel.environment"] = change.event["environment"]
+        if change.event.get("trigger") == WATCHED:
+            deployment = deployment_of(change.event["parameters"])
+        if deployment is not None and deployment not in system_rule.OWN:
             related.append(_related("deployment", deployment, name))
     if run is not None:
         related.append(_related("flow-run", run))

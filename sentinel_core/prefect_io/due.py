@@ -28,7 +28,7 @@ class NeverDueError(ScheduleError):
 
 _UNREADABLE = (ValueError, TypeError, KeyError, OSError, ArithmeticError)
 _AT_ONCE = 1000  # Prefect's classes give no more for one start, and sometimes fewer
-_SECOND, _HOUR = timedelta(seconds=1), timedelta(hours=1)
+_SECOND, _HOUR, _DAY = timedelta(seconds=1), timedelta(hours=1), timedelta(days=1)
 _NEAR = timedelta(hours=3)  # around a change of clocks, dates may repeat or come out of order
 _ANCHOR = datetime.fromisoformat("2020-01-01")  # where Prefect begins to count, without a DTSTART
 _DIGITS = "%Y%m%dT%H%M%S"
@@ -78,8 +78,10 @@ def next_due(schedules: Sequence[Schedule], after: datetime) -> datetime | None:
 def _dates(schedule: Schedule, since: datetime) -> Iterator[datetime]:
     """The dates of one schedule from about `since` on: in order, but some may come twice.
 
-    An interval of unknown anchor counts from `since`.
+    An interval of unknown anchor counts from `since`. One of a day or more is asked for a date at a
+    time: after a change of clocks Prefect's dates depend on how long before them it was asked.
     """
+    one_by_one = (schedule.interval_seconds or 0) >= _DAY.total_seconds()
     if schedule.interval_seconds is not None and schedule.anchor is None:
         schedule = replace(schedule, anchor=since.isoformat())
     zone = ZoneInfo(schedule.timezone)
@@ -95,6 +97,8 @@ def _dates(schedule: Schedule, since: datetime) -> Iterator[datetime]:
             if _clocks_change(due, zone):
                 break
             yield due
+            if one_by_one:
+                break
         if newest is None:  # the schedule has ended
             return
         begin = newest if _clocks_change(newest, zone) else newest + _SECOND

@@ -10,7 +10,7 @@ from prefect.client.schemas.filters import (
     ArtifactFilterFlowRunId,
     ArtifactFilterKey,
 )
-from prefect.client.schemas.objects import FlowRun, State, StateDetails
+from prefect.client.schemas.objects import FlowRun, State, StateDetails, TaskRun
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule, RRuleSchedule
 from prefect.states import Completed
@@ -18,10 +18,13 @@ from pydantic import ValidationError
 
 from sentinel_core.base.errors import OutputError
 from sentinel_core.model.alert import AlertOutput, load_outputs
+from sentinel_core.model.attempts import Attempts, TriggerAttempts
 from sentinel_core.model.cleaning import clean_json, clean_message, clean_text
 from sentinel_core.model.rule import RuleSettings
 from sentinel_core.model.run import Rule, Run, Schedule, StateType
-from sentinel_core.model.trigger import MARK, TIMEOUT_MARK
+from sentinel_core.model.trigger import ATTEMPTS_MARK, MARK, TIMEOUT_MARK
+from sentinel_core.prefect_io.overlap import cancels_new
+from sentinel_core.wording.schedules import cron_words, interval_words
 
 TRIGGERED = "Triggered"  # the state name of a completed run in which something fired
 MEASURED = "Measured"  # of one whose conditions are asked when it is recorded
@@ -50,6 +53,26 @@ def run_facts(flow_run: FlowRun, state: State[Any] | None = None) -> Run:
         started_at=_utc(flow_run.start_time) if flow_run.start_time else None,
         run_count=flow_run.run_count or 0,
     )
+
+
+def task_run_facts(
+    task_run: TaskRun, flow_run: FlowRun | None, state: State[Any] | None = None
+) -> Run:
+    """The end of a task run, in `state` (a hook's) or else in its own.
+
+    It counts for the flow run whose attempt it belongs to: the record of a run is that of a flow
+    run, and each attempt of it counts once. A task outside of any flow counts for itself.
+    """
+    as_flow_run = FlowRun(
+        id=flow_run.id if flow_run else task_run.id,
+        name=task_run.name,
+        flow_id=flow_run.flow_id if flow_run else task_run.id,
+        expected_start_time=(flow_run or task_run).expected_start_time,
+        start_time=task_run.start_time,
+        run_count=(task_run.flow_run_run_count or flow_run.run_count) if flow_run else 1,
+        state=state or task_run.state,
+    )
+    return run_facts(as_flow_run)
 
 
 def _utc(time: datetime) -> datetime:
@@ -88,6 +111,7 @@ def rule_facts(deployment: DeploymentResponse, flow_name: str) -> Rule:
     """The rule of a deployment; settings its author left out are the flow's defaults."""
     schema = deployment.parameter_openapi_schema or {}
     definition = trigger_of(schema) or {}
+    settings = rule_settings(deployment.parameters, schema)
     schedules = tuple(schedule_facts(item.schedule) for item in deployment.schedules if item.active)
     cron = next((schedule for schedule in schedules if schedule.cron is not None), None)
     interval = next((item for item in schedules if item.interval_seconds is not None), None)
@@ -100,7 +124,7 @@ def rule_facts(deployment: DeploymentResponse, flow_name: str) -> Rule:
         deployment_id=deployment.id,
         name=clean_text(deployment.name),
         flow_name=clean_text(flow_name),
-        settings=rule_settings(deployment.parameters, schema),
+        settings=settings,
         trigger=definition.get(MARK, ""),
         description=clean_message(deployment.description or ""),
         parameters=parameters,
@@ -110,8 +134,17 @@ def rule_facts(deployment: DeploymentResponse, flow_name: str) -> Rule:
         timezone=zoned.timezone if zoned else "UTC",
         schedules=schedules,
         active=not deployment.paused and bool(schedules),
-        timeout_seconds=definition.get(TIMEOUT_MARK),
+        timeout_seconds=_longest_seconds(definition, settings),
+        cancels_new=cancels_new(deployment),
     )
+
+
+def _longest_seconds(definition: dict[str, Any], settings: RuleSettings) -> float | None:
+    """Seconds that a run may take; None for a rule that a Sentinel without the mark deployed."""
+    marked = definition.get(ATTEMPTS_MARK)
+    if marked is None or settings.attempts == Attempts():
+        return definition.get(TIMEOUT_MARK)
+    return TriggerAttempts.model_validate(marked).changed_by(settings.attempts).longest_seconds
 
 
 def schedule_facts(item: CronSchedule | IntervalSchedule | RRuleSchedule | Any) -> Schedule:
@@ -123,6 +156,15 @@ def schedule_facts(item: CronSchedule | IntervalSchedule | RRuleSchedule | Any) 
         seconds, anchor = item.interval.total_seconds(), item.anchor_date.isoformat()
         return Schedule(interval_seconds=seconds, timezone=zone, anchor=anchor)
     return Schedule(rrule=getattr(item, "rrule", ""), timezone=zone)
+
+
+def schedule_words(schedule: Any) -> str:
+    """A Prefect schedule for people."""
+    if isinstance(schedule, CronSchedule):
+        return cron_words(schedule.cron, schedule.timezone or "UTC")
+    if isinstance(schedule, IntervalSchedule):
+        return interval_words(schedule.interval.total_seconds())
+    return f"{getattr(schedule, 'rrule', schedule)}"
 
 
 def rule_settings(parameters: dict[str, Any], schema: dict[str, Any]) -> RuleSettings:

@@ -26,7 +26,7 @@ from sentinel_core.prefect_io.variables import new_variable, set_variable
 HANDED_DOWN = "SENTINEL_REGISTERED_STORE"
 """The environment variable in which a worker hands the registration to its runs."""
 # A hook does not wait a minute for a server that is away: the next run asks again.
-_BRIEF = {
+BRIEF = {
     PREFECT_API_REQUEST_TIMEOUT: 5.0,
     PREFECT_CLIENT_MAX_RETRIES: 0,
     PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED: False,
@@ -65,7 +65,7 @@ def ask(variable: str) -> Answer:
     if not PREFECT_API_URL.value():
         return Answer(Known.NO_PREFECT)
     try:
-        with temporary_settings(_BRIEF), get_client(sync_client=True) as client:
+        with temporary_settings(BRIEF), get_client(sync_client=True) as client:
             found = client.read_variable_by_name(variable)
     except (httpx.HTTPError, httpx.InvalidURL):
         return Answer(Known.UNREACHABLE)
@@ -85,7 +85,7 @@ def answer_of(value: object) -> Answer:
 def register(variable: str, registration: Registration) -> Answer:
     """Register a store; the answer is another one when another process was faster."""
     try:
-        with temporary_settings(_BRIEF), get_client(sync_client=True) as client:
+        with temporary_settings(BRIEF), get_client(sync_client=True) as client:
             client.create_variable(new_variable(variable, registration))
     except ObjectAlreadyExists:
         return ask(variable)

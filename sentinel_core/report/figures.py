@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import pairwise
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from sentinel_core.model.run import Schedule
@@ -58,11 +59,17 @@ class RunOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RuleRun:
-    """One run of a rule. `seconds`: from its start to its end; None when it never started."""
+    """One run of a rule. `seconds`: from its start to its end; None when it never started.
+
+    `reason` says, for people, why it failed or did not check; empty for one that checked.
+    """
 
     at: datetime
     outcome: RunOutcome
     seconds: float | None = None
+    started_at: datetime | None = None
+    reason: str = ""
+    id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,16 +6,21 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+import httpx
 from prefect.artifacts import create_markdown_artifact
 from sqlalchemy import Engine
 
-from sentinel_core.base.errors import SetupError
+from sentinel_core.base.errors import PrefectUnreachableError, SetupError
 from sentinel_core.base.settings import Settings
 from sentinel_core.model.routing import Route
 from sentinel_core.notify.deliver import deliver_due
+from sentinel_core.prefect_io.client import prefect_api
 from sentinel_core.report.figures import Window
+from sentinel_core.report.flow_runs import read_flow_runs
 from sentinel_core.report.query import enqueue_report, figures
+from sentinel_core.report.run_figures import SLOW_SECONDS, FlowRuns
 from sentinel_core.report.tables import facts, markdown
+from sentinel_core.wording.text import without_userinfo
 
 ARTIFACT_KEY = "sentinel-daily-report"
 _DAY = timedelta(days=1)
@@ -30,9 +35,17 @@ class Report:
 
 
 def make_report(
-    engine: Engine, name: str, until: datetime, lasting: timedelta, timezone: str = "UTC"
+    engine: Engine,
+    name: str,
+    until: datetime,
+    lasting: timedelta,
+    timezone: str = "UTC",
+    slow_seconds: float = SLOW_SECONDS,
 ) -> Report:
     """The report of the time before `until`. Raises SetupError for an unknown time zone.
+
+    Runs of people's own flows are slow from `slow_seconds` on. Where Prefect does not say what ran,
+    the report says that.
 
     `name` distinguishes reports of one day; the identity of a report of less than a day has its
     time too.
@@ -43,9 +56,24 @@ def make_report(
         local = until.astimezone(ZoneInfo(timezone))
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise SetupError(f"there is no time zone {timezone[:60]!r}: try Europe/Berlin") from error
-    found = figures(engine, Window(until - lasting, until, timezone), datetime.now(UTC))
+    window = Window(until - lasting, until, timezone)
+    found = figures(engine, window, datetime.now(UTC))
     when = f"{local:%Y-%m-%d}" if lasting >= _DAY else f"{local:%Y-%m-%dT%H:%M%z}"
-    return Report(f"report:{name}:{when}", facts(found, name.replace("-", " ").capitalize()))
+    title = name.replace("-", " ").capitalize()
+    return Report(
+        f"report:{name}:{when}", facts(found, title, _own_flow_runs(window, slow_seconds))
+    )
+
+
+def _own_flow_runs(window: Window, slow_seconds: float) -> FlowRuns | str:
+    """The runs of people's own flows, or why they are not known."""
+    try:
+        with prefect_api() as client:
+            return read_flow_runs(client, window, slow_seconds)
+    except PrefectUnreachableError as error:
+        return str(error)
+    except httpx.HTTPError as error:
+        return without_userinfo(f"Prefect's API answered with an error: {error}")
 
 
 def publish(engine: Engine, settings: Settings, made: Report, routes: Sequence[Route]) -> str:

@@ -1,33 +1,32 @@
 """The figures of a report, read from the store; and the report in its readers' outbox."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Engine, Float, and_, case, cast, func, or_, select
 
 from sentinel_core.decide.fanout import about_row
-from sentinel_core.decide.observe import Kind
 from sentinel_core.model.alert import Importance
 from sentinel_core.model.reasons import NotifyReason
 from sentinel_core.model.routing import Route
-from sentinel_core.model.run import Schedule, StateType
+from sentinel_core.model.run import Schedule
 from sentinel_core.report.figures import (
     EventCount,
     EventStatus,
     Figures,
     NotificationCount,
-    RuleRun,
     RuleRuns,
-    RunOutcome,
     Unacknowledged,
     Window,
     edges,
 )
+from sentinel_core.report.recorded_runs import read_runs
 from sentinel_core.store.db.engine import reading, writing
 from sentinel_core.store.db.tables import EVALUATION, EVENT, NOTIFICATION, RULE
 from sentinel_core.store.outbox.enqueue import insert_notifications
 from sentinel_core.store.retention.evaluations import deleted_before
+from sentinel_core.store.state.watched import WATCHED
 
 LISTED = 10  # unacknowledged events
 LATE = "late"  # the resolution of an event that had ended before it was recorded
@@ -48,6 +47,12 @@ def figures(engine: Engine, window: Window, now: datetime) -> Figures:
             waiting_count=count,
             bars=_bars(connection, window),
         )
+
+
+def rule_runs(engine: Engine, window: Window, rule_ids: Sequence[int]) -> list[RuleRuns]:
+    """The runs of these rules within the window, by which their coverage is computed."""
+    with reading(engine) as connection:
+        return _rules(connection, window, RULE.c.id.in_(rule_ids))
 
 
 def enqueue_report(
@@ -133,36 +138,22 @@ def _bars(connection: Connection, window: Window) -> list[tuple[datetime, dict[s
     return bars
 
 
-def _rules(connection: Connection, window: Window) -> list[RuleRuns]:
+def _rules(connection: Connection, window: Window, *wanted: ColumnElement[bool]) -> list[RuleRuns]:
     """The rules with their runs: the index has a rule's evaluations, and few are held at once."""
     rules = []
-    for rule in connection.execute(select(RULE).order_by(RULE.c.name, RULE.c.id)).all():
+    listed = select(RULE).where(*wanted).order_by(RULE.c.name, RULE.c.id)
+    for rule in connection.execute(listed).all():
         mine = _V.rule_id == rule.id
+        if rule.trigger == WATCHED:  # its hooks record some of its runs only, and check nothing
+            rules.append(RuleRuns(rule.id, rule.name))
+            continue
         before = connection.scalar(select(func.max(_V.at)).where(mine, _V.at < window.since))
-        runs = list(_read_runs(connection, and_(mine, _within(_V.at, window))))
+        runs = list(read_runs(connection, and_(mine, _within(_V.at, window))))
         schedules = [Schedule(**kept) for kept in rule.schedules] if rule.is_active else []
         # What ran before was deleted: its due times are no gaps.
         counted_from = max(filter(None, (rule.changed_at, deleted_before(connection, rule.id))))
         rules.append(RuleRuns(rule.id, rule.name, runs, schedules, counted_from, before))
     return rules
-
-
-def _read_runs(connection: Connection, wanted: ColumnElement[bool]) -> Iterator[RuleRun]:
-    """The runs; each has an evaluation per series, and may have some of an earlier state."""
-    not_checked = or_(_V.kind == Kind.SKIPPED.value, _V.prefect_state == StateType.CANCELLED.value)
-    failed = and_(_V.kind == Kind.FAILURE.value, ~not_checked)
-    judged = and_(_V.kind.in_([Kind.ALERT.value, Kind.NO_DATA.value]), ~not_checked)
-
-    some = [func.max(case((kind, 1), else_=0)) for kind in (not_checked, failed, judged)]
-    times = (func.max(_V.at), func.min(_V.started_at), func.max(_V.completed_at))
-    statement = select(*times, *some).where(wanted).group_by(_V.prefect_flow_run_id)
-    for at, started, ended, skipped, has_failed, was_judged in connection.execute(statement):
-        # The evaluations of a run may stem from more than one state of it.
-        if was_judged and not has_failed:
-            outcome = RunOutcome.CHECKED
-        else:
-            outcome = RunOutcome.NOT_CHECKED if skipped and not has_failed else RunOutcome.FAILED
-        yield RuleRun(at, outcome, (ended - started).total_seconds() if started else None)
 
 
 def _notifications(connection: Connection, window: Window) -> list[NotificationCount]:

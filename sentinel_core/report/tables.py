@@ -17,20 +17,29 @@ from sentinel_core.report.figures import (
     Unacknowledged,
     success_rate,
 )
+from sentinel_core.report.run_figures import FlowRuns
+from sentinel_core.report.run_tables import (
+    LISTED,
+    Section,
+    figures_of_runs,
+    percent,
+    run_figure_rows,
+    run_sections,
+)
 from sentinel_core.wording.sparkline import sparkline
 from sentinel_core.wording.text import counted
 from sentinel_core.wording.times import stamp
 
-LISTED = 10  # rules, channels and events in a table
 IMPORTANCES = tuple(sorted(Importance, key=lambda importance: -importance.rank))
 _STATUSES = ("sent", "failed", "suppressed", "pending")
 
 Facts = dict[str, Any]
-Section = tuple[str, Sequence[str], Sequence[Sequence[Any]]]
 
 
-def facts(figures: Figures, title: str) -> Facts:
+def facts(figures: Figures, title: str, runs: FlowRuns | str | None = None) -> Facts:
     """The report as JSON: title, sentence, figures, sections with tables, and the chart's bars.
+
+    `runs` are those of people's own flows, or why they are not known; None: not in this report.
 
     message/other_documents.py makes a message of them, message/charts.py draws the `bars`.
     """
@@ -39,7 +48,7 @@ def facts(figures: Figures, title: str) -> Facts:
     return {
         "title": f"{title} · {stamp(window.until, window.zone, seconds=False)} {window.timezone}",
         "sentence": _sentence(figures, coverage),
-        "figures": [list(pair) for pair in _figures(figures, coverage)],
+        "figures": [list(pair) for pair in (*_figures(figures, coverage), *run_figure_rows(runs))],
         "sections": [
             {"title": name, "columns": list(columns), "rows": [list(row) for row in rows]}
             for name, columns, rows in (
@@ -51,6 +60,7 @@ def facts(figures: Figures, title: str) -> Facts:
                 _not_covered(coverage),
                 _by_prefect_state(figures),
                 _by_channel(figures),
+                *run_sections(runs),
             )
             if rows
         ],
@@ -62,6 +72,7 @@ def facts(figures: Figures, title: str) -> Facts:
             },
         },
         "chart_text": _chart_text(figures),
+        "flow_runs": figures_of_runs(runs),
     }
 
 
@@ -98,9 +109,9 @@ def _figures(figures: Figures, coverage: Sequence[Coverage]) -> Iterator[tuple[s
     failed, not_checked = outcomes[RunOutcome.FAILED], outcomes[RunOutcome.NOT_CHECKED]
     other = _in_brackets([(failed, "failed"), (not_checked, "more cancelled or skipped")])
     yield "Evaluations", f"{outcomes[RunOutcome.CHECKED] + failed:,}{other}"
-    yield "Success rate", _percent(success_rate(outcomes))
+    yield "Success rate", percent(success_rate(outcomes))
     due, done = sum(rule.due for rule in coverage), sum(rule.done for rule in coverage)
-    share = f"{_percent(done / due)} ({done:,} of {due:,} due)" if due else "nothing was due"
+    share = f"{percent(done / due)} ({done:,} of {due:,} due)" if due else "nothing was due"
     yield "Coverage", share
     parts = [f"{sent[name]:,} {name}" for name in _STATUSES if sent[name] or name == "sent"]
     if sent["unknown"]:
@@ -182,7 +193,7 @@ def _failing(figures: Figures) -> Section:
     for rule in figures.rules:
         outcomes = Counter(run.outcome for run in rule.runs)
         if failed := outcomes[RunOutcome.FAILED]:
-            rate = _percent(success_rate(outcomes))
+            rate = percent(success_rate(outcomes))
             rows.append((rule.name, failed + outcomes[RunOutcome.CHECKED], failed, rate))
     rows.sort(key=lambda row: (-row[2], row[0]))
     return "Rules that failed", ("Rule", "Evaluations", "Failed", "Success rate"), rows[:LISTED]
@@ -192,7 +203,7 @@ def _not_covered(coverage: Sequence[Coverage]) -> Section:
     rows = [
         (rule.rule, rule.why, "", "")
         if rule.why
-        else (rule.rule, rule.due, rule.done, _percent(rule.share))
+        else (rule.rule, rule.due, rule.done, percent(rule.share))
         for rule in coverage
         if rule.is_short
     ]
@@ -218,11 +229,6 @@ def _by_channel(figures: Figures) -> Section:
 def _chart_text(figures: Figures) -> str:
     hours = round(figures.window.step.total_seconds() / 3600)
     return "Events per hour" if hours == 1 else f"Events per {hours} hours"
-
-
-def _percent(share: float | None) -> str:
-    """One decimal, cut: what is not whole is never shown as 100 %."""
-    return "–" if share is None else f"{int(share * 1000) / 10:g} %"
 
 
 def _age(event: Unacknowledged, figures: Figures) -> str:

@@ -3,39 +3,41 @@
 Loads the flows, so that a rule whose family can't be imported is known before it goes silent.
 """
 
-import traceback
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from prefect import Flow
-from prefect.exceptions import ScriptError
-from prefect.flows import load_flow_from_entrypoint
-from prefect.utilities.importtools import load_script_as_module
 
 from sentinel_core.base.errors import PrefectUnreachableError
 from sentinel_core.base.settings import get_settings
-from sentinel_core.model.cleaning import clean_text
 from sentinel_core.model.condition import OR_CONDITIONS
 from sentinel_core.prefect_io.client import prefect_api, work_pool_exists
 from sentinel_core.prefect_io.facts import trigger_of
 from sentinel_core.prefect_io.unfinished_deploy import unfinished_note
 from sentinel_core.rulefile.check_channels import channels_of, check_channels, check_recipients
 from sentinel_core.rulefile.check_effects import check_effects
-from sentinel_core.rulefile.check_form import check_form
+from sentinel_core.rulefile.check_form import check_entry, check_form
+from sentinel_core.rulefile.check_housekeeping import missing_housekeeping
 from sentinel_core.rulefile.check_parameters import (
     check_parameters,
     given_parameters,
     stdout_to_stderr,
 )
+from sentinel_core.rulefile.check_reactions import Wanted, check_in_prefect, check_reactions
 from sentinel_core.rulefile.check_rule_templates import check_rule_templates
 from sentinel_core.rulefile.check_words import check_words
-from sentinel_core.rulefile.phrases import did_you_mean, shorten
+from sentinel_core.rulefile.load_flow import flow_loader
+from sentinel_core.rulefile.sla_rule import check_settings, sla_rule, sla_rule_name
 from sentinel_core.rulefile.source import Entry, Problem, RuleFile, dig, read
 from sentinel_core.rulefile.yaml_lines import UnreadableError
+
+_Load = Callable[[str], Flow[..., Any] | str]
+_Schema = Callable[[Flow[..., Any]], dict[str, Any]]
+_POOL_NAME = ("work_pool", "name")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,8 @@ class Declared:
     entry: Entry
     flow: Flow[..., Any]
     schema: dict[str, Any]
+    folder: Path
+    """The project's folder, in which its runs are."""
 
     @property
     def is_rule(self) -> bool:
@@ -56,7 +60,7 @@ class Declared:
 class Report:
     """The result of a check.
 
-    `unchecked` says in sentences what could not be checked, `notes` what else Prefect shows.
+    `unchecked` says in sentences what could not be checked, `notes` what else is to be known.
     """
 
     problems: list[Problem] = field(default_factory=list)
@@ -79,59 +83,71 @@ def check(path: Path, *, only: str | None = None, ask_prefect: bool = True) -> R
         return Report([Problem(str(path), error.line, None, "", error.message)])
     check_form(file)
     report = Report(file=file)
-    load = cache(_load)  # each file once
+    load = flow_loader()
     schema_of = cache(lambda flow: flow.parameters.model_dump())
-    for entry in file.entries:
-        if only is None or entry.name == only:
-            declared = _check_flow(file, entry, load, schema_of)
-            if declared is not None:
-                report.declared.append(declared)
+    with contextlib.chdir(file.folder):  # as the rules' runs are
+        for entry in file.entries:
+            if only is None or entry.name == only:
+                declared = _check_flow(file, entry, load, schema_of)
+                if declared is not None:
+                    report.declared.append(declared)
+        if only is None or only == sla_rule_name(file):
+            _add_sla_rule(file, report, load, schema_of)
+    rules = [(item.entry, item.flow.name) for item in report.declared if item.is_rule]
+    elsewhere = check_reactions(file, rules, load, schema_of)
+    if only is None and any(item.is_rule for item in report.declared):
+        report.notes += missing_housekeeping({item.flow.name for item in report.declared})
     if ask_prefect:
-        _check_against_prefect(file, report)
+        _check_against_prefect(file, report, file.entries, elsewhere)
     wanted = (p for p in file.problems if only is None or p.deployment in (only, None))
     report.problems = sorted(wanted, key=lambda problem: problem.line or 0)
     return report
 
 
-def _load(entrypoint: str) -> Flow[..., Any] | str:
-    """The flow, or a sentence on why it could not be loaded."""
-    path, _, name = entrypoint.rpartition(":")
+def check_slas(path: Path) -> Report:
+    """Check nothing but the SLAs of a file and the rule that is made of them.
+
+    The file may be one that Sentinel knows nothing else of. Never raises for a bad file.
+    """
     try:
-        if not path.endswith(".py"):
-            return load_flow_from_entrypoint(entrypoint, use_placeholder_flow=False)
-        if not Path(path).is_file():
-            return f"there is no file {shorten(path)} in {Path.cwd()}"
-        return _pick(load_script_as_module(path), path, name)
-    except ScriptError as error:
-        return f"{shorten(path)} can't be imported: {last_line(error.user_exc)}"
-    except SystemExit as error:
-        return f"{shorten(path)} can't be imported: it exits ({error.code})"
-    except Exception as error:
-        return f"can't be loaded: {last_line(error)}"
+        file = read(path)
+    except UnreadableError as error:
+        return Report([Problem(str(path), error.line, None, "", error.message)])
+    report = Report(file=file)
+    schema_of: _Schema = lambda flow: flow.parameters.model_dump()  # noqa: E731
+    with contextlib.chdir(file.folder):
+        _add_sla_rule(file, report, flow_loader(), schema_of)
+    _check_against_prefect(file, report, [item.entry for item in report.declared])
+    report.problems = sorted(file.problems, key=lambda problem: problem.line or 0)
+    return report
 
 
-def _pick(module: ModuleType, path: str, name: str) -> Flow[..., Any] | str:
-    found: Any = module
-    for part in name.split("."):
-        found = getattr(found, part, None)
-    if isinstance(found, Flow):
-        return found
-    flows = [key for key, value in vars(module).items() if isinstance(value, Flow)]
-    what = "is not a flow" if found is not None else "does not exist"
-    return f"{shorten(name)} {what} in {shorten(path)}{did_you_mean(name, flows)}"
-
-
-def last_line(error: BaseException) -> str:
-    """The line a traceback would end in."""
-    lines = "".join(traceback.format_exception_only(error)).strip().splitlines()
-    return shorten(clean_text(lines[-1] if lines else type(error).__name__), 300)
+def _add_sla_rule(file: RuleFile, report: Report, load: _Load, schema_of: _Schema) -> None:
+    """Check the rule that the file's SLAs become, and add it to the file's deployments."""
+    check_settings(file)
+    rules = [item.entry for item in report.declared if item.is_rule]
+    pools = [name for entry in rules if isinstance(name := dig(entry.config, _POOL_NAME), str)]
+    with stdout_to_stderr():
+        entry = sla_rule(file, load, pools)
+    if entry is None:
+        return
+    if any(other.name == entry.name for other in file.entries):
+        path = ("definitions", "sla", "name")
+        message = f"a deployment is called {entry.name}, like the rule of the SLAs: choose another"
+        file.complain(None, path, message)
+        return
+    file.entries.append(entry)
+    check_entry(file, entry)
+    declared = _check_flow(file, entry, load, schema_of)
+    if declared is not None:
+        report.declared.append(declared)
 
 
 def _check_flow(
     file: RuleFile,
     entry: Entry,
-    load: Callable[[str], Flow[..., Any] | str],
-    schema_of: Callable[[Flow[..., Any]], dict[str, Any]],
+    load: _Load,
+    schema_of: _Schema,
 ) -> Declared | None:
     entrypoint = entry.config.get("entrypoint")
     if not isinstance(entrypoint, str) or not entrypoint or entry.is_open(("entrypoint",)):
@@ -142,7 +158,7 @@ def _check_flow(
         file.complain(entry, ("entrypoint",), flow)
         return None
     schema = schema_of(flow)
-    declared = Declared(entry, flow, schema)
+    declared = Declared(entry, flow, schema, file.folder)
     if declared.is_rule:
         _check_has_schedule(file, entry)
     check_parameters(file, entry, flow, schema, is_rule=declared.is_rule)
@@ -189,18 +205,20 @@ def _check_can_trigger(file: RuleFile, entry: Entry, schema: dict[str, Any]) -> 
             file.complain(entry, (*where, "check"), message, warning=True)
 
 
-def _check_against_prefect(file: RuleFile, report: Report) -> None:
+def _check_against_prefect(
+    file: RuleFile, report: Report, entries: Sequence[Entry], elsewhere: Sequence[Wanted] = ()
+) -> None:
     channels = [
         (item.entry, named)
         for item in report.declared
         for named in channels_of(file, item.entry, is_rule=item.is_rule)
     ]
     pools: dict[str, Entry] = {}  # each with the entry that names it first
-    for entry in file.entries:
-        name = dig(entry.config, ("work_pool", "name"))
-        if isinstance(name, str) and name and not entry.is_open(("work_pool", "name")):
+    for entry in entries:
+        name = dig(entry.config, _POOL_NAME)
+        if isinstance(name, str) and name and not entry.is_open(_POOL_NAME):
             pools.setdefault(name, entry)
-    if not channels and not pools:
+    if not channels and not pools and not elsewhere:
         return
     try:
         with prefect_api() as client:
@@ -210,9 +228,14 @@ def _check_against_prefect(file: RuleFile, report: Report) -> None:
                         f"there is no work pool {name} in Prefect: create it with "
                         f"`prefect work-pool create {name} --type sentinel`"
                     )
-                    file.complain(entry, ("work_pool", "name"), message)
+                    file.complain(entry, _POOL_NAME, message)
             check_channels(client, file, channels)
+            known = [f"{item.flow.name}/{item.entry.name}" for item in report.declared]
+            check_in_prefect(client, file, elsewhere, known)
             if note := unfinished_note(client, get_settings().store_variable):
                 report.notes.append(note)
     except PrefectUnreachableError as error:
-        report.unchecked.append(f"work pools and notification blocks were not checked: {error}")
+        what = "work pools and notification blocks"
+        if elsewhere:
+            what = "work pools, notification blocks and the deployments of reactions"
+        report.unchecked.append(f"{what} were not checked: {error}")

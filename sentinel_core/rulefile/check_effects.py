@@ -10,6 +10,7 @@ from prefect import Flow
 from pydantic import TypeAdapter, ValidationError
 
 from sentinel_core.base.errors import ScheduleError
+from sentinel_core.decide.schedule import GRACE
 from sentinel_core.model.condition import Condition, each
 from sentinel_core.model.rule import RuleSettings
 from sentinel_core.model.times import duration
@@ -39,6 +40,8 @@ def check_effects(
             _check_inhibits(file, entry, (*where, "inhibits"), settings)
         if "conditions" in own:
             _check_windows(file, entry, (*where, "conditions"), settings)
+        if "policy" in own:
+            _check_grace(file, entry, (*where, "policy", "grace_seconds"), settings)
         if "check" in own:
             _check_trigger(file, entry, (*where, "check"), flow)
 
@@ -115,6 +118,27 @@ def _never_full(condition: Condition, apart: float | None) -> str | None:
             "checks: it never has more than one value"
         )
     return None
+
+
+def _check_grace(file: RuleFile, entry: Entry, where: Where, settings: RuleSettings) -> None:
+    grace = settings.policy.grace_seconds
+    if grace is None or entry.has_open(where):
+        return
+    if where[0] == "schedules":
+        message = (
+            "has no effect: a rule has one grace for all its schedules. Write it in the rule's own "
+            "`parameters`"
+        )
+    elif not entry.schedules:
+        message = "has no effect: without a schedule the rule is never due"
+    elif grace < GRACE.total_seconds():
+        message = (
+            f"the rule is reported as silent {duration(grace)} after it was due, and a run may "
+            f"need up to {duration(GRACE.total_seconds())} to start, measure and be recorded"
+        )
+    else:
+        return
+    file.complain(entry, where, message, warning=True)
 
 
 def _apart(entry: Entry) -> float | None:

@@ -33,11 +33,12 @@ def check_form(file: RuleFile) -> None:
     elif not isinstance(deployments, list):
         file.complain(None, ("deployments",), f"expected a list, got {kind(deployments)}")
     for entry in file.entries:
-        _check_entry(file, entry)
+        check_entry(file, entry)
     _check_duplicates(file)
 
 
-def _check_entry(file: RuleFile, entry: Entry) -> None:
+def check_entry(file: RuleFile, entry: Entry) -> None:
+    """Note what is wrong with the form of one deployment, but for its SLAs (check_sla.py)."""
     before = len(file.problems)
     config = entry.config
     _check_unset(file, entry, config, ())
@@ -153,7 +154,7 @@ def _is_count(value: object) -> bool:
 
 def _check_as_prefect_does(file: RuleFile, entry: Entry) -> None:
     """A last check by Prefect's own model: one error there makes it skip the whole file."""
-    raw = entry.raw
+    raw = {key: value for key, value in entry.raw.items() if key != "sla"}
     if raw.get("schedules") == entry.config.get("schedules"):
         # Checked already; Prefect's model reads the whole time zone database for each schedule.
         raw = {key: value for key, value in raw.items() if key != "schedules"}

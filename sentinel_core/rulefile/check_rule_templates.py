@@ -24,7 +24,7 @@ def check_rule_templates(file: RuleFile, entry: Entry) -> None:
             part = {path[0]: {path[1]: text} if len(path) > 1 else text}
             for mistake in check_templates(part):
                 file.complain(entry, (*where, *path), _message(mistake, path))
-            _check_braces(file, entry, (*where, *path))
+            check_braces(file, entry, (*where, *path))
 
 
 def _texts(given: dict[str, Any]) -> Iterator[tuple[tuple[str, ...], Any]]:
@@ -45,8 +45,8 @@ def _message(mistake: str, path: tuple[str, ...]) -> str:
     return mistake
 
 
-def _check_braces(file: RuleFile, entry: Entry, where: Where) -> None:
-    """`sentinel rules deploy` keeps templates (`keep_templates`); plain Prefect does not."""
+def check_braces(file: RuleFile, entry: Entry, where: Where) -> None:
+    """Warn of a template that `sentinel rules deploy` keeps and plain Prefect does not."""
     written = dig(file.data, ("deployments", entry.index, *where))
     taken = taken_by_prefect(written) if isinstance(written, str) else []
     if taken:

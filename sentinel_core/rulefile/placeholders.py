@@ -6,6 +6,7 @@ from typing import Any
 
 PLACEHOLDER = re.compile(r"{{\s*([\w.\-\[\]$]+)\s*}}")
 TEMPLATES = "templates"
+REACTIONS = ("on_open", "on_resolve", "on_escalate")
 # A placeholder that is neither the environment's nor one of Prefect's blocks and variables.
 _BARE = re.compile(r"{{\s*(?!\$|prefect\.(?:blocks|variables)\.)([\w.\-\[\]$]+)\s*}}")
 
@@ -18,7 +19,7 @@ def has_placeholder(value: Any) -> bool:
 
 
 def keep_templates(deployment: dict[str, Any]) -> dict[str, Any]:
-    """A deployment whose message templates Prefect leaves as they are.
+    """A deployment whose templates, of messages and reactions, Prefect leaves as they are.
 
     To Prefect `{{ event.rule }}` is a placeholder of its own and, as it knows no such value, empty
     text in what it deploys. `{{ (event.rule) }}` is none, and the same to a template.
@@ -26,11 +27,19 @@ def keep_templates(deployment: dict[str, Any]) -> dict[str, Any]:
     parts = [deployment, *_mappings(deployment.get("schedules"))]
     for part in [*parts, *_mappings([deployment.get("schedule")])]:
         parameters = part.get("parameters")
-        templates = parameters.get(TEMPLATES) if isinstance(parameters, dict) else None
-        for texts in templates.values() if isinstance(templates, dict) else ():
-            for name, text in texts.items() if isinstance(texts, dict) else ():
-                texts[name] = _BARE.sub(r"{{ (\1) }}", text) if isinstance(text, str) else text
+        if isinstance(parameters, dict):
+            for name in parameters.keys() & {TEMPLATES, *REACTIONS}:
+                parameters[name] = _kept(parameters[name])
     return deployment
+
+
+def _kept(value: Any) -> Any:
+    """The value, in whose texts Prefect finds no placeholder of its own."""
+    if isinstance(value, str):
+        return _BARE.sub(r"{{ (\1) }}", value)
+    if isinstance(value, dict):
+        return {key: _kept(part) for key, part in value.items()}
+    return [_kept(part) for part in value] if isinstance(value, list) else value
 
 
 def taken_by_prefect(template: str) -> list[str]:

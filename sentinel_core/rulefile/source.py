@@ -103,6 +103,8 @@ class RuleFile:
     path: Path
     data: dict[str, Any]
     root: yaml.Node
+    folder: Path = field(init=False)
+    """The project's folder: entrypoints and the files of rules are looked for in it."""
     problems: list[Problem] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)
     explained: set[Where] = field(default_factory=set)  # paths whose words an error explains
@@ -199,7 +201,21 @@ def read(path: Path, key: str = "deployments") -> RuleFile:
         else:
             message = f"expected a mapping with name and entrypoint, got {kind(item)}"
             file.complain(None, ("deployments", index), message)
+    file.folder = _project_folder(file)
     return file
+
+
+def _project_folder(file: RuleFile) -> Path:
+    """The folder the file is in; the current one where only that has the files of entrypoints.
+
+    Entrypoints of `prefect deploy --prefect-file other/prefect.yaml` are in the current folder.
+    """
+    own, current = Path(os.path.abspath(file.path)).parent.resolve(), Path.cwd()  # noqa: PTH100
+    named = [str(entry.config.get("entrypoint")).rpartition(":")[0] for entry in file.entries]
+    files = [name for name in named if name.endswith(".py") and not Path(name).is_absolute()]
+    if any((own / name).is_file() for name in files):
+        return own
+    return current if any((current / name).is_file() for name in files) else own
 
 
 def work_pools(path: Path) -> list[str]:

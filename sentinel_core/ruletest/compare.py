@@ -9,12 +9,21 @@ from typing import Any
 from pydantic import BaseModel
 
 from sentinel_core.replay.ledger import MemoryLedger
-from sentinel_core.replay.timeline import Evaluated, Event, Notification
+from sentinel_core.replay.timeline import Evaluated, Event, Notification, Reacted
 from sentinel_core.ruletest.form import RuleTest
 from sentinel_core.ruletest.values import offset_words
 from sentinel_core.wording.text import shorten
 
-_GLOBS = {"message", "reason", "code", "action", "resolution", "suppressed", "acknowledged_by"}
+_GLOBS = {
+    "message",
+    "reason",
+    "code",
+    "action",
+    "resolution",
+    "suppressed",
+    "acknowledged_by",
+    "target",
+}
 MOST_SHOWN = 20  # unexpected ones: a rule that misfires fills pages
 
 
@@ -40,6 +49,7 @@ def differences(form: RuleTest, simulation: MemoryLedger) -> Iterator[Difference
     parts: list[tuple[str, Sequence[BaseModel] | None, list[Actual]]] = [
         ("events", form.events, [_event(one) for one in simulation.events]),
         ("notifications", form.notifications, [_message(m) for m in simulation.notifications]),
+        ("reactions", form.reactions, [_reacted(one) for one in simulation.reactions]),
         ("reasons", form.reasons, [_step(step) for step in simulation.evaluations]),
     ]
     for part, wanted, came in parts:
@@ -66,6 +76,13 @@ def _message(message: Notification) -> Actual:
     names = ("ticker", "kind", "importance", "reason", "channels", "suppressed")
     fields = {"at": message.at} | {name: getattr(message, name) for name in names}
     return Actual(message.at, fields, message.suppressed is None and bool(message.channels))
+
+
+def _reacted(reaction: Reacted) -> Actual:
+    """A reaction that does not start need not be expected."""
+    names = ("occasion", "action", "target", "ticker", "kind", "status", "code", "parameters")
+    fields = {"at": reaction.at} | {name: getattr(reaction, name) for name in names}
+    return Actual(reaction.at, fields, reaction.code is None)
 
 
 def _step(step: Evaluated) -> Actual:
@@ -143,6 +160,8 @@ class _Comparison:
                 actual = came.fields.get("channels" if name == "channel" else name)
                 if not _matches(name, expected, actual):
                     yield f"{name} is {self._value(actual)}, not {self._value(expected)}"
+        if self.part == "reactions" and "status" not in given and came.fields["code"] is not None:
+            yield f"it does not start ({came.fields['code']})"
         if self.part == "notifications" and "suppressed" not in given:
             if (why := came.fields["suppressed"]) is not None:
                 yield f"it was suppressed ({why})"

@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import (
-    AfterValidator,
     AwareDatetime,
     BaseModel,
     BeforeValidator,
@@ -17,9 +16,18 @@ from pydantic import (
 
 from sentinel_core.decide.observe import Kind
 from sentinel_core.model.alert import EARLIEST, LATEST, AlertOutput, Importance, describe
-from sentinel_core.model.cleaning import clean_text
 from sentinel_core.model.condition import YEAR_SECONDS
 from sentinel_core.model.silence import Matchers, Recurrence
+from sentinel_core.ruletest.expected import (
+    ExpectedEvent,
+    ExpectedNotification,
+    ExpectedReaction,
+    ExpectedReason,
+    Form,
+    Moment,
+    Name,
+    Ticker,
+)
 from sentinel_core.ruletest.values import (
     START,
     Mark,
@@ -27,21 +35,16 @@ from sentinel_core.ruletest.values import (
     after,
     flags,
     importances,
-    moment,
     numbers,
     outcomes,
     texts,
 )
 
 MOST_VALUES = 500_000  # of one test: runs times rows
+_EXPECTED = ("events", "notifications", "reactions", "reasons")
+_TIMED = ("actions", "silences", "firing", *_EXPECTED)
 KeyPath = tuple[str | int, ...]
 Mistake = tuple[KeyPath, str]
-
-
-def _one_line(text: str) -> str:
-    if clean_text(text) != text or text != " ".join(text.split()):
-        raise ValueError("expected one line without control characters and double spaces")
-    return text
 
 
 def _quoted(recurrence: Any) -> Any:
@@ -52,16 +55,7 @@ def _quoted(recurrence: Any) -> Any:
     return recurrence
 
 
-Moment = Annotated[timedelta | datetime, BeforeValidator(moment)]
-Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_one_line)]
-Ticker = Annotated[str, Field(max_length=200)]
-Glob = Annotated[str, Field(max_length=40_000)]
-"""Text to compare with; `*` and `?` stand for any text and any letter."""
 Numbers = Annotated[Any, PlainValidator(numbers)]
-
-
-class _Form(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class SeriesForm(BaseModel):
@@ -87,7 +81,7 @@ class SeriesForm(BaseModel):
                 yield name, row
 
 
-class ActionForm(_Form):
+class ActionForm(Form):
     """Something a person does, after the run that was due at that moment."""
 
     at: Moment
@@ -98,7 +92,7 @@ class ActionForm(_Form):
     until: Moment | None = None
 
 
-class SilenceForm(_Form):
+class SilenceForm(Form):
     """A silence over part of the test."""
 
     matchers: Matchers
@@ -109,7 +103,7 @@ class SilenceForm(_Form):
     recurrence: Annotated[Recurrence | None, BeforeValidator(_quoted)] = None
 
 
-class FiringForm(_Form):
+class FiringForm(Form):
     """Another rule of the rule file that fires for a while; its settings say what it inhibits."""
 
     rule: Name
@@ -118,46 +112,10 @@ class FiringForm(_Form):
     end: Annotated[Moment | None, Field(alias="to")] = None
 
 
-class ExpectedEvent(_Form):
-    """An event that opens at this time. Only given fields are compared."""
-
-    opened_at: Moment
-    resolved_at: Annotated[Moment | None, Field(description="null: still open at the end")] = None
-    ticker: Ticker | None = None
-    kind: Kind | None = None
-    importance: Importance | None = None
-    message: Glob | None = None
-    occurrences: Annotated[int, Field(ge=1)] | None = None
-    resolution: Glob | None = None
-    acknowledged_by: Annotated[str | None, Field(description="null: nobody")] = None
-
-
-class ExpectedNotification(_Form):
-    """A notification: sent, unless `suppressed` says why not."""
-
-    at: Moment
-    reason: Glob | None = None
-    ticker: Ticker | None = None
-    kind: Kind | None = None
-    importance: Importance | None = None
-    channel: Glob | None = None
-    channels: list[str] | None = None
-    suppressed: Glob | None = None
-
-
-class ExpectedReason(_Form):
-    """A decision at this time, with its reason."""
-
-    at: Moment
-    ticker: Ticker | None = None
-    kind: Kind | None = None
-    action: Glob | None = None
-    code: Glob | None = None
-    reason: Glob | None = None
-
-
-class RuleTest(_Form):
+class RuleTest(BaseModel):
     """One test: the measurements over time, people's actions, and the expected outcome."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: Name
     rule: Name
@@ -170,6 +128,7 @@ class RuleTest(_Form):
     firing: Annotated[list[FiringForm], Field(max_length=100)] = []
     events: Annotated[list[ExpectedEvent] | None, Field(max_length=300)] = None
     notifications: Annotated[list[ExpectedNotification] | None, Field(max_length=300)] = None
+    reactions: Annotated[list[ExpectedReaction] | None, Field(max_length=300)] = None
     reasons: Annotated[list[ExpectedReason] | None, Field(max_length=300)] = None
 
     @property
@@ -229,7 +188,7 @@ class RuleTest(_Form):
 
     def _moments(self) -> Iterator[tuple[KeyPath, timedelta | datetime]]:
         """Every given time with its place."""
-        for part in ("actions", "silences", "firing", "events", "notifications", "reasons"):
+        for part in _TIMED:
             for number, one in enumerate(getattr(self, part) or []):
                 for name, info in type(one).model_fields.items():
                     value = getattr(one, name)
@@ -250,8 +209,9 @@ class RuleTest(_Form):
                 yield ("actions", number, "until"), "is not after `at`"
 
     def _mistakes_in_expectations(self) -> Iterator[Mistake]:
-        if self.events is None and self.notifications is None and self.reasons is None:
-            yield (), "expects nothing: give `events` (`[]` for none), `notifications` or `reasons`"
+        if all(getattr(self, part) is None for part in _EXPECTED):
+            names = "`notifications`, `reactions` or `reasons`"
+            yield (), f"expects nothing: give `events` (`[]` for none), {names}"
         if self.reasons == []:
             yield ("reasons",), "an empty list checks nothing: leave it out"
         for number, one in enumerate(self.reasons or []):
@@ -266,7 +226,7 @@ class RuleTest(_Form):
         return after(self.start, time)
 
 
-class RuleTestFile(_Form):
+class RuleTestFile(Form):
     """The keys of a file; reading.py reads its tests one by one."""
 
     rule_file: Annotated[str, Field(min_length=1, max_length=4096)] = "../../prefect.yaml"
@@ -290,5 +250,6 @@ _MODELS: dict[tuple[str, ...], type[BaseModel]] = {
     ("firing",): FiringForm,
     ("events",): ExpectedEvent,
     ("notifications",): ExpectedNotification,
+    ("reactions",): ExpectedReaction,
     ("reasons",): ExpectedReason,
 }

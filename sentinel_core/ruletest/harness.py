@@ -63,7 +63,12 @@ class StoredHistory:
         rows = latest_evaluations(self.engine, self.rule.deployment_id, limit, ticker)
         return [
             PastEvaluation(
-                row["measured_at"] or row["at"], row["ticker"], row["triggered"], row["metrics"]
+                row["measured_at"] or row["at"],
+                row["ticker"],
+                row["triggered"],
+                row["metrics"],
+                row["metadata"],
+                row["acknowledged"],
             )
             for row in rows
         ]

@@ -33,7 +33,7 @@ class RunOutcome(StrEnum):
     FAILED = "failed"
     CRASHED = "crashed"
     CANCELLED = "cancelled"
-    SKIPPED = "skipped"  # too late to measure anything
+    SKIPPED = "skipped"  # too late to measure anything, or another run was under way
     NONE = "_"  # no run at that time
 
 

@@ -21,6 +21,7 @@ import os
 import sys
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -44,12 +45,13 @@ SETTINGS = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
 }
 """The server's settings where its environment has none."""
+_in_turn: ContextVar[bool] = ContextVar("_in_turn", default=False)  # of this request
 _locks: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
 
 
 def begin_immediate() -> None:
     """Make every transaction that may write wait for its turn at its beginning."""
-    from prefect.server.database.configurations import AioSqliteConfiguration
+    from prefect.server.database.configurations import SQLITE_BEGIN_MODE, AioSqliteConfiguration
 
     begin = AioSqliteConfiguration.begin_transaction
 
@@ -57,10 +59,25 @@ def begin_immediate() -> None:
     async def immediate(
         self: AioSqliteConfiguration,
         session: AsyncSession,
-        with_for_update: bool = True,  # noqa: ARG001 (part of what is replaced)
+        with_for_update: bool = False,
     ) -> AsyncGenerator[AsyncSessionTransaction, None]:
-        async with _turn(), begin(self, session, with_for_update=True) as transaction:
-            yield transaction
+        if _in_turn.get():  # a second one inside the first would wait for its own request's lock
+            async with begin(self, session, with_for_update=with_for_update) as transaction:
+                yield transaction
+            return
+        async with _turn():
+            token = _in_turn.set(True)
+            try:
+                async with begin(self, session, with_for_update=True) as transaction:
+                    await session.connection()  # begins now, not with the first statement
+                    # Pausing a work queue reads in a second session, which would begin like this.
+                    mode = SQLITE_BEGIN_MODE.set("DEFERRED")
+                    try:
+                        yield transaction
+                    finally:
+                        SQLITE_BEGIN_MODE.reset(mode)
+            finally:
+                _in_turn.reset(token)
 
     setattr(AioSqliteConfiguration, "begin_transaction", immediate)  # noqa: B010
 
@@ -69,8 +86,7 @@ def begin_immediate() -> None:
 async def _turn() -> AsyncGenerator[None, None]:
     """One writer of this event loop at a time, first come, first served.
 
-    One that has waited too long goes on without its turn: a transaction inside another would wait
-    for ever here, and SQLite locks in any case.
+    One that has waited too long goes on without its turn; SQLite locks in any case.
     """
     lock = _locks.setdefault(asyncio.get_running_loop(), asyncio.Lock())
     try:

@@ -7,6 +7,7 @@ import contextlib
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -17,6 +18,7 @@ from pathlib import Path
 from types import FrameType
 from typing import IO
 
+HOST = "127.0.0.1"
 _PROBLEM = re.compile(r"\b(ERROR|CRITICAL)\b|^[\w.]*(Error|Exception)\b:")
 _LONGEST_LINE = 1_000_000  # characters; what a rule prints without an end is cut there
 
@@ -31,7 +33,6 @@ class ManagedProcess:
         env: Mapping[str, str],
         log: Path,
         on_problem: Callable[[str, str], None],
-        cwd: Path | None = None,
         patience: float = 20.0,
     ) -> None:
         self.name = name
@@ -43,7 +44,6 @@ class ManagedProcess:
         self._process = subprocess.Popen(  # noqa: S603 (fixed programs, arguments of our own)
             command,
             env=dict(env),
-            cwd=cwd,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -111,6 +111,13 @@ def stopped_by_signals(stopping: threading.Event) -> Iterator[None]:
             signal.signal(sign, handler)
 
 
-def program(name: str) -> str:
-    """A program of this Python environment, regardless of PATH."""
-    return str(Path(sys.executable).parent / name)
+def listens(port: int) -> bool:
+    """True if some program listens on this port of this machine."""
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex((HOST, port)) == 0
+
+
+def program(module: str) -> list[str]:
+    """The command of a program of this environment, whatever PATH and the current folder hold."""
+    return [sys.executable, "-P", "-m", module]

@@ -3,9 +3,7 @@
 import json
 import os
 import re
-import socket
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -19,10 +17,12 @@ from rich.console import Console
 from sentinel_core.base.errors import SetupError
 from sentinel_core.base.settings import get_settings
 from sentinel_core.rulefile.source import work_pools
-from sentinel_core.up.process import ManagedProcess, program, stopped_by_signals
+from sentinel_core.up.process import HOST, ManagedProcess, listens, program, stopped_by_signals
 
-HOST = "127.0.0.1"
+SENTINEL = "sentinel_core.cli"
 HEALTH_SECONDS = 120.0
+# A rule that is due by then has no first run: the two would collide where it may not run twice.
+FIRST_RUN_SECONDS = 60
 # What Prefect's server logs before it tries again, when its SQLite was busy for a moment.
 _TRANSIENT = re.compile(
     r"Encountered error during state validation|database is locked"
@@ -31,7 +31,8 @@ _TRANSIENT = re.compile(
 _CLOCK = re.compile(r"^\d{2}:\d{2}:\d{2}\.\d{3} \| ")
 
 
-def _logs() -> Path:
+def default_logs() -> Path:
+    """The folder for logs where `--logs` names none."""
     return Path(platformdirs.user_log_dir("sentinel", appauthor=False))
 
 
@@ -44,11 +45,11 @@ class Up:
     viewer_port: int
     worker_limit: int | None
     first_run: bool
+    logs: Path
     console: Console = field(default_factory=Console)
     children: list[ManagedProcess] = field(default_factory=list)
     pools: dict[str, str] = field(default_factory=dict)
     stopping: threading.Event = field(default_factory=threading.Event)
-    logs: Path = field(default_factory=_logs)
     shown: set[tuple[str, str]] = field(default_factory=set)
     env: dict[str, str] = field(default_factory=lambda: dict(os.environ))
 
@@ -74,9 +75,9 @@ class Up:
         if not self.file.is_file():
             raise SetupError(
                 f"there is no rule file {self.file}: run `sentinel up` in the folder of "
-                "your prefect.yaml, or name it with --file"
+                "your prefect.yaml, name it with --file, or make a project with `sentinel init`"
             )
-        if _listens(self.viewer_port):
+        if listens(self.viewer_port):
             raise SetupError(
                 f"port {self.viewer_port} is busy: stop what listens there, or choose "
                 "another with --viewer-port"
@@ -104,14 +105,14 @@ class Up:
                 f"no Prefect server answers at {named} (PREFECT_API_URL): start it, correct the "
                 "variable or profile, or unset it to have one started here"
             )
-        elif _listens(self.server_port):
+        elif listens(self.server_port):
             raise SetupError(
                 f"port {self.server_port} is busy, and not with a Prefect server: stop "
                 "what listens there, or choose another with --server-port"
             )
         else:
             port = str(self.server_port)
-            command = [sys.executable, "-m", "sentinel_core.up.prefect_server"]
+            command = program("sentinel_core.up.prefect_server")
             command += ["server", "start", "--host", HOST, "--port", port]
             child = self._child("server", command)
             with self.console.status("Prefect server …"):
@@ -169,17 +170,16 @@ class Up:
 
     def _deploy(self) -> None:
         # Without its gate: a change is tried out here, not deployed to a team.
-        command = [program("sentinel"), "rules", "deploy", "--wait", "60", str(self.file)]
-        command += ["--yes", "--no-gate"]
+        command = [*program(SENTINEL), "rules", "deploy", "--wait", "60", "--yes", "--no-gate"]
         self._say("rules", f"checking and deploying {self.file}")
         # It prints a line for each rule.
-        done = subprocess.run(command, env=self.env, check=False)  # noqa: S603
+        done = subprocess.run([*command, str(self.file)], env=self.env, check=False)  # noqa: S603
         if done.returncode:
             raise SetupError(f"the rules of {self.file} were not deployed (see above)")
 
     def _worker(self) -> None:
         for name, kind in self.pools.items():
-            command = [program("prefect"), "worker", "start", "--pool", name]
+            command = [*program("prefect"), "worker", "start", "--pool", name]
             limit = self.worker_limit
             if limit is None and kind == "process":  # each run takes a process: one per core
                 limit = max(2, os.cpu_count() or 2)
@@ -192,18 +192,17 @@ class Up:
             self._say("worker", f"pool {name}, type {kind}, at most {most} runs at once")
 
     def _viewer(self) -> None:
-        root = Path(__file__).parents[2]  # where .streamlit/config.toml is
         port = str(self.viewer_port)
-        command = [program("streamlit"), "run", "viewer/app.py", "--server.port", port]
-        command += ["--server.address", HOST, "--server.headless", "true"]
-        child = self._child("viewer", command, cwd=root)
+        command = [*program(SENTINEL), "viewer", "--port", port, "--address", HOST]
+        child = self._child("viewer", command)
         url = f"http://{HOST}:{port}"
         self._wait_for(lambda: _answer(f"{url}/_stcore/health") is not None, child, "the viewer")
         self._say("viewer", url)
 
     def _first_runs(self) -> str:
-        """One run of every active rule now, instead of at the next minute of its cron."""
-        started = self._quiet("sentinel", "rules", "run", "--all", "--file", str(self.file))
+        """One run now of every active rule that is not due soon by its schedule."""
+        which = ["--all", "--not-due-within", str(FIRST_RUN_SECONDS), "--file", str(self.file)]
+        started = self._quiet(SENTINEL, "rules", "run", *which)
         if started.returncode:
             raise SetupError(f"the first runs could not be started: {_last_line(started)}")
         return _last_line(started)
@@ -230,12 +229,17 @@ class Up:
             "Blotter": f"http://{HOST}:{self.viewer_port}",
             "Prefect UI": self.env["SENTINEL_PREFECT_UI_URL"],
             "Logs": str(self.logs),
-            "Commands": f"export PREFECT_API_URL={self.env['PREFECT_API_URL']}",
+            "Commands": f"export PREFECT_API_URL={self.env['PREFECT_API_URL']}{self._elsewhere()}",
         }
         self.console.print()
         for name, value in lines.items():
             self.console.print(f"  {name:<11} {value}", highlight=False, soft_wrap=True)
         self.console.print("\nRunning; only problems are shown from here on. Ctrl-C stops all.")
+
+    def _elsewhere(self) -> str:
+        """The blotter's address for links that commands print, unless it is the default."""
+        url = self.env["SENTINEL_VIEWER_URL"]
+        return "" if url == get_settings().viewer_url else f" SENTINEL_VIEWER_URL={url}"
 
     def _fail_if_dead(self, child: ManagedProcess) -> None:
         if child.exit_code is None:
@@ -246,28 +250,20 @@ class Up:
             f"{tail}\nThe whole log is {child.log}"
         )
 
-    def _child(
-        self, name: str, command: list[str], cwd: Path | None = None, patience: float = 20.0
-    ) -> ManagedProcess:
+    def _child(self, name: str, command: list[str], patience: float = 20.0) -> ManagedProcess:
         log = self.logs / f"{name}.log"
-        child = ManagedProcess(name, command, self.env, log, self._problem, cwd, patience)
+        child = ManagedProcess(name, command, self.env, log, self._problem, patience)
         self.children.append(child)
         return child
 
-    def _quiet(self, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def _quiet(self, module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(  # noqa: S603
-            [program(name), *arguments],
+            [*program(module), *arguments],
             env=self.env,
             capture_output=True,
             text=True,
             check=False,
         )
-
-
-def _listens(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.settimeout(1)
-        return probe.connect_ex((HOST, port)) == 0
 
 
 def _answer(url: str) -> httpx.Response | None:

@@ -8,6 +8,7 @@ from sentinel_core.model.cleaning import clean_text
 
 _THOUSANDS = 1e3
 _LARGE, _HUGE = 1e5, 1e15  # from here on no decimals; from here on no thousands either
+_USERINFO = re.compile(r"(\w+://)\S*@")  # to the last @: passwords are not always escaped
 _ADDRESS = re.compile(r"https?://[^\s<>|\"'`\\^{}()\[\]]{1,2000}", re.ASCII)
 
 
@@ -19,6 +20,11 @@ def shorten(text: str, limit: int) -> str:
 def flat(text: str, limit: int = 200) -> str:
     """Text from outside on one line, so that it can't imitate a line of ours."""
     return shorten(" ".join(clean_text(text).split()), limit)
+
+
+def without_userinfo(text: str) -> str:
+    """`text` without user names and passwords in its addresses."""
+    return _USERINFO.sub(r"\1***@", text)
 
 
 def fitting(text: str, limit: int, escape: Callable[[str], str]) -> str:

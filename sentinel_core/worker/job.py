@@ -37,7 +37,7 @@ PRELOAD = (
 class _ProcessSettings(BaseModel):
     working_dir: Path | None = Field(
         default=None,
-        description="Where processes for code that is fetched (pull steps) are started.",
+        description="Where processes for code that is fetched (pull steps) or installed start.",
     )
     heartbeat_seconds: int | None = Field(
         default=None,
@@ -141,7 +141,7 @@ class SentinelJobConfiguration(_ProcessSettings, BaseJobConfiguration):
             id=str(flow_run.id),
             env={name: value for name, value in own.items() if value is not None},
             flow_run=flow_run.model_dump(mode="json"),
-            entrypoint=deployment.entrypoint if deployment and checkout(deployment) else None,
+            entrypoint=deployment.entrypoint if deployment and is_local(deployment) else None,
         )
 
     def process_spec(self) -> ProcessSpec:
@@ -169,6 +169,12 @@ def out_of_date(run: FlowRun, deployment: DeploymentResponse, now: datetime) -> 
     rule = rule_facts(deployment, "")
     policy = rule_settings(run.parameters, deployment.parameter_openapi_schema or {}).policy
     return skipped(policy, due, now, partial(next_due, rule.schedules))
+
+
+def is_local(deployment: DeploymentResponse) -> bool:
+    """True if nothing has to be fetched: the code is in a folder here, or installed."""
+    module = deployment.entrypoint is not None and ":" not in deployment.entrypoint
+    return checkout(deployment) is not None or (module and not deployment.pull_steps)
 
 
 def checkout(deployment: DeploymentResponse | None) -> Path | None:

@@ -101,6 +101,7 @@ def pass_until(firm: Firm, clock: Clock, minute: float) -> None:
         deliver_all(firm.engine, SETTINGS, Routes())
 
 
+@pytest.mark.slow("postgres")
 def test_each_step_is_told_when_its_time_has_come_and_once(
     firm: Firm, rule: Any, clock: Clock
 ) -> None:
@@ -118,6 +119,7 @@ def test_each_step_is_told_when_its_time_has_come_and_once(
     assert "disk-full" in body and "15 min" in body
 
 
+@pytest.mark.slow("postgres")
 def test_who_acknowledges_between_two_steps_stops_the_rest(
     firm: Firm, rule: Any, clock: Clock
 ) -> None:
@@ -131,6 +133,7 @@ def test_who_acknowledges_between_two_steps_stops_the_rest(
     assert firm.record()[2:] == [("step-2", "suppressed", why), ("step-3", "suppressed", why)]
 
 
+@pytest.mark.slow("postgres")
 def test_what_is_over_escalates_no_further(firm: Firm, rule: Any, clock: Clock) -> None:
     told(firm.engine, rule, a_run(0), [fired()], clock.moment)
     pass_until(firm, clock, 7)
@@ -161,6 +164,7 @@ def test_a_step_that_comes_due_in_a_silence_waits_for_its_end(
     assert firm.told() == ["team", "lead"]
 
 
+@pytest.mark.slow("postgres")
 def test_an_acknowledgement_taken_back_begins_the_escalation_anew(firm: Firm, clock: Clock) -> None:
     team = {"channel": firm.channels["team"], "acknowledged": True}
     steps = firm.escalation(300, 900, 3600)

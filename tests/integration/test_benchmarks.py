@@ -65,6 +65,25 @@ def test_a_days_report_is_measured() -> None:
     assert all(value > 0 for value in result.values())
 
 
+def test_watchers_are_measured_against_reading_the_same_runs() -> None:
+    result = _last_line("benchmarks/watchers.py", "--runs", "300", "--deployments", "4")
+    assert result["runs"] == 300
+    assert result["ratio_failures"] > 0
+
+
+@pytest.mark.slow
+def test_commands_are_measured() -> None:
+    result = _last_line("benchmarks/cli.py", "--times", "1", "--rules", "2")
+    assert (result["rules"], result["times"]) == (2, 1)
+    assert "rules deploy, one changed" in str(result["seconds"])
+
+
+@pytest.mark.slow
+def test_data_quality_is_measured_against_pandas_that_finds_the_same() -> None:
+    result = _last_line("benchmarks/data_quality.py", "--rows", "5000")
+    assert set(result) == {"rows", "postgresql", "parquet"}
+
+
 def _last_line(*command: str) -> dict[str, float]:
     """The JSON object with which a benchmark ends."""
     done = subprocess.run(
@@ -78,3 +97,9 @@ def _last_line(*command: str) -> dict[str, float]:
     assert done.returncode == 0, done.stderr
     result: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     return result
+
+
+def test_hooks_are_measured_against_runs_without_them() -> None:
+    result = _last_line("benchmarks/hooks.py", "--rounds", "2")
+    assert len(result) == 14
+    assert {"failure_run_is_fine_cpu_ms", "slow_run_is_slow_wall_ms"} <= set(result)

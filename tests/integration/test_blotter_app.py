@@ -4,6 +4,7 @@ import contextlib
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,13 @@ def listed(app: AppTest) -> list[int]:
     return [int(link.partition("=")[2]) for link in table.value["id"]]
 
 
+def labels_of_popovers(block: Any) -> list[str]:
+    """The labels of the buttons that open filters."""
+    own = block.proto.popover.label if getattr(block, "type", "") == "popover" else ""
+    inside = [labels_of_popovers(child) for child in getattr(block, "children", {}).values()]
+    return [label for label in (own, *chain(*inside)) if label]
+
+
 def test_an_empty_store_says_what_to_do_first(store: Engine) -> None:
     assert "No events yet" in words(blotter())
     assert "sentinel up" in words(blotter())
@@ -97,6 +105,14 @@ def test_the_address_bar_filters(store: Engine) -> None:
     assert listed(blotter(rule="disk")) == [disk]
     assert listed(blotter(q="pri")) == [price]
     assert listed(blotter(quick="market")) == [price]
+
+
+def test_a_shared_link_shows_from_the_first_paint_that_it_is_filtered(store: Engine) -> None:
+    fire(store, a_rule("disk", "low"), now())
+    app = AppTest.from_file(str(ROOT / "viewer" / "navigation.py"), default_timeout=30)
+    app.query_params["importance"] = "low"
+    app.query_params["ticker"] = ""
+    assert labels_of_popovers(app.run().main) == ["Filters (1)"]
 
 
 def test_a_filter_nobody_understands_is_named_and_not_swallowed(store: Engine) -> None:

@@ -21,11 +21,11 @@ from sqlalchemy import Engine
 
 from sentinel_core.base.settings import get_settings
 from sentinel_core.cli import main
-from sentinel_core.cli.channels.used import plain_uses
 from sentinel_core.model.run import Rule
 from sentinel_core.notify.deliver import deliver
+from sentinel_core.notify.uses import plain_uses
 from sentinel_core.store.outbox.claim import due
-from tests.support.command import Command
+from tests.support.command import Command, changes
 from tests.support.deployed import deploy, rule_yaml
 from tests.support.prefect import PrefectServer, client_of
 from tests.support.recorded import a_rule, fire
@@ -195,8 +195,17 @@ def test_setup_leaves_blocks_that_exist_as_they_are(
         assert "alerts-info created" in sentinel("setup").out
         monkeypatch.setenv("SENTINEL_SLACK_INFO_URL", second)
         assert "exists and is left as it is" in sentinel("setup").out
+        left = changes(sentinel("setup", "--json").out)
+        assert [(item["name"], item["code"]) for item in left["unchanged"]] == [
+            ("slack-incoming-webhook/alerts-info", "already")
+        ]
         kept = SlackWebhook.load("alerts-info", _sync=True)
         assert kept.url.get_secret_value() == first
+        replaced_one = changes(sentinel("setup", "--overwrite", "--json").out)
+        assert [item["name"] for item in replaced_one["changed"]] == [
+            "slack-incoming-webhook/alerts-info"
+        ]
+        assert second not in str(replaced_one)
         assert "alerts-info replaced" in sentinel("setup", "--overwrite").out
         replaced = SlackWebhook.load("alerts-info", _sync=True)
         assert replaced.url.get_secret_value() == second
@@ -260,6 +269,9 @@ def test_a_test_message_arrives_and_nothing_is_recorded(
     assert "TEST" in text
     assert channel in text
     assert not (tmp_path / "sentinel.db").exists()
+    [sent] = changes(sentinel("test", channel, "--json").out)["changed"]
+    assert (sent["name"], sent["to"]) == (channel, "")
+    assert len(slack.received) == 2
 
 
 @pytest.mark.parametrize(
@@ -485,10 +497,16 @@ def test_what_failed_is_sent_once_when_the_channel_is_mended(
     done = sentinel("retry", channel, code=1)
     assert f"{channel}: 3 retried, 0 sent, 0 pending, 3 failed again" in done.out
     assert "404" in done.out
+    failing = changes(sentinel("retry", channel, "--json", code=1).out)
+    [item] = failing["changed"]
+    assert (failing["ok"], item["retried"], item["failed"]) == (False, 3, 3)
+    assert "404" in item["last_error"]
     before = len(slack.received)
     slack.answer = 200
     assert "3 retried, 3 sent" in sentinel("retry", channel).out
     assert "has no failed notifications since" in sentinel("retry", channel).out
+    nothing = changes(sentinel("retry", channel, "--json").out)
+    assert [item["code"] for item in nothing["unchanged"]] == ["nothing"]
     assert len(slack.received) == before + 1  # one message for the group
 
 

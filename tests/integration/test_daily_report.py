@@ -99,6 +99,7 @@ def test_a_report_that_could_not_be_sent_is_still_owed(
     assert (row["status"], row["attempts"], row["sent_at"]) == ("pending", 1, None)
 
 
+@pytest.mark.slow
 def test_the_run_has_the_report_as_an_artifact(store: Engine, server: PrefectServer) -> None:
     assert "no channels" in run_flow(server, [])
     with client_of(server) as client:
@@ -149,6 +150,7 @@ def test_the_command_prints_the_same_report(
     assert rows(store, "notification") == []
 
 
+@pytest.mark.slow("options1")
 @pytest.mark.parametrize(
     ("options", "why"),
     [

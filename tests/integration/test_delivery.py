@@ -152,6 +152,7 @@ def test_a_hanging_channel_does_not_hold_up_another(
         assert sent == len(endpoint.received) >= 2
 
 
+@pytest.mark.slow("sqlite")
 def test_several_deliverers_at_once_send_everything_exactly_once(
     server: PrefectServer,
     engine: Engine,

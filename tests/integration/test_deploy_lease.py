@@ -214,6 +214,7 @@ def in_group(group: int) -> bool:
     return True
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_a_deploy_that_is_killed_is_named_and_finished_by_the_next(
     project: Project, client: SyncPrefectClient, store_variable: str

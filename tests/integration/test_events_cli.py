@@ -1,5 +1,6 @@
 """`sentinel events` as people run it: the real command over real stores."""
 
+import json
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -74,6 +75,61 @@ def test_events_are_listed_newest_first_and_narrowed_by_options(
     assert "AAPL trades at 151.2" in shown
 
 
+def test_a_list_takes_the_filters_and_orders_of_the_blotter(
+    engine: Engine, sentinel: Command
+) -> None:
+    disk = opened(engine, "disk", 0, importance="critical", category="System")
+    price = opened(engine, "price", 5, importance="low", category="Market")
+    failed = told(engine, a_rule("quotes"), a_run(10, "FAILED", message="Read timeout"), None)
+    [broken] = failed.opened
+
+    def listed(*options: str) -> list[int]:
+        return [row["id"] for row in sentinel.json("events", "list", *options)]
+
+    assert listed("--category", "System", "--category", "Weather") == [disk]
+    assert listed("--kind", "failure") == [broken]
+    assert listed("--kind", "alert") == [price, disk]
+    assert listed("--state", "failed") == [broken]
+    assert listed("--text", "TIMEOUT") == [broken]
+    assert listed("--text", "%") == []
+    assert listed("--until", f"{at(5):%Y-%m-%dT%H:%M}") == [disk]
+    assert listed("--sort", "importance")[0] == disk
+    assert listed("--sort", "importance", "--reverse")[-1] == disk
+    assert listed("--sort", "rule") == [disk, price, broken]
+    since, until = f"{at(5):%Y-%m-%dT%H:%M}", f"{at(1):%Y-%m-%dT%H:%M}"
+    assert "swap them" in sentinel.refused("events", "list", "--since", since, "--until", until)
+    assert "not a time" in sentinel.refused("events", "list", "--until", "soon")
+    assert sentinel.run("events", "list", "--kind", "skipped").returncode == 2
+    assert sentinel.run("events", "list", "--sort", "id").returncode == 2
+
+
+def test_what_is_changed_is_said_as_json(engine: Engine, sentinel: Command) -> None:
+    key, other = opened(engine), opened(engine, "price", 5)
+    did = sentinel.json("events", "ack", str(key))
+    assert did == {
+        "ok": True,
+        "changed": [{"id": key, "sentence": "acknowledged by ana"}],
+        "unchanged": [],
+    }
+    done = sentinel.run("events", "ack", str(key), str(other), "987654", "--json")
+    said = json.loads(done.stdout)
+    assert (done.returncode, said["ok"]) == (1, False)
+    assert [item["id"] for item in said["changed"]] == [other]
+    assert [(item["id"], item["code"]) for item in said["unchanged"]] == [
+        (key, "already"),
+        (987654, "missing"),
+    ]
+    for command in (
+        ("comment", str(key), "--comment", "on it"),
+        ("assign", str(key), "--to", "bo"),
+        ("disposition", str(key), "noise"),
+        ("unacknowledge", str(key)),
+        ("resolve", str(key)),
+    ):
+        assert [item["id"] for item in sentinel.json("events", *command)["changed"]] == [key]
+    assert "not the id of any event" in sentinel.refused("events", "ack", "x", "--json")
+
+
 def test_a_list_as_json_carries_what_a_script_needs(engine: Engine, sentinel: Command) -> None:
     key = opened(engine)
     [row] = sentinel.json("events", "list")
@@ -83,13 +139,18 @@ def test_a_list_as_json_carries_what_a_script_needs(engine: Engine, sentinel: Co
     assert row["rule_name"] == "disk"
 
 
-def test_a_list_without_hits_says_so_and_names_a_rule_nobody_knows(
-    engine: Engine, sentinel: Command
+def test_a_list_without_hits_says_so(engine: Engine, sentinel: Command) -> None:
+    opened(engine)
+    assert "no events match" in sentinel("events", "list", "--rule", "disk", "--text", "nothing")
+
+
+@pytest.mark.parametrize("more", [(), ("--rule", "disk"), ("--json",)])
+def test_a_rule_that_nobody_knows_is_an_error_not_an_empty_list(
+    engine: Engine, sentinel: Command, more: tuple[str, ...]
 ) -> None:
     opened(engine)
-    said = sentinel("events", "list", "--rule", "dsik")
-    assert "no events match" in said
-    assert "no rule 'dsik'" in said
+    said = sentinel.refused("events", "list", "--rule", "dsik", *more)
+    assert "no rule named 'dsik'; did you mean disk?" in said
 
 
 # -- show ----------------------------------------------------------------------------------

@@ -100,6 +100,7 @@ BOT = [Fault("slow", unknown=True), Fault("mute", unknown=True), Fault("reset", 
 PAGERDUTY = [Fault(500), Fault(404, "failed"), Fault("reset", unknown=True), Fault("slow", "sent")]
 
 
+@pytest.mark.slow("sqlite")
 @pytest.mark.parametrize("fault", WEBHOOK, ids=str)
 def test_a_webhook_that_recovers_has_told_everything(
     engine: Engine, endpoint: Endpoint, fault: Fault

@@ -107,10 +107,9 @@ def test_a_provider_that_echoes_the_secret_does_not_make_us_tell_it(
     assert SECRET not in str(delivery.error)
 
 
+@pytest.mark.slow("trickle", "mattermost_webhook", "custom_webhook", "slack_credentials")
 @every_channel
-@pytest.mark.parametrize(
-    "fault", ["hang", "reset", pytest.param("trickle", marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize("fault", ["hang", "reset", "trickle"])
 def test_a_message_without_an_answer_is_of_unknown_fate_and_costs_no_more_than_the_timeout(
     endpoint: Endpoint, channel: Callable[[str], str], fault: str
 ) -> None:
@@ -121,6 +120,7 @@ def test_a_message_without_an_answer_is_of_unknown_fate_and_costs_no_more_than_t
     assert len(endpoint.received) == 1
 
 
+@pytest.mark.slow("mattermost_webhook", "slack_credentials", "custom_webhook")
 @every_channel
 def test_of_an_answer_that_never_ends_the_beginning_counts(
     endpoint: Endpoint, channel: Callable[[str], str]

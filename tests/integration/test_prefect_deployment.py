@@ -175,6 +175,7 @@ def test_a_server_that_is_away_is_an_error():
         run("fine/nightly")
 
 
+@pytest.mark.slow
 def test_inside_a_rules_run_the_child_is_linked_to_it(client):
     check = PrefectDeployment(deployment="broken/nightly", wait_seconds=60)
     state = rule_flow(PrefectDeployment)(check=check, return_state=True)
@@ -185,6 +186,7 @@ def test_inside_a_rules_run_the_child_is_linked_to_it(client):
     assert parent.flow_run_id == state.state_details.flow_run_id
 
 
+@pytest.mark.slow
 def test_an_error_of_the_api_while_waiting_does_not_end_the_check(
     deployed: PrefectServer,
 ) -> None:

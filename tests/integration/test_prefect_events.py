@@ -189,6 +189,7 @@ def test_what_people_do_arrives_once_however_often_it_is_looked_for(
     assert len(events_of(client, rule)) == 3
 
 
+@pytest.mark.slow
 def test_the_flow_deliver_tells_what_people_did(
     client: SyncPrefectClient, store: Engine, server: PrefectServer
 ) -> None:
@@ -243,6 +244,7 @@ def test_an_event_that_is_sent_twice_is_kept_once(client: SyncPrefectClient, sto
     assert len(arrived(client, rule, 2)) == 2
 
 
+@pytest.mark.slow
 def test_a_server_that_is_away_costs_a_recording_nothing(
     store: Engine, server: PrefectServer, tmp_path: Path
 ) -> None:

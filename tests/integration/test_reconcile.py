@@ -114,6 +114,7 @@ def _evaluations(store: Engine, rule: str) -> list[dict[str, object]]:
     )
 
 
+@pytest.mark.slow("exit0", "sysexit")
 @pytest.mark.usefixtures("worker")
 @pytest.mark.parametrize("mode", ["kill", "exit0", "sysexit"])
 def test_a_process_that_dies_is_exactly_one_failure_event(
@@ -138,6 +139,7 @@ def test_a_process_that_dies_is_exactly_one_failure_event(
     assert str(event["prefect_flow_run_id"]).replace("-", "") == run.hex
 
 
+@pytest.mark.slow
 def test_a_flow_file_that_no_longer_imports_becomes_a_failure_event(
     client: SyncPrefectClient,
     store: Engine,
@@ -157,6 +159,7 @@ def test_a_flow_file_that_no_longer_imports_becomes_a_failure_event(
     assert event["prefect_state"] in ("CRASHED", "FAILED")
 
 
+@pytest.mark.slow
 def test_a_worker_killed_with_its_child_leaves_a_run_that_reconcile_closes(
     server: PrefectServer,
     client: SyncPrefectClient,
@@ -270,6 +273,7 @@ def test_a_run_set_to_completed_by_hand_counts_as_not_checked_whatever_it_says(
     assert event["kind"] == "failure"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("worker")
 def test_a_quiet_run_of_a_time_without_a_store_is_recorded_as_checked(
     client: SyncPrefectClient, store: Engine, settings: Settings

@@ -72,6 +72,6 @@ def test_the_flow_prunes_the_store_of_the_settings(store: Engine) -> None:
 def test_the_shipped_rule_file_prunes_once_a_day() -> None:
     declared = yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
     retention = next(item for item in declared if item["name"] == "retention")
-    assert retention["entrypoint"] == "flows/retention.py:retention"
+    assert retention["entrypoint"] == "sentinel_core.flow.scheduled.retention"
     assert retention["schedules"] == [{"cron": "40 3 * * *", "timezone": "UTC"}]
     assert "concurrency_limit" not in retention

@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import subprocess
 import sys
 import threading
 import time
@@ -17,16 +19,23 @@ import pytest
 import yaml
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.responses import DeploymentResponse
+from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.states import Failed
 from prefect_email import EmailServerCredentials
 from prefect_slack import SlackWebhook
 from pydantic import SecretStr
+from sqlalchemy import select
 
 from sentinel_core.base.settings import get_settings
 from sentinel_core.cli import main
 from sentinel_core.model.rule import RuleSettings
 from sentinel_core.prefect_io.facts import read_rule
-from sentinel_core.store.db.engine import open_engine
+from sentinel_core.store.db.engine import open_engine, reading
+from sentinel_core.store.db.tables import AUDIT, RULE
+from tests.support.command import changes
+from tests.support.faulty_prefect import faulty_prefect
 from tests.support.prefect import PrefectServer, client_of, make_pool
+from tests.support.processes import BIN, ROOT
 from tests.support.recorded import fire
 from tests.support.runs import rows
 
@@ -285,6 +294,7 @@ def test_a_paused_rule_is_never_resumed_not_even_while_it_is_deployed(
     assert [run for run in runs if run.deployment_id == deployment_id] == []
 
 
+@pytest.mark.slow
 def test_edits_made_in_the_ui_are_named_before_they_are_lost(project: Project) -> None:
     project.write(project.rule("ui", description="From the file."))
     project.deploy()
@@ -345,6 +355,7 @@ def test_when_one_deployment_fails_midway_all_are_put_back(project: Project) -> 
     assert after.id == before.id
 
 
+@pytest.mark.slow
 def test_schedules_that_were_deleted_before_a_deploy_failed_are_put_back(project: Project) -> None:
     """Only its schedules differ then: Prefect had not come to this deployment yet."""
     before = [{"cron": "0 * * * *", "slug": "hourly"}, {"cron": "0 0 * * *", "slug": "daily"}]
@@ -382,6 +393,7 @@ def test_only_rules_of_this_project_are_pruned(project: Project, server: Prefect
     assert mine[project.name("stays")] == "active"
 
 
+@pytest.mark.slow
 def test_the_event_store_knows_a_rule_before_its_first_run(project: Project) -> None:
     project.write(project.rule("known", parameters={"check": {}, "importance": "critical"}))
     project.deploy()
@@ -397,6 +409,142 @@ def test_the_event_store_knows_a_rule_before_its_first_run(project: Project) -> 
     assert "every hour" in table
 
 
+def test_rules_are_listed_by_name_state_and_order(project: Project) -> None:
+    project.write(
+        project.rule("low", parameters={"check": {}, "importance": "low", "category": "A"}),
+        project.rule("top", parameters={"check": {}, "importance": "critical", "category": "B"}),
+        project.rule("off", paused=True, parameters={"check": {}, "importance": "high"}),
+    )
+    deployed = changes(project.deploy("--json").stdout)
+    assert [item["name"] for item in deployed["changed"]] == [
+        project.name(name) for name in ("low", "top", "off")
+    ]
+    assert (deployed["ok"], deployed["dry_run"]) == (True, False)
+
+    def listed(*options: str) -> list[str]:
+        done = project.sentinel("rules", "list", f"*-{project.tag}", *options, "--json")
+        return [row["rule"].rpartition("-")[0] for row in json.loads(done.stdout)]
+
+    assert listed() == ["low", "off", "top"]
+    assert listed("--sort", "importance") == ["top", "off", "low"]
+    assert listed("--sort", "importance", "--reverse") == ["low", "off", "top"]
+    assert listed("--state", "paused") == ["off"]
+    assert listed("--category", "?", "--importance", "critical") == ["top"]
+    assert listed("--last-state", "Failed") == []
+    assert listed("--sort", "last-run") == ["low", "off", "top"]
+    assert "none of" in project.sentinel("rules", "list", "no-such-*").stdout
+    low = project.get("low").id
+    project.client.create_flow_run_from_deployment(low, state=Failed(message="no"))
+    assert listed("--last-state", "fail*") == ["low"]
+    assert listed("--sort", "last-run") == ["low", "off", "top"]
+    assert project.sentinel("rules", "list", "--sort", "size", check=False).returncode == 2
+
+
+@pytest.mark.slow
+def test_on_a_terminal_of_80_columns_a_rule_is_one_line(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.write(project.rule("prometheus-error-rate-high"))
+    project.deploy()
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    shown = project.sentinel("rules", "list", f"*-{project.tag}").stdout
+    [header, row] = re.sub(r"\x1b\[[0-9;]*m", "", shown).splitlines()
+    assert row.startswith(f"{project.name('prometheus-error-rate-high')} ")
+    assert max(len(header), len(row)) <= 80
+    assert header.split() == ["rule", "importance", "active", "last", "state", "last", "run"]
+
+
+def test_rules_are_paused_and_resumed_and_that_is_signed(project: Project) -> None:
+    project.write(project.rule("one"), project.rule("two"), project.rule("off", paused=True))
+    project.deploy()
+    pattern = f"*-{project.tag}"
+    paused = project.sentinel("rules", "pause", pattern, "--by", "ana", "--comment", "moving")
+    assert paused.stdout.splitlines() == [
+        f"{project.name('off')}: was paused already",
+        f"{project.name('one')}: paused",
+        f"{project.name('two')}: paused",
+    ]
+    assert project.get("one").paused
+    with reading(open_engine(get_settings().database_url)) as connection:
+        entries = connection.execute(select(AUDIT).order_by(AUDIT.c.id)).mappings().all()
+        active = dict(connection.execute(select(RULE.c.name, RULE.c.is_active)).tuples().all())
+    assert [(row["actor"], row["action"], row["detail"]) for row in entries] == [
+        ("ana", "rule-paused", {"rule": project.name(name), "comment": "moving"})
+        for name in ("one", "two")
+    ]
+    assert not active[project.name("one")]
+    resumed = project.sentinel("rules", "resume", project.name("one"), "--json")
+    [change] = json.loads(resumed.stdout)["changed"]
+    assert change == {"name": project.name("one"), "sentence": "resumed"}
+    assert not project.get("one").paused
+    again = json.loads(project.sentinel("rules", "resume", project.name("one"), "--json").stdout)
+    assert [item["code"] for item in again["unchanged"]] == ["already"]
+
+
+@pytest.mark.slow
+def test_rules_that_were_paused_before_an_error_are_signed_and_named(
+    project: Project, server: PrefectServer
+) -> None:
+    project.write(project.rule("one"), project.rule("two"))
+    project.deploy()
+    with faulty_prefect(server.api_url) as faulty:
+        faulty.fails = f"/deployments/{project.get('two').id}"
+        with temporary_settings({PREFECT_API_URL: faulty.api_url}):
+            done = project.sentinel("rules", "pause", f"*-{project.tag}", check=False)
+    assert done.returncode == 1
+    assert f"Already paused: {project.name('one')}." in " ".join(done.stderr.split())
+    with reading(open_engine(get_settings().database_url)) as connection:
+        signed = [row["rule"] for row in connection.scalars(select(AUDIT.c.detail))]
+    assert (signed, project.get("two").paused) == ([project.name("one")], False)
+
+
+@pytest.mark.slow
+def test_a_rule_whose_schedules_were_paused_is_resumed(project: Project) -> None:
+    project.write(project.rule("one"))
+    project.deploy()
+    item = project.get("one")
+    project.client.update_deployment_schedule(item.id, item.schedules[0].id, active=False)
+    assert "resumed" in project.sentinel("rules", "resume", project.name("one")).stdout
+    assert project.get("one").schedules[0].active
+
+
+@pytest.mark.slow("arguments0", "arguments2", "arguments3")
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((), "name at least one rule"),
+        (("no-such-rule",), "no deployed rule is named 'no-such-rule'"),
+        (("\x1b[31m*",), "no deployed rule is named"),
+        (("*", "--by", " "), "--by is empty"),
+    ],
+)
+def test_what_can_not_be_paused_is_refused(
+    project: Project, arguments: tuple[str, ...], words: str
+) -> None:
+    project.write(project.rule("one"))
+    project.deploy()
+    done = project.sentinel("rules", "pause", *arguments, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert words in done.stderr
+    assert "\x1b" not in done.stderr
+    assert not project.get("one").paused
+
+
+@pytest.mark.slow
+def test_without_a_store_to_sign_in_nothing_is_paused(
+    project: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    project.write(project.rule("one"))
+    project.deploy()
+    monkeypatch.setenv("SENTINEL_DATABASE_URL", f"sqlite:///{tmp_path / 'none.db'}")
+    done = project.sentinel("rules", "pause", project.name("one"), check=False)
+    assert "there is no event store" in done.stderr
+    assert not project.get("one").paused
+
+
+@pytest.mark.slow
 def test_rules_are_deployed_although_the_event_store_is_away(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -463,6 +611,7 @@ def test_an_email_server_without_anybody_to_write_from_is_a_warning(
         EmailServerCredentials.delete(name, _sync=True)
 
 
+@pytest.mark.slow
 def test_what_is_told_how_arrives_in_prefect_as_written(project: Project) -> None:
     """Routes as objects, addresses as text, templates with Prefect's own placeholders in them."""
     slack = f"slack-incoming-webhook/t{project.tag}"
@@ -506,6 +655,7 @@ def test_a_missing_work_pool_is_named_with_the_command_to_make_it(project: Proje
     assert "prefect work-pool create no-such-pool --type sentinel" in done.stderr
 
 
+@pytest.mark.slow
 def test_without_prefect_there_is_a_sentence_and_no_traceback(
     project: Project, server: PrefectServer
 ) -> None:
@@ -548,6 +698,7 @@ def test_a_check_that_fails_exits_with_one_and_one_sentence(project: Project) ->
     assert "did you mean check.threshold?" in wrong.stderr
 
 
+@pytest.mark.slow
 def test_usage_errors_exit_with_two(server: PrefectServer) -> None:
     assert server.run("sentinel", "rules", "tset", check=False).returncode == 2
     assert server.run("sentinel", "rules", "test", check=False).returncode == 2
@@ -586,6 +737,7 @@ def test_reconcile_says_in_one_sentence_what_to_do_about_a_damaged_store(
         assert "Start it" not in done.stderr
 
 
+@pytest.mark.slow
 def test_events_of_a_rule_that_is_pruned_end_with_it(project: Project, _own_store: Path) -> None:
     project.write(project.rule("stays"), project.rule("goes"))
     project.deploy()
@@ -616,6 +768,92 @@ def test_testing_a_script_that_fails_shows_why_and_what_it_printed(project: Proj
     loud = project.sentinel("rules", "test", project.name("script"), *_file(project), check=False)
     assert "ended with exit code 3." in loud.stderr
     assert "stderr ends with:\nno such pump" in loud.stderr
+
+
+@pytest.mark.slow
+def test_running_all_rules_leaves_those_that_are_due_soon_to_their_schedules(
+    project: Project,
+) -> None:
+    yearly, minutely = ({"cron": cron, "timezone": "UTC"} for cron in ("0 0 1 1 *", "* * * * *"))
+    project.write(
+        project.rule("yearly", schedules=[yearly]), project.rule("minutely", schedules=[minutely])
+    )
+    project.deploy("--no-gate")
+    run_all = ("rules", "run", "--all", *_file(project))
+    done = project.sentinel(*run_all, "--not-due-within", "61")
+    assert done.stdout.splitlines() == [
+        f"started {project.name('yearly')}",
+        "1 run started; 1 rule due within 61 s anyway",
+    ]
+    assert project.sentinel(*run_all).stdout.splitlines()[-1] == "2 runs started, 1 s apart"
+    said = changes(project.sentinel(*run_all, "--not-due-within", "61", "--json").stdout)
+    [started] = said["changed"]
+    run = project.client.read_flow_run(started["flow_run_id"])
+    assert run.deployment_id == project.get("yearly").id
+    assert [(item["name"], item["code"]) for item in said["unchanged"]] == [
+        (project.name("minutely"), "due")
+    ]
+
+
+FLOWS = """
+from sentinel_core import rule_flow
+from triggers.market.price_surge import PriceSurge
+
+price_surge = rule_flow(PriceSurge)
+"""
+QUOTES = "ticker,time,close,volume\nAAPL,2026-11-27,501,1000\n"
+
+
+def test_a_project_is_checked_tried_and_deployed_from_any_folder(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its flows and the files of its rules count from the rule file."""
+    (project.folder / "flows").mkdir()
+    (project.folder / "flows" / "stocks.py").write_text(FLOWS)
+    (project.folder / "quotes.csv").write_text(QUOTES)
+    check = {"ticker": "AAPL", "threshold": 500, "source": "quotes.csv"}
+    entrypoint = "flows/stocks.py:price_surge"
+    rule = project.rule("surge", entrypoint=entrypoint, parameters={"check": check})
+    del rule["pull"]
+    project.write(rule)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert "1 rule, no errors" in project.sentinel("rules", "check", str(project.file)).stdout
+    name = project.name("surge")
+    tried = project.sentinel("rules", "test", name, *_file(project))
+    assert "1 of 1 series triggered" in tried.stdout
+    project.deploy("--no-gate")
+    deployed = project.get("surge", "price-surge")
+    assert deployed.pull_steps == [{SET_FOLDER: {"directory": str(project.folder.resolve())}}]
+    assert deployed.entrypoint == entrypoint
+    assert "1 unchanged" in project.deploy("--dry-run", "--no-gate").stdout
+    replayed = project.sentinel("rules", "replay", name, "--with", str(project.file), check=False)
+    assert f"nothing of {name} was recorded" in replayed.stderr
+    assert Path.cwd() == tmp_path / "elsewhere"
+
+
+@pytest.mark.slow
+def test_a_deploy_from_elsewhere_goes_to_the_server_that_it_asked(
+    project: Project, server: PrefectServer, tmp_path: Path
+) -> None:
+    """Prefect's settings in the project's folder name another one, which does not answer."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    for folder, url in ((elsewhere, server.api_url), (project.folder, "http://127.0.0.1:1/api")):
+        (folder / "prefect.toml").write_text(f'[api]\nurl = "{url}"\n')
+    (project.folder / "flows").symlink_to(ROOT / "flows")
+    project.write(project.rule("there"))
+    env = {k: v for k, v in {**os.environ, **server.env}.items() if k != "PREFECT_API_URL"}
+    done = subprocess.run(
+        [str(BIN / "sentinel"), "rules", "deploy", str(project.file), "--no-gate"],
+        cwd=elsewhere,
+        env={**env, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert project.get("there")
 
 
 def _file(project: Project) -> tuple[str, str]:

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Engine
 
 from sentinel_core.store.read import silences as stored_silences
-from tests.support.command import Command, refused_here
+from tests.support.command import Command, changes, refused_here
 from tests.support.recorded import a_rule, fire
 from tests.support.runs import rows
 
@@ -58,6 +58,22 @@ def test_making_a_silence_prints_what_it_is_about(engine: Engine, sentinel: Comm
     assert f"    {new}  " in lately
     assert f"    {old}  " not in lately
     assert "price" not in said
+
+
+def test_silences_are_made_and_ended_as_json(engine: Engine, sentinel: Command) -> None:
+    fire(engine, a_rule("disk"), ago(hours=2))
+    options = ("--rule", "disk", "--for", "2h", "--comment", "[b]why[/b]", "--json")
+    made = changes(sentinel("silences", "create", *options))
+    [silence] = made["changed"]
+    assert (silence["id"], silence["state"], silence["author"]) == (1, "active", "ana")
+    assert silence["comment"] == "[b]why[/b]"
+    assert made["preview"]["open_count"] == 1
+    ended = changes(sentinel("silences", "expire", "1", "7", "--json", code=1))
+    assert not ended["ok"]
+    assert [item["id"] for item in ended["changed"]] == [1]
+    assert [(item["id"], item["code"]) for item in ended["unchanged"]] == [(7, "missing")]
+    again = changes(sentinel("silences", "expire", "1", "--json", code=1))
+    assert [item["code"] for item in again["unchanged"]] == ["already"]
 
 
 def test_a_preview_says_the_same_and_makes_nothing(engine: Engine, sentinel: Command) -> None:

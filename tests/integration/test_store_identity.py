@@ -34,7 +34,7 @@ from sentinel_core.notify.deliver import deliver_due
 from sentinel_core.store.db.engine import open_engine
 from sentinel_core.store.db.schema import SCHEMA_HEAD, require_schema, schema_revision
 from tests.support.channels import custom_webhook, talking_to
-from tests.support.command import Command
+from tests.support.command import Command, changes
 from tests.support.deployed import Deployed, deploy, rows, rule_yaml
 from tests.support.endpoint import Endpoint, http_endpoint
 from tests.support.migrated import old_store
@@ -219,6 +219,7 @@ def test_a_deleted_store_is_refused_by_everybody_and_goes_on_when_it_is_restored
     assert system.recorded(system.recorded_run()) == 1
 
 
+@pytest.mark.slow
 def test_a_second_store_neither_backfills_nor_notifies_until_it_is_adopted(
     system: System, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -242,11 +243,18 @@ def test_a_second_store_neither_backfills_nor_notifies_until_it_is_adopted(
     said = command("db", "adopt", code=1)
     assert first["identity"] in said
     assert "--yes" in said
+    asked = changes(command("db", "adopt", "--json", code=1))
+    assert [item["code"] for item in asked["unchanged"]] == ["not-confirmed"]
     assert system.registered() == first
-    command("db", "adopt", "--yes")
+    [adopted] = changes(command("db", "adopt", "--yes", "--json"))["changed"]
+    assert adopted["identity"] == system.registered()["identity"]
     assert system.registered()["place"] == f"sqlite:///{second}"
     assert "registered in Prefect" in command("db", "status")
     assert "registered already" in command("db", "adopt")
+    again = changes(command("db", "adopt", "--json"))
+    assert [item["code"] for item in again["unchanged"]] == ["already"]
+    upgraded = changes(command("db", "upgrade", "--json"))
+    assert [item["code"] for item in upgraded["unchanged"]] == ["already"]
     assert connect(system.settings(second))
     with pytest.raises(StoreIdentityError, match="is not the one that is registered"):
         connect(system.settings())

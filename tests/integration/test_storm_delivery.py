@@ -67,6 +67,7 @@ def statuses(engine: Engine) -> dict[str, int]:
     return Counter(row["status"] for row in notifications(engine) if row["event_id"] is not None)
 
 
+@pytest.mark.slow("postgres")
 def test_a_run_with_a_thousand_events_is_one_message_and_one_summary(
     engine: Engine, endpoint: Endpoint, clock: Clock
 ) -> None:
@@ -104,6 +105,7 @@ def test_a_run_with_a_thousand_events_is_one_message_and_one_summary(
     assert "aapl" in told_of(endpoint)[2]
 
 
+@pytest.mark.slow("sqlite")
 def test_twenty_rules_with_fifty_events_each_are_one_message_of_four_deliverers(
     server: PrefectServer,
     engine: Engine,
@@ -165,6 +167,7 @@ def test_fifty_events_are_no_storm(engine: Engine, endpoint: Endpoint) -> None:
     assert "50 events" in told_of(endpoint)[0] and "storm" not in told_of(endpoint)[0]
 
 
+@pytest.mark.slow("sqlite")
 def test_a_critical_event_during_a_storm_of_low_ones_arrives_at_once_and_by_itself(
     engine: Engine, endpoint: Endpoint, clock: Clock
 ) -> None:

@@ -27,7 +27,7 @@ def chromium() -> Iterator[Browser]:
 def viewer(env: Mapping[str, str], log: Path) -> Iterator[str]:
     """The blotter in this environment; its address."""
     port = free_port()
-    command = (str(BIN / "streamlit"), "run", "viewer/app.py", "--server.port", str(port))
+    command = (str(BIN / "sentinel"), "viewer", "--port", str(port))
     address = f"http://127.0.0.1:{port}"
     with running(*command, env=env, log=log) as process:
         wait_for(

@@ -13,7 +13,7 @@ from prefect.blocks.notifications import (
     PagerDutyWebHook,
 )
 from prefect.events.worker import EventsWorker
-from prefect.settings import PREFECT_API_URL, PREFECT_LOGGING_TO_API_ENABLED, temporary_settings
+from prefect.settings import PREFECT_LOGGING_TO_API_ENABLED
 from prefect.types import SecretDict
 from prefect_email import EmailServerCredentials
 from prefect_slack.credentials import SlackCredentials
@@ -28,6 +28,7 @@ from sentinel_core.notify.channel.outcome import Address, Delivery
 from sentinel_core.notify.channel.send import send
 from tests.support.endpoint import Request
 from tests.support.patience import patient
+from tests.support.prefect import connected_to
 from tests.support.runs import T0
 
 SECRET = "s3cr3tT0ken0123456789abcdefABCDE"
@@ -41,7 +42,7 @@ INCIDENT = "aapl-price-surge/AAPL"
 @contextlib.contextmanager
 def talking_to(api_url: str) -> Iterator[None]:
     """This process talks to that Prefect server."""
-    with temporary_settings({PREFECT_API_URL: api_url, PREFECT_LOGGING_TO_API_ENABLED: False}):
+    with connected_to(api_url, {PREFECT_LOGGING_TO_API_ENABLED: False}):
         yield
         EventsWorker.drain_all(timeout=patient(10))  # its client of Prefect's events is closed
 
@@ -58,9 +59,9 @@ def saved(block: Block, name: str | None = None) -> str:
     return f"{block.get_block_type_slug()}/{name}"
 
 
-def slack_incoming_webhook(url: str) -> str:
+def slack_incoming_webhook(url: str, name: str | None = None) -> str:
     """prefect-slack's webhook."""
-    return saved(SlackIncomingWebhook(url=SecretStr(f"{url}/services/T0/B0/{SECRET}")))
+    return saved(SlackIncomingWebhook(url=SecretStr(f"{url}/services/T0/B0/{SECRET}")), name)
 
 
 def slack_credentials(url: str) -> str:
@@ -87,10 +88,10 @@ def mattermost_webhook(url: str) -> str:
     return saved(MattermostWebhook(hostname="127.0.0.1", port=port, token=SecretStr(SECRET)))
 
 
-def pager_duty_webhook(url: str) -> str:
+def pager_duty_webhook(url: str, name: str | None = None) -> str:
     """PagerDuty's key; where PagerDuty is, a setting says."""
     block = PagerDutyWebHook(integration_key=SecretStr(SECRET), api_key=SecretStr("u" * 20))
-    return saved(block)
+    return saved(block, name)
 
 
 def email_server_credentials(port: int, **fields: Any) -> str:

@@ -100,6 +100,17 @@ class Command:
         return {**env, **store, **self.env}
 
 
+def changes(printed: str) -> dict[str, Any]:
+    """The JSON of a command that changes something, which has one form everywhere."""
+    said: dict[str, Any] = json.loads(printed)
+    assert {"ok", "changed", "unchanged"} <= said.keys()
+    for item in said["changed"] + said["unchanged"]:
+        assert item.keys() & {"id", "name"}, item
+        assert item["sentence"]
+    assert all(item["code"] for item in said["unchanged"])
+    return said
+
+
 def refused_here(capture: pytest.CaptureFixture[str], *arguments: str) -> str:
     """Like `Command.refused`, in the environment and over the store of the test itself."""
     capture.readouterr()

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.actions import DeploymentScheduleCreate
-from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.objects import ConcurrencyOptions, FlowRun
 from prefect.client.schemas.schedules import CronSchedule
 from prefect.flows import load_flow_from_entrypoint
 from prefect.utilities.callables import parameter_schema
@@ -26,6 +26,7 @@ def rule_yaml(
     *,
     pool: str = "sentinel",
     job_variables: dict[str, Any] | None = None,
+    concurrency_limit: dict[str, Any] | None = None,
     **settings: Any,
 ) -> dict[str, Any]:
     """One deployment for a prefect.yaml."""
@@ -35,6 +36,7 @@ def rule_yaml(
         "entrypoint": entrypoint,
         "work_pool": {"name": pool, **({"job_variables": job_variables} if job_variables else {})},
         "schedules": schedules,
+        **({"concurrency_limit": concurrency_limit} if concurrency_limit else {}),
         "parameters": {"check": check or {}, **settings},
     }
 
@@ -55,6 +57,7 @@ def _deploy(
     work_pool: dict[str, Any],
     parameters: dict[str, Any],
     schedules: Sequence[dict[str, str]] = (),
+    concurrency_limit: dict[str, Any] | None = None,
 ) -> None:
     make_pool(client, work_pool["name"])
     flow = load_flow_from_entrypoint(entrypoint)
@@ -67,6 +70,12 @@ def _deploy(
         schedules=[
             DeploymentScheduleCreate(schedule=CronSchedule(**schedule)) for schedule in schedules
         ],
+        concurrency_limit=concurrency_limit["limit"] if concurrency_limit else None,
+        concurrency_options=(
+            ConcurrencyOptions(collision_strategy=concurrency_limit["collision_strategy"])
+            if concurrency_limit
+            else None
+        ),
         parameters=parameters,
         parameter_openapi_schema=parameter_schema(flow).model_dump_for_openapi(),
         pull_steps=[{"prefect.deployments.steps.set_working_directory": {"directory": str(ROOT)}}],

@@ -7,25 +7,24 @@ while it is imported: most of the time of such a test.
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Any
+from types import ModuleType
 
 import pytest
-from prefect import Flow
 
-from sentinel_core.rulefile import check
+from sentinel_core.rulefile import load_flow
 from tests.support.processes import ROOT
 
-Load = Callable[[str], Flow[..., Any] | str]
-_load: Load = check._load
-_load_once: Load = cache(check._load)
+Import = Callable[[str], ModuleType | str]
+_import: Import = load_flow.import_place
+_import_once: Import = cache(load_flow.import_place)
 
 
 @pytest.fixture(autouse=True)
 def examples_imported_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """A check takes the example flows as they were imported first; all other flows anew."""
 
-    def load(entrypoint: str) -> Flow[..., Any] | str:
-        is_example = Path.cwd() == ROOT and entrypoint.startswith("flows/")
-        return (_load_once if is_example else _load)(entrypoint)
+    def imported(place: str) -> ModuleType | str:
+        is_example = Path.cwd() == ROOT and place.startswith("flows/")
+        return (_import_once if is_example else _import)(place)
 
-    monkeypatch.setattr(check, "_load", load)
+    monkeypatch.setattr(load_flow, "import_place", imported)

@@ -1,6 +1,7 @@
 """A Prefect API of which some requests fail: a proxy in front of a real server."""
 
 import contextlib
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -11,13 +12,16 @@ import httpx
 class FaultyPrefect:
     """A proxy in front of a real server that answers some requests with an error.
 
-    `fails` is how their paths begin, `times` how many of them fail; None for all.
+    `fails` is how their paths begin, `times` how many of them fail; None for all. Its clock is
+    `ahead_seconds` ahead of this machine's, `answers` are bodies by path that replace the server's.
     """
 
     def __init__(self, api_url: str) -> None:
         self.fails = ""
         self.times: int | None = None
         self.failed = 0
+        self.ahead_seconds = 0.0
+        self.answers: dict[str, bytes] = {}
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -35,7 +39,8 @@ class FaultyPrefect:
                         headers={"Content-Type": "application/json"},
                         timeout=60,
                     )
-                    status, answer = given.status_code, given.content
+                    status = given.status_code
+                    answer = outer.answers.get(path, given.content)
                 self.send_response(status)
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(answer)))
@@ -43,6 +48,9 @@ class FaultyPrefect:
                 self.wfile.write(answer)
 
             do_GET = do_POST = do_PATCH = do_DELETE = _any  # noqa: N815
+
+            def date_time_string(self, timestamp: float | None = None) -> str:
+                return super().date_time_string((timestamp or time.time()) + outer.ahead_seconds)
 
             def log_message(self, format: str, *arguments: object) -> None:
                 """Say nothing."""

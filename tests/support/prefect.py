@@ -7,10 +7,14 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import WorkPoolCreate
+from prefect.events.worker import EventsWorker
 from prefect.exceptions import ObjectAlreadyExists
+from prefect.logging.handlers import APILogWorker
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.utilities.asyncutils import run_coro_as_sync
 from prefect.workers.utilities import get_default_base_job_template_for_infrastructure_type
@@ -27,6 +31,8 @@ from tests.support.processes import (
     stop,
     wait_for,
 )
+
+_NONE: Mapping[Any, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -156,11 +162,24 @@ def worker_log(server: PrefectServer, pool: str) -> Path:
 @contextlib.contextmanager
 def client_of(server: PrefectServer) -> Iterator[SyncPrefectClient]:
     """A client of this server, in this process."""
-    with (
-        temporary_settings({PREFECT_API_URL: server.api_url}),
-        get_client(sync_client=True) as client,
-    ):
+    with connected_to(server.api_url), get_client(sync_client=True) as client:
         yield client
+
+
+@contextlib.contextmanager
+def connected_to(api_url: str, more: Mapping[Any, Any] = _NONE) -> Iterator[None]:
+    """This process talks to that server.
+
+    Its events and log lines go there as well: Prefect keeps one client of each for the whole
+    process, connected to the server that was set at its first use. An earlier test's is closed.
+    """
+    with temporary_settings({PREFECT_API_URL: api_url, **more}):
+        EventsWorker.drain_all(timeout=patient(10))
+        APILogWorker.drain_all(timeout=patient(10))
+        try:
+            yield
+        finally:  # sent without a server set, a late line would start one of Prefect's own
+            APILogWorker.drain_all(timeout=patient(10))
 
 
 def make_pool(client: SyncPrefectClient, name: str, kind: str = "process") -> None:

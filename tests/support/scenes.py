@@ -16,12 +16,7 @@ from prefect.client.schemas.objects import FlowRun, State
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.context import SyncClientContext
 from prefect.logging import get_logger
-from prefect.settings import (
-    PREFECT_API_URL,
-    PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
-    PREFECT_LOGGING_TO_API_ENABLED,
-    temporary_settings,
-)
+from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, PREFECT_LOGGING_TO_API_ENABLED
 from prefect.states import Pending, Scheduled
 from sqlalchemy import Engine, select
 
@@ -29,7 +24,7 @@ from sentinel_core.model.run import Rule
 from sentinel_core.prefect_io.facts import rule_facts
 from sentinel_core.store.db.engine import reading
 from sentinel_core.worker.pool import prefect_internals as _private
-from tests.support.prefect import PrefectServer
+from tests.support.prefect import PrefectServer, connected_to
 from tests.support.runs import TABLES, rows
 
 MINUTE = timedelta(minutes=1)
@@ -39,11 +34,10 @@ MINUTE = timedelta(minutes=1)
 def running_here(server: PrefectServer) -> Iterator[None]:
     """Runs of this process belong to this server. No heartbeats: they cost a second each."""
     settings = {
-        PREFECT_API_URL: server.api_url,
         PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None,
         PREFECT_LOGGING_TO_API_ENABLED: False,
     }
-    with temporary_settings(settings), SyncClientContext():
+    with connected_to(server.api_url, settings), SyncClientContext():
         yield
 
 

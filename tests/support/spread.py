@@ -9,7 +9,7 @@ from xdist.scheduler import LoadScopeScheduling
 # Each starts many processes of its own; besides, reconcile records, closes and notifies of the runs
 # of its whole server, so that two that reconcile disturb each other.
 _RECONCILING = r"worker|test_(reconcile|store_restart|lifecycle_scenarios)"
-_TOGETHER = re.compile(rf"tests/(e2e|integration/({_RECONCILING}))\b")
+_TOGETHER = re.compile(rf"tests/(e2e|acceptance|integration/({_RECONCILING}))\b")
 # A test of these runs once for each database; each of them is a share of its own.
 _KIND = re.compile(r"\[(?:.*-)?(sqlite|postgres)\b")
 
@@ -28,7 +28,8 @@ class Spread(LoadScopeScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         if together := _TOGETHER.match(nodeid):
-            return "tests/e2e" if together[1] == "e2e" else "those that reconcile"
+            whole = together[1] in ("e2e", "acceptance")
+            return f"tests/{together[1]}" if whole else "those that reconcile"
         file = nodeid.split("::", 1)[0]
         kind = _KIND.search(nodeid)
         return f"{file} {kind[1]}" if kind else file

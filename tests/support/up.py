@@ -11,7 +11,7 @@ import yaml
 from sqlalchemy import Engine
 
 from sentinel_core.store.db.engine import open_engine
-from tests.support.processes import BIN, free_port, running, wait_for
+from tests.support.processes import BIN, ROOT, free_port, running, wait_for
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,12 @@ class System:
 
 @contextmanager
 def sentinel_up(
-    folder: Path, file: Path, *options: str, env: dict[str, str], ready: bool = True
+    folder: Path,
+    file: Path,
+    *options: str,
+    env: dict[str, str],
+    ready: bool = True,
+    cwd: Path = ROOT,
 ) -> Iterator[System]:
     """`sentinel up` as a user runs it, on ports of its own."""
     port = free_port()
@@ -38,10 +43,15 @@ def sentinel_up(
     command = (str(BIN / "sentinel"), "up", "--file", str(file), "--viewer-port", str(port))
     env = {**env, "SENTINEL_DATABASE_URL": url, "SENTINEL_USER": "ana"}
     env["SENTINEL_STORE_VARIABLE"] = f"store_{uuid.uuid4().hex}"  # others use the server, too
-    with running(*command, *options, env=env, log=log, grace_seconds=60) as process:
+    with running(*command, *options, env=env, log=log, cwd=cwd, grace_seconds=60) as process:
         system = System(process, f"http://127.0.0.1:{port}", open_engine(url), log)
         if ready:
-            wait_for(lambda: "Ctrl-C stops all" in log.read_text(), seconds=120, what="readiness")
+            wait_for(
+                lambda: "Ctrl-C stops all" in log.read_text(),
+                seconds=120,
+                what="readiness",
+                progress=log.read_text,  # it names each rule as soon as it is deployed
+            )
         yield system
 
 

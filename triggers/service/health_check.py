@@ -204,6 +204,7 @@ class HealthCheck(Trigger):
         # What was to be JSON and is not is the content of something else: it is not quoted.
         not_json = self.json_field is not None and not is_json(probe.body)
         metrics = {
+            "up": 0 if unmet else 1,  # the verdict as a number: its average is a share of time
             "latency_ms": probe.latency_ms,
             "status": probe.status,
             "certificate_days": probe.certificate_days,

@@ -63,6 +63,9 @@ class MemoryLeak(Trigger):
     minimum_points: int = Field(
         6, ge=3, le=10_000, description="evaluations needed before growth is judged"
     )
+    minimum_minutes: float = Field(
+        0, ge=0, allow_inf_nan=False, description="time that these must span, for a slow warm-up"
+    )
 
     @model_validator(mode="after")
     def _one_description(self) -> Self:
@@ -138,10 +141,13 @@ class MemoryLeak(Trigger):
             return Growth(
                 None, f"growth not judged yet: {len(points)} of {self.minimum_points} points"
             )
+        hours = (max(at for at, _ in points) - min(at for at, _ in points)).total_seconds() / 3600
+        if hours * 60 < self.minimum_minutes:
+            span = f"{hours * 60:,.0f} of {self.minimum_minutes:,.10g} minutes"
+            return Growth(None, f"growth not judged yet: {span}")
         slope = slope_per_hour(points)
         if slope is None:
             return Growth(None, "growth not judged: all points have the same time")
-        hours = (max(at for at, _ in points) - min(at for at, _ in points)).total_seconds() / 3600
         return Growth(slope, f"{slope:+,.1f} MB/h over {len(points)} points in {hours:.1f} h")
 
     def evaluate(self, sample: ProcessSample, ticker: str, growth: Growth) -> AlertOutput:

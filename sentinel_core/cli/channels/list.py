@@ -6,12 +6,12 @@ from datetime import datetime
 from typing import Any
 
 from sentinel_core.base.errors import SentinelError
-from sentinel_core.cli.channels.used import Use, deployed_uses, remembered_uses
 from sentinel_core.cli.options import Json
 from sentinel_core.cli.output import one_line, print_json, print_table
 from sentinel_core.cli.store import event_store
 from sentinel_core.model.alert import Importance
 from sentinel_core.notify.channel.medium import medium_of
+from sentinel_core.notify.uses import Use, deployed_uses, remembered_uses, watched_uses
 from sentinel_core.prefect_io.client import channels, prefect_api, read_channel
 from sentinel_core.store.outbox.channels import ChannelState
 from sentinel_core.store.outbox.channels import states as channel_states
@@ -35,37 +35,40 @@ _ORDER = {importance.value: -importance.rank for importance in Importance}
 def list_channels(*, as_json: Json = False) -> int:
     """List the channels: what they are, which rules use them, what was sent and what failed.
 
-    Every Prefect block that can notify, and every channel that a deployed rule or a notification
-    names, whether its block exists or not. Times in UTC. When Prefect or the event store can't be
-    reached, the other's part is listed.
+    Every Prefect block that can notify, and every channel that a deployed rule, a hook on record or
+    a notification names, whether its block exists or not. Times in UTC. When Prefect or the event
+    store can't be reached, the other's part is listed.
 
-    Exits with 1 when a rule names a channel that Prefect does not have.
+    Exits with 1 when a rule or a hook names a channel that Prefect does not have.
     """
     notes: list[str] = []
     blocks: dict[str, str] | None = None
     uses: Sequence[Use] = ()
     states: dict[str, ChannelState] | None = None
-    away: SentinelError | None = None
+    remembered: Sequence[Use] = ()
+    hooks: Sequence[Use] = ()
+    no_store: SentinelError | None = None
+    try:
+        with event_store() as engine:
+            states = channel_states(engine)
+            remembered, hooks = remembered_uses(engine), watched_uses(engine)
+    except SentinelError as error:
+        no_store = error
     try:
         with prefect_api() as client:
-            uses = deployed_uses(client)
+            uses = [*deployed_uses(client), *hooks]
             blocks = dict.fromkeys(channels(client), _THERE)
             for use in uses:
                 if use.channel not in blocks:
                     there = read_channel(client, use.channel)
                     blocks[use.channel] = _MISSING if there is None else _MUTE
     except SentinelError as error:
-        away = error
+        if no_store is not None:
+            raise error from no_store
+        uses = [*remembered, *hooks]
         notes.append(f"which blocks there are was not looked up: {error}")
-    try:
-        with event_store() as engine:
-            states = channel_states(engine)
-            if away is not None:
-                uses = remembered_uses(engine)
-    except SentinelError as error:
-        if away is not None:
-            raise away from error
-        notes.append(f"what was sent is not shown: {error}")
+    if no_store is not None:
+        notes.append(f"what was sent is not shown: {no_store}; nor is which channels hooks name")
     names = sorted({*(blocks or {}), *(use.channel for use in uses), *(states or {})})
     rows = [_row(name, blocks, uses, states) for name in names]
     if as_json:
@@ -120,6 +123,7 @@ def _print(rows: Sequence[dict[str, Any]]) -> None:
             )
             for row in rows
         ),
+        least=("medium", "sent", "last sent", "pending", "failed"),
     )
     for row in rows:
         for problem in _problems(row):

@@ -1,6 +1,7 @@
 """`sentinel channels test` and `retry`: the commands that send."""
 
 import logging
+import sys
 import time
 from datetime import UTC, datetime
 from typing import Annotated
@@ -8,7 +9,8 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from sentinel_core.base.errors import ChannelError, UsageError
-from sentinel_core.cli.options import Channel
+from sentinel_core.cli.options import Channel, Json
+from sentinel_core.cli.output import print_changes
 from sentinel_core.cli.parse import author, quoted, time_ago, utc_now
 from sentinel_core.cli.store import settings, writable_store
 from sentinel_core.message.content import About, Content, Links, Medium
@@ -39,6 +41,7 @@ def test(
             "only credentials."
         ),
     ] = None,
+    as_json: Json = False,
 ) -> None:
     """Send a test message to a channel and print the result. Nothing is recorded.
 
@@ -54,10 +57,17 @@ def test(
     address = Address(channel, recipient, dedup_key=f"sentinel/test/{channel}")
     where = f"{channel} to {recipient}" if recipient else channel
     seconds = _accepted(address, where)
-    print(f"{where} accepted the test message in {seconds:.2f} s; check that it arrived")
+    sentence = f"accepted the test message in {seconds:.2f} s; check that it arrived"
+    if not as_json:
+        print(f"{where} {sentence}")
     if medium_of(channel) is Medium.PAGERDUTY:
         _accepted(Address(channel, dedup_key=address.dedup_key, signal=Signal.RESOLVE), where)
-        print("the incident it opened is resolved")
+        sentence += "; the incident it opened is resolved"
+        if not as_json:
+            print("the incident it opened is resolved")
+    if as_json:
+        sent = {"name": channel, "to": recipient, "sentence": sentence, "seconds": seconds}
+        print_changes([sent])
 
 
 def _accepted(address: Address, where: str) -> float:
@@ -77,7 +87,7 @@ def _accepted(address: Address, where: str) -> float:
     if delivery.outcome is not Outcome.SENT:
         raise ChannelError(f"{where} did not accept the test message: {_why(delivery)}")
     if delivery.error:
-        print(f"not every recipient got it: {clean_text(delivery.error)}")
+        print(f"note: not every recipient got it: {clean_text(delivery.error)}", file=sys.stderr)
     return time.monotonic() - began
 
 
@@ -98,6 +108,7 @@ def retry(
         str,
         Parameter(help="What failed since then: 24h, 7d, or a time like 2026-11-20T18:00 (UTC)."),
     ] = "7d",
+    as_json: Json = False,
 ) -> int:
     """Send a channel's failed notifications again, once it is repaired.
 
@@ -118,7 +129,11 @@ def retry(
     with writable_store() as engine:
         ids = record.failed_since(engine, channel, begin)
         if not ids:
-            print(f"{channel} has no failed notifications since {utc(begin)}")
+            nothing = f"has no failed notifications since {utc(begin)}"
+            if as_json:
+                print_changes([], [{"name": channel, "code": "nothing", "sentence": nothing}])
+            else:
+                print(f"{channel} {nothing}")
             return 0
         retry_failed(engine, channel, begin, now)
         deliver(engine, settings(), ids)
@@ -126,15 +141,22 @@ def retry(
         error = record.states(engine)[channel].last_error
     sent, waiting, failed = (left.get(status, 0) for status in (SENT, PENDING, FAILED))
     other = len(ids) - sent - waiting - failed
-    print(
-        f"{channel}: {len(ids)} retried, {sent} sent, {waiting} pending, "
-        f"{failed} failed again" + (f", {other} no longer needed" if other else "")
+    sentence = f"{len(ids)} retried, {sent} sent, {waiting} pending, {failed} failed again" + (
+        f", {other} no longer needed" if other else ""
     )
+    code = 1 if failed or (waiting and not sent) else 0
+    if as_json:
+        counts = {"retried": len(ids), "sent": sent, "pending": waiting, "failed": failed}
+        last = clean_text(error or "") if waiting or failed else None
+        retried = {"name": channel, "sentence": sentence, **counts, "last_error": last}
+        print_changes([retried], ok=code == 0)
+        return code
+    print(f"{channel}: {sentence}")
     if waiting or failed:
         print(f"the newest error: {clean_text(error or 'not tried yet')}")
     if waiting:
         print("the flow `deliver` goes on with the pending ones")
-    return 1 if failed or (waiting and not sent) else 0
+    return code
 
 
 def _slug(channel: str) -> str:

@@ -12,7 +12,8 @@ from prefect.blocks.core import Block
 from pydantic import SecretStr
 
 from sentinel_core.base.errors import SetupError, UsageError
-from sentinel_core.cli.options import Flag
+from sentinel_core.cli.options import Flag, Json
+from sentinel_core.cli.output import print_changes
 from sentinel_core.model.cleaning import clean_text
 from sentinel_core.notify.channel.quiet import quiet
 from sentinel_core.notify.channel.redact import redact, secrets_of
@@ -36,7 +37,9 @@ class Wanted:
 
 
 def setup(
-    *, overwrite: Annotated[bool, Flag, Parameter(help="Replace blocks that exist.")] = False
+    *,
+    overwrite: Annotated[bool, Flag, Parameter(help="Replace blocks that exist.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Create the blocks for critical, warnings and info channels from environment variables.
 
@@ -67,15 +70,23 @@ def setup(
             "(docs/notifications.md says what each is)"
         )
     blocks = [(one, _made(one, environment)) for one in wanted]  # all, or none
+    changed, unchanged = [], []
     with prefect_api() as client:
         for one, block in blocks:
             slug = _slug(block, one)
             exists = read_channel(client, slug) is not None
             if exists and not overwrite:
-                print(f"{slug} exists and is left as it is (--overwrite replaces it)")
-                continue
-            _save(block, one, overwrite=overwrite)
-            print(f"{slug} {'replaced' if exists else 'created'} from {one.variable}")
+                sentence = "exists and is left as it is (--overwrite replaces it)"
+                unchanged.append({"name": slug, "code": "already", "sentence": sentence})
+            else:
+                _save(block, one, overwrite=overwrite)
+                sentence = f"{'replaced' if exists else 'created'} from {one.variable}"
+                changed.append({"name": slug, "sentence": sentence, "variable": one.variable})
+            if not as_json:
+                print(f"{slug} {sentence}")
+    if as_json:
+        print_changes(changed, unchanged)
+        return
     print("test one: sentinel channels test " + _slug(blocks[0][1], blocks[0][0]))
 
 

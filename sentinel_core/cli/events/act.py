@@ -9,7 +9,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from sentinel_core.base.errors import UsageError
-from sentinel_core.cli.options import By, EventIds, Flag, Why
+from sentinel_core.cli.options import By, EventIds, Flag, Json, Why
 from sentinel_core.cli.output import print_outcomes
 from sentinel_core.cli.parse import author, ids_of, quoted, time_ahead, utc_now
 from sentinel_core.cli.store import writable_store
@@ -30,6 +30,7 @@ def acknowledge(
         Parameter(help="Only until then: 30m, 2h, or a time like 2026-11-20T18:00 (UTC)."),
     ] = None,
     by: By = None,
+    as_json: Json = False,
 ) -> int:
     """Acknowledge events: no more reminders until they end, or until a time.
 
@@ -46,35 +47,51 @@ def acknowledge(
         at = f" at {utc(item.at)}" if item.at else ""
         taken[item.id] = f"already acknowledged by {item.by or 'somebody'}{at}"
     done = f"acknowledged by {who}" + (f" until {utc(end)}" if end else "")
-    return print_outcomes("event", ids, result.done, done, taken)
+    return print_outcomes("event", ids, result.done, done, taken, as_json=as_json)
 
 
-def unacknowledge(*events: EventIds, comment: Why = "", by: By = None) -> int:
+def unacknowledge(
+    *events: EventIds, comment: Why = "", by: By = None, as_json: Json = False
+) -> int:
     """Withdraw an acknowledgement: the events need attention again."""
     done, already = "no longer acknowledged", "not acknowledged before"
-    return _change(acknowledging.unacknowledge, events, by, done, already, comment=comment)
+    return _change(
+        acknowledging.unacknowledge, events, by, done, already, as_json=as_json, comment=comment
+    )
 
 
 def resolve(
     *events: EventIds,
     comment: Annotated[str, Parameter(help="What ended it.")] = "",
     by: By = None,
+    as_json: Json = False,
 ) -> int:
     """End events by hand. When the rule still fires, its next run opens a new one."""
     already = "not resolved: it had ended already"
-    return _change(resolving.resolve, events, by, "resolved", already, comment=comment)
+    return _change(
+        resolving.resolve, events, by, "resolved", already, as_json=as_json, comment=comment
+    )
 
 
 def comment(
     *events: EventIds,
     comment: Annotated[str, Parameter(help="The comment.")],
     by: By = None,
+    as_json: Json = False,
 ) -> int:
     """Write a comment on events; the newest is shown with the event, all stay in its audit.
 
     `sentinel events comment 12 --comment "vendor ticket 4711"`
     """
-    return _change(annotate.comment, events, by, "commented on", "not changed", comment=comment)
+    return _change(
+        annotate.comment,
+        events,
+        by,
+        "commented on",
+        "not changed",
+        as_json=as_json,
+        comment=comment,
+    )
 
 
 def assign(
@@ -85,6 +102,7 @@ def assign(
     nobody: Annotated[bool, Flag, Parameter(help="Remove the assignment.")] = False,
     comment: Why = "",
     by: By = None,
+    as_json: Json = False,
 ) -> int:
     """Assign events to somebody, or to --nobody.
 
@@ -95,7 +113,14 @@ def assign(
         raise UsageError("name the owner: --to NAME, or --nobody")
     whose = f"assigned to {quoted(name)}" if name else "assigned to nobody"
     return _change(
-        annotate.assign, events, by, whose, f"already {whose}", to=name or None, comment=comment
+        annotate.assign,
+        events,
+        by,
+        whose,
+        f"already {whose}",
+        as_json=as_json,
+        to=name or None,
+        comment=comment,
     )
 
 
@@ -105,6 +130,7 @@ def disposition(
     ],
     comment: Why = "",
     by: By = None,
+    as_json: Json = False,
 ) -> int:
     """Record what events were worth: actionable, noise or duplicate, as the last argument.
 
@@ -121,7 +147,14 @@ def disposition(
     done = f"disposition {word}"
     given = None if word == NONE else word
     return _change(
-        annotate.disposition, ids, by, done, f"already {done}", disposition=given, comment=comment
+        annotate.disposition,
+        ids,
+        by,
+        done,
+        f"already {done}",
+        as_json=as_json,
+        disposition=given,
+        comment=comment,
     )
 
 
@@ -131,9 +164,12 @@ def _change(
     by: str | None,
     done: str,
     already: str,
+    *,
+    as_json: bool,
     **given: str | None,
 ) -> int:
     ids, who = ids_of("event", events), author(by)
     with writable_store() as engine:
         result = act(engine, ids, by=who, now=utc_now(), **given)
-    return print_outcomes("event", ids, result.done, done, dict.fromkeys(result.already, already))
+    left = dict.fromkeys(result.already, already)
+    return print_outcomes("event", ids, result.done, done, left, as_json=as_json)

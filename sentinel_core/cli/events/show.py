@@ -1,7 +1,6 @@
 """`sentinel events list` and `show`: what the event store knows, as text or JSON. Times in UTC."""
 
 import json
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -10,16 +9,18 @@ from cyclopts import Parameter, validators
 
 from sentinel_core.base.errors import UsageError
 from sentinel_core.base.settings import Settings
-from sentinel_core.cli.options import Json, Level
+from sentinel_core.cli.events.reactions import reacted
+from sentinel_core.cli.options import Flag, Json, Level, Several
 from sentinel_core.cli.output import one_line, print_json, print_table
-from sentinel_core.cli.parse import id_of, time_ago, utc_now
+from sentinel_core.cli.parse import id_of, require_rules, time_ago, utc_now
 from sentinel_core.cli.store import event_store, settings
 from sentinel_core.model.cleaning import clean_text
 from sentinel_core.model.times import utc
-from sentinel_core.store.read import event_list, overview
+from sentinel_core.store.read import event_list
 from sentinel_core.store.read.event_detail import EventDetail, event_detail
 from sentinel_core.store.read.event_list import Page
-from sentinel_core.store.read.filters import EventFilter, Status
+from sentinel_core.store.read.filters import EventFilter, Sort, Status
+from sentinel_core.store.state.rules import all_rules
 from sentinel_core.wording.delivery_timeline import escalation_words, next_step, timeline
 from sentinel_core.wording.labels import (
     KINDS,
@@ -33,29 +34,63 @@ from sentinel_core.wording.text import counted, shorten, value_against_threshold
 from sentinel_core.wording.times import stamp
 
 Row = Mapping[str, Any]
-_SEVERAL = Parameter(negative="", show_default=False)
+Kinds = Literal["alert", "failure", "silent", "error", "no_data"]
+Order = Literal["time", "last-seen", "importance", "rule", "ticker", "occurrences"]
+_ASCENDING = (Sort.RULE, Sort.TICKER)
 
 
 def list_events(
     *,
     importance: Annotated[
         tuple[Level, ...],
-        _SEVERAL,
+        Several,
         Parameter(help="critical, high, medium or low. May be repeated."),
     ] = (),
     rule: Annotated[
-        tuple[str, ...], _SEVERAL, Parameter(help="A rule's name. May be repeated.")
+        tuple[str, ...], Several, Parameter(help="A rule's name. May be repeated.")
     ] = (),
     ticker: Annotated[str, Parameter(help="A ticker, exactly.")] = "",
     status: Annotated[
         tuple[Literal["open", "acknowledged", "resolved"], ...],
-        _SEVERAL,
+        Several,
         Parameter(help="open, acknowledged or resolved. May be repeated."),
     ] = (),
+    category: Annotated[
+        tuple[str, ...], Several, Parameter(help="A category. May be repeated.")
+    ] = (),
+    environment: Annotated[
+        tuple[str, ...],
+        Several,
+        Parameter(help="A rule's environment, like production. May be repeated."),
+    ] = (),
+    kind: Annotated[
+        tuple[Kinds, ...],
+        Several,
+        Parameter(help="alert, failure, silent, error or no_data. May be repeated."),
+    ] = (),
+    state: Annotated[
+        tuple[str, ...],
+        Several,
+        Parameter(help="A type of Prefect's states, like failed. May be repeated."),
+    ] = (),
+    text: Annotated[
+        str, Parameter(help="Part of the message, the ticker or the rule's name; any case.")
+    ] = "",
+    live: Annotated[
+        bool, Flag, Parameter(help="Only what asks for attention, as the blotter opens.")
+    ] = False,
     since: Annotated[
         str | None,
         Parameter(help="Opened since then: 24h, 7d, or a time like 2026-11-20T18:00 (UTC)."),
     ] = None,
+    until: Annotated[
+        str | None, Parameter(help="Opened before then; written like --since.")
+    ] = None,
+    sort: Annotated[
+        Order,
+        Parameter(help="By time, last-seen, importance, rule, ticker or occurrences."),
+    ] = "time",
+    reverse: Annotated[bool, Flag, Parameter(help="The other way round.")] = False,
     limit: Annotated[
         int, Parameter(validator=validators.Number(gte=1, lte=10_000), help="How many at most.")
     ] = 50,
@@ -63,9 +98,12 @@ def list_events(
 ) -> None:
     """List events, newest first, of any age unless --since says otherwise. Times in UTC.
 
-    Options that may be repeated mean "one of these"; all options together must hold.
+    The same filters as the blotter's. Options that may be repeated mean "one of these"; all options
+    together must hold.
 
     `sentinel events list --status open --importance critical --importance high --since 24h`
+
+    `sentinel events list --category Market --kind failure --text timeout --until 1h`
     """
     now = utc_now()
     wanted = EventFilter(
@@ -73,23 +111,40 @@ def list_events(
         rules=frozenset(rule),
         ticker=ticker.strip(),
         status=frozenset(Status(word) for word in status),
+        category=frozenset(category),
+        environment=frozenset(environment),
+        kind=frozenset(kind),
+        state=frozenset(word.strip().upper() for word in state),
+        text=text.strip(),
+        live=live,
         since=time_ago(since, "--since", now) if since is not None else None,
+        until=time_ago(until, "--until", now) if until is not None else None,
     )
+    if wanted.since and wanted.until and wanted.until <= wanted.since:
+        raise UsageError(
+            f"--until {utc(wanted.until)} is not after --since {utc(wanted.since)}: swap them"
+        )
+    by = Sort(sort.replace("-", " "))
     with event_store() as engine:
-        page = event_list.page(engine, wanted, now=now, size=limit)
-        known = overview.facets(engine).rules if rule and not page.rows else ()
-    for name in sorted(wanted.rules.difference(known) if not page.rows else ()):
-        print(f"note: the event store has no rule {clean_text(name)!r}", file=sys.stderr)
+        if rule:
+            require_rules(wanted.rules, [row["name"] for row in all_rules(engine)])
+        page = event_list.page(
+            engine,
+            wanted,
+            now=now,
+            size=limit,
+            sort=by,
+            descending=(by not in _ASCENDING) is not reverse,
+        )
     if as_json:
-        rows = [{**row, "status": status_of(row)} for row in page.rows]
-        print_json([{k: v for k, v in row.items() if k != "sorted_by"} for row in rows])
+        print_json([{**row, "status": status_of(row)} for row in page.rows])
     elif not page.rows:
         print("no events match")
     else:
-        _print_list(page)
+        _print_list(page, by)
 
 
-def _print_list(page: Page) -> None:
+def _print_list(page: Page, by: Sort) -> None:
     print_table(
         ("id", "opened", "importance", "status", "rule", "ticker", "×", "message"),
         (
@@ -105,9 +160,11 @@ def _print_list(page: Page) -> None:
             )
             for row in page.rows
         ),
+        least=("×", "ticker", "opened"),
     )
     if page.following:
-        print(f"the newest {len(page.rows)}; there are more: --limit, or narrow it with --since")
+        which = "newest" if by is Sort.TIME else "first"
+        print(f"the {which} {len(page.rows)}; there are more: --limit, or narrow it with --since")
 
 
 def show(
@@ -126,7 +183,7 @@ def show(
             f"there is no event {event_id}: `sentinel events list` shows what there is"
         )
     if as_json:
-        names = ("event", "evaluations", "earlier", "notifications", "audit")
+        names = ("event", "evaluations", "earlier", "notifications", "reactions", "audit")
         print_json({name: getattr(found, name) for name in names})
         return
     now = utc_now()
@@ -141,6 +198,8 @@ def show(
         ],
     )
     _print_section("notifications", _notified(found, now))
+    if found.reactions:
+        _print_section("reactions", reacted(found, settings(), now))
     _print_section(
         "done by people",
         [
@@ -188,6 +247,7 @@ def _facts(found: EventDetail, where: Settings, now: datetime) -> Iterator[tuple
     yield "disposition", one_line(event["disposition"] or "")
     yield "comment", one_line(event["comment"] or "", 2_500)
     yield "category", one_line(event["category"])
+    yield "environment", one_line(event["environment"] or "")
     yield "runbook", one_line(event["runbook"] or "", 500)
     if event["prefect_flow_run_id"]:
         yield (

@@ -10,6 +10,7 @@ from sentinel_core.cli.output import print_json
 from sentinel_core.rulefile.check import Declared, Report
 from sentinel_core.rulefile.check import check as check_file
 from sentinel_core.rulefile.phrases import did_you_mean
+from sentinel_core.rulefile.sla_rule import deployment_names
 from sentinel_core.rulefile.source import read
 from sentinel_core.wording.text import counted
 
@@ -17,8 +18,8 @@ from sentinel_core.wording.text import counted
 def check(file: RuleFilePath = RULE_FILE, *, as_json: Json = False) -> int:
     """Check a whole rule file, and name everything that is wrong with it at once.
 
-    Run it in the project's folder, as you would `prefect deploy`. Loads the flows; asks Prefect's
-    API whether work pools and notification blocks exist, when it can be reached. Exits with 1 when
+    Loads the flows, whose files are looked for in the rule file's folder; asks Prefect's API
+    whether work pools and notification blocks exist, when it can be reached. Exits with 1 when
     there is an error.
     """
     report = check_file(file)
@@ -47,7 +48,11 @@ def check(file: RuleFilePath = RULE_FILE, *, as_json: Json = False) -> int:
 
 def checked(file: Path, *, only: str | None = None, ask_prefect: bool = True) -> Report:
     """The report of a file without errors. Raises RuleFileError after printing the errors."""
-    report = check_file(file, only=only, ask_prefect=ask_prefect)
+    return without_errors(file, check_file(file, only=only, ask_prefect=ask_prefect))
+
+
+def without_errors(file: Path, report: Report) -> Report:
+    """The report, whose warnings are printed. Raises RuleFileError after printing the errors."""
     _print_problems(report)
     if report.errors:
         raise RuleFileError(f"{file} has {counted(len(report.errors), 'error')}: nothing was done")
@@ -63,7 +68,7 @@ def _print_problems(report: Report) -> None:
 
 def find_rule(name: str, file: Path) -> Declared:
     """The rule of this name in a file without errors about it. Raises RuleFileError."""
-    names = [entry.name for entry in read(file).entries]
+    names = deployment_names(read(file))
     if name not in names:
         raise RuleFileError(f"{file} has no rule {name!r}{did_you_mean(name, names)}")
     report = checked(file, only=name, ask_prefect=False)

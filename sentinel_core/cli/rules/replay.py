@@ -1,12 +1,18 @@
 """`sentinel rules replay`: what a changed rule would have made of what was recorded."""
 
+import contextlib
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
-from sentinel_core.base.errors import ReplayError
+from sentinel_core.base.errors import (
+    ReplayError,
+    RuleFileError,
+    StoreRefusedError,
+    StoreUnavailableError,
+)
 from sentinel_core.cli.options import RULE_FILE, Json, LookBack, RuleName
 from sentinel_core.cli.output import print_json
 from sentinel_core.cli.parse import time_ago, utc_now
@@ -14,7 +20,7 @@ from sentinel_core.cli.rules.checked import find_rule
 from sentinel_core.cli.rules.replay_report import as_data, lines
 from sentinel_core.cli.store import event_store
 from sentinel_core.model.times import utc
-from sentinel_core.replay.service import file_rule, replay_rule
+from sentinel_core.replay.service import file_rule, refuse_watched, replay_rule
 
 
 def replay(
@@ -34,13 +40,23 @@ def replay(
     notified.
     """
     start, end = period(since, until)
-    rule = file_rule(find_rule(name, with_), with_)
+    try:
+        declared = find_rule(name, with_)
+    except RuleFileError:
+        _refuse_watched(name)
+        raise
+    rule = file_rule(declared, with_)
     with event_store() as engine:
         result = replay_rule(engine, rule, start, end)
     if as_json:
         print_json(as_data(result))
     else:
         print("\n".join(lines(result)))
+
+
+def _refuse_watched(name: str) -> None:
+    with contextlib.suppress(StoreUnavailableError, StoreRefusedError), event_store() as engine:
+        refuse_watched(engine, name)
 
 
 def period(since: str, until: str | None) -> tuple[datetime, datetime]:

@@ -6,11 +6,12 @@ from datetime import datetime
 from typing import Any
 
 from sentinel_core.model.cleaning import clean_text
+from sentinel_core.model.reaction import Occasion, ReactionStatus
 from sentinel_core.model.reasons import NotifyReason
 from sentinel_core.model.times import utc
 from sentinel_core.replay.compare import Comparison, Sent
 from sentinel_core.replay.service import Result
-from sentinel_core.replay.timeline import Event, Notification, Timeline
+from sentinel_core.replay.timeline import Event, Notification, Reacted, Timeline
 from sentinel_core.wording.text import counted
 
 MOST_LINES = 200  # of one timeline; `--json` has all of it
@@ -46,6 +47,10 @@ def totals(line: Timeline) -> str:
     ]
     if held := sum(line.suppressed().values()):
         parts.append(f"{held:,} suppressed")
+    if begun := sum(reaction.code is None for reaction in line.reactions):
+        parts.append(f"{counted(begun, 'reaction')} that would start")
+    if held_back := len(line.reactions) - begun:
+        parts.append(f"{held_back:,} that would not")
     return ", ".join(parts)
 
 
@@ -79,6 +84,8 @@ def difference(comparison: Comparison) -> list[str]:
         changes += [f"  ~ {_event(old)}", f"    {_event(new)}"]
     changes += [f"  - {_notification(message)}" for message in c.sent_removed]
     changes += [f"  + {_notification(message)}" for message in c.sent_added]
+    changes += [f"  - {_reaction(one)}" for one in c.reactions_removed]
+    changes += [f"  + {_reaction(one)}" for one in c.reactions_added]
     report += _cut(changes)
     width = max([len(name) for name in c.channels], default=0)
     for name, count in c.channels.items():
@@ -102,6 +109,17 @@ def _notification(message: Sent) -> str:
     return f"{utc(message.at)} notified {message.channel}: {message.reason} {subject}"
 
 
+def _reaction(one: Reacted) -> str:
+    return f"{utc(one.at)} {_would(one)} {_subject(one.kind, one.ticker)}"
+
+
+def _would(one: Reacted) -> str:
+    """`would run retrain/nightly (on_open)`, or why it would not."""
+    done = "would wait for approval to" if one.status == ReactionStatus.WAITING else "would"
+    what = f"{one.action} {one.target} (on_{one.occasion})"
+    return f"{done} {what}" if one.code is None else f"would not {what}: {one.sentence}"
+
+
 def _timeline(line: Timeline) -> list[str]:
     """Events and messages in the order of time."""
     items: list[tuple[datetime, int, str]] = []
@@ -114,6 +132,9 @@ def _timeline(line: Timeline) -> list[str]:
         why = "" if message.suppressed is None else f": {message.suppressed}"
         text = f"{'':8}  {_subject(message.kind, message.ticker)}  {done} ({message.reason}) {to}"
         items.append((message.at, 3 if ends else 1, text + why))
+    for one in line.reactions:
+        text = f"{'':8}  {_subject(one.kind, one.ticker)}  {_would(one)}"
+        items.append((one.at, 3 if one.occasion == Occasion.RESOLVE else 1, text))
     items.sort(key=lambda item: item[:2])
     return _cut([f"  {utc(at)}  {text}" for at, _, text in items])
 
@@ -174,6 +195,10 @@ def as_data(result: Result) -> dict[str, Any]:
                 "removed": [asdict(message) for message in c.sent_removed],
                 "more": c.more,
             },
+            "reactions": {
+                "added": [_without_id(one) for one in c.reactions_added],
+                "removed": [_without_id(one) for one in c.reactions_removed],
+            },
             "channels": {
                 name: {
                     "deployed": count.sent[0],
@@ -191,9 +216,10 @@ def _line_data(line: Timeline) -> dict[str, Any]:
     return {
         "events": [_without_id(event) for event in line.events],
         "messages": [_without_id(message) for message in line.notifications],
+        "reactions": [_without_id(reaction) for reaction in line.reactions],
     }
 
 
-def _without_id(item: Event | Notification) -> dict[str, Any]:
+def _without_id(item: Event | Notification | Reacted) -> dict[str, Any]:
     """Its fields without the event's id, which is the replay's own."""
     return {name: v for name, v in asdict(item).items() if name not in ("id", "event_id")}

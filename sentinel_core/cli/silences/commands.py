@@ -8,7 +8,13 @@ from cyclopts import Parameter
 
 from sentinel_core.base.errors import UsageError
 from sentinel_core.cli.options import By, Json, Why
-from sentinel_core.cli.output import one_line, print_json, print_outcomes, print_table
+from sentinel_core.cli.output import (
+    one_line,
+    print_changes,
+    print_json,
+    print_outcomes,
+    print_table,
+)
 from sentinel_core.cli.parse import author, id_of, ids_of, utc_now
 from sentinel_core.cli.silences.options import NOTHING, SilenceOptions, silence_of
 from sentinel_core.cli.store import writable_store
@@ -31,6 +37,7 @@ def create(
         str, Parameter(help="Why. Shown wherever a notification was held back.")
     ] = "",
     by: By = None,
+    as_json: Json = False,
 ) -> None:
     """Mute events for a time, once or in a recurring window; prints what it mutes.
 
@@ -56,6 +63,9 @@ def create(
     with writable_store() as engine:
         seen = read_silences.preview(engine, silence, now=now)
         made = record.create(engine, silence, now=now)
+    if as_json:
+        print_changes([{**_plain(made, now), "sentence": "created"}], preview=_as_json(seen))
+        return
     what = one_line(made.matchers.words(), 1_000)
     when = f"from {utc(made.starts_at)} until {utc(made.ends_at)}{_window(made)}"
     print(f"silence {made.id}: mutes {what}, {when}")
@@ -116,6 +126,7 @@ def list_silences(
                 )
                 for silence in found
             ),
+            least=("by", "from", "window"),
         )
 
 
@@ -158,6 +169,7 @@ def expire(
     *silences: Annotated[str, Parameter(help="Ids of silences.")],
     comment: Why = "",
     by: By = None,
+    as_json: Json = False,
 ) -> int:
     """End silences now; the next reconcile notifies of muted events that are still open.
 
@@ -167,7 +179,9 @@ def expire(
     with writable_store() as engine:
         result = record.expire(engine, ids, by=who, comment=comment, now=utc_now())
     had_ended = dict.fromkeys(result.already, "had ended already")
-    return print_outcomes("silence", ids, result.done, f"ended by {who}", had_ended)
+    return print_outcomes(
+        "silence", ids, result.done, f"ended by {who}", had_ended, as_json=as_json
+    )
 
 
 def _standing(silence: Silence, now: datetime) -> str:

@@ -52,7 +52,7 @@ def send(address: Address, message: Message, settings: Settings) -> Delivery:
 
 def _attempt(address: Address, message: Message, settings: Settings, attempt: Attempt) -> Delivery:
     """Load the block and send; errors are reported without its secrets."""
-    loaded = _load(address.channel)
+    loaded = load(address.channel)
     if isinstance(loaded, Delivery):
         return loaded
     secrets = secrets_of(loaded)
@@ -75,7 +75,8 @@ def _attempt(address: Address, message: Message, settings: Settings, attempt: At
     return replace(delivery, error=redact(delivery.error, secrets))
 
 
-def _load(channel: str) -> Block | Delivery:
+def load(channel: str) -> Block | Delivery:
+    """The block of a channel, or the outcome that says why it can't be loaded."""
     try:
         with quiet("apprise"):  # it logs invalid tokens
             return cast("Block", cast("Any", Block.load)(channel, _sync=True))

@@ -19,8 +19,10 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.actions import DeploymentScheduleCreate, DeploymentUpdate
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.exceptions import ObjectNotFound
+from prefect.settings import get_current_settings
 
 from sentinel_core.base.errors import DeployError, DeployTakenError, NotRestoredError, SentinelError
+from sentinel_core.prefect_io.client import takes_slas
 from sentinel_core.rulefile.deploy.plan import Action, Deployed, Plan, Step
 from sentinel_core.rulefile.phrases import shorten
 from sentinel_core.rulefile.source import RuleFile
@@ -51,7 +53,7 @@ def apply(client: SyncPrefectClient, file: RuleFile, todo: Plan, say: Say, done:
             for schedule_id in step.drop:
                 assert step.deployed is not None
                 client.delete_deployment_schedule(step.deployed.id, schedule_id)
-        _run_prefect(_copy_for_prefect(file, steps), steps, say, done)
+        _run_prefect(file, steps, say, done, slas=takes_slas(client))
     except DeployTakenError:
         raise
     except BaseException as error:
@@ -75,8 +77,11 @@ def prune(client: SyncPrefectClient, gone: Sequence[Deployed], say: Say, done: D
         done()
 
 
-def _copy_for_prefect(file: RuleFile, steps: Sequence[Step]) -> dict[str, Any]:
-    """The file that Prefect is given: only what changes, with the pauses that are kept."""
+def _copy_for_prefect(file: RuleFile, steps: Sequence[Step], *, slas: bool) -> dict[str, Any]:
+    """The file that Prefect is given: only what changes, with the pauses that are kept.
+
+    Without `slas` their lists are left out: a server without Cloud refuses them.
+    """
     copy = {key: value for key, value in file.data.items() if key != "definitions"}
     entries = {entry.index: entry for entry in file.entries}
     copy["deployments"] = []
@@ -88,24 +93,32 @@ def _copy_for_prefect(file: RuleFile, steps: Sequence[Step]) -> dict[str, Any]:
             raw["paused"] = True
         for place in step.keep_inactive:
             raw["schedules"][place]["active"] = False
+        if not slas:
+            raw.pop("sla", None)
         copy["deployments"].append(raw)
     return copy
 
 
-def _run_prefect(data: dict[str, Any], steps: Sequence[Step], say: Say, done: Done) -> None:
+def _run_prefect(
+    file: RuleFile, steps: Sequence[Step], say: Say, done: Done, *, slas: bool
+) -> None:
     """`prefect deploy --all`, one line for each rule while it works. Raises DeployError."""
+    data = _copy_for_prefect(file, steps, slas=slas)
     waiting = {f"{step.wanted.flow_name}/{step.name}": step for step in steps}
     lines: list[str] = []
     with tempfile.TemporaryDirectory(prefix="sentinel-") as folder:
         path = Path(folder) / "prefect.yaml"
         path.write_text(yaml.safe_dump(data, allow_unicode=True, sort_keys=False), "utf-8")
-        command = [sys.executable, "-m", "sentinel_core.rulefile.deploy.run_prefect"]
+        command = [sys.executable, "-P", "-m", "sentinel_core.rulefile.deploy.run_prefect"]
         command += [str(os.getpid()), "--no-prompt", "deploy", "--all"]
+        # The project's folder may have a prefect.toml, and this process another server.
+        settings = get_current_settings().to_environment_variables(exclude_unset=True)
         # Wide and plain, so that no name is broken over two lines.
         plain = {"COLUMNS": "2000", "NO_COLOR": "1", "TERM": "dumb", "PYTHONUNBUFFERED": "1"}
         with subprocess.Popen(  # noqa: S603 (our own interpreter, no shell)
             [*command, "--prefect-file", str(path)],
-            env={**os.environ, **plain},
+            env={**os.environ, **settings, **plain},
+            cwd=file.folder,  # which Prefect gives to deployments without pull steps
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

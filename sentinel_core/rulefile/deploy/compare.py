@@ -6,7 +6,6 @@ The one place that knows what `prefect deploy` makes of each key of the file.
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 from prefect.client.orchestration import SyncPrefectClient
@@ -14,24 +13,28 @@ from prefect.client.schemas.responses import DeploymentResponse
 from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule
 from prefect.utilities.templating import apply_values
 
-from sentinel_core.prefect_io.client import all_deployments, default_work_pool
-from sentinel_core.prefect_io.facts import is_rule
+from sentinel_core.prefect_io.client import all_deployments, default_work_pool, takes_slas
+from sentinel_core.prefect_io.facts import is_rule, schedule_words
 from sentinel_core.rulefile.check import Declared
 from sentinel_core.rulefile.deploy.plan import Deployed, Plan, Schedule, Wanted, plan
 from sentinel_core.rulefile.placeholders import PLACEHOLDER
 from sentinel_core.rulefile.prefect_schedule import prefect_schedule
 from sentinel_core.rulefile.source import RuleFile
-from sentinel_core.wording.schedules import cron_words, interval_words
 
 
 def make_plan(client: SyncPrefectClient, file: RuleFile, declared: Sequence[Declared]) -> Plan:
     """The changes that deploying this checked file would make."""
-    wanted = [_wanted(file, item) for item in declared]
-    deployed = [_deployed(*found) for found in all_deployments(client)]
-    return plan(wanted, deployed)
+    slas = takes_slas(client)
+    wanted = [_wanted(file, item, slas=slas) for item in declared]
+    return plan(wanted, deployed(client))
 
 
-def _wanted(file: RuleFile, item: Declared) -> Wanted:
+def deployed(client: SyncPrefectClient) -> list[Deployed]:
+    """The deployments that Prefect has, of whatever project."""
+    return [_deployed(*found) for found in all_deployments(client)]
+
+
+def _wanted(file: RuleFile, item: Declared, *, slas: bool) -> Wanted:
     config = item.entry.config
     pool = config.get("work_pool") or {}
     limit = config.get("concurrency_limit")
@@ -66,7 +69,7 @@ def _wanted(file: RuleFile, item: Declared) -> Wanted:
         entrypoint=config["entrypoint"],
         is_rule=item.is_rule,
         hidden=frozenset(_templated(item.entry.raw, "")),
-        incomparable=_incomparable(file, item),
+        incomparable=_incomparable(file, item, slas=slas),
     )
 
 
@@ -77,7 +80,7 @@ def _digest(schema: dict[str, Any]) -> str:
 
 
 def _pull_steps(file: RuleFile, item: Declared) -> list[Any]:
-    """The steps by which a worker gets the code: the file's, or this folder as in Prefect."""
+    """The steps by which a worker gets the code: the file's, or the project's folder."""
     raw = item.entry.raw.get("pull", file.data.get("pull"))
     if raw is not None:
         steps = [raw] if isinstance(raw, dict) and raw else list(raw)
@@ -85,15 +88,19 @@ def _pull_steps(file: RuleFile, item: Declared) -> list[Any]:
         return resolved
     pool = item.entry.config.get("work_pool") or {}
     image = (pool.get("job_variables") or {}).get("image")
-    folder = "/opt/prefect" if image else str(Path.cwd().resolve())
+    folder = "/opt/prefect" if image else str(file.folder)
     return [{"prefect.deployments.steps.set_working_directory": {"directory": folder}}]
 
 
-def _incomparable(file: RuleFile, item: Declared) -> str:
-    """The reason why a deployment can't be compared with what is deployed; "" when it can."""
+def _incomparable(file: RuleFile, item: Declared, *, slas: bool) -> str:
+    """The reason why a deployment can't be compared with what is deployed; "" when it can.
+
+    `slas`: Prefect is given the `sla` list, and what it has of it can't be asked.
+    """
     config = {**item.entry.config, "pull": None}
     steps = [key for key in ("build", "push") if item.entry.config.get(key, file.data.get(key))]
-    others = [key for key in ("triggers", "sla", "version_type") if config.get(key) is not None]
+    keys = ("triggers", *(["sla"] if slas else []), "version_type")
+    others = [key for key in keys if config.get(key) is not None]
     if steps or others:
         return f"has {' and '.join(steps + others)}"
     if any(_templated(config, "")):
@@ -168,12 +175,3 @@ def _timing(schedule: Any) -> tuple[Any, ...]:
     # Prefect writes a DTSTART into a rule that has none.
     bare = [line for line in schedule.rrule.split("\n") if not line.startswith("DTSTART")]
     return ("rrule", "\n".join(bare).removeprefix("RRULE:"), zone)
-
-
-def schedule_words(schedule: Any) -> str:
-    """A Prefect schedule for people."""
-    if isinstance(schedule, CronSchedule):
-        return cron_words(schedule.cron, schedule.timezone or "UTC")
-    if isinstance(schedule, IntervalSchedule):
-        return interval_words(schedule.interval.total_seconds())
-    return f"{getattr(schedule, 'rrule', schedule)}"

@@ -138,16 +138,20 @@ def _is_ours(item: Deployed, wanted: Sequence[Wanted]) -> bool:
     """True if it was deployed from this project: its code comes from where this file's does.
 
     Being a rule is not enough: another team's rules may be on the same server. A deployment that
-    is not a rule must also come from one of the folders this file takes flows from.
+    is not a rule must also come from one of the folders this file takes flows from, and so must one
+    without pull steps, which say of what is installed nothing but that.
     """
-    if not any(item.pull_steps == other.pull_steps for other in wanted):
-        return False
-    folders = {_folder(other.entrypoint) for other in wanted}
-    return item.is_rule or _folder(item.entrypoint) in folders
+    alike = [other for other in wanted if other.pull_steps == item.pull_steps]
+    if item.is_rule and item.pull_steps:
+        return bool(alike)
+    return _folder(item.entrypoint) in {_folder(other.entrypoint) for other in alike}
 
 
 def _folder(entrypoint: str) -> str:
-    path, _, _name = entrypoint.rpartition(":")
+    """The folder of a flow's file; of a flow named as `package.module.flow` the module."""
+    path, colon, _name = entrypoint.rpartition(":")
+    if not colon:
+        return entrypoint.rpartition(".")[0]
     return path.removeprefix("./").rpartition("/")[0]
 
 

@@ -89,7 +89,9 @@ def _flow_run(job: Job, report: Callable[[Message], None]) -> JobOutcome:
     try:
         flow_run = FlowRun.model_validate(job.flow_run)
         flow = _load(job, flow_run)
-        report({"kind": "running", "timeout_seconds": flow.timeout_seconds})
+        timeout_of = getattr(flow, "timeout_of", None)  # it may depend on the run's parameters
+        timeout = timeout_of(flow_run.parameters) if timeout_of else flow.timeout_seconds
+        report({"kind": "running", "timeout_seconds": timeout})
         prefect_internals.run(flow, flow_run, flow_run_logger(flow_run, flow))
     except Abort as abort:
         logger.info("Flow run %s: %s", job.id, abort)

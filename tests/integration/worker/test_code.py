@@ -95,6 +95,22 @@ def test_each_run_has_the_code_of_its_own_checkout_as_it_is_now(
     assert seen(one.run()) == ("green", ["second"])
 
 
+def test_an_installed_flow_pulls_nothing_and_needs_no_folder(place: Workplace) -> None:
+    deployment = place.client.create_deployment(
+        flow_id=place.client.create_flow_from_name("deliver"),
+        name=f"{place.pool}-deliver",
+        entrypoint="sentinel_core.flow.scheduled.deliver",
+        work_pool_name=place.pool,
+        pull_steps=[],
+    )
+    for _ in range(2):
+        run = DeployedRun(
+            place, "deliver", place.client.create_flow_run_from_deployment(deployment).id
+        )
+        assert run.wait().state.name == "Completed", run.logs
+
+
+@pytest.mark.slow
 def test_a_deployments_environment_is_that_of_its_own_runs_alone(place: Workplace) -> None:
     runs = {
         colour: place.start("ok", name=f"env-{colour}", env={"CONTRACT_COLOUR": colour})
@@ -106,6 +122,7 @@ def test_a_deployments_environment_is_that_of_its_own_runs_alone(place: Workplac
     assert colours == {"red": red, "blue": blue, "none": {}}
 
 
+@pytest.mark.slow
 def test_a_run_whose_store_is_away_is_recorded_later_once_and_with_its_output(
     place: Workplace,
 ) -> None:

@@ -136,6 +136,7 @@ def test_a_paused_pool_starts_nothing_until_it_goes_on(place: Workplace) -> None
     assert "changed my mind" in event["message"]
 
 
+@pytest.mark.slow
 def test_a_run_cancelled_shortly_before_it_is_due_does_not_start_under_the_sentinel_worker(
     place: Workplace,
 ) -> None:
@@ -184,4 +185,6 @@ def test_a_rule_that_allows_one_run_at_a_time_has_the_second_cancelled(place: Wo
     third.wait_recorded()
     place.reconcile()
     [evaluation] = second.evaluations
-    assert evaluation["prefect_state"] == "CANCELLED"
+    assert (evaluation["kind"], evaluation["prefect_state"]) == ("skipped", "CANCELLED")
+    assert evaluation["decision_code"] == "skipped-under-way"
+    assert second.events() == []

@@ -38,6 +38,7 @@ def with_worker(
         asyncio.run(main())
 
 
+@pytest.mark.slow
 def test_an_answer_that_was_asked_for_before_a_run_ended_does_not_start_it_again(
     place: Workplace,
 ) -> None:

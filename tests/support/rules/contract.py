@@ -281,9 +281,9 @@ def _witness(kind: str) -> Callable[[Flow[..., Any], FlowRun, State[Any]], None]
 
 
 @flow(timeout_seconds=2, on_failure=[record_run], persist_result=False)
-def nap(check: dict[str, str]) -> None:
+def nap(check: Contract) -> None:
     """A flow without a task, which outlives its timeout."""
-    _leave_word(Path(check["folder"]))
+    _leave_word(check.folder)
     time.sleep(60)
 
 

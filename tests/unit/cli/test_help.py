@@ -7,7 +7,7 @@ import pytest
 
 from sentinel_core.cli import app, main
 
-GROUPS = ("rules", "events", "silences", "channels", "db")
+GROUPS = ("rules", "sla", "triggers", "events", "silences", "channels", "db")
 
 
 @pytest.mark.parametrize("group", GROUPS)
@@ -38,3 +38,14 @@ def test_the_command_starts_without_prefect_and_without_the_store() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert not {"prefect", "sqlalchemy", "streamlit"} & set(loaded.stdout.split())
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_an_option_that_may_be_repeated_has_no_option_for_an_empty_list(
+    group: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in app[group].resolved_commands():
+        if not name.startswith("-"):
+            with pytest.raises(SystemExit):
+                main([group, name, "--help"])
+    assert "--empty-" not in capsys.readouterr().out

@@ -1,11 +1,12 @@
 """Tables: whole for programs, within their lines on a terminal."""
 
+import json
 import re
 import sys
 
 import pytest
 
-from sentinel_core.cli.output import print_table
+from sentinel_core.cli.output import print_outcomes, print_table
 
 LONG = "word " * 30
 
@@ -54,3 +55,30 @@ def test_or_goes_on_in_further_lines(
     shown = lines(capsys)[1:]
     assert " ".join(line[4:] for line in shown) == LONG.strip()
     assert max(map(len, shown)) <= 50
+
+
+def test_the_least_important_columns_are_left_out_until_a_row_fits(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    columns, row = ("name", "kind", "place", "end"), ("x" * 20, "k" * 10, "p" * 15, "e")
+    print_table(columns, [row], least=("place", "kind"))
+    assert lines(capsys)[0].split() == [*columns]
+    narrow_terminal(monkeypatch)
+    print_table(columns, [row], least=("place", "kind"))
+    assert [line.split() for line in lines(capsys)] == [
+        ["name", "kind", "end"],
+        ["x" * 20, "k" * 10, "e"],
+    ]
+
+
+def test_changes_as_json_have_one_form(capsys: pytest.CaptureFixture[str]) -> None:
+    code = print_outcomes("event", [3, 1, 2], [1], "done", {3: "was so"}, as_json=True)
+    assert code == 1
+    assert json.loads(capsys.readouterr().out) == {
+        "ok": False,
+        "changed": [{"id": 1, "sentence": "done"}],
+        "unchanged": [
+            {"id": 3, "code": "already", "sentence": "was so"},
+            {"id": 2, "code": "missing", "sentence": "there is no such event"},
+        ],
+    }

@@ -85,6 +85,7 @@ def test_a_year_of_first_mondays_has_no_false_silence_and_a_missed_one_is_seen_w
     assert found[-1] < others[0] + 6 * HOUR
 
 
+@pytest.mark.slow("*/5 * * * *", "30 * * * *")
 @pytest.mark.parametrize("cron", ["* * * * *", "*/5 * * * *", "30 * * * *", "0 */2 * * *"])
 @pytest.mark.parametrize(
     ("zone", "night"),

@@ -180,6 +180,19 @@ def test_events_of_several_rules_say_of_how_many() -> None:
     )
 
 
+@pytest.mark.parametrize("medium", [Medium.SLACK, Medium.MARKDOWN, Medium.PLAIN, Medium.EMAIL])
+def test_a_group_has_the_next_steps_of_its_events_if_they_are_few(medium: Medium) -> None:
+    steps = [None, "Call the desk.", "Call the desk.", "Look at the news."]
+    events = [item(id=n, ticker=f"T{n}", suggested_action=step) for n, step in enumerate(steps)]
+    assert "Call the desk. Look at the news." in everything(told(medium, *events))
+    one_more = item(id=9, ticker="T9", suggested_action="Wait for the opening.")
+    assert "Call the desk." not in everything(told(medium, *events, one_more))
+
+
+def test_resolved_events_suggest_nothing_more() -> None:
+    assert "Next step" not in told(Medium.PLAIN, item("resolved"), item("resolved")).body
+
+
 def test_a_message_about_no_event_is_refused() -> None:
     with pytest.raises(ValueError, match="at least one"):
         render(Medium.PLAIN, Content(), LINKS)

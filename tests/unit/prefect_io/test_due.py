@@ -6,15 +6,15 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice, takewhile
 
 import pytest
-from prefect.server.schemas.schedules import CronSchedule, IntervalSchedule, RRuleSchedule
+from prefect.server.schemas.schedules import CronSchedule, RRuleSchedule
 
 from sentinel_core.base.errors import ScheduleError
 from sentinel_core.model.run import Schedule
 from sentinel_core.prefect_io.due import NeverDueError, due_times, next_due
+from tests.support.prefect_dates import made_by_prefect
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
-Prefects = CronSchedule | IntervalSchedule | RRuleSchedule
 
 
 @pytest.mark.parametrize(
@@ -163,23 +163,6 @@ SHAPES = [
     f"{m} {h} {d} * {w}" for m, h, (d, w) in itertools.product(MINUTES, HOURS, map(str.split, DAYS))
 ]
 YEAR = datetime(2026, 1, 1, tzinfo=UTC)
-
-
-def made_by_prefect(schedule: Prefects, since: datetime, until: datetime) -> list[datetime]:
-    """All dates for which the scheduler makes runs: it looks ahead again and again, from now."""
-    made: set[datetime] = set()
-    moment = since
-    while moment < until:
-        ahead = asyncio.run(
-            schedule.get_dates(n=100, start=moment, end=moment + timedelta(days=30))
-        )
-        found = [due.astimezone(UTC) for due in ahead]
-        made.update(found)
-        if len(found) < 100:
-            moment += timedelta(days=20)
-        else:  # it comes back before they are used up
-            moment += max((found[-1] - moment) / 2, HOUR)
-    return sorted(due for due in made if since < due < until)
 
 
 def agrees(number: int, zone: str, day_or: bool) -> None:

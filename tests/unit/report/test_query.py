@@ -3,12 +3,17 @@
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import Engine
 
+from sentinel_core.decide.watch import EndedRun, observe
 from sentinel_core.model.alert import AlertOutput
 from sentinel_core.model.routing import Route
+from sentinel_core.model.rule import RuleSettings
+from sentinel_core.model.run import StateType
+from sentinel_core.model.watched import Hook, HookKind
 from sentinel_core.report.coverage import coverage
 from sentinel_core.report.figures import EventStatus, Figures, RunOutcome, Window
 from sentinel_core.report.query import enqueue_report, figures
@@ -16,8 +21,10 @@ from sentinel_core.report.tables import facts
 from sentinel_core.store.outbox.claim import claim
 from sentinel_core.store.outbox.settle import settle
 from sentinel_core.store.record.acknowledge import acknowledge, unacknowledge
+from sentinel_core.store.record.recording import record
 from sentinel_core.store.record.resolve import resolve
 from sentinel_core.store.state.rules import sync
+from sentinel_core.store.state.watched import register, rule_of
 from tests.support.runs import NOW, T0, a_rule, a_run, at, fired, quiet, rows, told
 
 WINDOW = Window(T0, NOW)
@@ -201,3 +208,26 @@ def test_a_report_is_claimed_with_its_facts(engine: Engine) -> None:
     owed = claim(engine, key, NOW)
     assert owed is not None
     assert owed.facts == made  # what is JSON comes back as it was
+
+
+# -- watched flows -------------------------------------------------------------------------
+
+
+def test_runs_of_watched_flows_are_no_evaluations_of_rules(engine: Engine) -> None:
+    """A hook records a failed run as what it found; it does not check anything by a schedule."""
+    watched = rule_of("etl", uuid4(), "nightly", RuleSettings())
+    hook = Hook(kind=HookKind.FAILURE, ticker="failure", states=(StateType.FAILED,))
+    register(engine, watched, hook, T0)
+    run = a_run(5, "FAILED")
+    seen = observe(hook, EndedRun("etl/nightly", run))
+    assert seen is not None
+    [opened] = record(engine, watched, run, [seen], now=at(6)).opened
+    found = counted(engine)
+    assert dict(found.outcomes()) == {}
+    assert found.event_count == 1
+    report = facts(found, "Daily report")
+    assert "no rule was evaluated" in report["sentence"]
+    assert dict(map(tuple, report["figures"]))["Evaluations"] == "0"
+    noisiest = next(s for s in report["sections"] if s["title"] == "Noisiest rules")
+    assert noisiest["rows"] == [["etl/nightly", 1, 0]]
+    assert opened

@@ -251,3 +251,38 @@ def test_a_password_in_a_database_url_is_a_warning(file: Path) -> None:
     assert "hunter2" not in found.message
     check = {**check, "url": "block:secret/shop-database"}
     assert warnings(file, rule(entry="custom.py:sql_query", check=check)) == []
+
+
+# -- how long it is waited for -------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("grace", "said"), [(89, "up to 90 s"), (90, None), (14_400, None)])
+def test_a_grace_shorter_than_a_run_needs_is_a_warning(
+    file: Path, grace: float, said: str | None
+) -> None:
+    given = rule(policy={"grace_seconds": grace})
+    if said is None:
+        assert warnings(file, given) == []
+    else:
+        found = only(file, given)
+        assert found.field == "parameters.policy.grace_seconds"
+        assert said in found.message
+
+
+def test_a_grace_without_a_due_time_has_no_effect(file: Path) -> None:
+    found = warnings(file, rule(schedules=[], policy={"grace_seconds": 600}))
+    assert any("without a schedule the rule is never due" in one.message for one in found)
+
+
+def test_a_grace_of_one_schedule_alone_has_no_effect(file: Path) -> None:
+    schedule = {"cron": "0 * * * *", "parameters": {"policy": {"grace_seconds": 600}}}
+    found = only(file, rule(schedules=[schedule]))
+    assert found.field == "schedules[0].parameters.policy.grace_seconds"
+    assert "one grace for all its schedules" in found.message
+
+
+@pytest.mark.parametrize("grace", [0, -5, "soon", 1e12])
+def test_a_grace_that_can_not_be_is_an_error(file: Path, grace: object) -> None:
+    file.write_text(yaml.safe_dump({"deployments": [rule(policy={"grace_seconds": grace})]}))
+    [error] = check(file, ask_prefect=False).errors
+    assert error.field == "parameters.policy.grace_seconds"

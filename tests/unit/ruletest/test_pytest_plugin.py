@@ -109,6 +109,7 @@ def test_a_file_that_can_not_be_read_is_an_error_of_collecting(
     result.stdout.fnmatch_lines(["error: tests/rules/disk.yaml:1: tests: *"])
 
 
+@pytest.mark.slow
 def test_a_mistake_in_one_test_fails_that_test(pytester: pytest.Pytester, project: Path) -> None:
     (project / "tests" / "rules" / "disk.yaml").write_text(GOOD + BAD.replace("events", "evnets"))
     result = run(pytester)
@@ -284,6 +285,7 @@ def test_a_rule_of_the_rule_file_is_found_by_name(pytester: pytest.Pytester, pro
     run(pytester).assert_outcomes(passed=3)
 
 
+@pytest.mark.slow
 def test_the_python_in_the_documentation_passes(pytester: pytest.Pytester, project: Path) -> None:
     docs = (PROJECT / "docs" / "testing-rules.md").read_text()
     [example] = re.findall(r"```python\n(.*?)```", docs, re.DOTALL)

@@ -56,6 +56,13 @@ RULES: list[dict[str, Any]] = [
     ),
     {**rule("host-down", inhibits=["plain"]), "tags": ["net"]},
     rule("reminding", policy={"repeat_seconds": 600}),
+    rule(
+        "reacting",
+        on_open=[
+            {"run": "repair/now", "parameters": {"t": "{{ event.ticker }}"}, "times_per_hour": 1}
+        ],
+        on_resolve=[{"resume": "ingest/hourly", "approval": True}],
+    ),
     rule("wrong", check={"path": "/", "treshold": 5}),
     rule("templated", policy={"breaches": "{{ prefect.variables.breaches }}"}),
     {
@@ -525,6 +532,28 @@ def test_a_silence_of_a_tag_mutes_the_rules_that_have_it(ran: Ran) -> None:
     }
     assert told(ran(**common, rule="host-down", notifications=[])) == []
     assert told(ran(**common, rule="plain", notifications=[{"at": 0}])) == []
+
+
+REACTING = {"rule": "reacting", "series": {"db-1": {"value": "1", "triggered": "0 1 1 0 1"}}}
+STARTS = {"occasion": "open", "action": "run", "target": "repair/*", "parameters": {"t": "db-1"}}
+
+
+def test_a_reaction_is_expected_like_a_notification(ran: Ran) -> None:
+    held = {"at": "20m", "status": "skipped", "code": "bound"}
+    waits = {"at": "15m", "status": "waiting"}
+    assert told(ran(**REACTING, reactions=[{"at": "5m", **STARTS}, waits])) == []
+    assert told(ran(**REACTING, reactions=[{"at": "5m"}, waits, held])) == []
+
+
+def test_a_reaction_that_differs_or_does_not_start_is_told(ran: Ran) -> None:
+    assert told(ran(**REACTING, reactions=[]))[0].startswith(
+        "reactions: + not expected: at 5m, occasion open, action run, target repair/now"
+    )
+    waits = {"at": "15m", "status": "waiting"}
+    assert told(ran(**REACTING, reactions=[{"at": "5m"}, waits, {"at": "20m"}])) == [
+        "reactions: - expected, did not happen: at 20m",
+        "reactions:     nearest: it does not start (bound)",
+    ]
 
 
 def test_one_decision_may_be_looked_at_twice(ran: Ran) -> None:

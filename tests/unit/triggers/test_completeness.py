@@ -30,7 +30,7 @@ PACKAGES = ("sentinel_core", "triggers", "flows", "viewer")
 def import_file(path: Path) -> ModuleType:
     """The module of a file of ours, by its dotted name."""
     parts = path.relative_to(ROOT).with_suffix("").parts
-    return importlib.import_module(".".join(parts[:-1] if parts[-1] == "__init__" else parts))
+    return importlib.import_module(".".join(parts))
 
 
 @cache
@@ -168,8 +168,6 @@ def test_a_trigger_has_an_example_rule(path: Path, trigger: type[Trigger]) -> No
 @pytest.mark.parametrize("path", FLOW_FILES, ids=lambda path: path.name)
 def test_a_flow_file_shadows_no_other_module(path: Path) -> None:
     """Prefect puts the file's folder first on the path: `import email` would find flows/email.py"""
-    if path.stem == "__init__":
-        return
     assert path.stem not in sys.stdlib_module_names
     # In a program of its own: earlier tests have imported flow files of other folders here.
     ask = (
@@ -179,6 +177,12 @@ def test_a_flow_file_shadows_no_other_module(path: Path) -> None:
         [sys.executable, "-c", ask], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout.strip()
     assert not other or Path(other) == path, f"{path.stem} is {other}"
+
+
+def test_folders_that_other_projects_have_as_well_are_namespaces() -> None:
+    """With an `__init__.py` ours and theirs would hide each other."""
+    for package in ("flows", "triggers"):
+        assert not [*(ROOT / package).rglob("__init__.py")]
 
 
 def test_tables_are_declared_in_one_file_only() -> None:

@@ -186,6 +186,29 @@ def test_reading_waits_for_no_writer(tmp_path: Path) -> None:
     assert run(tmp_path, COMMON, textwrap.dedent(program)) == ["0"]
 
 
+def test_a_request_that_writes_may_read_in_a_second_session(tmp_path: Path) -> None:
+    """As pausing a work queue does: with the lock of its own request it would wait for itself."""
+    program = """
+        prefect_server.begin_immediate()
+
+        async def main():
+            engine = await prepare()
+            writer, reader, inner = [await config.session(engine) for _ in range(3)]
+            async with writer, config.begin_transaction(writer):
+                await writer.execute(sa.text("UPDATE counter SET n = 5"))
+                async with asyncio.timeout(10), reader:
+                    print((await reader.execute(sa.text("SELECT n FROM counter"))).scalar_one())
+                async with asyncio.timeout(10), inner, config.begin_transaction(inner):
+                    print((await inner.execute(sa.text("SELECT n FROM counter"))).scalar_one())
+            async with engine.connect() as connection:
+                print((await connection.execute(sa.text("SELECT n FROM counter"))).scalar_one())
+            await engine.dispose()
+
+        asyncio.run(main())
+    """
+    assert run(tmp_path, COMMON, textwrap.dedent(program)) == ["0", "0", "5"]
+
+
 def test_a_failed_statements_cursor_is_closed_by_its_connections_thread(tmp_path: Path) -> None:
     closed, said, row = run(
         tmp_path,

@@ -9,8 +9,30 @@ from hypothesis import strategies as st
 from sentinel_core.message.escaping import slack_escape
 from sentinel_core.model.times import span
 from sentinel_core.wording.sparkline import BARS, sparkline
-from sentinel_core.wording.text import fitting, flat, is_address, shorten, value_against_threshold
+from sentinel_core.wording.text import (
+    fitting,
+    flat,
+    is_address,
+    shorten,
+    value_against_threshold,
+    without_userinfo,
+)
 from sentinel_core.wording.times import moment
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("http://ana:geheim@host/api", "http://***@host/api"),
+        (
+            "no answer for url 'http://u:ge/heim@x@host:1/api'",
+            "no answer for url 'http://***@host:1/api'",
+        ),
+        ("http://host/api", "http://host/api"),
+    ],
+)
+def test_user_names_and_passwords_of_addresses_are_hidden(text: str, shown: str) -> None:
+    assert without_userinfo(text) == shown
 
 
 def test_slacks_control_characters_are_escaped() -> None:

@@ -22,7 +22,7 @@ CLONE = {"prefect.deployments.steps.git_clone": {"repository": "https://example.
 
 def deployment(pull_steps: Any = None, **more: Any) -> DeploymentResponse:
     values = {"id": uuid4(), "name": "root-disk", "flow_id": uuid4(), "pull_steps": pull_steps}
-    return DeploymentResponse(**values, entrypoint="flows/system.py:disk_usage", **more)
+    return DeploymentResponse(**{**values, "entrypoint": "flows/system.py:disk_usage", **more})
 
 
 def in_folder(folder: object) -> dict[str, Any]:
@@ -89,6 +89,16 @@ def test_any_other_pull_steps_are_left_to_prefect_in_a_folder_of_their_own(pull_
     configuration = prepared(found, working_dir="/srv/scratch")
     assert configuration.job(flow_run()).entrypoint is None
     assert configuration.process_spec().folder == "/srv/scratch"
+
+
+def test_an_installed_flow_needs_no_folder_of_its_own() -> None:
+    for nothing in (None, []):
+        found = deployment(nothing, entrypoint="sentinel_core.flow.scheduled.reconcile")
+        configuration = prepared(found, working_dir="/srv/scratch")
+        assert configuration.job(flow_run()).entrypoint == found.entrypoint
+        assert configuration.process_spec().folder == "/srv/scratch"
+    fetched = deployment([CLONE], entrypoint="team.flows.tidy")
+    assert prepared(fetched).job(flow_run()).entrypoint is None
 
 
 def test_without_a_folder_of_any_kind_processes_start_where_the_worker_did(

@@ -131,3 +131,18 @@ def test_only_this_projects_deployments_count_as_gone() -> None:
     found = plan([wanted()], [deployed(), *others])
     assert [item.name for item in found.gone] == ["ours", "our-housekeeping"]
     assert [item.name for item in found.foreign] == ["another-teams-rule"]
+
+
+def test_of_what_is_installed_only_flows_of_the_same_module_are_ours() -> None:
+    installed: dict[str, Any] = {"pull_steps": [], "is_rule": False}
+    housekeeping = "sentinel_core.flow.scheduled"
+    others = [
+        deployed(name="ours", entrypoint=f"{housekeeping}.retention", **installed),
+        deployed(name="another-module", entrypoint="theirs.flows.tidy", **installed),
+        deployed(name="another-folder", entrypoint="jobs/tidy.py:tidy", **installed),
+        deployed(name="another-rule", pull_steps=[], entrypoint="theirs.rules.disk"),
+    ]
+    mine = wanted(name="reconcile", entrypoint=f"{housekeeping}.reconcile", **installed)
+    found = plan([wanted(), mine], [deployed(), *others])
+    assert [item.name for item in found.gone] == ["ours"]
+    assert [item.name for item in found.foreign] == ["another-rule"]

@@ -365,7 +365,7 @@ def test_nobody_there_triggers():
     refused = ask(f"http://127.0.0.1:{free_port()}/")
     assert refused.triggered
     assert refused.message.endswith("is unreachable: Connection refused")
-    assert refused.metrics == {}
+    assert refused.metrics == {"up": 0}
     unknown = ask("http://no-such-host.invalid/")
     assert unknown.triggered
     assert unknown.ticker == "no-such-host.invalid"

@@ -109,6 +109,25 @@ def test_growth_is_judged_from_the_least_number_of_points_on() -> None:
     assert judged.note == "+120.0 MB/h over 4 points in 0.2 h"
 
 
+def test_growth_is_judged_once_its_points_span_the_least_time() -> None:
+    check = rule(minimum_points=3, minimum_minutes=15)
+    early = check.growth(sample(140), past(130, 120))
+    assert early == Growth(None, "growth not judged yet: 10 of 15 minutes")
+    assert check.growth(sample(140), past(130, 120, 110)).mb_per_hour == pytest.approx(120)
+
+
+def test_the_examples_window_takes_a_warm_up_for_no_leak_and_finds_one() -> None:
+    check = rule(window=48, minimum_minutes=180, growth_mb_per_hour=100)
+    warming = [350.0] * 200 + [250.0, 150.0, 100.0]  # the newest first
+    leaking = [120.0 * (203 - age) / 12 for age in range(203)]
+    for values, leaks in ((warming, False), (leaking, True)):
+        for begun in range(1, len(values) + 1):
+            now, *before = values[-begun:][: check.window]
+            growth = check.growth(sample(now), past(*before))
+            grows = growth.mb_per_hour is not None and growth.mb_per_hour > 100
+            assert grows is (leaks and begun > 36), (begun, growth)
+
+
 def test_evaluations_that_measured_nothing_are_no_points() -> None:
     holes = [PastEvaluation(NOW - timedelta(hours=h), "t", False) for h in range(1, 9)]
     assert rule(minimum_points=3).growth(sample(1), holes).mb_per_hour is None

@@ -348,6 +348,7 @@ def test_closing_lets_a_run_finish_and_ends_all_processes(own_lab: Lab) -> None:
     assert own_lab.fork_servers() == []
 
 
+@pytest.mark.slow
 def test_only_some_fork_servers_are_kept_and_the_longest_unused_goes_first(
     tmp_path: Path,
 ) -> None:

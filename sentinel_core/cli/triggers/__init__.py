@@ -1,0 +1,1 @@
+"""`sentinel triggers`: list, show."""

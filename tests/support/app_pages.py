@@ -1,0 +1,26 @@
+"""Pages of the viewer as Streamlit's AppTest runs them, and what they say."""
+
+from collections.abc import Callable
+
+from streamlit.testing.v1 import AppTest
+
+from tests.support.processes import ROOT
+
+RunPage = Callable[..., AppTest]
+
+
+def run_page(name: str, **params: str | list[str]) -> AppTest:
+    """The page of this name, run with these query parameters; nothing of it raised."""
+    app = AppTest.from_file(str(ROOT / "viewer" / "scripts" / f"{name}.py"), default_timeout=30)
+    for key, value in params.items():
+        app.query_params[key] = value
+    app.run()
+    assert not app.exception
+    return app
+
+
+def words(app: AppTest) -> str:
+    """Everything written on the page as people read it."""
+    parts = [*app.markdown, *app.info, *app.warning, *app.error, *app.success, *app.caption]
+    text = "\n".join(str(part.value) for part in parts)
+    return text.replace("\\", "").replace("\N{WORD JOINER}", "")

@@ -1,0 +1,98 @@
+"""`sentinel triggers`: the catalogue is made from the classes, a team's own included."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from sentinel_core.cli import main
+from tests.support.command import refused_here
+
+OWN = """
+from sentinel_core import AlertOutput, Trigger, rule_flow
+
+class QueueDepth(Trigger):
+    "A queue is longer than a threshold."
+
+    display_name = "Queue depth"
+    queue: str
+    limits: list[int] = [1, 2]
+    limit: float | None = None
+
+    def check(self) -> AlertOutput:
+        raise NotImplementedError
+
+queue_depth = rule_flow(QueueDepth)
+"""
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project with a trigger of its own, and a file that can't be imported."""
+    flows = tmp_path / "flows"
+    flows.mkdir()
+    (flows / "own.py").write_text(OWN, "utf-8")
+    (flows / "broken.py").write_text("import no_such_module_anywhere", "utf-8")
+    file = tmp_path / "prefect.yaml"
+    file.write_text("deployments: []", "utf-8")
+    return file
+
+
+def run(capsys: Capture, *arguments: str) -> tuple[str, str]:
+    with pytest.raises(SystemExit) as exit_:
+        main(["triggers", *arguments])
+    out, err = capsys.readouterr()
+    assert exit_.value.code == 0, err
+    return out, err
+
+
+def test_every_trigger_is_listed_with_its_entrypoint(capsys: Capture) -> None:
+    out, _ = run(capsys, "list", "--json")
+    found = {one["name"]: one for one in json.loads(out)}
+    assert found["disk-usage"]["entrypoint"] == "flows/system.py:disk_usage"
+    assert found["disk-usage"]["page"] == "docs/triggers/disk_usage.md"
+    pages = {path.stem for path in Path("docs/triggers").glob("*.md")}
+    assert {name.replace("-", "_") for name in found} == pages
+    assert all(Path(one["page"]).is_file() for one in found.values())
+
+
+def test_a_trigger_is_shown_with_types_defaults_and_descriptions(capsys: Capture) -> None:
+    out, _ = run(capsys, "show", "disk_usage")
+    assert "flows/system.py:disk_usage" in out
+    rows = {line.split()[0]: line.split() for line in out.splitlines() if line.startswith("  ")}
+    assert rows["threshold"][:5] == ["threshold", "number", "90", "percent", "used,"]
+
+
+@pytest.mark.slow
+def test_a_teams_own_trigger_is_there_and_a_broken_file_is_named(
+    project: Path, capsys: Capture
+) -> None:
+    out, err = run(capsys, "show", "queue-depth", "--file", str(project), "--json")
+    shown = json.loads(out)
+    assert shown["entrypoint"] == "flows/own.py:queue_depth"
+    assert shown["description"] == "A queue is longer than a threshold."
+    assert shown["page"] is None
+    assert [(one["name"], one["type"], one["required"]) for one in shown["parameters"]] == [
+        ("queue", "text", True),
+        ("limits", "list of whole number", False),
+        ("limit", "number or nothing", False),
+    ]
+    assert "flows/broken.py can't be imported: ModuleNotFoundError" in err
+    assert "disk-usage" in run(capsys, "list", "--file", str(project))[0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("show", "disk-usge"), "did you mean disk-usage?"),
+        (("show", "\x1b[31m"), "there is no trigger"),
+        (("list", "--file", "no/such/file.yaml"), "there is no rule file"),
+    ],
+)
+def test_what_does_not_exist_is_refused(
+    arguments: tuple[str, ...], words: str, capsys: Capture
+) -> None:
+    sentence = refused_here(capsys, "triggers", *arguments)
+    assert words in sentence
+    assert "\x1b" not in sentence

@@ -1,1 +1,0 @@
-"""What can be measured: one folder for each family, one file for each trigger."""

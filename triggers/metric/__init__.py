@@ -1,1 +1,0 @@
-"""Any number, from any source, against a threshold."""

@@ -1,1 +1,0 @@
-"""HTTP services and Prefect deployments."""

@@ -1,1 +1,0 @@
-"""The machine a check runs on."""
