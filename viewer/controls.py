@@ -70,7 +70,7 @@ def draw(known: Facets, where: tzinfo) -> Choice:
         )
         more = _more(known, where)
         sort = st.selectbox(
-            "Sort", filters.SORTS, label_visibility="collapsed", width=140, **_bound("sort")
+            "Sort", filters.SORTS, label_visibility="collapsed", width=170, **_bound("sort")
         )
         size = st.selectbox(
             "Rows",
@@ -90,7 +90,7 @@ def draw(known: Facets, where: tzinfo) -> Choice:
 
 def _more(known: Facets, where: tzinfo) -> dict[str, Any]:
     """The filters behind the button, whose label has the number of active ones."""
-    names = ("importance", "category", "status", "kind", "state", "rule")
+    names = ("importance", "category", "status", "kind", "state", "rule", "environment")
     times = ("since", "until")
     typed = ("ticker", "storm")
     active = sum(_is_set(name) for name in (*names, *typed, *times))
@@ -113,6 +113,9 @@ def _more(known: Facets, where: tzinfo) -> dict[str, Any]:
             st.multiselect("Prefect state", filters.STATES, **_bound("state")) or ()
         )
         chosen["rule"] = tuple(st.multiselect("Rule", known.rules, **_bound("rule")) or ())
+        chosen["environment"] = tuple(
+            st.multiselect("Environment", known.environments, **_bound("environment")) or ()
+        )
         ticker, storm = st.columns(2)
         chosen["ticker"] = (
             ticker.text_input("Ticker (exactly)", max_chars=200, **_bound("ticker")) or ""

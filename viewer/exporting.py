@@ -16,7 +16,11 @@ def paging(cursors: list[Any], following: object) -> None:
     st.button(
         "Older", on_click=cursors.append, args=(following,), disabled=following is None, key="older"
     )
-    st.markdown(f":gray[page {len(cursors) + 1}]", width="content")
+    st.markdown(
+        f":gray[page {len(cursors) + 1}; a click on a column's header sorts this page only, "
+        "the order above all pages]",
+        width="content",
+    )
 
 
 def _back(cursors: list[Any]) -> None:

@@ -49,6 +49,7 @@ class Choice:
     quick: str | None = None
     importance: tuple[str, ...] = ()
     category: tuple[str, ...] = ()
+    environment: tuple[str, ...] = ()
     status: tuple[str, ...] = ()
     kind: tuple[str, ...] = ()
     state: tuple[str, ...] = ()
@@ -82,6 +83,7 @@ def to_filter(choice: Choice, now: datetime) -> EventFilter:
     return EventFilter(
         importance=_both(choice.importance, _QUICK_IMPORTANCE.get(choice.quick or "")),
         category=_both(choice.category, _QUICK_CATEGORY.get(choice.quick or "")),
+        environment=frozenset(choice.environment),
         kind=frozenset(choice.kind),
         status=frozenset(Status(status) for status in choice.status),
         state=frozenset(choice.state),
@@ -172,6 +174,7 @@ def problems(params: Mapping[str, Sequence[str]], known: Facets) -> list[str]:
         "kind": KINDS,
         "state": STATES,
         "rule": known.rules,
+        "environment": known.environments,
         "range": tuple(RANGES),
         "sort": SORTS,
         "size": SIZES,

@@ -55,7 +55,7 @@ def _controls() -> Choice:
             for name, title in (("since", "Not before"), ("until", "Before")):
                 moment = st.datetime_input(title, value=None, **bound(name))
                 times[name] = controls.aware(moment, where)
-        sort = choice("Sort", filters.SORTS)
+        sort = choice("Sort", filters.SORTS, width=170)
         size = choice("Size", filters.SIZES, 1, 80)
     with st.container(horizontal=True, gap="medium", key="levels"):
         importance = several("Importance", filters.IMPORTANCES)

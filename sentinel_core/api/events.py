@@ -10,11 +10,9 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 from sentinel_core.decide.observe import Kind
 from sentinel_core.model.alert import EARLIEST, LATEST, Importance
 from sentinel_core.store.read.event_list import Cursor
-from sentinel_core.store.read.filters import EventFilter, Sort, Status
+from sentinel_core.store.read.filters import NUMBERS, TIMES, EventFilter, Sort, Status
 
 _LARGEST = 2**63 - 1
-_TIMES = (Sort.TIME, Sort.LAST_SEEN)
-_NUMBERS = (Sort.IMPORTANCE, Sort.OCCURRENCES)
 
 
 def _storable(text: str) -> str:
@@ -93,11 +91,11 @@ class EventQuery(BaseModel):
             ) from None
 
     def _value(self, value: Any) -> Any:
-        if self.sort in _NUMBERS:
+        if self.sort in NUMBERS:
             return _whole(value)
         if not isinstance(value, str):
             raise TypeError
-        if self.sort in _TIMES:
+        if self.sort in TIMES:
             at = datetime.fromisoformat(value)
             if at.tzinfo is None:
                 raise ValueError

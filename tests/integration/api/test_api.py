@@ -60,7 +60,7 @@ def test_prometheus_reads_the_metrics(http: httpx.Client) -> None:
     assert ("sentinel_lateness_p50_seconds",) not in found  # nothing ran: unknown, not zero
 
 
-@pytest.mark.parametrize("sort", ["time", "last seen", "importance", "rule", "occurrences"])
+@pytest.mark.parametrize("sort", ["time", "resolved", "importance", "rule", "status"])
 def test_pages_of_events_are_complete_and_without_repetition(
     http: httpx.Client, store: Engine, sort: str
 ) -> None:

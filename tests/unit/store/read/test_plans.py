@@ -13,7 +13,7 @@ from sentinel_core.store.db.schema import ensure_schema
 from sentinel_core.store.db.tables import AUDIT, EVENT
 from sentinel_core.store.read import event_list, overview
 from sentinel_core.store.read.event_detail import event_detail
-from sentinel_core.store.read.filters import EventFilter
+from sentinel_core.store.read.filters import EventFilter, Sort
 from tests.support.recorded import NOON, a_rule, event_ids, fire
 
 MINUTE = timedelta(minutes=1)
@@ -63,6 +63,16 @@ def test_the_default_pages_are_read_through_an_index(sqlite: Engine) -> None:
         sqlite, lambda: event_list.page(sqlite, day, now=NOON, size=20, after=after)
     )
     assert "SEARCH alert_event USING INDEX ix_event_time" in listed
+
+
+@pytest.mark.parametrize("sort", list(Sort))
+def test_no_order_reads_more_events_than_the_filter_leaves(sqlite: Engine, sort: Sort) -> None:
+    live, day = EventFilter(live=True), EventFilter(since=NOON - timedelta(days=1))
+    for wanted, index in ((live, "ix_event_unacknowledged"), (day, "ix_event_time")):
+        [listed, *_] = plans(
+            sqlite, lambda f=wanted: event_list.page(sqlite, f, now=NOON, size=20, sort=sort)
+        )
+        assert f"SEARCH alert_event USING INDEX {index}" in listed
 
 
 def test_counting_and_the_histogram_read_indexes(sqlite: Engine) -> None:
