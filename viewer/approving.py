@@ -14,7 +14,7 @@ from sentinel_core.wording.reaction_timeline import (
     what_it_does,
 )
 from sentinel_core.wording.text import counted
-from viewer import acknowledging, data
+from viewer import acknowledging, data, writing
 from viewer.escape import plain, short_time
 
 _COLOUR = {
@@ -86,7 +86,7 @@ def _approve(event_id: int, by: str, comment: str) -> None:
         st.error("Say who approves: the name is part of the record.")
         return
     try:
-        result = data.approve(event_id, by, comment)
+        result = writing.approve(event_id, by, comment)
     except SentinelError as error:
         st.error(f"Nothing was approved: {plain(error)}.")
         return

@@ -20,6 +20,7 @@ from sentinel_core.wording.times import clock
 from viewer import (
     acknowledging,
     cards,
+    changing,
     controls,
     data,
     exporting,
@@ -177,10 +178,7 @@ def _head(shown: Shown, frozen: bool) -> None:
     selected = shown.selected()
     # Always the same buttons: a bar that grew with a selection would move the rows under the mouse
     with st.container(horizontal=True, vertical_alignment="center", key="bar", gap="small"):
-        if st.button(
-            "Acknowledge", type="primary", key="acknowledge", shortcut="a", disabled=not frozen
-        ):
-            acknowledging.ask(selected)
+        changing.buttons(selected, disabled=not frozen)
         st.button("Clear selection", key="clear", disabled=not frozen, on_click=_clear_selection)
         if frozen:
             newer = data.count(shown.choice, shown.page.newest_id)

@@ -19,10 +19,6 @@ from sentinel_core.store.read.event_detail import EventDetail, event_detail
 from sentinel_core.store.read.event_list import Cursor
 from sentinel_core.store.read.overview import Bucket, Facets, Overview
 from sentinel_core.store.read.periods import Periods
-from sentinel_core.store.record import acknowledge as acknowledging
-from sentinel_core.store.record import react
-from sentinel_core.store.record.acknowledge import Acknowledged
-from sentinel_core.store.record.react import Approved
 from sentinel_core.store.state import rules
 from viewer import filters, rows, status
 from viewer.escape import zone
@@ -184,21 +180,8 @@ def csv(choice: Choice) -> bytes:
     return rows.csv_text(events, cut=cut, settings=settings())
 
 
-def acknowledge(ids: list[int], by: str, comment: str) -> Acknowledged:
-    """Acknowledge exactly these events, and clear the caches of what it changes."""
-    result = acknowledging.acknowledge(engine(), ids, by=by, comment=comment, now=now())
-    _forget()
-    return result
-
-
-def approve(event_id: int, by: str, comment: str) -> Approved:
-    """Approve what waits for it, and clear the caches of what it changes."""
-    result = react.approve(engine(), [event_id], by=by, comment=comment, now=now())
-    _forget()
-    return result
-
-
-def _forget() -> None:
+def forget() -> None:
+    """Forget what was read before something was written."""
     for cached in (_page, _counts, _overview, _periods):
         cached.clear()
 

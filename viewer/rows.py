@@ -10,13 +10,11 @@ import pandas as pd
 from sentinel_core.base.settings import Settings
 from sentinel_core.model.cleaning import clean_text
 from sentinel_core.store.read.event_list import EXPORT_LIMIT
-from sentinel_core.store.record.acknowledge import Acknowledged
 from sentinel_core.store.state import system_rule
 from sentinel_core.store.state.watched import WATCHED, deployment_of
 from sentinel_core.wording.colours import COLOURS, STATES, TRIGGERED
 from sentinel_core.wording.labels import status_of, status_words
-from sentinel_core.wording.text import counted, shorten
-from viewer.escape import plain
+from sentinel_core.wording.text import shorten
 
 Row = Mapping[str, Any]
 
@@ -108,7 +106,7 @@ def shades(rows: Sequence[Row], dark: bool) -> list[str]:
 
 
 def chosen(rows: Sequence[Row]) -> pd.DataFrame:
-    """The selected events, for the dialog that acknowledges them."""
+    """The selected events, for the dialog that changes them."""
     return pd.DataFrame(
         [
             (
@@ -123,21 +121,6 @@ def chosen(rows: Sequence[Row]) -> pd.DataFrame:
         ],
         columns=["id", "Time", "Importance", "Rule", "Ticker", "Message"],
     )
-
-
-def acknowledged(result: Acknowledged) -> str:
-    """The result of an acknowledgement in a sentence (markdown, escaped)."""
-    parts = [f"Acknowledged {counted(len(result.done), 'event')}."]
-    if result.handled:
-        names = sorted({row.by or "somebody" for row in result.handled})
-        shown = plain(", ".join(names), 120)
-        have = "has" if len(result.handled) == 1 else "have"
-        parts.append(
-            f"{counted(len(result.handled), 'event')} {have} already been acknowledged by {shown}."
-        )
-    if result.missing:
-        parts.append(f"{counted(len(result.missing), 'event')} no longer in the store.")
-    return " ".join(parts)
 
 
 # -- CSV -----------------------------------------------------------------------------------

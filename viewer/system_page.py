@@ -8,7 +8,7 @@ import streamlit as st
 
 from sentinel_core.base.errors import SentinelError
 from sentinel_core.wording.times import clock
-from viewer import data, operations
+from viewer import acknowledging, data, operations, writing
 from viewer.bound import ROW_HEIGHT, height
 from viewer.escape import code, plain
 
@@ -66,7 +66,7 @@ _SYNC_HELP = "compares Prefect's runs with the record now, as the deployment rec
 
 def _sync() -> None:
     try:
-        sentence = operations.reconcile(data.engine(), data.settings())
+        sentence = writing.reconcile(acknowledging.whoever())
         st.session_state[_RESULT] = ("done", f"Synchronized: {plain(sentence)}")
     except SentinelError as error:
         st.session_state[_RESULT] = ("failed", f"Not synchronized: {plain(error)}")

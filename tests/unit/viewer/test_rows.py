@@ -9,7 +9,6 @@ import pandas as pd
 import pytest
 
 from sentinel_core.base.settings import Settings
-from sentinel_core.store.record.acknowledge import Acknowledged, Handled
 from sentinel_core.store.state import system_rule
 from sentinel_core.wording.labels import audit_words, leading_up, status_of
 from tests.support.recorded import NOON
@@ -147,27 +146,6 @@ def test_a_failed_run_has_another_badge_than_one_that_ended_well() -> None:
 
 def test_a_dialog_lists_exactly_the_chosen_events() -> None:
     assert list(rows.chosen([row(id=3), row(id=9)])["id"]) == [3, 9]
-
-
-@pytest.mark.parametrize(
-    ("result", "sentence"),
-    [
-        (Acknowledged((1, 2)), "Acknowledged 2 events."),
-        (
-            Acknowledged((1,), (Handled(2, "bo", NOON),)),
-            "Acknowledged 1 event. 1 event has already been acknowledged by bo.",
-        ),
-        (
-            Acknowledged((), (Handled(2, "bo", NOON), Handled(3, "*al*", NOON)), (9,)),
-            "Acknowledged 0 events. 2 events have already been acknowledged by "
-            r"\*al\*, bo. 1 event no longer in the store.",
-        ),
-    ],
-)
-def test_the_result_says_what_somebody_else_had_handled(
-    result: Acknowledged, sentence: str
-) -> None:
-    assert rows.acknowledged(result) == sentence
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t=", " =", "\n@"])

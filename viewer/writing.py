@@ -1,0 +1,142 @@
+"""The viewer's writes. All of them go through `change`, which is where they can be refused.
+
+The functions called are those of the `sentinel` command: there is no other way to change an event.
+"""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, TypeVar
+from uuid import UUID
+
+from sqlalchemy import Engine
+
+from sentinel_core.store.read.changes import Doer, last_changes
+from sentinel_core.store.record import acknowledge as acknowledging
+from sentinel_core.store.record import annotate, react
+from sentinel_core.store.record import resolve as resolving
+from sentinel_core.store.record.acknowledge import Acknowledged
+from sentinel_core.store.record.change import Changed
+from sentinel_core.store.record.react import Approved
+from viewer import data, operations
+from viewer.operations import Action as RuleAction
+from viewer.outcomes import OnEvents, Outcome
+
+T = TypeVar("T")
+Action = OnEvents | Literal["approve"] | RuleAction | Literal["reconcile"]
+"""Everything that is written from a page."""
+
+_ENTRIES: dict[OnEvents, tuple[str, ...]] = {
+    "acknowledge": (),  # the event itself says who
+    "unacknowledge": ("unacknowledged",),
+    "resolve": ("resolved",),
+    "assign": ("assigned", "unassigned"),
+    "rate": ("disposition",),
+    "comment": (),
+}
+"""The entries of the audit that say who did it before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What a person adds to an action: a name, a comment, and what the action asks for."""
+
+    by: str
+    comment: str = ""
+    to: str | None = None  # for whom an event is; None or "": for nobody
+    disposition: str | None = None
+    until: datetime | None = None
+
+
+logger = logging.getLogger(__name__)
+
+
+def change(action: Action, by: str, write: Callable[[Engine, datetime], T]) -> T:
+    """Write something in a person's name, and forget what was read before.
+
+    Raises SentinelError when nothing was written, ValueError for what can't be.
+    """
+    logger.info("%s in the name of %.200r", action, by)
+    try:
+        return write(data.engine(), data.now())
+    finally:
+        data.forget()
+
+
+def change_events(action: OnEvents, seen: Mapping[int, str | None], given: Given) -> Outcome:
+    """Do this to exactly these events, each with the value that the person saw of what is changed.
+
+    Raises as `change` does.
+    """
+    return change(
+        action, given.by, lambda engine, now: _on_events(engine, action, seen, given, now)
+    )
+
+
+def _on_events(
+    engine: Engine, action: OnEvents, seen: Mapping[int, str | None], given: Given, now: datetime
+) -> Outcome:
+    result: Acknowledged | Changed
+    ids, by, comment = list(seen), given.by, given.comment
+    match action:
+        case "acknowledge":
+            result = acknowledging.acknowledge(
+                engine, ids, by=by, comment=comment, until=given.until, now=now
+            )
+        case "unacknowledge":
+            result = acknowledging.unacknowledge(engine, ids, by=by, comment=comment, now=now)
+        case "resolve":
+            result = resolving.resolve(engine, ids, by=by, comment=comment, now=now)
+        case "assign":
+            result = annotate.assign(
+                engine, ids, by=by, to=given.to, comment=comment, now=now, seen=seen
+            )
+        case "rate":
+            result = annotate.disposition(
+                engine,
+                ids,
+                by=by,
+                disposition=given.disposition,
+                comment=comment,
+                now=now,
+                seen=seen,
+            )
+        case "comment":
+            result = annotate.comment(engine, ids, by=by, comment=comment, now=now)
+    return _outcome(engine, action, result)
+
+
+def _outcome(engine: Engine, action: OnEvents, result: Acknowledged | Changed) -> Outcome:
+    """The result, and who was first where there was nothing left to do."""
+    if isinstance(result, Acknowledged):
+        already = tuple(event.id for event in result.handled)
+        doers = tuple(Doer(event.by or "somebody", event.at) for event in result.handled)
+        return Outcome(result.done, already, result.missing, doers)
+    doers = tuple(last_changes(engine, result.already, _ENTRIES[action]).values())
+    return Outcome(result.done, result.already, result.missing, doers)
+
+
+def approve(event_id: int, by: str, comment: str) -> Approved:
+    """Approve what waits for it. Raises as `change` does."""
+    return change(
+        "approve",
+        by,
+        lambda engine, now: react.approve(engine, [event_id], by=by, comment=comment, now=now),
+    )
+
+
+def change_rules(action: RuleAction, deployment_ids: Sequence[UUID], by: str) -> int:
+    """Run, pause or resume rules; the number changed. Raises as `change` does."""
+    return change(
+        action,
+        by,
+        lambda engine, now: operations.act(engine, action, deployment_ids, by=by, now=now),
+    )
+
+
+def reconcile(by: str) -> str:
+    """Compare Prefect's runs with the record; the result in a sentence. Raises SentinelError."""
+    return change(
+        "reconcile", by, lambda engine, _now: operations.reconcile(engine, data.settings())
+    )
