@@ -2,32 +2,30 @@
 
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from fastapi import FastAPI, Query, Response
+from fastapi import FastAPI, Query, Response, Security
+from fastapi.security import HTTPBearer
 from prometheus_client import CONTENT_TYPE_LATEST
-from sqlalchemy import Engine
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
+from sentinel_core.api.access import Access
 from sentinel_core.api.errors import ApiError, handle_errors
 from sentinel_core.api.events import EventQuery, written
 from sentinel_core.api.metrics import exposition
-from sentinel_core.base.errors import StoreUnavailableError
-from sentinel_core.base.settings import get_settings
-from sentinel_core.flow import opening
+from sentinel_core.api.store import Store
 from sentinel_core.health.finding import State
 from sentinel_core.health.score import WEIGHTS
 from sentinel_core.health.status import Status, status
-from sentinel_core.store.db.engine import masked
-from sentinel_core.store.db.failure import explained
 from sentinel_core.store.read import event_list
 from sentinel_core.store.state.rules import all_rules
 
 HOSTS = ("127.0.0.1", "localhost")  # a page elsewhere can't reach it by a name of its own
 REMEMBERED_SECONDS = 5.0  # a status, so that monitors that ask often keep nothing busy
+_TOKENS = "Needed once `sentinel api token create` has made one; for changes always."
 _RULE = (
     "name",
     "category",
@@ -60,29 +58,32 @@ class _Health:
             return self._found[1]
 
 
-@contextmanager
-def _store() -> Iterator[Engine]:
-    """The event store, for one request. Raises StoreUnavailableError where there is none."""
-    url = get_settings().database_url
-    with explained(url):
-        engine, _ = opening.look(url)
-        if engine is None:
-            raise StoreUnavailableError(
-                f"there is no event store at {masked(url)} yet: `sentinel db upgrade` creates it"
-            )
-        try:
-            yield engine
-        finally:
-            engine.dispose()
+def create_app(names: Sequence[str] = (), *, loopback: bool = True) -> FastAPI:
+    """The application, which answers to these host names as well as to this machine's own.
 
+    Its description is at /openapi.json; no page loads anything from outside.
+    """
+    store = Store()
 
-def create_app() -> FastAPI:
-    """The application. Its description is at /openapi.json; no page loads anything from outside."""
-    app = FastAPI(title="Sentinel", docs_url=None, redoc_url=None)
-    app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(HOSTS))
+    @asynccontextmanager
+    async def closing(_app: FastAPI) -> AsyncIterator[None]:
+        yield
+        store.close()
+
+    app = FastAPI(
+        title="Sentinel",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        lifespan=closing,
+        dependencies=[Security(HTTPBearer(auto_error=False, description=_TOKENS))],
+    )
     handle_errors(app)
     _add_health(app, _Health())
-    _add_record(app)
+    _add_record(app, store)
+    # The last one comes first.
+    app.add_middleware(Access, store=store, loopback=loopback)
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=[*HOSTS, *names])
     return app
 
 
@@ -116,11 +117,11 @@ def _add_health(app: FastAPI, health: _Health) -> None:
         return Response(exposition(health.now()), media_type=CONTENT_TYPE_LATEST)
 
 
-def _add_record(app: FastAPI) -> None:
+def _add_record(app: FastAPI, store: Store) -> None:
     @app.get("/events")
     def read_events(query: Annotated[EventQuery, Query()]) -> dict[str, Any]:
         """Events, the newest first; `next` is the cursor of the next page."""
-        with _store() as engine:
+        with store.opened() as engine:
             page = event_list.page(
                 engine,
                 query.wanted(),
@@ -135,5 +136,5 @@ def _add_record(app: FastAPI) -> None:
     @app.get("/rules")
     def read_rules() -> dict[str, Any]:
         """The rules as Prefect last described them, with their newest evaluation."""
-        with _store() as engine:
+        with store.opened() as engine:
             return {"rules": [{name: row[name] for name in _RULE} for row in all_rules(engine)]}

@@ -1,17 +1,19 @@
 """The one form of errors: a code for programs and a sentence for people."""
 
 import logging
+from collections.abc import Mapping
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.types import Receive, Scope, Send
 
 from sentinel_core.base.errors import SentinelError
 from sentinel_core.wording.text import flat, without_userinfo
 
 logger = logging.getLogger(__name__)
-_CODES = {404: "not-found", 405: "method-not-allowed"}
+_CODES = {400: "bad-request", 404: "not-found", 405: "method-not-allowed"}
 
 
 class ApiError(Exception):
@@ -22,8 +24,38 @@ class ApiError(Exception):
         self.status, self.code = status, code
 
 
-def _answer(status: int, code: str, sentence: str) -> JSONResponse:
-    return JSONResponse({"error": {"code": code, "sentence": sentence}}, status)
+def _answer(
+    status: int, code: str, sentence: str, headers: Mapping[str, str] | None = None
+) -> JSONResponse:
+    return JSONResponse({"error": {"code": code, "sentence": sentence}}, status, headers)
+
+
+def _failed(error: SentinelError) -> JSONResponse:
+    return _answer(503, "unavailable", flat(without_userinfo(str(error)), 500))
+
+
+async def refuse(
+    status: int,
+    code: str,
+    sentence: str,
+    headers: Mapping[str, str],
+    scope: Scope,
+    receive: Receive,
+    send: Send,
+) -> None:
+    """Answer a request that no route has seen."""
+    if scope["type"] == "http":
+        await _answer(status, code, sentence, headers)(scope, receive, send)
+    else:
+        await send({"type": "websocket.close", "code": 1008})
+
+
+async def refuse_failed(error: SentinelError, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer such a request when the store or Prefect failed."""
+    if scope["type"] == "http":
+        await _failed(error)(scope, receive, send)
+    else:
+        await send({"type": "websocket.close", "code": 1011})
 
 
 def handle_errors(app: FastAPI) -> None:
@@ -37,7 +69,7 @@ def handle_errors(app: FastAPI) -> None:
     def failed(_request: Request, error: HTTPException) -> JSONResponse:
         code = _CODES.get(error.status_code, "refused")
         sentence = f"{error.detail}: /openapi.json lists the addresses and their methods"
-        return _answer(error.status_code, code, sentence)
+        return _answer(error.status_code, code, sentence, error.headers)
 
     @app.exception_handler(RequestValidationError)
     def invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
@@ -48,7 +80,7 @@ def handle_errors(app: FastAPI) -> None:
 
     @app.exception_handler(SentinelError)
     def unavailable(_request: Request, error: SentinelError) -> JSONResponse:
-        return _answer(503, "unavailable", flat(without_userinfo(str(error)), 500))
+        return _failed(error)
 
     @app.exception_handler(Exception)
     def broken(_request: Request, error: Exception) -> JSONResponse:

@@ -5,7 +5,7 @@ import sys
 from cyclopts import App, CycloptsError
 
 from sentinel_core.base.errors import SentinelError
-from sentinel_core.cli import db
+from sentinel_core.cli import api, db
 from sentinel_core.cli.reconcile import reconcile
 from sentinel_core.cli.report import report
 from sentinel_core.cli.up import up
@@ -37,7 +37,7 @@ app.command(up)
 app.command(viewer)
 app.command("sentinel_core.cli.doctor:doctor", name="doctor")
 app.command("sentinel_core.cli.status:status", name="status")
-app.command("sentinel_core.cli.api:api", name="api")
+app.command(api.app)
 app.command("sentinel_core.cli.demo:demo", name="demo")
 app.command("sentinel_core.cli.docs:docs", name="docs")
 app.command(

@@ -430,6 +430,26 @@ class AuditEntry(SQLModel, table=True):
     detail: dict[str, Any] = _json(dict)
 
 
+class ApiToken(SQLModel, table=True):
+    """A token of the HTTP API: the SHA-256 hash of a secret that is kept nowhere."""
+
+    __tablename__ = "api_token"
+    __table_args__ = (
+        Index("ux_api_token_hash", "hash", unique=True),
+        _partial("ux_api_token_name", "revoked_at IS NULL", "name", unique=True),
+    )
+
+    id: int | None = _key()
+    name: str
+    role: str
+    hash: str
+    created_at: datetime = _time()
+    created_by: str
+    expires_at: datetime | None = _time(nullable=True)
+    revoked_at: datetime | None = _time(nullable=True)
+    revoked_by: str | None = None
+
+
 class Checkpoint(SQLModel, table=True):
     """The progress of a repeated job: reconcile has recorded all runs that ended before `at`,
     retention may have deleted the evaluations of those."""
@@ -462,6 +482,7 @@ REACTION = _TABLES["reaction"]
 STORM = _TABLES["storm"]
 SILENCE = _TABLES["silence"]
 AUDIT = _TABLES["audit_entry"]
+API_TOKEN = _TABLES["api_token"]
 CHECKPOINT = _TABLES["checkpoint"]
 IDENTITY = _TABLES["store_identity"]
 
