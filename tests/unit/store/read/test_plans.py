@@ -54,7 +54,9 @@ def test_the_default_pages_are_read_through_an_index(sqlite: Engine) -> None:
     live = EventFilter(live=True)
     day = EventFilter(since=NOON - timedelta(days=1))
     [listed, newest, *_] = plans(sqlite, lambda: event_list.page(sqlite, live, now=NOON, size=20))
-    assert "SEARCH alert_event USING INDEX ix_event_unacknowledged (importance=?)" in listed
+    assert "SCAN alert_event" not in listed
+    assert "SEARCH alert_event USING INDEX ix_event_due (importance=?)" in listed
+    assert "ix_event_due (importance=? AND display_until>?)" in listed
     assert "SCAN alert_event USING COVERING" in newest or "SEARCH alert_event" in newest
     [listed, *_] = plans(sqlite, lambda: event_list.page(sqlite, day, now=NOON, size=20))
     assert "SEARCH alert_event USING INDEX ix_event_time (timestamp>?)" in listed
@@ -77,7 +79,8 @@ def test_no_order_reads_more_events_than_the_filter_leaves(sqlite: Engine, sort:
 
 def test_counting_and_the_histogram_read_indexes(sqlite: Engine) -> None:
     for plan in plans(sqlite, lambda: overview.overview(sqlite, now=NOON))[:4]:
-        assert "ix_event_unacknowledged (importance=?" in plan
+        assert "ix_event_due (importance=?" in plan
+        assert "SCAN alert_event" not in plan
     [plan] = plans(
         sqlite,
         lambda: overview.histogram(
