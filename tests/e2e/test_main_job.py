@@ -20,6 +20,7 @@ from tests.support.deployed import rows
 from tests.support.prefect import PrefectServer, clean_environment, client_of
 from tests.support.processes import BIN, ROOT, answers, free_port, wait_for
 from tests.support.slack import Slack, slack_endpoint
+from tests.support.stores import variable_for
 from tests.support.up import rule_file, sentinel_up
 
 A_RUN = re.compile(r"^http://127\.0\.0\.1:\d+/runs/flow-run/[0-9a-f-]{36}$")
@@ -173,7 +174,12 @@ def test_up_starts_a_server_of_its_own_and_leaves_nothing_behind(tmp_path: Path)
 def test_up_says_in_a_sentence_what_is_wrong(
     server: PrefectServer, slack: Slack, tmp_path: Path, problem: str, sentence: str
 ) -> None:
-    env = {**server.env, "SENTINEL_DATABASE_URL": f"sqlite:///{tmp_path / 's.db'}"}
+    url = f"sqlite:///{tmp_path / 's.db'}"
+    env = {
+        **server.env,
+        "SENTINEL_DATABASE_URL": url,
+        "SENTINEL_STORE_VARIABLE": variable_for(url),  # or no other test could record any more
+    }
     file = rule_file(tmp_path, disk_rule("wrong"))
     arguments = ["--file", str(file), "--viewer-port", str(free_port())]
     match problem:
