@@ -15,12 +15,12 @@ from sentinel_core.base.errors import SentinelError
 from sentinel_core.store.read.event_list import Cursor, Page
 from sentinel_core.store.read.filters import COUNT_CAP
 from sentinel_core.store.read.overview import Overview
-from sentinel_core.wording.colours import COLOURS
 from sentinel_core.wording.times import clock
 from viewer import (
     acknowledging,
     cards,
     changing,
+    columns,
     controls,
     data,
     exporting,
@@ -38,6 +38,7 @@ ROW_HEIGHT = 28
 TABLE_HEIGHT = 628
 CARD_WIDTH = 178  # two beside each other on a phone
 _AUTO, _SHOWN, _CURSORS, _CHOICE, _UPDATED = "auto", "shown", "cursors", "choice", "updated"
+_COLUMNS = "shown columns"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,7 @@ def _draw(armed: bool) -> None:
             st.markdown("  \n".join(lines))
         known = data.facets()
         problems = controls.not_understood(known)
-        choice = controls.draw(known, data.local_zone())
+        choice, st.session_state[_COLUMNS] = controls.draw(known, data.local_zone())
         if problems:
             st.warning("  \n".join(problems), icon=":material/filter_list_off:")
         if not overview.any_event:
@@ -215,7 +216,9 @@ def _table(shown: Shown) -> None:
             icon=":material/check_circle:" if quiet else ":material/search_off:",
         )
         return
-    frame = rows.table(shown.page.rows, data.settings())
+    frame = rows.table(
+        shown.page.rows, data.settings(), st.session_state.get(_COLUMNS, rows.COLUMNS)
+    )
     shades = rows.shades(shown.page.rows, _dark())
     styled = frame.style.apply(lambda _column: shades, axis=0) if any(shades) else frame
     st.dataframe(
@@ -227,38 +230,8 @@ def _table(shown: Shown) -> None:
         row_height=ROW_HEIGHT,
         height=min(ROW_HEIGHT * len(frame) + 40, TABLE_HEIGHT),
         placeholder="",
-        column_config=_columns(shown),
+        column_config=columns.config(shown.page.rows),
     )
-
-
-def _columns(shown: Shown) -> dict[str, Any]:
-    column = st.column_config
-    states = rows.state_badges(shown.page.rows)
-    return {
-        "Time": column.DatetimeColumn(
-            format="MM-DD HH:mm:ss", timezone=st.context.timezone or "UTC", width=112
-        ),
-        "Importance": column.MultiselectColumn(
-            options=list(COLOURS), color=list(COLOURS.values()), width=80
-        ),
-        "Rule": column.TextColumn(width=140),
-        "Ticker": column.TextColumn(width=90),
-        "Message": column.TextColumn(width=410),
-        "State": column.MultiselectColumn(
-            options=list(states), color=list(states.values()), width=96, help="Prefect state"
-        ),
-        "Status": column.TextColumn(
-            width=100,
-            help="muted: the newest message about it was held back; not delivered: a channel did "
-            "not take a message about it, for good",
-        ),
-        "Category": column.TextColumn(width=72),
-        "Occurrences": column.NumberColumn("×", format="%d", width=46, help="occurrences"),
-        "Run": column.LinkColumn(width=64, display_text="Prefect", help="flow run in Prefect"),
-        "id": column.LinkColumn(
-            "Event", width=64, display_text=r"event=(\d+)", help="everything about the event"
-        ),
-    }
 
 
 def _foot(shown: Shown) -> None:

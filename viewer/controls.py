@@ -6,7 +6,7 @@ from typing import Any, cast
 import streamlit as st
 
 from sentinel_core.store.read.overview import Facets
-from viewer import acknowledging, filters
+from viewer import acknowledging, columns, filters, rows
 from viewer.filters import Choice
 
 _PROBLEMS = "not understood"
@@ -28,8 +28,8 @@ def _bound(name: str) -> dict[str, Any]:
     return {"key": name, "bind": "query-params", "on_change": _changed}
 
 
-def draw(known: Facets, where: tzinfo) -> Choice:
-    """Draw the filter row; returns the choices made in it."""
+def draw(known: Facets, where: tzinfo) -> tuple[Choice, tuple[str, ...]]:
+    """Draw the filter row; returns the choices made in it, and the columns to show."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="filters"):
         view = st.segmented_control(
             "View",
@@ -81,11 +81,13 @@ def draw(known: Facets, where: tzinfo) -> Choice:
             help="rows on a page",
             **_bound("size"),
         )
+        shown = columns.chosen(rows.ALL_COLUMNS, rows.COLUMNS)
     quick = None if quick == "all" else quick
     me = acknowledging.whoever() if quick == "mine" else ""
-    return Choice(
+    choice = Choice(
         view=view, quick=quick, range=span, q=text or "", sort=sort, size=size, me=me, **more
     )
+    return choice, shown
 
 
 def _more(known: Facets, where: tzinfo) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from sentinel_core.store.read.filters import NO_STATE, EventFilter, Sort, Status
 from sentinel_core.store.read.overview import Facets
 from sentinel_core.wording.times import stamp
 from viewer.escape import plain
+from viewer.rows import ALL_COLUMNS
 
 VIEWS = ("live", "all")
 QUICK = ("all", "critical", "market", "system", "mine")
@@ -178,6 +179,7 @@ def problems(params: Mapping[str, Sequence[str]], known: Facets) -> list[str]:
         "range": tuple(RANGES),
         "sort": SORTS,
         "size": SIZES,
+        "columns": ALL_COLUMNS,
     }
     sentences: list[str] = []
     for name, given in params.items():

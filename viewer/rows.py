@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -13,7 +13,7 @@ from sentinel_core.store.read.event_list import EXPORT_LIMIT
 from sentinel_core.store.state import system_rule
 from sentinel_core.store.state.watched import WATCHED, deployment_of
 from sentinel_core.wording.colours import COLOURS, STATES, TRIGGERED
-from sentinel_core.wording.labels import status_of, status_words
+from sentinel_core.wording.labels import KINDS, RESOLUTIONS, status_of, status_words
 from sentinel_core.wording.text import shorten
 
 Row = Mapping[str, Any]
@@ -21,20 +21,6 @@ Row = Mapping[str, Any]
 _TRIGGERED = "Triggered"  # the name of the completed state of a run whose alert fires
 _MEASURED = "Measured"  # the same of a run whose rule has conditions, which judge it later
 _SHADE = {"critical": "rgba(209,36,47,{})", "high": "rgba(212,136,6,{})"}
-
-COLUMNS = (
-    "Time",
-    "Importance",
-    "Rule",
-    "Ticker",
-    "Message",
-    "State",
-    "Status",
-    "Category",
-    "Occurrences",
-    "Run",
-    "id",
-)
 
 
 def one_line(text: str, limit: int = 400) -> str:
@@ -58,25 +44,75 @@ def state_colour(name: str | None, kind: str | None) -> str:
     return TRIGGERED if name == _TRIGGERED else STATES.get(kind or "", COLOURS["low"])
 
 
-def table(rows: Sequence[Row], settings: Settings) -> pd.DataFrame:
-    """The blotter's rows in the order given; row n is `rows[n]`."""
-    data = [
-        (
-            row["timestamp"],
-            [row["importance"]],
-            row["rule_name"],
-            row["ticker"],
-            one_line(row["message"]) or "(no message)",
-            [row["prefect_state_name"]] if row["prefect_state_name"] else [],
-            status_words(row),
-            row["category"],
-            row["occurrences"],
-            run_url(row, settings),
-            f"?event={row['id']}",
-        )
-        for row in rows
-    ]
-    return pd.DataFrame(data, columns=list(COLUMNS))
+_VALUES: Mapping[str, Callable[[Row], Any]] = {
+    "Time": lambda row: row["timestamp"],
+    "Importance": lambda row: [row["importance"]],
+    "Rule": lambda row: row["rule_name"],
+    "Ticker": lambda row: row["ticker"],
+    "Message": lambda row: one_line(row["message"]) or "(no message)",
+    "State": lambda row: [row["prefect_state_name"]] if row["prefect_state_name"] else [],
+    "Status": status_words,
+    "Category": lambda row: row["category"],
+    "Occurrences": lambda row: row["occurrences"],
+    "Kind": lambda row: KINDS.get(row["kind"], row["kind"]),
+    "Environment": lambda row: row["environment"] or "",
+    "Last seen": lambda row: row["last_seen"],
+    "Resolved": lambda row: row["resolved_at"],
+    "How it ended": lambda row: RESOLUTIONS.get(row["resolution"], row["resolution"] or ""),
+    "Acknowledged": lambda row: row["acknowledged_at"],
+    "By": lambda row: row["acknowledged_by"] or "",
+    "Comment": lambda row: one_line(row["comment"] or ""),
+    "Assigned to": lambda row: row["assigned_to"] or "",
+    "Disposition": lambda row: row["disposition"] or "",
+    "Run started": lambda row: row["started_at"],
+    "Run ended": lambda row: row["completed_at"],
+    "Retries": lambda row: row["retry_count"],
+}
+COLUMNS = (
+    "Time",
+    "Importance",
+    "Rule",
+    "Ticker",
+    "Message",
+    "State",
+    "Status",
+    "Category",
+    "Occurrences",
+    "Run",
+    "Event",
+)
+"""The columns that the blotter has unless others are chosen."""
+
+ALL_COLUMNS = (*COLUMNS, *(name for name in _VALUES if name not in COLUMNS))
+HISTORY_COLUMNS = ("Event", *_VALUES, "Run")
+
+
+def table(
+    rows: Sequence[Row],
+    settings: Settings,
+    columns: Sequence[str] = COLUMNS,
+    page: str = "",
+) -> pd.DataFrame:
+    """These columns of the rows in the order given; row n is `rows[n]`.
+
+    The column Event is called `id`; `page` is the address of an event's page.
+    """
+    data: dict[str, list[Any]] = {}
+    for name in columns:
+        if name == "Run":
+            data[name] = [run_url(row, settings) for row in rows]
+        elif name == "Event":
+            data["id"] = [f"{page}?event={row['id']}" for row in rows]
+        else:
+            data[name] = [_VALUES[name](row) for row in rows]
+    return pd.DataFrame(data)
+
+
+def in_order(
+    picked: Sequence[str], offered: Sequence[str], usual: Sequence[str]
+) -> tuple[str, ...]:
+    """The picked columns in the order they are offered in; the usual ones if there are none."""
+    return tuple(name for name in offered if name in picked) or tuple(usual)
 
 
 def run_url(row: Row, settings: Settings) -> str | None:

@@ -25,7 +25,7 @@ from sentinel_core.store.record.acknowledge import acknowledge
 from tests.support.delivered import EVERYONE, GONE, ONCALL, OPS, attempt, refuse, telling
 from tests.support.processes import ROOT
 from tests.support.recorded import a_rule, a_run, calm, fire, observe
-from viewer import acknowledging, data
+from viewer import acknowledging, data, rows
 
 
 def now() -> datetime:
@@ -112,7 +112,7 @@ def test_a_shared_link_shows_from_the_first_paint_that_it_is_filtered(store: Eng
     app = AppTest.from_file(str(ROOT / "viewer" / "navigation.py"), default_timeout=30)
     app.query_params["importance"] = "low"
     app.query_params["ticker"] = ""
-    assert labels_of_popovers(app.run().main) == ["Filters (1)"]
+    assert labels_of_popovers(app.run().main) == ["Filters (1)", "Columns"]
 
 
 def test_a_filter_nobody_understands_is_named_and_not_swallowed(store: Engine) -> None:
@@ -122,6 +122,15 @@ def test_a_filter_nobody_understands_is_named_and_not_swallowed(store: Engine) -
     [warning] = app.warning
     assert "“urgent” is not understood" in warning.value
     assert "no filter called “colour”" in warning.value
+
+
+def test_the_columns_to_show_are_in_the_address(store: Engine) -> None:
+    fire(store, a_rule("disk"), now())
+    [table] = blotter(columns=["Rule", "Message", "Event", "Kind"]).dataframe
+    assert list(table.value.columns) == ["Rule", "Message", "id", "Kind"]
+    app = blotter(columns=["<script>"])
+    assert list(app.dataframe[0].value.columns) == [*rows.COLUMNS[:-1], "id"]
+    assert "is not understood" in app.warning[0].value
 
 
 def test_a_control_changes_what_is_listed(store: Engine) -> None:

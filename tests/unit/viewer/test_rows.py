@@ -108,7 +108,21 @@ def test_a_row_of_the_table_carries_what_the_blotter_shows() -> None:
 
 
 def test_a_table_without_rows_still_has_its_columns() -> None:
-    assert list(rows.table([], SETTINGS).columns) == list(rows.COLUMNS)
+    assert list(rows.table([], SETTINGS).columns) == [*rows.COLUMNS[:-1], "id"]
+
+
+def test_every_column_that_can_be_chosen_has_a_value_for_an_event_that_has_none() -> None:
+    empty = row(**dict.fromkeys(("environment", "resolution", "assigned_to", "disposition")))
+    given = {**empty, "started_at": None, "completed_at": None, "retry_count": 0}
+    for columns in (rows.ALL_COLUMNS, rows.HISTORY_COLUMNS):
+        [shown] = rows.table([given], SETTINGS, columns, "./event").to_dict("records")
+        assert len(shown) == len(columns) == len(set(columns)) == 24
+        assert (shown["id"], shown["Environment"], shown["By"]) == ("./event?event=7", "", "")
+
+
+def test_columns_are_in_one_order_and_never_none() -> None:
+    assert rows.in_order(["B", "A", "x"], ["A", "B", "C"], ["C"]) == ("A", "B")
+    assert rows.in_order(["x"], ["A", "B", "C"], ["C"]) == ("C",)
 
 
 def test_a_message_in_a_cell_is_one_line_of_bounded_length() -> None:
