@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import streamlit as st
 
-from viewer import data
+from viewer import access, data
 from viewer.escape import plain
 
 _WHO = "who"
@@ -22,13 +22,8 @@ def show_result() -> None:
 
 
 def signed_in() -> str | None:
-    """The name of the signed-in person; None without authentication."""
-    try:
-        if not st.user.is_logged_in:
-            return None
-    except AttributeError:  # Streamlit raises it if no authentication is configured
-        return None
-    return str(st.user.get("name") or st.user.get("email") or "") or None
+    """The verified name of whoever looks; None without a login."""
+    return access.person().name
 
 
 def whoever() -> str:

@@ -13,10 +13,11 @@ from sentinel_core.base.errors import SentinelError
 from sentinel_core.store.record.annotate import Disposition
 from sentinel_core.store.record.change import COMMENT_LIMIT
 from sentinel_core.wording.text import counted
-from viewer import acknowledging, outcomes, rows, writing
+from viewer import access, acknowledging, outcomes, rows, writing
 from viewer.bound import time_column
 from viewer.escape import plain
 from viewer.outcomes import OnEvents, Outcome
+from viewer.roles import Action
 from viewer.writing import Given
 
 Events = Sequence[Mapping[str, Any]]
@@ -43,6 +44,8 @@ _NOTES: dict[OnEvents, str] = {
 
 def buttons(events: Events, *, disabled: bool = False, acknowledge: bool = True) -> None:
     """Draw what can be done with these events, inside of a horizontal container."""
+    if not access.allowed(Action.EVENTS):
+        return
     if acknowledge and st.button(
         "Acknowledge", type="primary", key="acknowledge", shortcut="a", disabled=disabled
     ):

@@ -8,9 +8,10 @@ import streamlit as st
 
 from sentinel_core.base.errors import SentinelError
 from sentinel_core.wording.times import clock
-from viewer import acknowledging, data, operations, writing
+from viewer import access, acknowledging, data, operations, writing
 from viewer.bound import ROW_HEIGHT, height
 from viewer.escape import code, plain
+from viewer.roles import Action
 
 if TYPE_CHECKING:
     from sentinel_core.health.finding import Finding
@@ -44,7 +45,8 @@ def _draw() -> None:
     _score(status)
     with st.expander("Everything that was looked at"):
         _components([one for one in found if one.component != _SETTINGS])
-    _settings([one for one in found if one.component == _SETTINGS])
+    if access.allowed(Action.CONFIGURATION):
+        _settings([one for one in found if one.component == _SETTINGS])
 
 
 def _head(status: "Status") -> None:
@@ -53,8 +55,9 @@ def _head(status: "Status") -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="bar", gap="small"):
         title = f"#### System {_BADGES[status.state.value]} {status.score} of 100"
         st.markdown(title, anchors=False, width="content")
-        st.button("Test connections", on_click=_health.clear, icon=":material/cable:")
-        st.button("Sync now", on_click=_sync, icon=":material/sync:", help=_SYNC_HELP)
+        if access.allowed(Action.RECONCILE):
+            st.button("Test connections", on_click=_health.clear, icon=":material/cable:")
+            st.button("Sync now", on_click=_sync, icon=":material/sync:", help=_SYNC_HELP)
         st.markdown(f":gray[checked at {at} {zone}]", width="content")
     if result := st.session_state.get(_RESULT):
         show, text = result

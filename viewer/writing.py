@@ -5,7 +5,7 @@ The functions called are those of the `sentinel` command: there is no other way 
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal, TypeVar
 from uuid import UUID
@@ -19,7 +19,7 @@ from sentinel_core.store.record import resolve as resolving
 from sentinel_core.store.record.acknowledge import Acknowledged
 from sentinel_core.store.record.change import Changed
 from sentinel_core.store.record.react import Approved
-from viewer import data, operations
+from viewer import access, data, operations, roles
 from viewer.operations import Action as RuleAction
 from viewer.outcomes import OnEvents, Outcome
 
@@ -52,16 +52,24 @@ class Given:
 logger = logging.getLogger(__name__)
 
 
-def change(action: Action, by: str, write: Callable[[Engine, datetime], T]) -> T:
+def change(action: Action, by: str, write: Callable[[Engine, datetime, str], T]) -> T:
     """Write something in a person's name, and forget what was read before.
 
-    Raises SentinelError when nothing was written, ValueError for what can't be.
+    `write` is given the verified name where there is a login, else `by`. Raises NotAllowedError for
+    somebody who may not, SentinelError when nothing was written, ValueError for what can't be.
     """
+    by = access.permit(_kind(action), by)
     logger.info("%s in the name of %.200r", action, by)
     try:
-        return write(data.engine(), data.now())
+        return write(data.engine(), data.now(), by)
     finally:
         data.forget()
+
+
+def _kind(action: Action) -> roles.Action:
+    if action in ("run", "pause", "resume"):
+        return roles.Action.RULES
+    return roles.Action.RECONCILE if action == "reconcile" else roles.Action.EVENTS
 
 
 def change_events(action: OnEvents, seen: Mapping[int, str | None], given: Given) -> Outcome:
@@ -70,7 +78,9 @@ def change_events(action: OnEvents, seen: Mapping[int, str | None], given: Given
     Raises as `change` does.
     """
     return change(
-        action, given.by, lambda engine, now: _on_events(engine, action, seen, given, now)
+        action,
+        given.by,
+        lambda engine, now, by: _on_events(engine, action, seen, replace(given, by=by), now),
     )
 
 
@@ -122,7 +132,9 @@ def approve(event_id: int, by: str, comment: str) -> Approved:
     return change(
         "approve",
         by,
-        lambda engine, now: react.approve(engine, [event_id], by=by, comment=comment, now=now),
+        lambda engine, now, who: react.approve(
+            engine, [event_id], by=who, comment=comment, now=now
+        ),
     )
 
 
@@ -131,12 +143,12 @@ def change_rules(action: RuleAction, deployment_ids: Sequence[UUID], by: str) ->
     return change(
         action,
         by,
-        lambda engine, now: operations.act(engine, action, deployment_ids, by=by, now=now),
+        lambda engine, now, who: operations.act(engine, action, deployment_ids, by=who, now=now),
     )
 
 
 def reconcile(by: str) -> str:
     """Compare Prefect's runs with the record; the result in a sentence. Raises SentinelError."""
     return change(
-        "reconcile", by, lambda engine, _now: operations.reconcile(engine, data.settings())
+        "reconcile", by, lambda engine, _now, _who: operations.reconcile(engine, data.settings())
     )

@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from sentinel_core.base.errors import SetupError
+from sentinel_core.base.settings import get_settings
 from sentinel_core.up.process import listens
 
 _VIEWER = Path(__file__).parents[2] / "viewer"
 
 
-def serve(port: int | None, address: str | None) -> None:
+def serve(port: int | None, address: str | None, *, read_only: bool = False) -> None:
     """Serve the blotter until it is stopped. Raises SetupError where the port is busy.
 
     The arguments count first, then Streamlit's environment variables, then the shipped settings.
@@ -30,6 +31,9 @@ def serve(port: int | None, address: str | None) -> None:
             f"port {port} is busy: stop what listens there, or choose another with --port"
         )
 
+    if read_only:
+        os.environ["SENTINEL_VIEWER_READ_ONLY"] = "true"
+        get_settings.cache_clear()
     _import_viewer()
     os.chdir(_VIEWER.parent)
     options = ["--server.port", str(port)] if port is not None else []
