@@ -1,6 +1,8 @@
 """What the dialogs that change something share: who does it, and what is said afterwards."""
 
-from datetime import timedelta
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 import streamlit as st
 
@@ -10,15 +12,30 @@ from viewer.escape import plain
 _WHO = "who"
 _RESULT = "result"
 _RESULT_SHOWN_FOR = timedelta(minutes=1)
+UNDO_FOR = timedelta(seconds=10)
 ROUND = "round"
 """Session key of a counter that each action increases, which clears selections."""
 
 
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What is said of the last action, since when, and what takes it back."""
+
+    text: str
+    at: datetime
+    undo: Callable[[], None] | None = None
+    failed: bool = False
+
+
 def show_result() -> None:
-    """Show the result of the last action, for a minute."""
-    text, at = st.session_state.get(_RESULT, ("", None))
-    if at and data.now() - at < _RESULT_SHOWN_FOR:
-        st.markdown(f":green-badge[:material/check: {text}]", width="content")
+    """Show the result of the last action for a minute, and for ten seconds a button to undo it."""
+    kept = st.session_state.get(_RESULT)
+    if kept is None or data.now() - kept.at >= _RESULT_SHOWN_FOR:
+        return
+    color, icon = ("red", "error") if kept.failed else ("green", "check")
+    st.markdown(f":{color}-badge[:material/{icon}: {kept.text}]", width="content")
+    if kept.undo and data.now() - kept.at < UNDO_FOR:
+        st.button("Undo", key="undo", on_click=kept.undo, icon=":material/undo:")
 
 
 def signed_in() -> str | None:
@@ -45,9 +62,9 @@ def remember_name(name: str) -> None:
     st.session_state[_WHO] = name
 
 
-def keep_result(text: str) -> None:
+def keep_result(text: str, undo: Callable[[], None] | None = None, *, failed: bool = False) -> None:
     """Keep the result of an action for `show_result`, and clear selections."""
-    st.session_state[_RESULT] = (text, data.now())
+    st.session_state[_RESULT] = Result(text, data.now(), undo, failed)
     st.session_state[ROUND] = st.session_state.get(ROUND, 0) + 1
 
 

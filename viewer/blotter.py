@@ -180,6 +180,7 @@ def _head(shown: Shown, frozen: bool) -> None:
     # Always the same buttons: a bar that grew with a selection would move the rows under the mouse
     with st.container(horizontal=True, vertical_alignment="center", key="bar", gap="small"):
         changing.buttons(selected, disabled=not frozen)
+        changing.all_matching(shown.choice, disabled=frozen or not shown.page.rows)
         st.button("Clear selection", key="clear", disabled=not frozen, on_click=_clear_selection)
         if frozen:
             newer = data.count(shown.choice, shown.page.newest_id)

@@ -180,6 +180,15 @@ def csv(choice: Choice) -> bytes:
     return rows.csv_text(events, cut=cut, settings=settings())
 
 
+def matching(choice: Choice) -> tuple[list[dict[str, Any]], bool]:
+    """All filtered events as they are now, up to the cap of counts, and True if there are more."""
+    at = now()
+    sort, descending = filters.sorting(choice)
+    wanted = filters.to_filter(choice, at)
+    found, more = event_list.matching(engine(), wanted, now=at, sort=sort, descending=descending)
+    return [dict(row) for row in found], more
+
+
 def forget() -> None:
     """Forget what was read before something was written."""
     for cached in (_page, _counts, _overview, _periods):

@@ -5,14 +5,24 @@ from dataclasses import dataclass
 from typing import Literal
 
 from sentinel_core.store.read.changes import Doer
+from sentinel_core.store.record.change import Former
+from sentinel_core.store.record.undo import Undoable
 from sentinel_core.wording.text import counted
 from viewer.escape import listed
 
-OnEvents = Literal["acknowledge", "unacknowledge", "resolve", "assign", "rate", "comment"]
+OnEvents = Literal["acknowledge", "snooze", "unacknowledge", "resolve", "assign", "rate", "comment"]
 """What people do to events."""
 
+UNDOABLE: dict[OnEvents, Undoable] = {
+    "acknowledge": "acknowledged",
+    "snooze": "acknowledged",
+    "unacknowledge": "unacknowledged",
+    "assign": "assigned",
+}
+"""What can be taken back, with its entry in the audit."""
 _DID: dict[OnEvents, str] = {
     "acknowledge": "Acknowledged {}.",
+    "snooze": "Snoozed {}.",
     "unacknowledge": "Unacknowledged {}.",
     "resolve": "Resolved {}.",
     "assign": "Assigned {}.",
@@ -21,6 +31,7 @@ _DID: dict[OnEvents, str] = {
 }
 _FIRST: dict[OnEvents, tuple[str, str]] = {
     "acknowledge": ("already been acknowledged by {}", "already been acknowledged"),
+    "snooze": ("already been acknowledged by {}", "already been acknowledged"),
     "unacknowledge": ("already been taken back by {}", "not been acknowledged"),
     "resolve": ("already been resolved by {}", "already ended"),
     "assign": ("already been assigned by {}, which stays", "not changed"),
@@ -38,6 +49,7 @@ class Outcome:
     already: tuple[int, ...] = ()
     missing: tuple[int, ...] = ()
     doers: tuple[Doer, ...] = ()
+    former: tuple[Former, ...] = ()
 
     def __add__(self, other: "Outcome") -> "Outcome":
         return Outcome(
@@ -45,6 +57,7 @@ class Outcome:
             self.already + other.already,
             self.missing + other.missing,
             self.doers + other.doers,
+            self.former + other.former,
         )
 
 
@@ -59,6 +72,12 @@ def sentence(action: OnEvents, outcome: Outcome) -> str:
     if outcome.missing:
         parts.append(f"{counted(len(outcome.missing), 'event')} no longer in the store.")
     return " ".join(parts)
+
+
+def undone(done: int, changed: int) -> str:
+    """How many events are as they were, and how many somebody has changed since."""
+    text = f"Took it back for {counted(done, 'event')}."
+    return f"{text} {counted(changed, 'event')} changed since." if changed else text
 
 
 def _names(doers: Iterable[Doer]) -> str:

@@ -16,19 +16,21 @@ from sentinel_core.store.read.changes import Doer, last_changes
 from sentinel_core.store.record import acknowledge as acknowledging
 from sentinel_core.store.record import annotate, react
 from sentinel_core.store.record import resolve as resolving
+from sentinel_core.store.record import undo as undoing
 from sentinel_core.store.record.acknowledge import Acknowledged
-from sentinel_core.store.record.change import Changed
+from sentinel_core.store.record.change import Changed, Former
 from sentinel_core.store.record.react import Approved
 from viewer import access, data, operations, roles
 from viewer.operations import Action as RuleAction
-from viewer.outcomes import OnEvents, Outcome
+from viewer.outcomes import UNDOABLE, OnEvents, Outcome
 
 T = TypeVar("T")
-Action = OnEvents | Literal["approve"] | RuleAction | Literal["reconcile"]
+Action = OnEvents | RuleAction | Literal["approve", "reconcile", "undo"]
 """Everything that is written from a page."""
 
 _ENTRIES: dict[OnEvents, tuple[str, ...]] = {
     "acknowledge": (),  # the event itself says who
+    "snooze": (),
     "unacknowledge": ("unacknowledged",),
     "resolve": ("resolved",),
     "assign": ("assigned", "unassigned"),
@@ -90,7 +92,7 @@ def _on_events(
     result: Acknowledged | Changed
     ids, by, comment = list(seen), given.by, given.comment
     match action:
-        case "acknowledge":
+        case "acknowledge" | "snooze":
             result = acknowledging.acknowledge(
                 engine, ids, by=by, comment=comment, until=given.until, now=now
             )
@@ -119,12 +121,29 @@ def _on_events(
 
 def _outcome(engine: Engine, action: OnEvents, result: Acknowledged | Changed) -> Outcome:
     """The result, and who was first where there was nothing left to do."""
+    former = (
+        (result.former,) if result.former and result.former.before and action in UNDOABLE else ()
+    )
     if isinstance(result, Acknowledged):
         already = tuple(event.id for event in result.handled)
         doers = tuple(Doer(event.by or "somebody", event.at) for event in result.handled)
-        return Outcome(result.done, already, result.missing, doers)
+        return Outcome(result.done, already, result.missing, doers, former)
     doers = tuple(last_changes(engine, result.already, _ENTRIES[action]).values())
-    return Outcome(result.done, result.already, result.missing, doers)
+    return Outcome(result.done, result.already, result.missing, doers, former)
+
+
+def undo(action: OnEvents, former: Sequence[Former], by: str) -> tuple[int, int]:
+    """Take an action back; the number of events that are as they were, and of the others.
+
+    Raises as `change` does.
+    """
+
+    def write(engine: Engine, now: datetime, by: str) -> tuple[int, int]:
+        results = [undoing.undo(engine, UNDOABLE[action], one, by=by, now=now) for one in former]
+        done = sum(len(result.done) for result in results)
+        return done, sum(len(one.before) for one in former) - done
+
+    return change("undo", by, write)
 
 
 def approve(event_id: int, by: str, comment: str) -> Approved:

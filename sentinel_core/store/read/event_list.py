@@ -16,6 +16,7 @@ from sentinel_core.store.read.filters import COUNT_CAP, EventFilter, Sort, condi
 
 EXPORT_LIMIT = 50_000
 _PREVIEW = 400  # characters of a message in a list; the event's own page has all of it
+_GLANCE = 120  # characters of a message where thousands are listed at once
 _EXPORTED = 2_000  # characters of a message in an export
 _COLUMNS = (
     "id",
@@ -47,6 +48,8 @@ _COLUMNS = (
     "completed_at",
     "retry_count",
 )
+
+_CHANGED = ("id", "rule_name", "ticker", "importance", "timestamp", "assigned_to", "disposition")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +112,29 @@ def export(
     with answering(engine), reading(engine) as connection:
         events = rows(connection, statement)
     return events[:limit], len(events) > limit
+
+
+def matching(
+    engine: Engine,
+    wanted: EventFilter,
+    *,
+    now: datetime,
+    sort: Sort = Sort.TIME,
+    descending: bool = True,
+    cap: int = COUNT_CAP,
+) -> tuple[list[Row], bool]:
+    """What a person needs to see of up to `cap` events to change them, and True if there are more.
+
+    Raises StoreUnavailableError.
+    """
+    statement = _listed(wanted, now, sort, descending, cap + 1, _GLANCE)
+    statement = statement.with_only_columns(
+        *(EVENT.c[name] for name in _CHANGED),
+        func.substr(EVENT.c.message, 1, _GLANCE).label("message"),
+    )
+    with answering(engine), reading(engine) as connection:
+        events = rows(connection, statement)
+    return events[:cap], len(events) > cap
 
 
 def count(

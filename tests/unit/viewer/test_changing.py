@@ -1,6 +1,6 @@
 """What people do to events from a page, without a browser."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -13,7 +13,7 @@ from sentinel_core.store.record.annotate import assign
 from sentinel_core.store.record.resolve import resolve
 from tests.support.app_pages import RunPage, words
 from tests.support.recorded import a_rule, fire
-from viewer import writing
+from viewer import changing, data, writing
 from viewer.outcomes import sentence
 from viewer.writing import Given
 
@@ -114,3 +114,71 @@ def test_an_assignment_that_was_not_seen_is_not_overwritten(
     outcome = writing.change_events("assign", {key: None}, Given("ana", to="ana"))
     assert event(store, key)["assigned_to"] == "Cy"
     assert sentence("assign", outcome).endswith("has already been assigned by Bo, which stays.")
+
+
+def test_an_acknowledgement_is_undone_and_the_undoing_is_on_record(
+    page: RunPage, store: Engine, key: int
+) -> None:
+    app = page("blotter", event=str(key))
+    app.button(key="acknowledge").click().run()
+    app.text_input(key="acknowledge-by").set_value("ana")
+    app.button(key="acknowledge").click()
+    app.button(key="acknowledge-confirm").click().run()
+    assert event(store, key)["acknowledged_by"] == "ana"
+    app.button(key="undo").click().run()
+    assert "Took it back for 1 event." in words(app)
+    assert not event(store, key)["is_acknowledged"]
+
+
+def test_a_snooze_has_an_end_and_one_without_a_time_is_refused(
+    page: RunPage, store: Engine, key: int
+) -> None:
+    app = page("blotter", event=str(key))
+    for chosen, snoozed in (("until a time", False), ("4 h", True)):
+        app.button(key="snooze").click().run()
+        app.button_group(key="snooze-for").set_value(chosen)
+        app.button(key="snooze").click()
+        app.button(key="snooze-confirm").click().run()
+        assert not app.exception
+        assert event(store, key)["is_acknowledged"] == snoozed
+        assert ("say until when" in words(app)) is not snoozed
+    length = event(store, key)["acknowledged_until"] - event(store, key)["acknowledged_at"]
+    assert length.total_seconds() == pytest.approx(4 * 3600, abs=60)
+
+
+def test_all_that_match_are_changed_in_parts_and_others_are_not(
+    page: RunPage, store: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(changing, "STEP", 2)
+    rule = a_rule("price", "high", "Market")
+    start = now()
+    made = [fire(store, rule, start, ticker=f"T{n}") for n in range(5)]
+    other = fire(store, a_rule("disk"), start)
+    acknowledge(store, made[:1], by="Bo", now=now())
+    app = page("blotter", category="Market", view="all")
+    app.menu_button(key="all-actions").click("Acknowledge").run()
+    assert "All 5 events that match the filters now." in words(app)
+    assert app.button(key="acknowledge-confirm").label == "Acknowledge 5 events"
+    app.text_input(key="acknowledge-by").set_value("ana")
+    app.menu_button(key="all-actions").click("Acknowledge")
+    app.button(key="acknowledge-confirm").click().run()
+    told = "Acknowledged 4 events. 1 event has already been acknowledged by Bo."
+    assert told in words(app)
+    assert not event(store, other)["is_acknowledged"]
+    assert [event(store, key)["acknowledged_by"] for key in made] == ["Bo", *["ana"] * 4]
+    app.button(key="undo").click().run()
+    assert "Took it back for 4 events." in words(app)
+    assert event(store, made[0])["is_acknowledged"]
+
+
+def test_what_is_too_late_to_undo_stays(page: RunPage, store: Engine, key: int) -> None:
+    app = page("blotter", event=str(key))
+    app.button(key="acknowledge").click().run()
+    app.text_input(key="acknowledge-by").set_value("ana")
+    app.button(key="acknowledge").click()
+    app.button(key="acknowledge-confirm").click().run()
+    with pytest.MonkeyPatch.context() as later:
+        later.setattr(data, "now", lambda: now() + timedelta(seconds=30))
+        app.button(key="undo").click().run()
+    assert "Too late to undo this." in words(app)
+    assert event(store, key)["is_acknowledged"]

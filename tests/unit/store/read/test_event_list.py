@@ -237,3 +237,17 @@ def test_mine_are_events_assigned_to_me_or_acknowledged_by_me(engine: Engine) ->
     assign(engine, [given], by="bo", to="ana", now=NOON)
     assert set(event_ids(engine, mine="ana")) == {taken, given}
     assert event_ids(engine, mine="nobody") == []
+
+
+def test_all_that_match_are_listed_up_to_a_cap_which_is_said(engine: Engine) -> None:
+    rule = a_rule("price", "high", "Market")
+    made = [fire(engine, rule, NOON, ticker=f"T{n}", message="m" * 500) for n in range(3)]
+    fire(engine, a_rule("disk"), NOON)
+    wanted = EventFilter(category=frozenset({"Market"}))
+    found, more = event_list.matching(engine, wanted, now=NOON)
+    assert ([row["id"] for row in found], more) == (made[::-1], False)
+    assert len(found[0]["message"]) < 500
+    found, more = event_list.matching(
+        engine, wanted, now=NOON, sort=Sort.TICKER, descending=False, cap=2
+    )
+    assert ([row["id"] for row in found], more) == (made[:2], True)

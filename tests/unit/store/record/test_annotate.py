@@ -12,37 +12,37 @@ from tests.support.recorded import NOON, a_rule, fire
 
 
 @pytest.fixture
-def keys(store: Engine) -> list[int]:
+def keys(engine: Engine) -> list[int]:
     """Two events."""
-    return [fire(store, a_rule(name), NOON) for name in ("disk", "memory")]
+    return [fire(engine, a_rule(name), NOON) for name in ("disk", "memory")]
 
 
 def test_an_event_that_was_assigned_since_stays_with_whom_it_was(
-    store: Engine, keys: list[int]
+    engine: Engine, keys: list[int]
 ) -> None:
     seen = dict.fromkeys(keys)
-    assign(store, keys[:1], by="ana", to="bo", now=NOON)
+    assign(engine, keys[:1], by="ana", to="bo", now=NOON)
     result = assign(
-        store, keys, by="cy", to="cy", comment="mine", seen=seen, now=NOON + timedelta(minutes=1)
+        engine, keys, by="cy", to="cy", comment="mine", seen=seen, now=NOON + timedelta(minutes=1)
     )
     assert (result.done, result.already) == ((keys[1],), (keys[0],))
-    assert last_changes(store, result.already, ["assigned"]) == {keys[0]: Doer("ana", NOON)}
-    whole = event_detail(store, keys[0])
+    assert last_changes(engine, result.already, ["assigned"]) == {keys[0]: Doer("ana", NOON)}
+    whole = event_detail(engine, keys[0])
     assert whole is not None
     assert (whole.event["assigned_to"], whole.event["comment"]) == ("bo", None)
 
 
-def test_a_rating_that_was_seen_is_replaced(store: Engine, keys: list[int]) -> None:
-    disposition(store, keys[:1], by="ana", disposition="noise", now=NOON)
+def test_a_rating_that_was_seen_is_replaced(engine: Engine, keys: list[int]) -> None:
+    disposition(engine, keys[:1], by="ana", disposition="noise", now=NOON)
     seen = {keys[0]: "noise", keys[1]: None}
-    result = disposition(store, keys, by="bo", disposition="duplicate", seen=seen, now=NOON)
+    result = disposition(engine, keys, by="bo", disposition="duplicate", seen=seen, now=NOON)
     assert result.done == tuple(keys)
 
 
-def test_the_last_of_several_is_the_one_who_is_named(store: Engine, keys: list[int]) -> None:
+def test_the_last_of_several_is_the_one_who_is_named(engine: Engine, keys: list[int]) -> None:
     for minute, who in enumerate(("ana", "bo")):
-        assign(store, keys, by=who, to=who, now=NOON + timedelta(minutes=minute))
-    comment(store, keys, by="cy", comment="hm", now=NOON + timedelta(minutes=2))
-    found = last_changes(store, [*keys, 2**70, -1], ["assigned", "unassigned"])
+        assign(engine, keys, by=who, to=who, now=NOON + timedelta(minutes=minute))
+    comment(engine, keys, by="cy", comment="hm", now=NOON + timedelta(minutes=2))
+    found = last_changes(engine, [*keys, 2**70, -1], ["assigned", "unassigned"])
     assert found == dict.fromkeys(keys, Doer("bo", NOON + timedelta(minutes=1)))
-    assert last_changes(store, [], ["assigned"]) == last_changes(store, keys, []) == {}
+    assert last_changes(engine, [], ["assigned"]) == last_changes(engine, keys, []) == {}
