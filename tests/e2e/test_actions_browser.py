@@ -1,4 +1,4 @@
-"""What people do to events in a browser. One viewer for all: each test looks at a rule of its own."""
+"""What people do to events in a browser. One viewer for all; each test has a rule of its own."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
