@@ -78,7 +78,7 @@ def _draw(armed: bool) -> None:
             st.markdown("  \n".join(lines))
         known = data.facets()
         problems = controls.not_understood(known)
-        choice, st.session_state[_COLUMNS] = controls.draw(known, data.local_zone())
+        choice, st.session_state[_COLUMNS] = controls.draw(known, data.local_zone(), data.views())
         if problems:
             st.warning("  \n".join(problems), icon=":material/filter_list_off:")
         if not overview.any_event:

@@ -1,12 +1,14 @@
 """The filter row. Every control is bound to a query parameter of its own name."""
 
+from collections.abc import Sequence
 from datetime import datetime, tzinfo
 from typing import Any, cast
 
 import streamlit as st
 
 from sentinel_core.store.read.overview import Facets
-from viewer import acknowledging, columns, filters, rows
+from sentinel_core.store.read.views import View
+from viewer import acknowledging, columns, filters, rows, saved_views
 from viewer.filters import Choice
 
 _PROBLEMS = "not understood"
@@ -28,7 +30,9 @@ def _bound(name: str) -> dict[str, Any]:
     return {"key": name, "bind": "query-params", "on_change": _changed}
 
 
-def draw(known: Facets, where: tzinfo) -> tuple[Choice, tuple[str, ...]]:
+def draw(
+    known: Facets, where: tzinfo, views: Sequence[View] = ()
+) -> tuple[Choice, tuple[str, ...]]:
     """Draw the filter row; returns the choices made in it, and the columns to show."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="filters"):
         view = st.segmented_control(
@@ -82,11 +86,19 @@ def draw(known: Facets, where: tzinfo) -> tuple[Choice, tuple[str, ...]]:
             **_bound("size"),
         )
         shown = columns.chosen(rows.ALL_COLUMNS, rows.COLUMNS)
-    quick = None if quick == "all" else quick
-    me = acknowledging.whoever() if quick == "mine" else ""
-    choice = Choice(
-        view=view, quick=quick, range=span, q=text or "", sort=sort, size=size, me=me, **more
-    )
+        chosen_quick = None if quick == "all" else quick
+        me = acknowledging.whoever() if quick == "mine" else ""
+        choice = Choice(
+            view=view,
+            quick=chosen_quick,
+            range=span,
+            q=text or "",
+            sort=sort,
+            size=size,
+            me=me,
+            **more,
+        )
+        saved_views.draw(views, choice, shown)
     return choice, shown
 
 

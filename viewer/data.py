@@ -14,11 +14,13 @@ from sentinel_core.store.read import deliveries as store_deliveries
 from sentinel_core.store.read import event_list
 from sentinel_core.store.read import overview as store_overview
 from sentinel_core.store.read import periods as store_periods
+from sentinel_core.store.read import views as store_views
 from sentinel_core.store.read.deliveries import Deliveries
 from sentinel_core.store.read.event_detail import EventDetail, event_detail
 from sentinel_core.store.read.event_list import Cursor
 from sentinel_core.store.read.overview import Bucket, Facets, Overview
 from sentinel_core.store.read.periods import Periods
+from sentinel_core.store.read.views import View
 from sentinel_core.store.state import rules
 from viewer import filters, rows, status
 from viewer.escape import zone
@@ -165,6 +167,16 @@ def facets() -> Facets:
     return _facets(settings().database_url)
 
 
+@st.cache_data(ttl=SHARED_SECONDS, show_spinner=False)
+def _views(url: str) -> list[View]:
+    return store_views.views(engine_at(url))
+
+
+def views() -> list[View]:
+    """The saved views by name."""
+    return _views(settings().database_url)
+
+
 def event(event_id: int) -> EventDetail | None:
     """One event with all details, not cached; None if it does not exist."""
     return event_detail(engine(), event_id)
@@ -191,7 +203,7 @@ def matching(choice: Choice) -> tuple[list[dict[str, Any]], bool]:
 
 def forget() -> None:
     """Forget what was read before something was written."""
-    for cached in (_page, _counts, _overview, _periods):
+    for cached in (_page, _counts, _overview, _periods, _views):
         cached.clear()
 
 

@@ -164,9 +164,19 @@ def _window_words(choice: Choice, now: datetime, where: tzinfo) -> str:
     return "of any age" if choice.range == "any" else f"of the last {choice.range}"
 
 
-def problems(params: Mapping[str, Sequence[str]], known: Facets) -> list[str]:
-    """Parameters in the address bar that are invalid, a sentence each (markdown, escaped)."""
-    offered: dict[str, Sequence[str]] = {
+SINGLE: Mapping[str, str] = {
+    "view": VIEWS[0],
+    "quick": QUICK[0],
+    "range": DEFAULT_RANGE,
+    "sort": SORTS[0],
+    "size": SIZES[1],
+}
+"""The controls with exactly one value, and the one they have when the page opens."""
+
+
+def offered(known: Facets) -> dict[str, Sequence[str]]:
+    """The values that each control with a fixed choice offers."""
+    return {
         "view": VIEWS,
         "quick": QUICK,
         "importance": IMPORTANCES,
@@ -181,6 +191,11 @@ def problems(params: Mapping[str, Sequence[str]], known: Facets) -> list[str]:
         "size": SIZES,
         "columns": ALL_COLUMNS,
     }
+
+
+def problems(params: Mapping[str, Sequence[str]], known: Facets) -> list[str]:
+    """Parameters in the address bar that are invalid, a sentence each (markdown, escaped)."""
+    known_values = offered(known)
     sentences: list[str] = []
     for name, given in params.items():
         if name in ("since", "until"):
@@ -190,9 +205,10 @@ def problems(params: Mapping[str, Sequence[str]], known: Facets) -> list[str]:
         elif name == "storm":
             wrong = [value for value in given if value.strip() and storm_number(value) is None]
             sentences += [_not_understood(name, value, "a number") for value in wrong[:3]]
-        elif name in offered:
-            unknown = [value for value in given if value not in offered[name]]
-            expected = "one of " + ", ".join(offered[name][:12]) if offered[name] else "nothing yet"
+        elif name in known_values:
+            unknown = [value for value in given if value not in known_values[name]]
+            possible = known_values[name][:12]
+            expected = "one of " + ", ".join(possible) if possible else "nothing yet"
             sentences += [_not_understood(name, value, expected) for value in unknown[:3]]
         elif name not in ("ticker", "q", "event") and not name.startswith("embed"):
             sentences.append(f"There is no filter called “{plain(name, 60)}”; it is ignored.")

@@ -28,6 +28,7 @@ class Action(Enum):
     EVENTS = "change events"
     RULES = "run, pause or resume rules"
     SILENCES = "change silences"
+    VIEWS = "save or delete views"
     RECONCILE = "reconcile"
     CONFIGURATION = "see the configuration"
 
@@ -36,6 +37,7 @@ _NEEDS = {
     Action.EVENTS: Role.OPERATOR,
     Action.RULES: Role.OPERATOR,
     Action.SILENCES: Role.OPERATOR,
+    Action.VIEWS: Role.OPERATOR,
     Action.RECONCILE: Role.OPERATOR,
     Action.CONFIGURATION: Role.ADMIN,
 }

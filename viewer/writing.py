@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 
 from sentinel_core.store.read.changes import Doer, last_changes
 from sentinel_core.store.record import acknowledge as acknowledging
-from sentinel_core.store.record import annotate, react
+from sentinel_core.store.record import annotate, react, views
 from sentinel_core.store.record import resolve as resolving
 from sentinel_core.store.record import undo as undoing
 from sentinel_core.store.record.acknowledge import Acknowledged
@@ -25,7 +25,7 @@ from viewer.operations import Action as RuleAction
 from viewer.outcomes import UNDOABLE, OnEvents, Outcome
 
 T = TypeVar("T")
-Action = OnEvents | RuleAction | Literal["approve", "reconcile", "undo"]
+Action = OnEvents | RuleAction | Literal["approve", "reconcile", "undo", "save-view", "delete-view"]
 """Everything that is written from a page."""
 
 _ENTRIES: dict[OnEvents, tuple[str, ...]] = {
@@ -71,6 +71,8 @@ def change(action: Action, by: str, write: Callable[[Engine, datetime, str], T])
 def _kind(action: Action) -> roles.Action:
     if action in ("run", "pause", "resume"):
         return roles.Action.RULES
+    if action in ("save-view", "delete-view"):
+        return roles.Action.VIEWS
     return roles.Action.RECONCILE if action == "reconcile" else roles.Action.EVENTS
 
 
@@ -170,4 +172,20 @@ def reconcile(by: str) -> str:
     """Compare Prefect's runs with the record; the result in a sentence. Raises SentinelError."""
     return change(
         "reconcile", by, lambda engine, _now, _who: operations.reconcile(engine, data.settings())
+    )
+
+
+def save_view(name: str, query: str, by: str) -> int:
+    """Save filters under a name; the view's id. Raises as `change` does."""
+    return change(
+        "save-view",
+        by,
+        lambda engine, now, who: views.save(engine, name, query, by=who, now=now),
+    )
+
+
+def delete_view(view_id: int, by: str) -> bool:
+    """Delete a saved view; False if somebody has already. Raises as `change` does."""
+    return change(
+        "delete-view", by, lambda engine, now, who: views.remove(engine, view_id, by=who, now=now)
     )

@@ -450,6 +450,19 @@ class ApiToken(SQLModel, table=True):
     revoked_by: str | None = None
 
 
+class SavedView(SQLModel, table=True):
+    """Filters, order and columns of the blotter under a name, as the query of an address."""
+
+    __tablename__ = "saved_view"
+    __table_args__ = (UniqueConstraint("name"),)
+
+    id: int | None = _key()
+    name: str
+    query: str = _text()
+    created_at: datetime = _time()
+    created_by: str
+
+
 class Checkpoint(SQLModel, table=True):
     """The progress of a repeated job: reconcile has recorded all runs that ended before `at`,
     retention may have deleted the evaluations of those."""
@@ -483,6 +496,7 @@ STORM = _TABLES["storm"]
 SILENCE = _TABLES["silence"]
 AUDIT = _TABLES["audit_entry"]
 API_TOKEN = _TABLES["api_token"]
+VIEW = _TABLES["saved_view"]
 CHECKPOINT = _TABLES["checkpoint"]
 IDENTITY = _TABLES["store_identity"]
 
