@@ -6,7 +6,7 @@ import re
 from functools import lru_cache
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 import platformdirs
@@ -184,6 +184,9 @@ class Settings(BaseSettings):
         "for everybody who can log in.",
     )
     viewers: Listed = Field((), description="Who may look at the viewer's pages; written alike.")
+    log_format: Literal["text", "json"] = Field(
+        "text", description="Whether processes log text for people or a JSON object a line."
+    )
     slack_api_url: str = Field(
         "https://slack.com/api", description="Address of Slack's Web API, for bot tokens."
     )

@@ -16,6 +16,7 @@ def up(
     worker_limit: Annotated[int | None, Parameter(validator=validators.Number(gte=1))] = None,
     first_run: bool = True,
     logs: Path | None = None,
+    debug: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
     """Start everything, deploy the rules, print the addresses; Ctrl-C stops it all again.
 
@@ -37,8 +38,10 @@ def up(
         Run every active rule once right away, but for those that are due within a minute.
     logs
         The folder for the logs of what it starts; without it, the user's folder for logs.
+    debug
+        Have everything that it starts log in detail.
     """
     from sentinel_core.up.system import Up, default_logs
 
     folder = logs.resolve() if logs else default_logs()
-    return Up(file, server_port, viewer_port, worker_limit, first_run, folder).run()
+    return Up(file, server_port, viewer_port, worker_limit, first_run, folder, debug).run()

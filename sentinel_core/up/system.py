@@ -28,6 +28,12 @@ _TRANSIENT = re.compile(
     r"Encountered error during state validation|database is locked"
     r"|Worker channel heartbeat persistence failed"
 )
+_DETAILED = {
+    "PREFECT_LOGGING_LEVEL": "DEBUG",
+    "PREFECT_SERVER_LOGGING_LEVEL": "DEBUG",
+    "PREFECT_LOGGING_ROOT_LEVEL": "INFO",  # libraries: the drivers of databases log each row
+    "STREAMLIT_LOGGER_LEVEL": "debug",
+}
 _CLOCK = re.compile(r"^\d{2}:\d{2}:\d{2}\.\d{3} \| ")
 
 
@@ -46,6 +52,7 @@ class Up:
     worker_limit: int | None
     first_run: bool
     logs: Path
+    debug: bool = False
     console: Console = field(default_factory=Console)
     children: list[ManagedProcess] = field(default_factory=list)
     pools: dict[str, str] = field(default_factory=dict)
@@ -128,6 +135,8 @@ class Up:
         ui = self.env.get("PREFECT_UI_URL") or api_url.rstrip("/").removesuffix("/api")
         self.env.setdefault("SENTINEL_PREFECT_UI_URL", ui)
         self.env.setdefault("PREFECT_WORKER_QUERY_SECONDS", "2")
+        if self.debug:
+            self.env.update(_DETAILED)
 
     def _wait_for(self, answers: Callable[[], bool], child: ManagedProcess, what: str) -> None:
         deadline = time.monotonic() + HEALTH_SECONDS
