@@ -240,5 +240,5 @@ def _foot(shown: Shown) -> None:
     cursors: list[Cursor] = st.session_state[_CURSORS]
     with st.container(horizontal=True, vertical_alignment="center", key="foot", gap="small"):
         exporting.paging(cursors, shown.page.following)
-        exporting.csv_button(shown.choice)
+        exporting.buttons(shown.choice)
         st.toggle("Refresh", value=True, key=_AUTO, help=f"every {REFRESH_SECONDS} seconds")

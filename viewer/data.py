@@ -1,8 +1,10 @@
 """Reads the store for the pages: one engine for all sessions, results cached for two seconds."""
 
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime, timedelta, tzinfo
-from typing import TYPE_CHECKING, Any
+from tempfile import TemporaryFile
+from typing import IO, TYPE_CHECKING, Any
 
 import streamlit as st
 
@@ -22,8 +24,9 @@ from sentinel_core.store.read.overview import Bucket, Facets, Overview
 from sentinel_core.store.read.periods import Periods
 from sentinel_core.store.read.views import View
 from sentinel_core.store.state import rules
-from viewer import filters, rows, status
+from viewer import filters, status
 from viewer.escape import zone
+from viewer.export_files import Parts
 from viewer.filters import Choice
 
 if TYPE_CHECKING:
@@ -182,14 +185,18 @@ def event(event_id: int) -> EventDetail | None:
     return event_detail(engine(), event_id)
 
 
-def csv(choice: Choice) -> bytes:
-    """The filtered events as CSV, up to the export's limit."""
-    at = now()
+def exported(choice: Choice, write: Callable[[IO[bytes], Parts, Settings], None]) -> bytes:
+    """The filtered events as a file, up to the export's limit. Only a part of them is in memory as
+    rows at any time."""
     sort, descending = filters.sorting(choice)
-    events, cut = event_list.export(
+    at = now()
+    parts = event_list.export(
         engine(), filters.to_filter(choice, at), now=at, sort=sort, descending=descending
     )
-    return rows.csv_text(events, cut=cut, settings=settings())
+    with closing(parts), TemporaryFile() as file:
+        write(file, parts, settings())
+        file.seek(0)
+        return file.read()
 
 
 def matching(choice: Choice) -> tuple[list[dict[str, Any]], bool]:

@@ -1,7 +1,5 @@
 """Table rows, dialog rows and CSV from the store's rows. Pure."""
 
-import csv
-import io
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -9,11 +7,10 @@ import pandas as pd
 
 from sentinel_core.base.settings import Settings
 from sentinel_core.model.cleaning import clean_text
-from sentinel_core.store.read.event_list import EXPORT_LIMIT
 from sentinel_core.store.state import system_rule
 from sentinel_core.store.state.watched import WATCHED, deployment_of
 from sentinel_core.wording.colours import COLOURS, STATES, TRIGGERED
-from sentinel_core.wording.labels import KINDS, RESOLUTIONS, status_of, status_words
+from sentinel_core.wording.labels import KINDS, RESOLUTIONS, status_words
 from sentinel_core.wording.text import shorten
 
 Row = Mapping[str, Any]
@@ -157,49 +154,3 @@ def chosen(rows: Sequence[Row]) -> pd.DataFrame:
         ],
         columns=["id", "Time", "Importance", "Rule", "Ticker", "Message"],
     )
-
-
-# -- CSV -----------------------------------------------------------------------------------
-
-_CSV = (
-    "id",
-    "timestamp",
-    "importance",
-    "category",
-    "kind",
-    "rule_name",
-    "ticker",
-    "message",
-    "prefect_state",
-    "prefect_state_name",
-    "status",
-    "occurrences",
-    "first_seen",
-    "last_seen",
-    "resolved_at",
-    "acknowledged_at",
-    "acknowledged_by",
-    "comment",
-    "flow_run_url",
-)
-
-
-def csv_cell(value: object) -> str:
-    """A cell that no spreadsheet treats as a formula. Times as ISO 8601, in UTC."""
-    if value is None:
-        return ""
-    text = value.isoformat() if hasattr(value, "isoformat") else clean_text(str(value))
-    return f"'{text}" if text.lstrip()[:1] in ("=", "+", "-", "@") or text[:1] == "\t" else text
-
-
-def csv_text(rows: Sequence[Row], *, cut: bool, settings: Settings) -> bytes:
-    """The events as CSV; if it is cut, the last line says so."""
-    out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow(_CSV)
-    for row in rows:
-        more = {"status": " ".join(status_of(row)), "flow_run_url": run_url(row, settings)}
-        writer.writerow([csv_cell({**row, **more}[name]) for name in _CSV])
-    if cut:
-        writer.writerow([f"Cut at {EXPORT_LIMIT:,} events: there are more. Narrow the filters."])
-    return out.getvalue().encode("utf-8-sig")  # with a BOM, by which Excel recognises UTF-8

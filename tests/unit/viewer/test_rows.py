@@ -1,7 +1,5 @@
 """Rows for the table, the dialog and the CSV."""
 
-import csv
-import io
 from typing import Any
 from uuid import UUID
 
@@ -160,33 +158,6 @@ def test_a_failed_run_has_another_badge_than_one_that_ended_well() -> None:
 
 def test_a_dialog_lists_exactly_the_chosen_events() -> None:
     assert list(rows.chosen([row(id=3), row(id=9)])["id"]) == [3, 9]
-
-
-@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t=", " =", "\n@"])
-def test_no_cell_of_the_csv_is_a_formula(start: str) -> None:
-    given = row(message=f"{start}HYPERLINK(1)", ticker=f"{start}A", comment=f"{start}c")
-    [read] = parsed(rows.csv_text([given], cut=False, settings=SETTINGS))
-    for name in ("message", "ticker", "comment"):
-        assert read[name].startswith("'")
-
-
-def test_the_csv_is_what_the_store_said() -> None:
-    given = row(message='a "b",\nc;\x00 ä', acknowledged_by="ana", resolved_at=NOON)
-    [read] = parsed(rows.csv_text([given], cut=False, settings=SETTINGS))
-    assert read["message"] == 'a "b",\nc;\ufffd ä'
-    assert read["timestamp"] == "2026-11-20T12:00:00+00:00"
-    assert read["status"] == "resolved"
-    assert read["acknowledged_at"] == ""
-    assert read["flow_run_url"].endswith(str(RUN))
-
-
-def test_a_csv_that_was_cut_says_so() -> None:
-    assert b"Cut at 50,000 events" in rows.csv_text([row()], cut=True, settings=SETTINGS)
-    assert b"Cut at" not in rows.csv_text([row()], cut=False, settings=SETTINGS)
-
-
-def parsed(data: bytes) -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO(data.decode("utf-8-sig"), newline="")))
 
 
 def test_only_a_rule_that_is_deployed_has_a_page_in_prefect() -> None:
