@@ -17,7 +17,7 @@ from sentinel_core.store.record.annotate import Disposition
 from sentinel_core.store.record.change import COMMENT_LIMIT
 from sentinel_core.wording.text import counted
 from sentinel_core.wording.times import stamp
-from viewer import access, acknowledging, data, outcomes, rows, snoozing, writing
+from viewer import access, acknowledging, data, outcomes, rows, silencing, snoozing, writing
 from viewer.bound import time_column
 from viewer.escape import plain
 from viewer.filters import Choice
@@ -40,6 +40,7 @@ _LABELS: dict[OnEvents, str] = {
 }
 _ALL = {label: action for action, label in _LABELS.items()}
 _MORE = tuple(label for label, action in _ALL.items() if action not in ("acknowledge", "snooze"))
+_SILENCE = "Silence"
 _LATE = acknowledging.UNDO_FOR + timedelta(seconds=10)  # until the button has left every page
 _CHANGES: dict[OnEvents, str] = {"assign": "assigned_to", "rate": "disposition"}
 """The columns of which nobody's newer word is overwritten."""
@@ -63,7 +64,12 @@ def buttons(events: Events, *, disabled: bool = False, acknowledge: bool = True)
         ask("acknowledge", events)
     if acknowledge and st.button("Snooze", key="snooze", shortcut="s", disabled=disabled):
         ask("snooze", events)
-    if chosen := st.menu_button("More", _MORE, key="more-actions", disabled=disabled):
+    more = (*_MORE, _SILENCE) if access.allowed(Action.SILENCES) else _MORE
+    chosen = st.menu_button("More", more, key="more-actions", disabled=disabled)
+    if chosen == _SILENCE:
+        acknowledging.forget_result()
+        silencing.ask(silencing.common(events))
+    elif chosen:
         ask(_ALL[chosen], events)
 
 

@@ -92,6 +92,16 @@ def mutes() -> list[Mute]:
     return _mutes(data.settings().database_url)
 
 
+def preview(silence: Silence) -> silences.Preview:
+    """What a silence would mute now. Raises StoreUnavailableError."""
+    return silences.preview(data.engine(), silence, now=data.now(), days=_NO_PAST)
+
+
+def forget_mutes() -> None:
+    """Forget the silences that were read, as there is a new one."""
+    _mutes.clear()
+
+
 def act(action: Action, chosen: Sequence[Mapping[str, Any]], by: str) -> int:
     """Run, pause or resume these rules; the number changed. Raises SentinelError, ValueError."""
     ids = [rule["deployment_id"] for rule in chosen]

@@ -13,7 +13,17 @@ from sentinel_core.base.errors import SentinelError
 from sentinel_core.wording.colours import COLOURS
 from sentinel_core.wording.text import counted
 from sentinel_core.wording.times import stamp
-from viewer import access, acknowledging, data, filters, operations, rows, rule_data, rule_rows
+from viewer import (
+    access,
+    acknowledging,
+    data,
+    filters,
+    operations,
+    rows,
+    rule_data,
+    rule_rows,
+    silencing,
+)
 from viewer.bound import ROW_HEIGHT, bound, choice, height, readable, search, several, time_column
 from viewer.escape import plain
 from viewer.roles import Action
@@ -48,7 +58,7 @@ def _draw() -> None:
         shown = _frozen(found[:size], wanted)
         _bar(shown, len(found), known.count)
         _table(shown, known, overdue)
-        _silences()
+        _silences([shown[n] for n in _positions(shown)])
 
 
 def _controls(categories: tuple[str, ...]) -> tuple[RuleChoice, int]:
@@ -194,12 +204,17 @@ def _ask(action: operations.Action, selected: Sequence[Mapping[str, Any]]) -> No
     st.rerun()
 
 
-def _silences() -> None:
-    """Draw the silences and what they mute."""
+def _silences(selected: Sequence[Mapping[str, Any]]) -> None:
+    """Draw the silences and what they mute, and the button that makes one."""
     mutes = rule_data.mutes()
-    st.markdown("##### Silences")
+    with st.container(horizontal=True, vertical_alignment="center", key="silences", gap="small"):
+        st.markdown("##### Silences", width="content")
+        if access.allowed(Action.SILENCES) and st.button("New silence", key="silence"):
+            acknowledging.forget_result()
+            silencing.ask({"rule": selected[0]["name"]} if len(selected) == 1 else {})
+        acknowledging.show_result()
     if not mutes:
-        st.caption("No silence is active or planned. `sentinel silences create` makes one.")
+        st.caption("No silence is active or planned.")
         return
     where = data.local_zone()
     names = ("Mutes", "State", "From", "Until", "By", "Why", "Matches now")

@@ -12,9 +12,10 @@ from uuid import UUID
 
 from sqlalchemy import Engine
 
+from sentinel_core.model.silence import Silence
 from sentinel_core.store.read.changes import Doer, last_changes
 from sentinel_core.store.record import acknowledge as acknowledging
-from sentinel_core.store.record import annotate, react, views
+from sentinel_core.store.record import annotate, react, silences, views
 from sentinel_core.store.record import resolve as resolving
 from sentinel_core.store.record import undo as undoing
 from sentinel_core.store.record.acknowledge import Acknowledged
@@ -25,7 +26,11 @@ from viewer.operations import Action as RuleAction
 from viewer.outcomes import UNDOABLE, OnEvents, Outcome
 
 T = TypeVar("T")
-Action = OnEvents | RuleAction | Literal["approve", "reconcile", "undo", "save-view", "delete-view"]
+Action = (
+    OnEvents
+    | RuleAction
+    | Literal["approve", "reconcile", "undo", "silence", "save-view", "delete-view"]
+)
 """Everything that is written from a page."""
 
 _ENTRIES: dict[OnEvents, tuple[str, ...]] = {
@@ -73,6 +78,8 @@ def _kind(action: Action) -> roles.Action:
         return roles.Action.RULES
     if action in ("save-view", "delete-view"):
         return roles.Action.VIEWS
+    if action == "silence":
+        return roles.Action.SILENCES
     return roles.Action.RECONCILE if action == "reconcile" else roles.Action.EVENTS
 
 
@@ -146,6 +153,16 @@ def undo(action: OnEvents, former: Sequence[Former], by: str) -> tuple[int, int]
         return done, sum(len(one.before) for one in former) - done
 
     return change("undo", by, write)
+
+
+def silence(meant: Silence, by: str, comment: str) -> Silence:
+    """Make a silence in a person's name; as stored, with its id. Raises as `change` does."""
+
+    def write(engine: Engine, now: datetime, by: str) -> Silence:
+        signed = {"author": by, "comment": comment}
+        return silences.create(engine, meant.model_copy(update=signed), now=now)
+
+    return change("silence", by, write)
 
 
 def approve(event_id: int, by: str, comment: str) -> Approved:
