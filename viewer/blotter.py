@@ -96,8 +96,8 @@ def _draw(armed: bool) -> None:
         st.session_state[_UPDATED] = data.now()
     except SentinelError as error:
         st.error(_unreadable(error), icon=":material/database_off:")
-        if isinstance(last := st.session_state.get(_SHOWN), Shown) and last.selected():
-            _table(last)  # or the selection would be lost with it
+        if isinstance(last := st.session_state.get(_SHOWN), Shown) and last.page.rows:
+            _table(last)  # what is known stays, and so does a selection
 
 
 def _cards(overview: Overview) -> None:
@@ -112,7 +112,7 @@ def _cards(overview: Overview) -> None:
 
 def _unreadable(error: SentinelError) -> str:
     last = st.session_state.get(_UPDATED)
-    since = f" Last update {clock(last, data.local_zone())}." if last else ""
+    since = f" The table is of {clock(last, data.local_zone())}." if last else ""
     return (
         f"Events can't be shown: {plain(error)}. "
         f"This page tries again every {REFRESH_SECONDS} seconds.{since}"

@@ -216,7 +216,7 @@ def test_a_store_that_is_away_is_an_error_and_not_an_empty_list(
 
 
 def test_a_store_that_goes_away_later_is_an_error_too(store: Engine) -> None:
-    fire(store, a_rule(), now())
+    key = fire(store, a_rule(), now())
     app = blotter()
     with store.begin() as connection:
         connection.execute(text("ALTER TABLE alert_event RENAME TO elsewhere"))
@@ -224,6 +224,9 @@ def test_a_store_that_goes_away_later_is_an_error_too(store: Engine) -> None:
     app.run()
     assert not app.exception
     assert "Events can't be shown" in words(app)
+    assert "The table is of" in words(app)
+    assert listed(app) == [key]
+    assert "acknowledge" not in [button.key for button in app.button]
 
 
 def test_a_store_of_an_older_sentinel_names_the_command(store: Engine) -> None:
