@@ -1,8 +1,10 @@
-"""Who asks: the token of each request, before anything else of it is read.
+"""Who asks, and how often: looked at before anything else of a request is read.
 
 Every path needs one once there is a token, but for the health; so none can be forgotten.
 """
 
+import math
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,7 +16,8 @@ from fastapi import Depends, Request
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from sentinel_core.api.errors import refuse, refuse_failed
+from sentinel_core.api.rates import PER_SECOND, Rates
+from sentinel_core.api.refusals import refuse, refuse_failed
 from sentinel_core.api.store import Store
 from sentinel_core.base.errors import SentinelError
 from sentinel_core.decide.access import Refusal, refusal_of
@@ -26,6 +29,8 @@ HEALTH = "/health"
 READING = ("GET", "HEAD", "OPTIONS")
 OPERATORS_READ = ("/configuration",)
 _LOOKUPS_AT_ONCE = 8  # threads of their own: a slow answer must not keep others from being known
+_MOST_KNOWN = 1_000
+_TOO_MANY = f"more than {PER_SECOND:g} requests a second: wait as long as Retry-After says"
 _SENTENCES: Mapping[Refusal, str] = {
     Refusal.MISSING: "this needs a token: Authorization: Bearer TOKEN "
     "(`sentinel api token create` makes one)",
@@ -44,22 +49,33 @@ class Caller:
 
 
 class Access:
-    """Refuses requests that need a token and have none, or a wrong one."""
+    """Refuses requests that need a token and have none or a wrong one, and too many of a client."""
 
-    def __init__(self, app: ASGIApp, store: Store, *, loopback: bool) -> None:
+    def __init__(self, app: ASGIApp, store: Store, rates: Rates, *, loopback: bool) -> None:
         self._app, self._store, self._loopback = app, store, loopback
         self._limiter: CapacityLimiter | None = None
+        self._rates = rates
+        self._known: dict[str, None] = {}  # hashes of tokens that were right
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
         reads = scope["type"] == "http" and scope["method"] in READING
-        if scope["type"] == "lifespan" or (reads and scope["path"] == HEALTH):
+        health = reads and scope["path"] == HEALTH
+        secret = bearer(Headers(scope=scope))
+        digest = digest_of(secret) if secret is not None else None
+        if wait := self._rates.wait(self._client(scope, digest, health=health), time.monotonic()):
+            headers = {"Retry-After": str(math.ceil(wait))}
+            await refuse(429, "too-many", _TOO_MANY, headers, scope, receive, send)
+            return
+        if health:
             await self._app(scope, receive, send)
             return
         needed = Role.READ if reads and scope["path"] not in OPERATORS_READ else Role.OPERATE
-        secret = bearer(Headers(scope=scope))
         try:
-            found = await self._find(secret)
+            found = await self._find(digest)
         except SentinelError as error:
             await refuse_failed(error, scope, receive, send)
             return
@@ -70,6 +86,7 @@ class Access:
             is_open=self._loopback and not found.any,
             now=datetime.now(UTC),
         )
+        self._remember(digest, known=found.token is not None and why in (None, Refusal.ROLE))
         if why is not None:
             status, headers = 401, {"WWW-Authenticate": "Bearer"}
             if why is Refusal.ROLE:
@@ -80,10 +97,28 @@ class Access:
             scope.setdefault("state", {})["caller"] = Caller(f"{found.token.name} (API token)")
         await self._app(scope, receive, send)
 
-    async def _find(self, secret: str | None) -> Found:
+    def _client(self, scope: Scope, digest: str | None, *, health: bool) -> object:
+        """Whose requests this one is counted with.
+
+        A token that was right before is a client of its own; invented ones are all their sender's.
+        The health too, so that nobody who asks for other things keeps a monitor from it.
+        """
+        if digest in self._known and not health:
+            return digest
+        return health, (scope.get("client") or ("",))[0]
+
+    def _remember(self, digest: str | None, *, known: bool) -> None:
+        if digest is None:
+            return
+        self._known.pop(digest, None)
+        if known:
+            self._known[digest] = None
+            if len(self._known) > _MOST_KNOWN:
+                del self._known[next(iter(self._known))]
+
+    async def _find(self, digest: str | None) -> Found:
         if self._limiter is None:
             self._limiter = CapacityLimiter(_LOOKUPS_AT_ONCE)
-        digest = digest_of(secret) if secret is not None else None
         return await run_sync(self._look, digest, limiter=self._limiter)
 
     def _look(self, digest: str | None) -> Found:

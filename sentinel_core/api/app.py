@@ -13,9 +13,13 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from sentinel_core.api.access import Access
+from sentinel_core.api.bodies import BodyLimit
 from sentinel_core.api.errors import ApiError, handle_errors
+from sentinel_core.api.event_changes import event_changes
 from sentinel_core.api.events import EventQuery, written
 from sentinel_core.api.metrics import exposition
+from sentinel_core.api.rates import Rates
+from sentinel_core.api.runs import runs
 from sentinel_core.api.store import Store
 from sentinel_core.health.finding import State
 from sentinel_core.health.score import WEIGHTS
@@ -58,7 +62,9 @@ class _Health:
             return self._found[1]
 
 
-def create_app(names: Sequence[str] = (), *, loopback: bool = True) -> FastAPI:
+def create_app(
+    names: Sequence[str] = (), *, loopback: bool = True, rates: Rates | None = None
+) -> FastAPI:
     """The application, which answers to these host names as well as to this machine's own.
 
     Its description is at /openapi.json; no page loads anything from outside.
@@ -81,8 +87,11 @@ def create_app(names: Sequence[str] = (), *, loopback: bool = True) -> FastAPI:
     handle_errors(app)
     _add_health(app, _Health())
     _add_record(app, store)
+    app.include_router(event_changes(store))
+    app.include_router(runs(store))
     # The last one comes first.
-    app.add_middleware(Access, store=store, loopback=loopback)
+    app.add_middleware(BodyLimit)
+    app.add_middleware(Access, store=store, loopback=loopback, rates=rates or Rates())
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=[*HOSTS, *names])
     return app
 

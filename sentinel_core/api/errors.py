@@ -7,7 +7,6 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
-from starlette.types import Receive, Scope, Send
 
 from sentinel_core.base.errors import SentinelError
 from sentinel_core.wording.text import flat, without_userinfo
@@ -24,38 +23,16 @@ class ApiError(Exception):
         self.status, self.code = status, code
 
 
-def _answer(
+def answer(
     status: int, code: str, sentence: str, headers: Mapping[str, str] | None = None
 ) -> JSONResponse:
+    """An answer that is an error."""
     return JSONResponse({"error": {"code": code, "sentence": sentence}}, status, headers)
 
 
-def _failed(error: SentinelError) -> JSONResponse:
-    return _answer(503, "unavailable", flat(without_userinfo(str(error)), 500))
-
-
-async def refuse(
-    status: int,
-    code: str,
-    sentence: str,
-    headers: Mapping[str, str],
-    scope: Scope,
-    receive: Receive,
-    send: Send,
-) -> None:
-    """Answer a request that no route has seen."""
-    if scope["type"] == "http":
-        await _answer(status, code, sentence, headers)(scope, receive, send)
-    else:
-        await send({"type": "websocket.close", "code": 1008})
-
-
-async def refuse_failed(error: SentinelError, scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer such a request when the store or Prefect failed."""
-    if scope["type"] == "http":
-        await _failed(error)(scope, receive, send)
-    else:
-        await send({"type": "websocket.close", "code": 1011})
+def failed(error: SentinelError) -> JSONResponse:
+    """The answer when the store or Prefect failed."""
+    return answer(503, "unavailable", flat(without_userinfo(str(error)), 500))
 
 
 def handle_errors(app: FastAPI) -> None:
@@ -63,26 +40,26 @@ def handle_errors(app: FastAPI) -> None:
 
     @app.exception_handler(ApiError)
     def refused(_request: Request, error: ApiError) -> JSONResponse:
-        return _answer(error.status, error.code, str(error))
+        return answer(error.status, error.code, str(error))
 
     @app.exception_handler(HTTPException)
-    def failed(_request: Request, error: HTTPException) -> JSONResponse:
+    def refused_by_router(_request: Request, error: HTTPException) -> JSONResponse:
         code = _CODES.get(error.status_code, "refused")
         sentence = f"{error.detail}: /openapi.json lists the addresses and their methods"
-        return _answer(error.status_code, code, sentence, error.headers)
+        return answer(error.status_code, code, sentence, error.headers)
 
     @app.exception_handler(RequestValidationError)
     def invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"][1:])
         text = flat(f"{name}: {first['msg'].removeprefix('Value error, ')}", 300)
-        return _answer(422, "invalid-parameter", text)
+        return answer(422, "invalid-parameter", text)
 
     @app.exception_handler(SentinelError)
     def unavailable(_request: Request, error: SentinelError) -> JSONResponse:
-        return _failed(error)
+        return failed(error)
 
     @app.exception_handler(Exception)
     def broken(_request: Request, error: Exception) -> JSONResponse:
         logger.error("a request failed", exc_info=error)
-        return _answer(500, "internal", "the request failed: the log of sentinel api says why")
+        return answer(500, "internal", "the request failed: the log of sentinel api says why")

@@ -15,7 +15,8 @@ from sentinel_core.store.read.filters import NUMBERS, TIMES, EventFilter, Sort, 
 _LARGEST = 2**63 - 1
 
 
-def _storable(text: str) -> str:
+def storable(text: str) -> str:
+    """The text. Raises ValueError for one that no database keeps."""
     if "\x00" in text:
         raise ValueError("a NUL character is in no event")
     return text
@@ -27,7 +28,7 @@ def _possible(at: datetime) -> datetime:
     return at
 
 
-Text = Annotated[str, Field(max_length=200), AfterValidator(_storable)]
+Text = Annotated[str, Field(max_length=200), AfterValidator(storable)]
 Names = Annotated[frozenset[Text], Field(max_length=50)]
 Time = Annotated[AwareDatetime, AfterValidator(_possible)]
 
@@ -100,7 +101,7 @@ class EventQuery(BaseModel):
             if at.tzinfo is None:
                 raise ValueError
             return _possible(at)
-        return _storable(value)
+        return storable(value)
 
 
 def _whole(value: Any) -> int:

@@ -1,31 +1,21 @@
 """The HTTP API on a real port, for all of its tests."""
 
-import socket
-import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 import httpx
 import pytest
-import uvicorn
 from sqlalchemy import Engine
 
-from sentinel_core.api.app import create_app
 from sentinel_core.model.token import Role
 from sentinel_core.store.record.api_tokens import create
-from tests.support.processes import wait_for
+from tests.integration.api.support import api_port
 
 
 @pytest.fixture(scope="module")
 def port() -> Iterator[int]:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        server = uvicorn.Server(uvicorn.Config(create_app(), log_level="warning"))
-        thread = threading.Thread(target=server.run, args=([listening],))
-        thread.start()
-        wait_for(lambda: server.started, what="the API")
-        yield listening.getsockname()[1]
-        server.should_exit = True
-        thread.join(30)
+    with api_port() as port:
+        yield port
 
 
 @pytest.fixture
