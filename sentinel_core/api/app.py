@@ -14,37 +14,24 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from sentinel_core.api.access import Access
 from sentinel_core.api.bodies import BodyLimit
+from sentinel_core.api.configuration import configuration
 from sentinel_core.api.errors import ApiError, handle_errors
 from sentinel_core.api.event_changes import event_changes
 from sentinel_core.api.events import EventQuery, written
 from sentinel_core.api.metrics import exposition
 from sentinel_core.api.rates import Rates
+from sentinel_core.api.rules import rules
 from sentinel_core.api.runs import runs
 from sentinel_core.api.store import Store
+from sentinel_core.api.stream import Streams, stream
 from sentinel_core.health.finding import State
 from sentinel_core.health.score import WEIGHTS
 from sentinel_core.health.status import Status, status
 from sentinel_core.store.read import event_list
-from sentinel_core.store.state.rules import all_rules
 
 HOSTS = ("127.0.0.1", "localhost")  # a page elsewhere can't reach it by a name of its own
 REMEMBERED_SECONDS = 5.0  # a status, so that monitors that ask often keep nothing busy
 _TOKENS = "Needed once `sentinel api token create` has made one; for changes always."
-_RULE = (
-    "name",
-    "category",
-    "importance",
-    "description",
-    "trigger",
-    "tags",
-    "is_active",
-    "cron",
-    "interval_seconds",
-    "timezone",
-    "last_evaluated_at",
-    "last_prefect_state",
-    "last_prefect_sync",
-)
 
 
 class _Health:
@@ -70,10 +57,12 @@ def create_app(
     Its description is at /openapi.json; no page loads anything from outside.
     """
     store = Store()
+    streams = Streams(store)
 
     @asynccontextmanager
     async def closing(_app: FastAPI) -> AsyncIterator[None]:
         yield
+        streams.stop()
         store.close()
 
     app = FastAPI(
@@ -84,11 +73,13 @@ def create_app(
         lifespan=closing,
         dependencies=[Security(HTTPBearer(auto_error=False, description=_TOKENS))],
     )
+    app.state.streams = streams  # the server ends them before it waits for its requests
     handle_errors(app)
     _add_health(app, _Health())
     _add_record(app, store)
     app.include_router(event_changes(store))
-    app.include_router(runs(store))
+    for router in (rules(store), runs(store), configuration, stream(streams)):
+        app.include_router(router)
     # The last one comes first.
     app.add_middleware(BodyLimit)
     app.add_middleware(Access, store=store, loopback=loopback, rates=rates or Rates())
@@ -141,9 +132,3 @@ def _add_record(app: FastAPI, store: Store) -> None:
                 after=query.after(),
             )
         return {"events": page.rows, "next": written(page.following) if page.following else None}
-
-    @app.get("/rules")
-    def read_rules() -> dict[str, Any]:
-        """The rules as Prefect last described them, with their newest evaluation."""
-        with store.opened() as engine:
-            return {"rules": [{name: row[name] for name in _RULE} for row in all_rules(engine)]}

@@ -1,6 +1,7 @@
 """Serves the API."""
 
 import asyncio
+import socket
 from collections.abc import Sequence
 from ipaddress import ip_address
 
@@ -15,6 +16,7 @@ from sentinel_core.base import logs
 AT_ONCE = 100  # connections; more are refused with 503
 IDLE_SECONDS = 10.0
 _LOOK_SECONDS = 2.0
+_STOP_SECONDS = 5
 
 
 class _Protocol(H11Protocol):
@@ -48,6 +50,19 @@ class _Protocol(H11Protocol):
         self._looking = self.loop.call_later(_LOOK_SECONDS, self._look)
 
 
+class _Server(uvicorn.Server):
+    """A server that ends its streams before it waits for the requests under way."""
+
+    def __init__(self, config: uvicorn.Config, app: FastAPI) -> None:
+        super().__init__(config)
+        self._app = app
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop in order."""
+        self._app.state.streams.stop()
+        await super().shutdown(sockets)
+
+
 def server_of(app: FastAPI, address: str = "127.0.0.1", port: int = 0) -> uvicorn.Server:
     """The server of the application, with its limits."""
     config = uvicorn.Config(
@@ -62,8 +77,9 @@ def server_of(app: FastAPI, address: str = "127.0.0.1", port: int = 0) -> uvicor
         # Its own handlers would write text: without them its loggers write as all others do.
         log_config=None if logs.wanted() else LOGGING_CONFIG,
         log_level="info",
+        timeout_graceful_shutdown=_STOP_SECONDS,
     )
-    return uvicorn.Server(config)
+    return _Server(config, app)
 
 
 def serve(port: int, address: str, names: Sequence[str] = ()) -> None:
