@@ -13,6 +13,8 @@ def up(
     file: Path = Path("prefect.yaml"),
     server_port: Port = 4200,
     viewer_port: Port = 8501,
+    api_port: Port = 8502,
+    api: bool = True,
     worker_limit: Annotated[int | None, Parameter(validator=validators.Number(gte=1))] = None,
     first_run: bool = True,
     logs: Path | None = None,
@@ -31,6 +33,10 @@ def up(
         Where to start, or find, a local Prefect server.
     viewer_port
         Where the blotter listens.
+    api_port
+        Where the HTTP API listens.
+    api
+        Start the HTTP API.
     worker_limit
         How many rules may run at once. Without it: 16 on a sentinel pool, as many as there are
         cores on a process pool, where each takes a process of about 100 MB.
@@ -44,4 +50,5 @@ def up(
     from sentinel_core.up.system import Up, default_logs
 
     folder = logs.resolve() if logs else default_logs()
-    return Up(file, server_port, viewer_port, worker_limit, first_run, folder, debug).run()
+    served = api_port if api else None
+    return Up(file, server_port, viewer_port, worker_limit, first_run, folder, debug, served).run()

@@ -84,7 +84,8 @@ def test_there_are_at_most_so_many_streams_and_each_one_frees_its_place(
 ) -> None:
     monkeypatch.setattr(stream, "MOST_STREAMS", 1)
     with http.stream("GET", "/stream") as answer:
-        next(messages(answer))
+        found = messages(answer)  # kept: without it the connection would be closed
+        assert next(found)[0] == "begin"
         refused = http.get("/stream")
         assert (refused.status_code, refused.json()["error"]["code"]) == (503, "too-many-streams")
     monkeypatch.setattr(stream, "LONGEST_SECONDS", 0.0)
