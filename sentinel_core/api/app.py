@@ -1,12 +1,13 @@
 """The application: its routes. Every answer that is no success has one form, `errors.py`'s."""
 
-import threading
+import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
+from anyio.to_thread import run_sync
 from fastapi import FastAPI, Query, Response, Security
 from fastapi.security import HTTPBearer
 from prometheus_client import CONTENT_TYPE_LATEST
@@ -35,16 +36,16 @@ _TOKENS = "Needed once `sentinel api token create` has made one; for changes alw
 
 
 class _Health:
-    """The newest status; one request looks, those beside it wait for what it finds."""
+    """The newest status; one request looks, and those beside it wait without a thread."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = asyncio.Lock()
         self._found: tuple[float, Status] | None = None
 
-    def now(self) -> Status:
-        with self._lock:
+    async def now(self) -> Status:
+        async with self._lock:
             if self._found is None or time.monotonic() - self._found[0] > REMEMBERED_SECONDS:
-                found = status()
+                found = await run_sync(status)
                 self._found = (time.monotonic(), found)
             return self._found[1]
 
@@ -90,9 +91,9 @@ def create_app(
 def _add_health(app: FastAPI, health: _Health) -> None:
     @app.head("/health", include_in_schema=False)  # what many monitors ask
     @app.get("/health")
-    def read_health(response: Response, component: str | None = None) -> dict[str, Any]:
+    async def read_health(response: Response, component: str | None = None) -> dict[str, Any]:
         """The state of the whole or of one component; 503 when it is down or was not checked."""
-        found = health.now()
+        found = await health.now()
         if component is not None and component not in WEIGHTS:
             raise ApiError(
                 404,
@@ -107,14 +108,14 @@ def _add_health(app: FastAPI, health: _Health) -> None:
         return {"state": state, "score": found.score, "at": found.at}
 
     @app.get("/status")
-    def read_status() -> Status:
+    async def read_status() -> Status:
         """Everything that `sentinel status --json` prints."""
-        return health.now()
+        return await health.now()
 
     @app.get("/metrics")
-    def read_metrics() -> Response:
+    async def read_metrics() -> Response:
         """The same figures for Prometheus."""
-        return Response(exposition(health.now()), media_type=CONTENT_TYPE_LATEST)
+        return Response(exposition(await health.now()), media_type=CONTENT_TYPE_LATEST)
 
 
 def _add_record(app: FastAPI, store: Store) -> None:

@@ -12,6 +12,7 @@ import httpx
 import pytest
 from sqlalchemy import Engine
 
+from sentinel_core.api.rates import Rates
 from sentinel_core.model.alert import AlertOutput
 from sentinel_core.store.record.annotate import comment
 from tests.integration.api.support import api_port
@@ -51,7 +52,7 @@ def test_what_is_recorded_during_an_attack_is_right(
                     if asked.total() > passed * A_SECOND:
                         await asyncio.sleep(0.001)
                         continue
-                    kind = (number + asked.total()) % 3
+                    kind = number % 3
                     path = ("/events", "/events/1/comment", "/health")[kind]
                     forged = {"Authorization": f"Bearer {number}"}
                     answer = await client.request(
@@ -62,14 +63,14 @@ def test_what_is_recorded_during_an_attack_is_right(
         recorded, *_ = await asyncio.gather(record(), *(ask(n) for n in range(SENDERS)))
         return asked, recorded
 
-    with api_port() as port:
+    with api_port(Rates(per_second=10, burst=20)) as port:  # few enough for any machine to exceed
         url = f"http://127.0.0.1:{port}"
         assert httpx.get(f"{url}/events", headers=allowed).status_code == 200
         asked, recorded = asyncio.run(attack(url))
         print(f"{asked.total()} requests: {dict(asked)}; {recorded} runs recorded")
         assert httpx.get(f"{url}/events", headers=allowed, timeout=60).status_code == 200
     assert asked[200] == 0
-    assert asked[429] > asked[401] > 0
+    assert min(asked[429], asked[401], asked[503]) > 0
     assert set(asked) <= {401, 429, 503}  # the health is down: there is no Prefect
     [event] = opened
     [row] = rows(store, "SELECT occurrences, comment FROM alert_event")

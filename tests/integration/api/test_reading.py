@@ -58,7 +58,7 @@ def test_the_values_of_a_rule(http: httpx.Client, store: Engine) -> None:
         ("/rules/disk/series?tickr=a", 422),
         ("/rules/disk/series?ticker=%00", 422),
         ("/rules/../configuration/series", 404),
-        ("/rules/disk%2Fseries", 404),
+        ("/rules/disk%2F..%2Fseries", 404),
     ],
 )
 def test_wrong_questions_about_values(
