@@ -70,8 +70,10 @@ class ManagedProcess:
         with stream, self.log.open("a", encoding="utf-8", errors="replace") as log:
             while line := stream.readline(_LONGEST_LINE):
                 text = line.rstrip()
-                as_json = logs.wanted()
-                log.write(f"{logs.as_object(self.name, text)}\n" if as_json and text else line)
+                if not logs.wanted():
+                    log.write(line)
+                elif text:
+                    log.write(f"{logs.as_object(self.name, text)}\n")
                 log.flush()
                 if text:
                     self.last_lines.append(text[:1000])

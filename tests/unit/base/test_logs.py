@@ -136,5 +136,6 @@ def test_the_log_of_what_is_started_is_json_and_problems_are_still_told(
     wait_for(lambda: said, what="the problem")
     child.stop(5)
     assert said == ["it broke"]
-    texts = [one for line in log.read_text().splitlines() if line and (one := logs.parsed(line))]
+    texts = [one for line in log.read_text().splitlines() if (one := logs.parsed(line))]
+    assert len(texts) == len(log.read_text().splitlines())
     assert [one["message"] for one in texts] == ["a banner", "it broke"]
