@@ -34,6 +34,11 @@ def now() -> datetime:
     return datetime.now(UTC).replace(microsecond=0)
 
 
+def near(at: datetime) -> str:
+    """A time as the pages write it: with its date unless that is today's."""
+    return f"{at:%H:%M:%S}" if at.date() == now().date() else f"{at:%Y-%m-%d %H:%M:%S}"
+
+
 @pytest.fixture
 def store() -> Iterator[Engine]:
     st.cache_data.clear()
@@ -296,7 +301,7 @@ def test_the_next_step_of_an_escalation_is_named_until_somebody_takes_the_event(
     attempt(store, at + SOON)
     due = at + SOON + timedelta(hours=1)
     shown = read(blotter(event=str(key)))
-    assert f"| Escalates | step 1 to {ONCALL} at {due:%H:%M:%S}, unless acknowledged |" in shown
+    assert f"| Escalates | step 1 to {ONCALL} at {near(due)}, unless acknowledged |" in shown
     assert f":green-badge[sent] **opened** · {OPS}" in shown
     assert ":violet-badge[escalates] **step 1 of the escalation** · pager-duty" in shown
     assert "**step 2 of the escalation** · email-server-credentials/mail → head@ex" in shown
@@ -386,7 +391,7 @@ def test_a_message_that_is_tried_again_says_how_often_and_when(store: Engine) ->
     )
     due = at + 10 * SOON + timedelta(hours=1)
     assert (
-        f":orange-badge[retrying] **opened** · {OPS}: tried twice, next at {due:%H:%M:%S}; "
+        f":orange-badge[retrying] **opened** · {OPS}: tried twice, next at {near(due)}; "
         "last error: no answer within 10 s; arrival unknown once"
     ) in read(blotter(event=str(key)))
 
