@@ -2,9 +2,9 @@
 
 A real viewer process reads a store of generated events. `usable` is a real Chromium, from opening
 the address to a drawn table. A session is what a browser's tab is for the viewer: a WebSocket that
-runs the page once and reruns its fragments when their intervals say so; it parses what it gets and
-draws nothing. `record to screen` is from before a recording until a session has its message. The
-bare page has one table of 50 rows that refreshes as often.
+runs the page once and reruns its fragments when their intervals say so, or a script in them. It
+parses what it gets and draws nothing. `record to screen` is from before a recording until a session
+has its message. The bare page has one table of 50 rows that refreshes as often.
 """
 
 import argparse
@@ -63,16 +63,24 @@ class Session:
     waits: dict[str, float] = field(default_factory=dict)
     seen: dict[bytes, float] = field(default_factory=dict)
     looks_for: set[bytes] = field(default_factory=set)
+    button: tuple[str, str] = ("", "")
+    """The blotter's hidden button and its fragment, by their ids."""
 
-    async def run(self, fragment: str = "") -> None:
-        """Ask for one run of the page or of a fragment, and take everything until it has ended."""
+    async def run(self, fragment: str = "", press: str = "") -> None:
+        """Ask for one run of the page or of a fragment, and take everything until it has ended.
+
+        `press` is a button to press. A script that presses the hidden one is obeyed.
+        """
+        pressed = False
         message = BackMsg()
         message.rerun_script.query_string = ""
         message.rerun_script.context_info.timezone = "UTC"
         message.rerun_script.context_info.url = "http://127.0.0.1/"
         if fragment:
             message.rerun_script.fragment_id = fragment
-            message.rerun_script.is_auto_rerun = True
+            message.rerun_script.is_auto_rerun = not press
+        if press:
+            message.rerun_script.widget_states.widgets.add(id=press, trigger_value=True)
         await self.socket.send(message.SerializeToString())
         while True:
             data = await asyncio.wait_for(self.socket.recv(), 120)
@@ -84,10 +92,17 @@ class Session:
                 self.waits.clear()
             elif kind == "auto_rerun":
                 self.waits[got.auto_rerun.fragment_id] = got.auto_rerun.interval
+            elif kind == "delta":
+                element = got.delta.new_element
+                if element.WhichOneof("type") == "button" and element.button.label == "Draw now":
+                    self.button = (element.button.id, got.delta.fragment_id)
+                pressed = pressed or b"<script>" in data
             elif kind == "script_finished":
                 if got.script_finished == ForwardMsg.FINISHED_EARLY_FOR_RERUN:
                     continue
-                return
+                break
+        if pressed and self.button[0]:
+            await self.run(self.button[1], self.button[0])
 
     async def stay(self, ends: float) -> None:
         """Rerun each fragment at its interval until then."""
@@ -100,7 +115,8 @@ class Session:
                 return
             began = time.monotonic()
             await self.run(fragment)
-            self.times.append(time.monotonic() - began)
+            if fragment == self.button[1] or not self.button[0]:
+                self.times.append(time.monotonic() - began)  # a look draws nothing
             known = self.waits
             due = {name: due.get(name, began + seconds) for name, seconds in known.items()}
             if fragment in due:

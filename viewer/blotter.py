@@ -26,6 +26,7 @@ from viewer import (
     exporting,
     figures,
     filters,
+    live,
     prefect_now,
     rows,
     status,
@@ -62,11 +63,14 @@ def draw() -> None:
     """Draw the blotter, which refreshes itself unless that is switched off."""
     auto = bool(st.session_state.get(_AUTO, True))
     st.fragment(run_every=REFRESH_SECONDS if auto else None)(_draw)(auto)
+    if auto:
+        st.fragment(run_every=live.LOOK_SECONDS)(live.watch)()
 
 
 def _draw(armed: bool) -> None:
     if bool(st.session_state.get(_AUTO, True)) != armed:
         st.rerun()  # a fragment's interval is set where it is started
+    live.hidden_button()
     try:
         overview = data.overview()
         _cards(overview)

@@ -18,6 +18,7 @@ from sentinel_core.store.read import overview as store_overview
 from sentinel_core.store.read import periods as store_periods
 from sentinel_core.store.read import views as store_views
 from sentinel_core.store.read.deliveries import Deliveries
+from sentinel_core.store.read.event_changes import newest_position
 from sentinel_core.store.read.event_detail import EventDetail, event_detail
 from sentinel_core.store.read.event_list import Cursor
 from sentinel_core.store.read.overview import Bucket, Facets, Overview
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
 SHARED_SECONDS = 2
+LOOK_SECONDS = 0.5
 _OF_A_RULE = (
     "name",
     "deployment_id",
@@ -70,8 +72,23 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+@st.cache_data(ttl=LOOK_SECONDS, show_spinner=False)
+def _stamp(url: str) -> str:
+    newest = newest_position(engine_at(url))
+    return f"{newest.events}-{newest.entries}"
+
+
+def stamp() -> str:
+    """The newest event and the newest thing that people did, half a second ago at most.
+
+    What is cached by it is read anew with the first event or action after it. Each evaluation that
+    an open event takes in is none: with many rules, that would be every time.
+    """
+    return _stamp(settings().database_url)
+
+
 @st.cache_data(ttl=SHARED_SECONDS, show_spinner=False, hash_funcs=_BY_VALUE, max_entries=500)
-def _page(url: str, choice: Choice, after: Cursor | None) -> event_list.Page:
+def _page(url: str, choice: Choice, after: Cursor | None, stamp: str) -> event_list.Page:  # noqa: ARG001 (of the key)
     sort, descending = filters.sorting(choice)
     at = now()
     return event_list.page(
@@ -87,11 +104,11 @@ def _page(url: str, choice: Choice, after: Cursor | None) -> event_list.Page:
 
 def page(choice: Choice, after: Cursor | None) -> event_list.Page:
     """A page of the filtered events, after a cursor."""
-    return _page(settings().database_url, choice, after)
+    return _page(settings().database_url, choice, after, stamp())
 
 
 @st.cache_data(ttl=SHARED_SECONDS, show_spinner=False, hash_funcs=_BY_VALUE, max_entries=500)
-def _counts(url: str, choice: Choice, newer_than_id: int | None) -> int:
+def _counts(url: str, choice: Choice, newer_than_id: int | None, stamp: str) -> int:  # noqa: ARG001
     at = now()
     wanted = filters.to_filter(choice, at)
     return event_list.count(engine_at(url), wanted, now=at, newer_than_id=newer_than_id)
@@ -99,7 +116,7 @@ def _counts(url: str, choice: Choice, newer_than_id: int | None) -> int:
 
 def count(choice: Choice, newer_than_id: int | None = None) -> int:
     """The number of filtered events, up to the cap, or of those newer than an id."""
-    return _counts(settings().database_url, choice, newer_than_id)
+    return _counts(settings().database_url, choice, newer_than_id, stamp())
 
 
 @st.cache_data(ttl=15, show_spinner=False, hash_funcs=_BY_VALUE, max_entries=100)
@@ -119,13 +136,13 @@ def histogram(choice: Choice) -> tuple[list[Bucket], timedelta]:
 
 
 @st.cache_data(ttl=SHARED_SECONDS, show_spinner=False)
-def _overview(url: str) -> Overview:
+def _overview(url: str, stamp: str) -> Overview:  # noqa: ARG001
     return store_overview.overview(engine_at(url), now=now())
 
 
 def overview() -> Overview:
     """The unacknowledged events, and whether the store has any events."""
-    return _overview(settings().database_url)
+    return _overview(settings().database_url, stamp())
 
 
 @st.cache_data(ttl=15, show_spinner=False)
@@ -210,7 +227,7 @@ def matching(choice: Choice) -> tuple[list[dict[str, Any]], bool]:
 
 def forget() -> None:
     """Forget what was read before something was written."""
-    for cached in (_page, _counts, _overview, _periods, _views):
+    for cached in (_stamp, _page, _counts, _overview, _periods, _views):
         cached.clear()
 
 
