@@ -28,6 +28,7 @@ from sentinel_core.store.record.api_tokens import digest_of
 HEALTH = "/health"
 READING = ("GET", "HEAD", "OPTIONS")
 OPERATORS_READ = ("/configuration",)
+PING = "/ping/"  # a job needs no right to change events in order to say that it ran
 _LOOKUPS_AT_ONCE = 8  # threads of their own: a slow answer must not keep others from being known
 _MOST_KNOWN = 1_000
 _TOO_MANY = f"more than {PER_SECOND:g} requests a second: wait as long as Retry-After says"
@@ -73,7 +74,7 @@ class Access:
         if health:
             await self._app(scope, receive, send)
             return
-        needed = Role.READ if reads and scope["path"] not in OPERATORS_READ else Role.OPERATE
+        needed = _needed(scope["path"], reads=reads)
         try:
             found = await self._find(digest)
         except SentinelError as error:
@@ -83,7 +84,7 @@ class Access:
             needed,
             found.token,
             given=secret is not None,
-            is_open=self._loopback and not found.any,
+            is_open=self._loopback and reads and not found.any,
             now=datetime.now(UTC),
         )
         self._remember(digest, known=found.token is not None and why in (None, Refusal.ROLE))
@@ -124,6 +125,12 @@ class Access:
     def _look(self, digest: str | None) -> Found:
         with self._store.looked() as engine:
             return find_token(engine, digest) if engine is not None else Found(None, any=False)
+
+
+def _needed(path: str, *, reads: bool) -> Role:
+    """The role that a request needs."""
+    reads = path.startswith(PING) or (reads and path not in OPERATORS_READ)
+    return Role.READ if reads else Role.OPERATE
 
 
 def bearer(headers: Headers) -> str | None:

@@ -20,6 +20,7 @@ from sentinel_core.api.errors import ApiError, handle_errors
 from sentinel_core.api.event_changes import event_changes
 from sentinel_core.api.events import EventQuery, written
 from sentinel_core.api.metrics import exposition
+from sentinel_core.api.pings import pings
 from sentinel_core.api.rates import Rates
 from sentinel_core.api.rules import rules
 from sentinel_core.api.runs import runs
@@ -79,7 +80,7 @@ def create_app(
     _add_health(app, _Health())
     _add_record(app, store)
     app.include_router(event_changes(store))
-    for router in (rules(store), runs(store), configuration, stream(streams)):
+    for router in (rules(store), runs(store), configuration, stream(streams), pings(store)):
         app.include_router(router)
     # The last one comes first.
     app.add_middleware(BodyLimit)

@@ -463,6 +463,17 @@ class SavedView(SQLModel, table=True):
     created_by: str
 
 
+class Ping(SQLModel, table=True):
+    """The last sign of life of a job outside Prefect, under the key that a rule waits for."""
+
+    __tablename__ = "ping"
+
+    key: str = Field(primary_key=True)
+    at: datetime = _time()
+    by: str
+    count: int = Field(default=1, sa_type=BigInteger)
+
+
 class Checkpoint(SQLModel, table=True):
     """The progress of a repeated job: reconcile has recorded all runs that ended before `at`,
     retention may have deleted the evaluations of those."""
@@ -497,6 +508,7 @@ SILENCE = _TABLES["silence"]
 AUDIT = _TABLES["audit_entry"]
 API_TOKEN = _TABLES["api_token"]
 VIEW = _TABLES["saved_view"]
+PING = _TABLES["ping"]
 CHECKPOINT = _TABLES["checkpoint"]
 IDENTITY = _TABLES["store_identity"]
 
