@@ -9,11 +9,13 @@ from typing import IO, TYPE_CHECKING, Any
 import streamlit as st
 
 from sentinel_core.base.settings import Settings, get_settings
+from sentinel_core.decide.hosts import Host
 from sentinel_core.store.db.engine import open_engine
 from sentinel_core.store.db.failure import answering
 from sentinel_core.store.db.schema import require_schema
 from sentinel_core.store.read import deliveries as store_deliveries
 from sentinel_core.store.read import event_list
+from sentinel_core.store.read import hosts as store_hosts
 from sentinel_core.store.read import overview as store_overview
 from sentinel_core.store.read import periods as store_periods
 from sentinel_core.store.read import views as store_views
@@ -175,6 +177,16 @@ def coverage() -> status.Coverage:
     """Which rules are checked on time. At most 5 seconds old. Raises StoreUnavailableError."""
     with answering(engine()):
         return _coverage(settings().database_url)
+
+
+@st.cache_data(ttl=15, show_spinner=False)
+def _hosts(url: str) -> tuple[Host, ...]:
+    return store_hosts.hosts(engine_at(url), now())
+
+
+def hosts() -> tuple[Host, ...]:
+    """The hosts on which runs execute. At most 15 seconds old. Raises StoreUnavailableError."""
+    return _hosts(settings().database_url)
 
 
 @st.cache_data(ttl=30, show_spinner=False)

@@ -7,8 +7,9 @@ import pandas as pd
 import streamlit as st
 
 from sentinel_core.base.errors import SentinelError
+from sentinel_core.decide.hosts import ERROR_RATE_LIMIT
 from sentinel_core.wording.times import clock
-from viewer import access, acknowledging, data, operations, writing
+from viewer import access, acknowledging, data, hosts, operations, writing
 from viewer.bound import ROW_HEIGHT, height
 from viewer.escape import code, plain
 from viewer.roles import Action
@@ -43,6 +44,7 @@ def _draw() -> None:
     status, found = _health()
     _head(status)
     _score(status)
+    hosts.draw()
     with st.expander("Everything that was looked at"):
         _components([one for one in found if one.component != _SETTINGS])
     if access.allowed(Action.CONFIGURATION):
@@ -92,7 +94,9 @@ def _score(status: "Status") -> None:
         errors = rates.error_rate
         words = [f"{rates.evaluations_per_minute:.1f} evaluations a minute"]
         words += [f"95 % of the runs at most {late:.1f} s late"] if late is not None else []
-        words += [f"{errors:.1%} without a result"] if errors is not None else []
+        if errors is not None:
+            share = f"{errors:.1%} without a result"
+            words.append(f":red[{share}]" if errors > ERROR_RATE_LIMIT else share)
         st.caption(f"In the last {rates.minutes:g} minutes: {', '.join(words)}.")
 
 

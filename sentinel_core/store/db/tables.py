@@ -474,6 +474,18 @@ class Ping(SQLModel, table=True):
     count: int = Field(default=1, sa_type=BigInteger)
 
 
+class HostSample(SQLModel, table=True):
+    """How much of a host was in use in a minute, in percent; of the last day."""
+
+    __tablename__ = "host_sample"
+
+    host: str = Field(primary_key=True)
+    at: datetime = Field(primary_key=True, sa_type=UtcDateTime)
+    cpu: float | None = None
+    memory: float
+    disk: float
+
+
 class Checkpoint(SQLModel, table=True):
     """The progress of a repeated job: reconcile has recorded all runs that ended before `at`,
     retention may have deleted the evaluations of those."""
@@ -509,6 +521,7 @@ AUDIT = _TABLES["audit_entry"]
 API_TOKEN = _TABLES["api_token"]
 VIEW = _TABLES["saved_view"]
 PING = _TABLES["ping"]
+HOST = _TABLES["host_sample"]
 CHECKPOINT = _TABLES["checkpoint"]
 IDENTITY = _TABLES["store_identity"]
 
