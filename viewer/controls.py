@@ -1,14 +1,12 @@
 """The filter row. Every control is bound to a query parameter of its own name."""
 
-from collections.abc import Sequence
 from datetime import datetime, tzinfo
 from typing import Any, cast
 
 import streamlit as st
 
 from sentinel_core.store.read.overview import Facets
-from sentinel_core.store.read.views import View
-from viewer import acknowledging, columns, filters, rows, saved_views
+from viewer import acknowledging, filters
 from viewer.filters import Choice
 
 _PROBLEMS = "not understood"
@@ -30,10 +28,8 @@ def _bound(name: str) -> dict[str, Any]:
     return {"key": name, "bind": "query-params", "on_change": _changed}
 
 
-def draw(
-    known: Facets, where: tzinfo, views: Sequence[View] = ()
-) -> tuple[Choice, tuple[str, ...]]:
-    """Draw the filter row; returns the choices made in it, and the columns to show."""
+def draw(known: Facets, where: tzinfo) -> Choice:
+    """Draw the filter row; returns the choices made in it."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="filters"):
         view = st.segmented_control(
             "View",
@@ -74,7 +70,7 @@ def draw(
         )
         more = _more(known, where)
         sort = st.selectbox(
-            "Sort", filters.SORTS, label_visibility="collapsed", width=170, **_bound("sort")
+            "Sort", filters.SORTS, label_visibility="collapsed", width=140, **_bound("sort")
         )
         size = st.selectbox(
             "Rows",
@@ -85,26 +81,16 @@ def draw(
             help="rows on a page",
             **_bound("size"),
         )
-        shown = columns.chosen(rows.ALL_COLUMNS, rows.COLUMNS)
-        chosen_quick = None if quick == "all" else quick
-        me = acknowledging.whoever() if quick == "mine" else ""
-        choice = Choice(
-            view=view,
-            quick=chosen_quick,
-            range=span,
-            q=text or "",
-            sort=sort,
-            size=size,
-            me=me,
-            **more,
-        )
-        saved_views.draw(views, choice, shown)
-    return choice, shown
+    quick = None if quick == "all" else quick
+    me = acknowledging.whoever() if quick == "mine" else ""
+    return Choice(
+        view=view, quick=quick, range=span, q=text or "", sort=sort, size=size, me=me, **more
+    )
 
 
 def _more(known: Facets, where: tzinfo) -> dict[str, Any]:
     """The filters behind the button, whose label has the number of active ones."""
-    names = ("importance", "category", "status", "kind", "state", "rule", "environment")
+    names = ("importance", "category", "status", "kind", "state", "rule")
     times = ("since", "until")
     typed = ("ticker", "storm")
     active = sum(_is_set(name) for name in (*names, *typed, *times))
@@ -127,9 +113,6 @@ def _more(known: Facets, where: tzinfo) -> dict[str, Any]:
             st.multiselect("Prefect state", filters.STATES, **_bound("state")) or ()
         )
         chosen["rule"] = tuple(st.multiselect("Rule", known.rules, **_bound("rule")) or ())
-        chosen["environment"] = tuple(
-            st.multiselect("Environment", known.environments, **_bound("environment")) or ()
-        )
         ticker, storm = st.columns(2)
         chosen["ticker"] = (
             ticker.text_input("Ticker (exactly)", max_chars=200, **_bound("ticker")) or ""

@@ -5,9 +5,8 @@ from datetime import UTC, datetime
 from sqlalchemy import Engine
 
 from tests.support.recorded import a_rule, fire
-from viewer import data, writing
+from viewer import data
 from viewer.filters import Choice
-from viewer.writing import Given
 
 
 def test_an_acknowledgement_is_shown_at_once_by_all_that_was_read_before(store: Engine) -> None:
@@ -17,7 +16,7 @@ def test_an_acknowledgement_is_shown_at_once_by_all_that_was_read_before(store: 
     assert data.count(live) == 2
     assert sum(data.overview().unacknowledged.values()) == 2
 
-    writing.change_events("acknowledge", dict.fromkeys(keys[:1]), Given("ana"))
+    data.acknowledge(keys[:1], "ana", "new disks")
 
     assert acknowledged(everything) == {keys[0]: True, keys[1]: False}
     assert data.count(live) == 1
