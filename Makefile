@@ -16,7 +16,7 @@ LONG := $(addprefix tests/unit/,worker/pool/test_pool.py ruletest/test_pytest_pl
 COVERING := tests/unit/decide tests/unit/model tests/unit/replay/test_ledger.py tests/unit/replay/test_replay.py
 export SENTINEL_TEST_PATIENCE = $(PATIENCE)
 
-.PHONY: up demo test slow check coverage soak lint fmt bench mutation screenshots pins clean help
+.PHONY: up demo test slow check coverage soak lint fmt bench mutation screenshots gallery pins clean help
 
 up: .venv/.runtime ## install, start Prefect server, worker and viewer, deploy the example rules (options: UP="--server-port 4300")
 	$(BIN)/sentinel up $(UP)
@@ -65,6 +65,10 @@ mutation: .venv/.mutation ## do the tests notice when the code is wrong? (half a
 screenshots: .venv/.dev ## the pictures in docs/images, from a real system started for it
 	scripts/need-chromium
 	$(BIN)/python docs/screenshots.py
+
+gallery: .venv/.dev ## every page in every state, theme and width, into gallery/, to be looked at
+	scripts/need-chromium
+	$(BIN)/python docs/gallery.py gallery
 
 pins: ## write constraints.txt anew from the newest versions pyproject.toml allows
 	scripts/pins "$(PYTHON)"

@@ -2,7 +2,9 @@
 
 import json
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
@@ -29,3 +31,15 @@ def median_ms(seconds: Sequence[float]) -> float:
 def p95_ms(seconds: Sequence[float]) -> float:
     """The 95th percentile in milliseconds."""
     return statistics.quantiles(seconds, n=20)[-1] * 1000
+
+
+@contextmanager
+def database(kind: str, folder: Path) -> Iterator[str]:
+    """The address of a new database of this kind, `sqlite` or `postgres`."""
+    if kind == "sqlite":
+        yield f"sqlite:///{folder / 'bench.db'}"
+        return
+    from tests.support.postgres import temporary_postgres
+
+    with temporary_postgres() as (url, _):
+        yield url

@@ -11,8 +11,7 @@ import statistics
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from multiprocessing.connection import Connection as Pipe
@@ -21,7 +20,7 @@ from typing import Any
 
 from sqlalchemy import Engine, text
 
-from benchmarks._support import report
+from benchmarks._support import database, report
 from sentinel_core.base.settings import Settings
 from sentinel_core.decide.observe import judge
 from sentinel_core.model.alert import AlertOutput
@@ -167,18 +166,6 @@ def waits(url: str, seconds: float) -> Waits:
     for process, _ in started:
         process.join()
     return Waits(*results)
-
-
-@contextmanager
-def database(kind: str, folder: Path) -> Iterator[str]:
-    """A new database of this kind."""
-    if kind == "sqlite":
-        yield f"sqlite:///{folder / 'bench.db'}"
-        return
-    from tests.support.postgres import temporary_postgres
-
-    with temporary_postgres() as (url, _):
-        yield url
 
 
 def measure(kind: str, evaluations: int, series: int, seconds: float) -> dict[str, Any]:

@@ -1,94 +1,73 @@
-"""The dialog that acknowledges: it lists the exact events and asks for a name."""
+"""What the dialogs that change something share: who does it, and what is said afterwards."""
 
-from collections.abc import Mapping, Sequence
-from datetime import timedelta
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 import streamlit as st
 
-from sentinel_core.base.errors import SentinelError
-from sentinel_core.store.record.change import COMMENT_LIMIT
-from sentinel_core.wording.text import counted
-from viewer import data, rows
+from viewer import access, data
 from viewer.escape import plain
 
+_WHO = "who"
 _RESULT = "result"
 _RESULT_SHOWN_FOR = timedelta(minutes=1)
+UNDO_FOR = timedelta(seconds=10)
 ROUND = "round"
-"""Session key of a counter that each acknowledgement increases, which clears selections."""
+"""Session key of a counter that each action increases, which clears selections."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What is said of the last action, since when, and what takes it back."""
+
+    text: str
+    at: datetime
+    undo: Callable[[], None] | None = None
+    failed: bool = False
 
 
 def show_result() -> None:
-    """Show the result of the last acknowledgement or approval, for a minute."""
-    text, at = st.session_state.get(_RESULT, ("", None))
-    if at and data.now() - at < _RESULT_SHOWN_FOR:
-        st.markdown(f":green-badge[:material/check: {text}]", width="content")
+    """Show the result of the last action for a minute, and for ten seconds a button to undo it."""
+    kept = st.session_state.get(_RESULT)
+    if kept is None or data.now() - kept.at >= _RESULT_SHOWN_FOR:
+        return
+    color, icon = ("red", "error") if kept.failed else ("green", "check")
+    st.markdown(f":{color}-badge[:material/{icon}: {kept.text}]", width="content")
+    if kept.undo and data.now() - kept.at < UNDO_FOR:
+        st.button("Undo", key="undo", on_click=kept.undo, icon=":material/undo:")
 
 
 def signed_in() -> str | None:
-    """The name of the signed-in person; None without authentication."""
-    try:
-        if not st.user.is_logged_in:
-            return None
-    except AttributeError:  # Streamlit raises it if no authentication is configured
-        return None
-    return str(st.user.get("name") or st.user.get("email") or "") or None
+    """The verified name of whoever looks; None without a login."""
+    return access.person().name
 
 
 def whoever() -> str:
     """The signed-in person, else the name that was last given here, else that of the settings."""
-    return signed_in() or str(st.session_state.get("who", data.settings().user))
+    return signed_in() or str(st.session_state.get(_WHO, data.settings().user))
 
 
-@st.dialog("Acknowledge", width="large")
-def ask(events: Sequence[Mapping[str, Any]]) -> None:
-    """Ask for a comment and acknowledge exactly these events, whatever has arrived since."""
-    st.session_state.pop(_RESULT, None)
-    st.dataframe(
-        rows.chosen(events),
-        hide_index=True,
-        height=min(36 * (len(events) + 1), 330),
-        column_config={
-            "id": st.column_config.NumberColumn(width=60, format="%d"),
-            "Time": st.column_config.DatetimeColumn(
-                format="MM-DD HH:mm:ss", timezone=st.context.timezone or "UTC", width=110
-            ),
-            "Importance": st.column_config.TextColumn(width=80),
-            "Rule": st.column_config.TextColumn(width=140),
-            "Ticker": st.column_config.TextColumn(width=90),
-            "Message": st.column_config.TextColumn(width="large"),
-        },
-        key="acknowledge-list",
-    )
-    comment = st.text_input(
-        "Comment (optional)", max_chars=COMMENT_LIMIT, key="acknowledge-comment"
-    )
-    by = signed_in()
-    if by:
-        st.caption(f"Acknowledged by {plain(by)}")
-    else:
-        default = st.session_state.get("who", data.settings().user)
-        by = st.text_input("Your name", default, max_chars=100, key="acknowledge-by")
-    label = f"Acknowledge {counted(len(events), 'event')}"
-    if st.button(label, type="primary", key="acknowledge-confirm"):
-        _acknowledge(events, by, comment)
+def asked_name(action: str) -> str:
+    """The name under which an action is recorded: of the login, else as typed in a field."""
+    if by := signed_in():
+        st.caption(f"In the name of {plain(by)}")
+        return by
+    default = st.session_state.get(_WHO, data.settings().user)
+    return st.text_input("Your name", default, max_chars=100, key=f"{action}-by") or ""
 
 
-def _acknowledge(events: Sequence[Mapping[str, Any]], by: str, comment: str) -> None:
-    if not by.strip():
-        st.error("Say who acknowledges: the name is part of the record.")
-        return
-    try:
-        result = data.acknowledge([event["id"] for event in events], by, comment)
-    except SentinelError as error:
-        st.error(f"Nothing was acknowledged: {plain(error)}.")
-        return
-    st.session_state["who"] = by
-    keep_result(rows.acknowledged(result))
-    st.rerun()
+def remember_name(name: str) -> None:
+    """Remember the name given, which the next dialog offers."""
+    st.session_state[_WHO] = name
 
 
-def keep_result(text: str) -> None:
+def keep_result(text: str, undo: Callable[[], None] | None = None, *, failed: bool = False) -> None:
     """Keep the result of an action for `show_result`, and clear selections."""
-    st.session_state[_RESULT] = (text, data.now())
+    st.session_state[_RESULT] = Result(text, data.now(), undo, failed)
     st.session_state[ROUND] = st.session_state.get(ROUND, 0) + 1
+
+
+def forget_result() -> None:
+    """Forget the result of the last action, as the next one begins."""
+    st.session_state.pop(_RESULT, None)

@@ -14,8 +14,9 @@ from sentinel_core.wording.reaction_timeline import (
     what_it_does,
 )
 from sentinel_core.wording.text import counted
-from viewer import acknowledging, data
+from viewer import access, acknowledging, data, writing
 from viewer.escape import plain, short_time
+from viewer.roles import Action
 
 _COLOUR = {
     State.WAITING: "violet",
@@ -48,6 +49,8 @@ def _line(entry: Entry) -> str:
 
 def button(detail: EventDetail) -> None:
     """Draw the button that opens the dialog, if something waits for an approval."""
+    if not access.allowed(Action.EVENTS):
+        return
     if waiting(detail.reactions) and st.button(
         "Approve", type="primary", key="approve", icon=":material/task_alt:"
     ):
@@ -86,7 +89,7 @@ def _approve(event_id: int, by: str, comment: str) -> None:
         st.error("Say who approves: the name is part of the record.")
         return
     try:
-        result = data.approve(event_id, by, comment)
+        result = writing.approve(event_id, by, comment)
     except SentinelError as error:
         st.error(f"Nothing was approved: {plain(error)}.")
         return

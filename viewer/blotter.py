@@ -15,16 +15,18 @@ from sentinel_core.base.errors import SentinelError
 from sentinel_core.store.read.event_list import Cursor, Page
 from sentinel_core.store.read.filters import COUNT_CAP
 from sentinel_core.store.read.overview import Overview
-from sentinel_core.wording.colours import COLOURS
 from sentinel_core.wording.times import clock
 from viewer import (
     acknowledging,
     cards,
+    changing,
+    columns,
     controls,
     data,
     exporting,
     figures,
     filters,
+    live,
     prefect_now,
     rows,
     status,
@@ -37,6 +39,7 @@ ROW_HEIGHT = 28
 TABLE_HEIGHT = 628
 CARD_WIDTH = 178  # two beside each other on a phone
 _AUTO, _SHOWN, _CURSORS, _CHOICE, _UPDATED = "auto", "shown", "cursors", "choice", "updated"
+_COLUMNS = "shown columns"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +63,14 @@ def draw() -> None:
     """Draw the blotter, which refreshes itself unless that is switched off."""
     auto = bool(st.session_state.get(_AUTO, True))
     st.fragment(run_every=REFRESH_SECONDS if auto else None)(_draw)(auto)
+    if auto:
+        st.fragment(run_every=live.LOOK_SECONDS)(live.watch)()
 
 
 def _draw(armed: bool) -> None:
     if bool(st.session_state.get(_AUTO, True)) != armed:
         st.rerun()  # a fragment's interval is set where it is started
+    live.hidden_button()
     try:
         overview = data.overview()
         _cards(overview)
@@ -76,7 +82,7 @@ def _draw(armed: bool) -> None:
             st.markdown("  \n".join(lines))
         known = data.facets()
         problems = controls.not_understood(known)
-        choice = controls.draw(known, data.local_zone())
+        choice, st.session_state[_COLUMNS] = controls.draw(known, data.local_zone(), data.views())
         if problems:
             st.warning("  \n".join(problems), icon=":material/filter_list_off:")
         if not overview.any_event:
@@ -94,8 +100,8 @@ def _draw(armed: bool) -> None:
         st.session_state[_UPDATED] = data.now()
     except SentinelError as error:
         st.error(_unreadable(error), icon=":material/database_off:")
-        if isinstance(last := st.session_state.get(_SHOWN), Shown) and last.selected():
-            _table(last)  # or the selection would be lost with it
+        if isinstance(last := st.session_state.get(_SHOWN), Shown) and last.page.rows:
+            _table(last)  # what is known stays, and so does a selection
 
 
 def _cards(overview: Overview) -> None:
@@ -110,7 +116,7 @@ def _cards(overview: Overview) -> None:
 
 def _unreadable(error: SentinelError) -> str:
     last = st.session_state.get(_UPDATED)
-    since = f" Last update {clock(last, data.local_zone())}." if last else ""
+    since = f" The table is of {clock(last, data.local_zone())}." if last else ""
     return (
         f"Events can't be shown: {plain(error)}. "
         f"This page tries again every {REFRESH_SECONDS} seconds.{since}"
@@ -177,10 +183,8 @@ def _head(shown: Shown, frozen: bool) -> None:
     selected = shown.selected()
     # Always the same buttons: a bar that grew with a selection would move the rows under the mouse
     with st.container(horizontal=True, vertical_alignment="center", key="bar", gap="small"):
-        if st.button(
-            "Acknowledge", type="primary", key="acknowledge", shortcut="a", disabled=not frozen
-        ):
-            acknowledging.ask(selected)
+        changing.buttons(selected, disabled=not frozen)
+        changing.all_matching(shown.choice, disabled=frozen or not shown.page.rows)
         st.button("Clear selection", key="clear", disabled=not frozen, on_click=_clear_selection)
         if frozen:
             newer = data.count(shown.choice, shown.page.newest_id)
@@ -217,7 +221,9 @@ def _table(shown: Shown) -> None:
             icon=":material/check_circle:" if quiet else ":material/search_off:",
         )
         return
-    frame = rows.table(shown.page.rows, data.settings())
+    frame = rows.table(
+        shown.page.rows, data.settings(), st.session_state.get(_COLUMNS, rows.COLUMNS)
+    )
     shades = rows.shades(shown.page.rows, _dark())
     styled = frame.style.apply(lambda _column: shades, axis=0) if any(shades) else frame
     st.dataframe(
@@ -229,38 +235,8 @@ def _table(shown: Shown) -> None:
         row_height=ROW_HEIGHT,
         height=min(ROW_HEIGHT * len(frame) + 40, TABLE_HEIGHT),
         placeholder="",
-        column_config=_columns(shown),
+        column_config=columns.config(shown.page.rows),
     )
-
-
-def _columns(shown: Shown) -> dict[str, Any]:
-    column = st.column_config
-    states = rows.state_badges(shown.page.rows)
-    return {
-        "Time": column.DatetimeColumn(
-            format="MM-DD HH:mm:ss", timezone=st.context.timezone or "UTC", width=112
-        ),
-        "Importance": column.MultiselectColumn(
-            options=list(COLOURS), color=list(COLOURS.values()), width=80
-        ),
-        "Rule": column.TextColumn(width=140),
-        "Ticker": column.TextColumn(width=90),
-        "Message": column.TextColumn(width=410),
-        "State": column.MultiselectColumn(
-            options=list(states), color=list(states.values()), width=96, help="Prefect state"
-        ),
-        "Status": column.TextColumn(
-            width=100,
-            help="muted: the newest message about it was held back; not delivered: a channel did "
-            "not take a message about it, for good",
-        ),
-        "Category": column.TextColumn(width=72),
-        "Occurrences": column.NumberColumn("×", format="%d", width=46, help="occurrences"),
-        "Run": column.LinkColumn(width=64, display_text="Prefect", help="flow run in Prefect"),
-        "id": column.LinkColumn(
-            "Event", width=64, display_text=r"event=(\d+)", help="everything about the event"
-        ),
-    }
 
 
 def _foot(shown: Shown) -> None:
@@ -268,5 +244,5 @@ def _foot(shown: Shown) -> None:
     cursors: list[Cursor] = st.session_state[_CURSORS]
     with st.container(horizontal=True, vertical_alignment="center", key="foot", gap="small"):
         exporting.paging(cursors, shown.page.following)
-        exporting.csv_button(shown.choice)
+        exporting.buttons(shown.choice)
         st.toggle("Refresh", value=True, key=_AUTO, help=f"every {REFRESH_SECONDS} seconds")

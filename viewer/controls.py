@@ -1,12 +1,14 @@
 """The filter row. Every control is bound to a query parameter of its own name."""
 
+from collections.abc import Sequence
 from datetime import datetime, tzinfo
 from typing import Any, cast
 
 import streamlit as st
 
 from sentinel_core.store.read.overview import Facets
-from viewer import acknowledging, filters
+from sentinel_core.store.read.views import View
+from viewer import acknowledging, columns, filters, rows, saved_views
 from viewer.filters import Choice
 
 _PROBLEMS = "not understood"
@@ -28,8 +30,10 @@ def _bound(name: str) -> dict[str, Any]:
     return {"key": name, "bind": "query-params", "on_change": _changed}
 
 
-def draw(known: Facets, where: tzinfo) -> Choice:
-    """Draw the filter row; returns the choices made in it."""
+def draw(
+    known: Facets, where: tzinfo, views: Sequence[View] = ()
+) -> tuple[Choice, tuple[str, ...]]:
+    """Draw the filter row; returns the choices made in it, and the columns to show."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="filters"):
         view = st.segmented_control(
             "View",
@@ -70,7 +74,7 @@ def draw(known: Facets, where: tzinfo) -> Choice:
         )
         more = _more(known, where)
         sort = st.selectbox(
-            "Sort", filters.SORTS, label_visibility="collapsed", width=140, **_bound("sort")
+            "Sort", filters.SORTS, label_visibility="collapsed", width=170, **_bound("sort")
         )
         size = st.selectbox(
             "Rows",
@@ -81,16 +85,26 @@ def draw(known: Facets, where: tzinfo) -> Choice:
             help="rows on a page",
             **_bound("size"),
         )
-    quick = None if quick == "all" else quick
-    me = acknowledging.whoever() if quick == "mine" else ""
-    return Choice(
-        view=view, quick=quick, range=span, q=text or "", sort=sort, size=size, me=me, **more
-    )
+        shown = columns.chosen(rows.ALL_COLUMNS, rows.COLUMNS)
+        chosen_quick = None if quick == "all" else quick
+        me = acknowledging.whoever() if quick == "mine" else ""
+        choice = Choice(
+            view=view,
+            quick=chosen_quick,
+            range=span,
+            q=text or "",
+            sort=sort,
+            size=size,
+            me=me,
+            **more,
+        )
+        saved_views.draw(views, choice, shown)
+    return choice, shown
 
 
 def _more(known: Facets, where: tzinfo) -> dict[str, Any]:
     """The filters behind the button, whose label has the number of active ones."""
-    names = ("importance", "category", "status", "kind", "state", "rule")
+    names = ("importance", "category", "status", "kind", "state", "rule", "environment")
     times = ("since", "until")
     typed = ("ticker", "storm")
     active = sum(_is_set(name) for name in (*names, *typed, *times))
@@ -113,6 +127,9 @@ def _more(known: Facets, where: tzinfo) -> dict[str, Any]:
             st.multiselect("Prefect state", filters.STATES, **_bound("state")) or ()
         )
         chosen["rule"] = tuple(st.multiselect("Rule", known.rules, **_bound("rule")) or ())
+        chosen["environment"] = tuple(
+            st.multiselect("Environment", known.environments, **_bound("environment")) or ()
+        )
         ticker, storm = st.columns(2)
         chosen["ticker"] = (
             ticker.text_input("Ticker (exactly)", max_chars=200, **_bound("ticker")) or ""

@@ -1,37 +1,42 @@
 """Reads the store for the pages: one engine for all sessions, results cached for two seconds."""
 
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime, timedelta, tzinfo
-from typing import TYPE_CHECKING, Any
+from tempfile import TemporaryFile
+from typing import IO, TYPE_CHECKING, Any
 
 import streamlit as st
 
 from sentinel_core.base.settings import Settings, get_settings
+from sentinel_core.decide.hosts import Host
 from sentinel_core.store.db.engine import open_engine
 from sentinel_core.store.db.failure import answering
 from sentinel_core.store.db.schema import require_schema
 from sentinel_core.store.read import deliveries as store_deliveries
 from sentinel_core.store.read import event_list
+from sentinel_core.store.read import hosts as store_hosts
 from sentinel_core.store.read import overview as store_overview
 from sentinel_core.store.read import periods as store_periods
+from sentinel_core.store.read import views as store_views
 from sentinel_core.store.read.deliveries import Deliveries
+from sentinel_core.store.read.event_changes import newest_position
 from sentinel_core.store.read.event_detail import EventDetail, event_detail
 from sentinel_core.store.read.event_list import Cursor
 from sentinel_core.store.read.overview import Bucket, Facets, Overview
 from sentinel_core.store.read.periods import Periods
-from sentinel_core.store.record import acknowledge as acknowledging
-from sentinel_core.store.record import react
-from sentinel_core.store.record.acknowledge import Acknowledged
-from sentinel_core.store.record.react import Approved
+from sentinel_core.store.read.views import View
 from sentinel_core.store.state import rules
-from viewer import filters, rows, status
+from viewer import filters, status
 from viewer.escape import zone
+from viewer.export_files import Parts
 from viewer.filters import Choice
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
 SHARED_SECONDS = 2
+LOOK_SECONDS = 0.5
 _OF_A_RULE = (
     "name",
     "deployment_id",
@@ -69,8 +74,23 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+@st.cache_data(ttl=LOOK_SECONDS, show_spinner=False)
+def _stamp(url: str) -> str:
+    newest = newest_position(engine_at(url))
+    return f"{newest.events}-{newest.entries}"
+
+
+def stamp() -> str:
+    """The newest event and the newest thing that people did, half a second ago at most.
+
+    What is cached by it is read anew with the first event or action after it. Each evaluation that
+    an open event takes in is none: with many rules, that would be every time.
+    """
+    return _stamp(settings().database_url)
+
+
 @st.cache_data(ttl=SHARED_SECONDS, show_spinner=False, hash_funcs=_BY_VALUE, max_entries=500)
-def _page(url: str, choice: Choice, after: Cursor | None) -> event_list.Page:
+def _page(url: str, choice: Choice, after: Cursor | None, stamp: str) -> event_list.Page:  # noqa: ARG001 (of the key)
     sort, descending = filters.sorting(choice)
     at = now()
     return event_list.page(
@@ -86,11 +106,11 @@ def _page(url: str, choice: Choice, after: Cursor | None) -> event_list.Page:
 
 def page(choice: Choice, after: Cursor | None) -> event_list.Page:
     """A page of the filtered events, after a cursor."""
-    return _page(settings().database_url, choice, after)
+    return _page(settings().database_url, choice, after, stamp())
 
 
 @st.cache_data(ttl=SHARED_SECONDS, show_spinner=False, hash_funcs=_BY_VALUE, max_entries=500)
-def _counts(url: str, choice: Choice, newer_than_id: int | None) -> int:
+def _counts(url: str, choice: Choice, newer_than_id: int | None, stamp: str) -> int:  # noqa: ARG001
     at = now()
     wanted = filters.to_filter(choice, at)
     return event_list.count(engine_at(url), wanted, now=at, newer_than_id=newer_than_id)
@@ -98,7 +118,7 @@ def _counts(url: str, choice: Choice, newer_than_id: int | None) -> int:
 
 def count(choice: Choice, newer_than_id: int | None = None) -> int:
     """The number of filtered events, up to the cap, or of those newer than an id."""
-    return _counts(settings().database_url, choice, newer_than_id)
+    return _counts(settings().database_url, choice, newer_than_id, stamp())
 
 
 @st.cache_data(ttl=15, show_spinner=False, hash_funcs=_BY_VALUE, max_entries=100)
@@ -118,13 +138,13 @@ def histogram(choice: Choice) -> tuple[list[Bucket], timedelta]:
 
 
 @st.cache_data(ttl=SHARED_SECONDS, show_spinner=False)
-def _overview(url: str) -> Overview:
+def _overview(url: str, stamp: str) -> Overview:  # noqa: ARG001
     return store_overview.overview(engine_at(url), now=now())
 
 
 def overview() -> Overview:
     """The unacknowledged events, and whether the store has any events."""
-    return _overview(settings().database_url)
+    return _overview(settings().database_url, stamp())
 
 
 @st.cache_data(ttl=15, show_spinner=False)
@@ -159,6 +179,16 @@ def coverage() -> status.Coverage:
         return _coverage(settings().database_url)
 
 
+@st.cache_data(ttl=15, show_spinner=False)
+def _hosts(url: str) -> tuple[Host, ...]:
+    return store_hosts.hosts(engine_at(url), now())
+
+
+def hosts() -> tuple[Host, ...]:
+    """The hosts on which runs execute. At most 15 seconds old. Raises StoreUnavailableError."""
+    return _hosts(settings().database_url)
+
+
 @st.cache_data(ttl=30, show_spinner=False)
 def _facets(url: str) -> Facets:
     return store_overview.facets(engine_at(url))
@@ -169,37 +199,47 @@ def facets() -> Facets:
     return _facets(settings().database_url)
 
 
+@st.cache_data(ttl=SHARED_SECONDS, show_spinner=False)
+def _views(url: str) -> list[View]:
+    return store_views.views(engine_at(url))
+
+
+def views() -> list[View]:
+    """The saved views by name."""
+    return _views(settings().database_url)
+
+
 def event(event_id: int) -> EventDetail | None:
     """One event with all details, not cached; None if it does not exist."""
     return event_detail(engine(), event_id)
 
 
-def csv(choice: Choice) -> bytes:
-    """The filtered events as CSV, up to the export's limit."""
-    at = now()
+def exported(choice: Choice, write: Callable[[IO[bytes], Parts, Settings], None]) -> bytes:
+    """The filtered events as a file, up to the export's limit. Only a part of them is in memory as
+    rows at any time."""
     sort, descending = filters.sorting(choice)
-    events, cut = event_list.export(
+    at = now()
+    parts = event_list.export(
         engine(), filters.to_filter(choice, at), now=at, sort=sort, descending=descending
     )
-    return rows.csv_text(events, cut=cut, settings=settings())
+    with closing(parts), TemporaryFile() as file:
+        write(file, parts, settings())
+        file.seek(0)
+        return file.read()
 
 
-def acknowledge(ids: list[int], by: str, comment: str) -> Acknowledged:
-    """Acknowledge exactly these events, and clear the caches of what it changes."""
-    result = acknowledging.acknowledge(engine(), ids, by=by, comment=comment, now=now())
-    _forget()
-    return result
+def matching(choice: Choice) -> tuple[list[dict[str, Any]], bool]:
+    """All filtered events as they are now, up to the cap of counts, and True if there are more."""
+    at = now()
+    sort, descending = filters.sorting(choice)
+    wanted = filters.to_filter(choice, at)
+    found, more = event_list.matching(engine(), wanted, now=at, sort=sort, descending=descending)
+    return [dict(row) for row in found], more
 
 
-def approve(event_id: int, by: str, comment: str) -> Approved:
-    """Approve what waits for it, and clear the caches of what it changes."""
-    result = react.approve(engine(), [event_id], by=by, comment=comment, now=now())
-    _forget()
-    return result
-
-
-def _forget() -> None:
-    for cached in (_page, _counts, _overview, _periods):
+def forget() -> None:
+    """Forget what was read before something was written."""
+    for cached in (_stamp, _page, _counts, _overview, _periods, _views):
         cached.clear()
 
 

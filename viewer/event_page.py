@@ -20,7 +20,7 @@ from sentinel_core.wording.labels import (
 )
 from sentinel_core.wording.text import value_against_threshold
 from sentinel_core.wording.times import stamp
-from viewer import acknowledging, approving, data, delivery_timeline, figures, rows
+from viewer import acknowledging, approving, changing, data, delivery_timeline, figures, rows
 from viewer.escape import plain
 
 _LONG = 1_500  # characters of a message above which it scrolls in a box of its own
@@ -99,10 +99,7 @@ def _title(detail: EventDetail) -> None:
 def _actions(detail: EventDetail) -> None:
     event, settings = detail.event, data.settings()
     with st.container(horizontal=True, key="actions", gap="small"):
-        if not event["is_acknowledged"] and st.button(
-            "Acknowledge", type="primary", key="acknowledge", shortcut="a"
-        ):
-            acknowledging.ask([event])
+        changing.buttons([event], acknowledge=not event["is_acknowledged"])
         approving.button(detail)
         if url := rows.run_url(event, settings):
             st.link_button("Flow run in Prefect", url, icon=":material/open_in_new:")

@@ -5,7 +5,7 @@ from typing import Any
 import streamlit as st
 
 from sentinel_core.store.read.event_list import EXPORT_LIMIT, Cursor
-from viewer import data
+from viewer import data, export_files
 from viewer.filters import Choice
 
 
@@ -16,7 +16,11 @@ def paging(cursors: list[Any], following: object) -> None:
     st.button(
         "Older", on_click=cursors.append, args=(following,), disabled=following is None, key="older"
     )
-    st.markdown(f":gray[page {len(cursors) + 1}]", width="content")
+    st.markdown(
+        f":gray[page {len(cursors) + 1}; a click on a column's header sorts this page only, "
+        "the order above all pages]",
+        width="content",
+    )
 
 
 def _back(cursors: list[Any]) -> None:
@@ -24,12 +28,13 @@ def _back(cursors: list[Any]) -> None:
         cursors.pop()
 
 
-def csv_button(wanted: Choice) -> None:
-    """The button that downloads the filtered events."""
+def buttons(wanted: Choice) -> None:
+    """The buttons that download the filtered events."""
+    name = f"sentinel-events-{data.now():%Y%m%d-%H%M%S}"
     st.download_button(
         "CSV",
-        data=lambda: data.csv(wanted),
-        file_name=f"sentinel-events-{data.now():%Y%m%d-%H%M%S}.csv",
+        data=lambda: data.exported(wanted, export_files.write_csv),
+        file_name=f"{name}.csv",
         mime="text/csv",
         icon=":material/download:",
         on_click="ignore",
@@ -37,10 +42,21 @@ def csv_button(wanted: Choice) -> None:
         help=f"The filtered events, at most {EXPORT_LIMIT:,}; a last line says if there are "
         "more. Messages are cut at 2,000 characters.",
     )
+    st.download_button(
+        "Parquet",
+        data=lambda: data.exported(wanted, export_files.write_parquet),
+        file_name=f"{name}.parquet",
+        mime="application/vnd.apache.parquet",
+        icon=":material/download:",
+        on_click="ignore",
+        key="parquet",
+        help=f"The same for programs, at most {EXPORT_LIMIT:,}; `sentinel.cut` in the file's "
+        "metadata says if there are more.",
+    )
 
 
 def foot(cursors: list[Cursor], following: Cursor | None, wanted: Choice, key: str) -> None:
     """Paging and export below a list of events."""
     with st.container(horizontal=True, vertical_alignment="center", key=f"foot-{key}", gap="small"):
         paging(cursors, following)
-        csv_button(wanted)
+        buttons(wanted)

@@ -15,6 +15,7 @@ from sentinel_core.store.read.filters import NO_STATE, EventFilter, Sort, Status
 from sentinel_core.store.read.overview import Facets
 from sentinel_core.wording.times import stamp
 from viewer.escape import plain
+from viewer.rows import ALL_COLUMNS
 
 VIEWS = ("live", "all")
 QUICK = ("all", "critical", "market", "system", "mine")
@@ -49,6 +50,7 @@ class Choice:
     quick: str | None = None
     importance: tuple[str, ...] = ()
     category: tuple[str, ...] = ()
+    environment: tuple[str, ...] = ()
     status: tuple[str, ...] = ()
     kind: tuple[str, ...] = ()
     state: tuple[str, ...] = ()
@@ -82,6 +84,7 @@ def to_filter(choice: Choice, now: datetime) -> EventFilter:
     return EventFilter(
         importance=_both(choice.importance, _QUICK_IMPORTANCE.get(choice.quick or "")),
         category=_both(choice.category, _QUICK_CATEGORY.get(choice.quick or "")),
+        environment=frozenset(choice.environment),
         kind=frozenset(choice.kind),
         status=frozenset(Status(status) for status in choice.status),
         state=frozenset(choice.state),
@@ -161,9 +164,19 @@ def _window_words(choice: Choice, now: datetime, where: tzinfo) -> str:
     return "of any age" if choice.range == "any" else f"of the last {choice.range}"
 
 
-def problems(params: Mapping[str, Sequence[str]], known: Facets) -> list[str]:
-    """Parameters in the address bar that are invalid, a sentence each (markdown, escaped)."""
-    offered: dict[str, Sequence[str]] = {
+SINGLE: Mapping[str, str] = {
+    "view": VIEWS[0],
+    "quick": QUICK[0],
+    "range": DEFAULT_RANGE,
+    "sort": SORTS[0],
+    "size": SIZES[1],
+}
+"""The controls with exactly one value, and the one they have when the page opens."""
+
+
+def offered(known: Facets) -> dict[str, Sequence[str]]:
+    """The values that each control with a fixed choice offers."""
+    return {
         "view": VIEWS,
         "quick": QUICK,
         "importance": IMPORTANCES,
@@ -172,10 +185,17 @@ def problems(params: Mapping[str, Sequence[str]], known: Facets) -> list[str]:
         "kind": KINDS,
         "state": STATES,
         "rule": known.rules,
+        "environment": known.environments,
         "range": tuple(RANGES),
         "sort": SORTS,
         "size": SIZES,
+        "columns": ALL_COLUMNS,
     }
+
+
+def problems(params: Mapping[str, Sequence[str]], known: Facets) -> list[str]:
+    """Parameters in the address bar that are invalid, a sentence each (markdown, escaped)."""
+    known_values = offered(known)
     sentences: list[str] = []
     for name, given in params.items():
         if name in ("since", "until"):
@@ -185,9 +205,10 @@ def problems(params: Mapping[str, Sequence[str]], known: Facets) -> list[str]:
         elif name == "storm":
             wrong = [value for value in given if value.strip() and storm_number(value) is None]
             sentences += [_not_understood(name, value, "a number") for value in wrong[:3]]
-        elif name in offered:
-            unknown = [value for value in given if value not in offered[name]]
-            expected = "one of " + ", ".join(offered[name][:12]) if offered[name] else "nothing yet"
+        elif name in known_values:
+            unknown = [value for value in given if value not in known_values[name]]
+            possible = known_values[name][:12]
+            expected = "one of " + ", ".join(possible) if possible else "nothing yet"
             sentences += [_not_understood(name, value, expected) for value in unknown[:3]]
         elif name not in ("ticker", "q", "event") and not name.startswith("embed"):
             sentences.append(f"There is no filter called “{plain(name, 60)}”; it is ignored.")

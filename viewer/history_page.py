@@ -2,15 +2,12 @@
 
 from typing import Any
 
-import pandas as pd
 import streamlit as st
 
 from sentinel_core.store.read.event_list import Cursor
 from sentinel_core.store.read.filters import COUNT_CAP
-from sentinel_core.wording.colours import COLOURS
-from sentinel_core.wording.labels import KINDS, RESOLUTIONS, status_words
-from viewer import controls, data, exporting, filters, rows
-from viewer.bound import ROW_HEIGHT, bound, choice, height, readable, search, several, time_column
+from viewer import columns, controls, data, exporting, filters, rows
+from viewer.bound import ROW_HEIGHT, bound, choice, height, readable, search, several
 from viewer.escape import number, plain
 from viewer.filters import Choice
 
@@ -21,7 +18,7 @@ _RANGES = tuple(filters.RANGES)
 def draw() -> None:
     """Draw the page."""
     with readable("Events"):
-        wanted = _controls()
+        wanted, shown = _controls()
         if st.session_state.get(_CHOICE) != wanted:
             st.session_state[_CHOICE], st.session_state[_CURSORS] = wanted, []
         cursors: list[Cursor] = st.session_state[_CURSORS]
@@ -32,13 +29,13 @@ def draw() -> None:
         zone = plain(st.context.timezone or "UTC")
         st.markdown(f":gray[{number(total, COUNT_CAP)} {noun} {words}, times in {zone}]")
         if page.rows:
-            _table(page.rows)
+            _table(page.rows, shown)
         else:
             st.info("No event matches these filters.", icon=":material/search_off:")
         exporting.foot(cursors, page.following, wanted, "history")
 
 
-def _controls() -> Choice:
+def _controls() -> tuple[Choice, tuple[str, ...]]:
     where = data.local_zone()
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="filters"):
         span = st.segmented_control(
@@ -55,12 +52,13 @@ def _controls() -> Choice:
             for name, title in (("since", "Not before"), ("until", "Before")):
                 moment = st.datetime_input(title, value=None, **bound(name))
                 times[name] = controls.aware(moment, where)
-        sort = choice("Sort", filters.SORTS)
+        sort = choice("Sort", filters.SORTS, width=170)
         size = choice("Size", filters.SIZES, 1, 80)
+        shown = columns.chosen(rows.HISTORY_COLUMNS, rows.HISTORY_COLUMNS)
     with st.container(horizontal=True, gap="medium", key="levels"):
         importance = several("Importance", filters.IMPORTANCES)
         state = several("State", filters.STATES)
-    return Choice(
+    wanted = Choice(
         view="all",
         range=span,
         q=text,
@@ -70,86 +68,19 @@ def _controls() -> Choice:
         size=size,
         **times,
     )
+    return wanted, shown
 
 
-def _table(events: list[dict[str, Any]]) -> None:
-    settings = data.settings()
-    frame = pd.DataFrame([_row(event, settings) for event in events], columns=list(_COLUMNS))
-    states = rows.state_badges(events)
-    column = st.column_config
+def _table(events: list[dict[str, Any]], shown: tuple[str, ...]) -> None:
+    frame = rows.table(events, data.settings(), shown, "./event")
+    link = st.column_config.LinkColumn(
+        "Event", width=64, display_text=r"event=(\d+)", pinned=True, help="everything about it"
+    )
     st.dataframe(
         frame,
         hide_index=True,
         row_height=ROW_HEIGHT,
         height=height(len(frame)),
         placeholder="",
-        column_config={
-            "Event": column.LinkColumn(width=64, display_text=r"event=(\d+)", pinned=True),
-            "Importance": column.MultiselectColumn(
-                options=list(COLOURS), color=list(COLOURS.values()), width=84
-            ),
-            "Prefect state": column.MultiselectColumn(
-                options=list(states), color=list(states.values()), width=96
-            ),
-            "Message": column.TextColumn(width=420),
-            "Run": column.LinkColumn(width=64, display_text="Prefect"),
-            **{name: time_column() for name in _TIMES},
-        },
-    )
-
-
-_TIMES = ("Opened", "Last seen", "Resolved", "Acknowledged", "Run started", "Run ended")
-_COLUMNS = (
-    "Event",
-    "Opened",
-    "Importance",
-    "Rule",
-    "Ticker",
-    "Message",
-    "Prefect state",
-    "Status",
-    "Category",
-    "Kind",
-    "Occurrences",
-    "Last seen",
-    "Resolved",
-    "How it ended",
-    "Acknowledged",
-    "By",
-    "Comment",
-    "Assigned to",
-    "Disposition",
-    "Run started",
-    "Run ended",
-    "Retries",
-    "Run",
-)
-
-
-def _row(event: rows.Row, settings: Any) -> tuple[Any, ...]:
-    state, how = event["prefect_state_name"], event["resolution"]
-    return (
-        f"./event?event={event['id']}",
-        event["timestamp"],
-        [event["importance"]],
-        event["rule_name"],
-        event["ticker"],
-        rows.one_line(event["message"]) or "(no message)",
-        [state] if state else [],
-        status_words(event),
-        event["category"],
-        KINDS.get(event["kind"], event["kind"]),
-        event["occurrences"],
-        event["last_seen"],
-        event["resolved_at"],
-        RESOLUTIONS.get(how, how) if how else "",
-        event["acknowledged_at"],
-        event["acknowledged_by"] or "",
-        rows.one_line(event["comment"] or ""),
-        event["assigned_to"] or "",
-        event["disposition"] or "",
-        event["started_at"],
-        event["completed_at"],
-        event["retry_count"],
-        rows.run_url(event, settings),
+        column_config={**columns.config(events), "id": link},
     )

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from viewer import gate
 from viewer.places import BLOTTER, PLACES, PRODUCT
 
 # Local files: icons by name are fetched from a server on the internet.
@@ -14,10 +15,12 @@ st.set_page_config(page_title=PRODUCT, page_icon=str(ICON), layout="wide")
 # Hides Streamlit's own CSV export of tables, which would pass formulas to spreadsheets.
 st.html("<style>[data-testid='stElementToolbar'] {display: none}</style>")
 st.logo(str(WORDMARK), size="large")
+may_read = gate.open_to()
 st.navigation(
     [
         st.Page(
-            place.script,
+            # The same addresses for everybody, or a link would be answered with "not found".
+            place.script if may_read else gate.draw,
             title=place.title,
             icon=place.icon,
             url_path=place.address,
@@ -25,5 +28,7 @@ st.navigation(
         )
         for place in PLACES
     ],
-    position="top",
+    position="top" if may_read else "hidden",
 ).run()
+if may_read:
+    gate.foot()

@@ -1,42 +1,23 @@
 """Table rows, dialog rows and CSV from the store's rows. Pure."""
 
-import csv
-import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
 from sentinel_core.base.settings import Settings
 from sentinel_core.model.cleaning import clean_text
-from sentinel_core.store.read.event_list import EXPORT_LIMIT
-from sentinel_core.store.record.acknowledge import Acknowledged
 from sentinel_core.store.state import system_rule
 from sentinel_core.store.state.watched import WATCHED, deployment_of
 from sentinel_core.wording.colours import COLOURS, STATES, TRIGGERED
-from sentinel_core.wording.labels import status_of, status_words
-from sentinel_core.wording.text import counted, shorten
-from viewer.escape import plain
+from sentinel_core.wording.labels import KINDS, RESOLUTIONS, status_words
+from sentinel_core.wording.text import shorten
 
 Row = Mapping[str, Any]
 
 _TRIGGERED = "Triggered"  # the name of the completed state of a run whose alert fires
 _MEASURED = "Measured"  # the same of a run whose rule has conditions, which judge it later
 _SHADE = {"critical": "rgba(209,36,47,{})", "high": "rgba(212,136,6,{})"}
-
-COLUMNS = (
-    "Time",
-    "Importance",
-    "Rule",
-    "Ticker",
-    "Message",
-    "State",
-    "Status",
-    "Category",
-    "Occurrences",
-    "Run",
-    "id",
-)
 
 
 def one_line(text: str, limit: int = 400) -> str:
@@ -60,25 +41,75 @@ def state_colour(name: str | None, kind: str | None) -> str:
     return TRIGGERED if name == _TRIGGERED else STATES.get(kind or "", COLOURS["low"])
 
 
-def table(rows: Sequence[Row], settings: Settings) -> pd.DataFrame:
-    """The blotter's rows in the order given; row n is `rows[n]`."""
-    data = [
-        (
-            row["timestamp"],
-            [row["importance"]],
-            row["rule_name"],
-            row["ticker"],
-            one_line(row["message"]) or "(no message)",
-            [row["prefect_state_name"]] if row["prefect_state_name"] else [],
-            status_words(row),
-            row["category"],
-            row["occurrences"],
-            run_url(row, settings),
-            f"?event={row['id']}",
-        )
-        for row in rows
-    ]
-    return pd.DataFrame(data, columns=list(COLUMNS))
+_VALUES: Mapping[str, Callable[[Row], Any]] = {
+    "Time": lambda row: row["timestamp"],
+    "Importance": lambda row: [row["importance"]],
+    "Rule": lambda row: row["rule_name"],
+    "Ticker": lambda row: row["ticker"],
+    "Message": lambda row: one_line(row["message"]) or "(no message)",
+    "State": lambda row: [row["prefect_state_name"]] if row["prefect_state_name"] else [],
+    "Status": status_words,
+    "Category": lambda row: row["category"],
+    "Occurrences": lambda row: row["occurrences"],
+    "Kind": lambda row: KINDS.get(row["kind"], row["kind"]),
+    "Environment": lambda row: row["environment"] or "",
+    "Last seen": lambda row: row["last_seen"],
+    "Resolved": lambda row: row["resolved_at"],
+    "How it ended": lambda row: RESOLUTIONS.get(row["resolution"], row["resolution"] or ""),
+    "Acknowledged": lambda row: row["acknowledged_at"],
+    "By": lambda row: row["acknowledged_by"] or "",
+    "Comment": lambda row: one_line(row["comment"] or ""),
+    "Assigned to": lambda row: row["assigned_to"] or "",
+    "Disposition": lambda row: row["disposition"] or "",
+    "Run started": lambda row: row["started_at"],
+    "Run ended": lambda row: row["completed_at"],
+    "Retries": lambda row: row["retry_count"],
+}
+COLUMNS = (
+    "Time",
+    "Importance",
+    "Rule",
+    "Ticker",
+    "Message",
+    "State",
+    "Status",
+    "Category",
+    "Occurrences",
+    "Run",
+    "Event",
+)
+"""The columns that the blotter has unless others are chosen."""
+
+ALL_COLUMNS = (*COLUMNS, *(name for name in _VALUES if name not in COLUMNS))
+HISTORY_COLUMNS = ("Event", *_VALUES, "Run")
+
+
+def table(
+    rows: Sequence[Row],
+    settings: Settings,
+    columns: Sequence[str] = COLUMNS,
+    page: str = "",
+) -> pd.DataFrame:
+    """These columns of the rows in the order given; row n is `rows[n]`.
+
+    The column Event is called `id`; `page` is the address of an event's page.
+    """
+    data: dict[str, list[Any]] = {}
+    for name in columns:
+        if name == "Run":
+            data[name] = [run_url(row, settings) for row in rows]
+        elif name == "Event":
+            data["id"] = [f"{page}?event={row['id']}" for row in rows]
+        else:
+            data[name] = [_VALUES[name](row) for row in rows]
+    return pd.DataFrame(data)
+
+
+def in_order(
+    picked: Sequence[str], offered: Sequence[str], usual: Sequence[str]
+) -> tuple[str, ...]:
+    """The picked columns in the order they are offered in; the usual ones if there are none."""
+    return tuple(name for name in offered if name in picked) or tuple(usual)
 
 
 def run_url(row: Row, settings: Settings) -> str | None:
@@ -108,7 +139,7 @@ def shades(rows: Sequence[Row], dark: bool) -> list[str]:
 
 
 def chosen(rows: Sequence[Row]) -> pd.DataFrame:
-    """The selected events, for the dialog that acknowledges them."""
+    """The selected events, for the dialog that changes them."""
     return pd.DataFrame(
         [
             (
@@ -123,64 +154,3 @@ def chosen(rows: Sequence[Row]) -> pd.DataFrame:
         ],
         columns=["id", "Time", "Importance", "Rule", "Ticker", "Message"],
     )
-
-
-def acknowledged(result: Acknowledged) -> str:
-    """The result of an acknowledgement in a sentence (markdown, escaped)."""
-    parts = [f"Acknowledged {counted(len(result.done), 'event')}."]
-    if result.handled:
-        names = sorted({row.by or "somebody" for row in result.handled})
-        shown = plain(", ".join(names), 120)
-        have = "has" if len(result.handled) == 1 else "have"
-        parts.append(
-            f"{counted(len(result.handled), 'event')} {have} already been acknowledged by {shown}."
-        )
-    if result.missing:
-        parts.append(f"{counted(len(result.missing), 'event')} no longer in the store.")
-    return " ".join(parts)
-
-
-# -- CSV -----------------------------------------------------------------------------------
-
-_CSV = (
-    "id",
-    "timestamp",
-    "importance",
-    "category",
-    "kind",
-    "rule_name",
-    "ticker",
-    "message",
-    "prefect_state",
-    "prefect_state_name",
-    "status",
-    "occurrences",
-    "first_seen",
-    "last_seen",
-    "resolved_at",
-    "acknowledged_at",
-    "acknowledged_by",
-    "comment",
-    "flow_run_url",
-)
-
-
-def csv_cell(value: object) -> str:
-    """A cell that no spreadsheet treats as a formula. Times as ISO 8601, in UTC."""
-    if value is None:
-        return ""
-    text = value.isoformat() if hasattr(value, "isoformat") else clean_text(str(value))
-    return f"'{text}" if text.lstrip()[:1] in ("=", "+", "-", "@") or text[:1] == "\t" else text
-
-
-def csv_text(rows: Sequence[Row], *, cut: bool, settings: Settings) -> bytes:
-    """The events as CSV; if it is cut, the last line says so."""
-    out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow(_CSV)
-    for row in rows:
-        more = {"status": " ".join(status_of(row)), "flow_run_url": run_url(row, settings)}
-        writer.writerow([csv_cell({**row, **more}[name]) for name in _CSV])
-    if cut:
-        writer.writerow([f"Cut at {EXPORT_LIMIT:,} events: there are more. Narrow the filters."])
-    return out.getvalue().encode("utf-8-sig")  # with a BOM, by which Excel recognises UTF-8

@@ -13,7 +13,7 @@ from sentinel_core.store.db.failure import answering
 from sentinel_core.store.read import silences
 from sentinel_core.store.read.rule_history import RuleHistory, rule_histories
 from sentinel_core.store.state import rules, system_rule
-from viewer import data, operations
+from viewer import data, operations, writing
 from viewer.operations import Action
 
 MOST_RULES = 200
@@ -92,10 +92,20 @@ def mutes() -> list[Mute]:
     return _mutes(data.settings().database_url)
 
 
+def preview(silence: Silence) -> silences.Preview:
+    """What a silence would mute now. Raises StoreUnavailableError."""
+    return silences.preview(data.engine(), silence, now=data.now(), days=_NO_PAST)
+
+
+def forget_mutes() -> None:
+    """Forget the silences that were read, as there is a new one."""
+    _mutes.clear()
+
+
 def act(action: Action, chosen: Sequence[Mapping[str, Any]], by: str) -> int:
     """Run, pause or resume these rules; the number changed. Raises SentinelError, ValueError."""
     ids = [rule["deployment_id"] for rule in chosen]
     try:
-        return operations.act(data.engine(), action, ids, by=by, now=data.now())
+        return writing.change_rules(action, ids, by)
     finally:
         _known.clear()

@@ -13,15 +13,25 @@ from sentinel_core.base.errors import SentinelError
 from sentinel_core.wording.colours import COLOURS
 from sentinel_core.wording.text import counted
 from sentinel_core.wording.times import stamp
-from viewer import acknowledging, data, filters, rows, rule_data, rule_rows
+from viewer import (
+    access,
+    acknowledging,
+    data,
+    filters,
+    operations,
+    rows,
+    rule_data,
+    rule_rows,
+    silencing,
+)
 from viewer.bound import ROW_HEIGHT, bound, choice, height, readable, search, several, time_column
 from viewer.escape import plain
-from viewer.operations import Action
+from viewer.roles import Action
 from viewer.rule_rows import RuleChoice
 
 REFRESH_SECONDS = 15
 _SHOWN, _TURN, _RESULT = "shown rules", "rules turn", "rules result"
-_VERBS: dict[Action, tuple[str, str]] = {
+_VERBS: dict[operations.Action, tuple[str, str]] = {
     "run": ("Run now", "started"),
     "pause": ("Pause", "paused"),
     "resume": ("Resume", "resumed"),
@@ -48,7 +58,7 @@ def _draw() -> None:
         shown = _frozen(found[:size], wanted)
         _bar(shown, len(found), known.count)
         _table(shown, known, overdue)
-        _silences()
+        _silences([shown[n] for n in _positions(shown)])
 
 
 def _controls(categories: tuple[str, ...]) -> tuple[RuleChoice, int]:
@@ -92,7 +102,7 @@ def _positions(shown: Sequence[Mapping[str, Any]]) -> list[int]:
 def _bar(shown: Sequence[Mapping[str, Any]], found: int, known: int) -> None:
     selected = [shown[n] for n in _positions(shown)]
     with st.container(horizontal=True, vertical_alignment="center", key="bar", gap="small"):
-        for action, (label, _) in _VERBS.items():
+        for action, (label, _) in _VERBS.items() if access.allowed(Action.RULES) else ():
             if st.button(label, key=action, disabled=not selected):
                 _ask(action, selected)
         if selected:
@@ -171,7 +181,7 @@ def _columns(shown: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 @st.dialog("Rules")
-def _ask(action: Action, selected: Sequence[Mapping[str, Any]]) -> None:
+def _ask(action: operations.Action, selected: Sequence[Mapping[str, Any]]) -> None:
     """Confirm an action on exactly these rules, and ask who does it."""
     label, did = _VERBS[action]
     st.markdown("  \n".join(f"`{plain(rule['name'], 100)}`" for rule in selected[:20]))
@@ -194,12 +204,17 @@ def _ask(action: Action, selected: Sequence[Mapping[str, Any]]) -> None:
     st.rerun()
 
 
-def _silences() -> None:
-    """Draw the silences and what they mute."""
+def _silences(selected: Sequence[Mapping[str, Any]]) -> None:
+    """Draw the silences and what they mute, and the button that makes one."""
     mutes = rule_data.mutes()
-    st.markdown("##### Silences")
+    with st.container(horizontal=True, vertical_alignment="center", key="silences", gap="small"):
+        st.markdown("##### Silences", width="content")
+        if access.allowed(Action.SILENCES) and st.button("New silence", key="silence"):
+            acknowledging.forget_result()
+            silencing.ask({"rule": selected[0]["name"]} if len(selected) == 1 else {})
+        acknowledging.show_result()
     if not mutes:
-        st.caption("No silence is active or planned. `sentinel silences create` makes one.")
+        st.caption("No silence is active or planned.")
         return
     where = data.local_zone()
     names = ("Mutes", "State", "From", "Until", "By", "Why", "Matches now")

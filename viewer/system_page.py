@@ -7,10 +7,12 @@ import pandas as pd
 import streamlit as st
 
 from sentinel_core.base.errors import SentinelError
+from sentinel_core.decide.hosts import ERROR_RATE_LIMIT
 from sentinel_core.wording.times import clock
-from viewer import data, operations
+from viewer import access, acknowledging, data, hosts, operations, writing
 from viewer.bound import ROW_HEIGHT, height
 from viewer.escape import code, plain
+from viewer.roles import Action
 
 if TYPE_CHECKING:
     from sentinel_core.health.finding import Finding
@@ -42,9 +44,11 @@ def _draw() -> None:
     status, found = _health()
     _head(status)
     _score(status)
+    hosts.draw()
     with st.expander("Everything that was looked at"):
         _components([one for one in found if one.component != _SETTINGS])
-    _settings([one for one in found if one.component == _SETTINGS])
+    if access.allowed(Action.CONFIGURATION):
+        _settings([one for one in found if one.component == _SETTINGS])
 
 
 def _head(status: "Status") -> None:
@@ -53,8 +57,9 @@ def _head(status: "Status") -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="bar", gap="small"):
         title = f"#### System {_BADGES[status.state.value]} {status.score} of 100"
         st.markdown(title, anchors=False, width="content")
-        st.button("Test connections", on_click=_health.clear, icon=":material/cable:")
-        st.button("Sync now", on_click=_sync, icon=":material/sync:", help=_SYNC_HELP)
+        if access.allowed(Action.RECONCILE):
+            st.button("Test connections", on_click=_health.clear, icon=":material/cable:")
+            st.button("Sync now", on_click=_sync, icon=":material/sync:", help=_SYNC_HELP)
         st.markdown(f":gray[checked at {at} {zone}]", width="content")
     if result := st.session_state.get(_RESULT):
         show, text = result
@@ -66,7 +71,7 @@ _SYNC_HELP = "compares Prefect's runs with the record now, as the deployment rec
 
 def _sync() -> None:
     try:
-        sentence = operations.reconcile(data.engine(), data.settings())
+        sentence = writing.reconcile(acknowledging.whoever())
         st.session_state[_RESULT] = ("done", f"Synchronized: {plain(sentence)}")
     except SentinelError as error:
         st.session_state[_RESULT] = ("failed", f"Not synchronized: {plain(error)}")
@@ -89,7 +94,9 @@ def _score(status: "Status") -> None:
         errors = rates.error_rate
         words = [f"{rates.evaluations_per_minute:.1f} evaluations a minute"]
         words += [f"95 % of the runs at most {late:.1f} s late"] if late is not None else []
-        words += [f"{errors:.1%} without a result"] if errors is not None else []
+        if errors is not None:
+            share = f"{errors:.1%} without a result"
+            words.append(f":red[{share}]" if errors > ERROR_RATE_LIMIT else share)
         st.caption(f"In the last {rates.minutes:g} minutes: {', '.join(words)}.")
 
 

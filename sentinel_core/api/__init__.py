@@ -1,1 +1,1 @@
-"""The HTTP API: the health, the metrics, the events and the rules, for programs. Only reads."""
+"""The HTTP API for programs: health, metrics, events and rules, and what people change in them."""

@@ -1,97 +1,100 @@
 """The application: its routes. Every answer that is no success has one form, `errors.py`'s."""
 
-import threading
+import asyncio
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from fastapi import FastAPI, Query, Response
+from anyio.to_thread import run_sync
+from fastapi import FastAPI, Query, Response, Security
+from fastapi.security import HTTPBearer
 from prometheus_client import CONTENT_TYPE_LATEST
-from sqlalchemy import Engine
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
+from sentinel_core.api.access import Access
+from sentinel_core.api.bodies import BodyLimit
+from sentinel_core.api.configuration import configuration
 from sentinel_core.api.errors import ApiError, handle_errors
+from sentinel_core.api.event_changes import event_changes
 from sentinel_core.api.events import EventQuery, written
 from sentinel_core.api.metrics import exposition
-from sentinel_core.base.errors import StoreUnavailableError
-from sentinel_core.base.settings import get_settings
-from sentinel_core.flow import opening
+from sentinel_core.api.pings import pings
+from sentinel_core.api.rates import Rates
+from sentinel_core.api.rules import rules
+from sentinel_core.api.runs import runs
+from sentinel_core.api.store import Store
+from sentinel_core.api.stream import Streams, stream
 from sentinel_core.health.finding import State
 from sentinel_core.health.score import WEIGHTS
 from sentinel_core.health.status import Status, status
-from sentinel_core.store.db.engine import masked
-from sentinel_core.store.db.failure import explained
 from sentinel_core.store.read import event_list
-from sentinel_core.store.state.rules import all_rules
 
 HOSTS = ("127.0.0.1", "localhost")  # a page elsewhere can't reach it by a name of its own
 REMEMBERED_SECONDS = 5.0  # a status, so that monitors that ask often keep nothing busy
-_RULE = (
-    "name",
-    "category",
-    "importance",
-    "description",
-    "trigger",
-    "tags",
-    "is_active",
-    "cron",
-    "interval_seconds",
-    "timezone",
-    "last_evaluated_at",
-    "last_prefect_state",
-    "last_prefect_sync",
-)
+_TOKENS = "Needed once `sentinel api token create` has made one; for changes always."
 
 
 class _Health:
-    """The newest status; one request looks, those beside it wait for what it finds."""
+    """The newest status; one request looks, and those beside it wait without a thread."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = asyncio.Lock()
         self._found: tuple[float, Status] | None = None
 
-    def now(self) -> Status:
-        with self._lock:
+    async def now(self) -> Status:
+        async with self._lock:
             if self._found is None or time.monotonic() - self._found[0] > REMEMBERED_SECONDS:
-                found = status()
+                found = await run_sync(status)
                 self._found = (time.monotonic(), found)
             return self._found[1]
 
 
-@contextmanager
-def _store() -> Iterator[Engine]:
-    """The event store, for one request. Raises StoreUnavailableError where there is none."""
-    url = get_settings().database_url
-    with explained(url):
-        engine, _ = opening.look(url)
-        if engine is None:
-            raise StoreUnavailableError(
-                f"there is no event store at {masked(url)} yet: `sentinel db upgrade` creates it"
-            )
-        try:
-            yield engine
-        finally:
-            engine.dispose()
+def create_app(
+    names: Sequence[str] = (), *, loopback: bool = True, rates: Rates | None = None
+) -> FastAPI:
+    """The application, which answers to these host names as well as to this machine's own.
 
+    Its description is at /openapi.json; no page loads anything from outside.
+    """
+    store = Store()
+    streams = Streams(store)
 
-def create_app() -> FastAPI:
-    """The application. Its description is at /openapi.json; no page loads anything from outside."""
-    app = FastAPI(title="Sentinel", docs_url=None, redoc_url=None)
-    app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(HOSTS))
+    @asynccontextmanager
+    async def closing(_app: FastAPI) -> AsyncIterator[None]:
+        yield
+        streams.stop()
+        store.close()
+
+    app = FastAPI(
+        title="Sentinel",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        lifespan=closing,
+        dependencies=[Security(HTTPBearer(auto_error=False, description=_TOKENS))],
+    )
+    app.state.streams = streams  # the server ends them before it waits for its requests
     handle_errors(app)
     _add_health(app, _Health())
-    _add_record(app)
+    _add_record(app, store)
+    app.include_router(event_changes(store))
+    for router in (rules(store), runs(store), configuration, stream(streams), pings(store)):
+        app.include_router(router)
+    # The last one comes first.
+    app.add_middleware(BodyLimit)
+    app.add_middleware(Access, store=store, loopback=loopback, rates=rates or Rates())
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=[*HOSTS, *names])
     return app
 
 
 def _add_health(app: FastAPI, health: _Health) -> None:
     @app.head("/health", include_in_schema=False)  # what many monitors ask
     @app.get("/health")
-    def read_health(response: Response, component: str | None = None) -> dict[str, Any]:
+    async def read_health(response: Response, component: str | None = None) -> dict[str, Any]:
         """The state of the whole or of one component; 503 when it is down or was not checked."""
-        found = health.now()
+        found = await health.now()
         if component is not None and component not in WEIGHTS:
             raise ApiError(
                 404,
@@ -106,21 +109,21 @@ def _add_health(app: FastAPI, health: _Health) -> None:
         return {"state": state, "score": found.score, "at": found.at}
 
     @app.get("/status")
-    def read_status() -> Status:
+    async def read_status() -> Status:
         """Everything that `sentinel status --json` prints."""
-        return health.now()
+        return await health.now()
 
     @app.get("/metrics")
-    def read_metrics() -> Response:
+    async def read_metrics() -> Response:
         """The same figures for Prometheus."""
-        return Response(exposition(health.now()), media_type=CONTENT_TYPE_LATEST)
+        return Response(exposition(await health.now()), media_type=CONTENT_TYPE_LATEST)
 
 
-def _add_record(app: FastAPI) -> None:
+def _add_record(app: FastAPI, store: Store) -> None:
     @app.get("/events")
     def read_events(query: Annotated[EventQuery, Query()]) -> dict[str, Any]:
         """Events, the newest first; `next` is the cursor of the next page."""
-        with _store() as engine:
+        with store.opened() as engine:
             page = event_list.page(
                 engine,
                 query.wanted(),
@@ -131,9 +134,3 @@ def _add_record(app: FastAPI) -> None:
                 after=query.after(),
             )
         return {"events": page.rows, "next": written(page.following) if page.following else None}
-
-    @app.get("/rules")
-    def read_rules() -> dict[str, Any]:
-        """The rules as Prefect last described them, with their newest evaluation."""
-        with _store() as engine:
-            return {"rules": [{name: row[name] for name in _RULE} for row in all_rules(engine)]}

@@ -1,6 +1,7 @@
 """The one form of errors: a code for programs and a sentence for people."""
 
 import logging
+from collections.abc import Mapping
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -11,7 +12,7 @@ from sentinel_core.base.errors import SentinelError
 from sentinel_core.wording.text import flat, without_userinfo
 
 logger = logging.getLogger(__name__)
-_CODES = {404: "not-found", 405: "method-not-allowed"}
+_CODES = {400: "bad-request", 404: "not-found", 405: "method-not-allowed"}
 
 
 class ApiError(Exception):
@@ -22,8 +23,16 @@ class ApiError(Exception):
         self.status, self.code = status, code
 
 
-def _answer(status: int, code: str, sentence: str) -> JSONResponse:
-    return JSONResponse({"error": {"code": code, "sentence": sentence}}, status)
+def answer(
+    status: int, code: str, sentence: str, headers: Mapping[str, str] | None = None
+) -> JSONResponse:
+    """An answer that is an error."""
+    return JSONResponse({"error": {"code": code, "sentence": sentence}}, status, headers)
+
+
+def failed(error: SentinelError) -> JSONResponse:
+    """The answer when the store or Prefect failed."""
+    return answer(503, "unavailable", flat(without_userinfo(str(error)), 500))
 
 
 def handle_errors(app: FastAPI) -> None:
@@ -31,26 +40,26 @@ def handle_errors(app: FastAPI) -> None:
 
     @app.exception_handler(ApiError)
     def refused(_request: Request, error: ApiError) -> JSONResponse:
-        return _answer(error.status, error.code, str(error))
+        return answer(error.status, error.code, str(error))
 
     @app.exception_handler(HTTPException)
-    def failed(_request: Request, error: HTTPException) -> JSONResponse:
+    def refused_by_router(_request: Request, error: HTTPException) -> JSONResponse:
         code = _CODES.get(error.status_code, "refused")
         sentence = f"{error.detail}: /openapi.json lists the addresses and their methods"
-        return _answer(error.status_code, code, sentence)
+        return answer(error.status_code, code, sentence, error.headers)
 
     @app.exception_handler(RequestValidationError)
     def invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"][1:])
         text = flat(f"{name}: {first['msg'].removeprefix('Value error, ')}", 300)
-        return _answer(422, "invalid-parameter", text)
+        return answer(422, "invalid-parameter", text)
 
     @app.exception_handler(SentinelError)
     def unavailable(_request: Request, error: SentinelError) -> JSONResponse:
-        return _answer(503, "unavailable", flat(without_userinfo(str(error)), 500))
+        return failed(error)
 
     @app.exception_handler(Exception)
     def broken(_request: Request, error: Exception) -> JSONResponse:
         logger.error("a request failed", exc_info=error)
-        return _answer(500, "internal", "the request failed: the log of sentinel api says why")
+        return answer(500, "internal", "the request failed: the log of sentinel api says why")

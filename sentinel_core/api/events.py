@@ -10,14 +10,13 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 from sentinel_core.decide.observe import Kind
 from sentinel_core.model.alert import EARLIEST, LATEST, Importance
 from sentinel_core.store.read.event_list import Cursor
-from sentinel_core.store.read.filters import EventFilter, Sort, Status
+from sentinel_core.store.read.filters import NUMBERS, TIMES, EventFilter, Sort, Status
 
 _LARGEST = 2**63 - 1
-_TIMES = (Sort.TIME, Sort.LAST_SEEN)
-_NUMBERS = (Sort.IMPORTANCE, Sort.OCCURRENCES)
 
 
-def _storable(text: str) -> str:
+def storable(text: str) -> str:
+    """The text. Raises ValueError for one that no database keeps."""
     if "\x00" in text:
         raise ValueError("a NUL character is in no event")
     return text
@@ -29,7 +28,7 @@ def _possible(at: datetime) -> datetime:
     return at
 
 
-Text = Annotated[str, Field(max_length=200), AfterValidator(_storable)]
+Text = Annotated[str, Field(max_length=200), AfterValidator(storable)]
 Names = Annotated[frozenset[Text], Field(max_length=50)]
 Time = Annotated[AwareDatetime, AfterValidator(_possible)]
 
@@ -93,16 +92,16 @@ class EventQuery(BaseModel):
             ) from None
 
     def _value(self, value: Any) -> Any:
-        if self.sort in _NUMBERS:
+        if self.sort in NUMBERS:
             return _whole(value)
         if not isinstance(value, str):
             raise TypeError
-        if self.sort in _TIMES:
+        if self.sort in TIMES:
             at = datetime.fromisoformat(value)
             if at.tzinfo is None:
                 raise ValueError
             return _possible(at)
-        return _storable(value)
+        return storable(value)
 
 
 def _whole(value: Any) -> int:

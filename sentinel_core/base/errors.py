@@ -103,5 +103,9 @@ class UsageError(SentinelError):
     """A value on the command line is invalid. Correct the option that the message names."""
 
 
+class NotAllowedError(SentinelError):
+    """Somebody asked for what their role does not allow. Ask whoever gives the roles."""
+
+
 class ChannelError(SentinelError):
     """A channel can't be used, or refused a message. Correct its block or the address."""

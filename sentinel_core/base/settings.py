@@ -6,7 +6,7 @@ import re
 from functools import lru_cache
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 import platformdirs
@@ -60,6 +60,8 @@ Folders = Annotated[
 """Folders, separated as in PATH."""
 Days = Annotated[int, Field(ge=0, le=36_500)]
 """A period of at most a century."""
+EVERYBODY = "*"
+"""In a list of people: everybody who can log in."""
 _VARIABLES = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\*?|\*")
 
 
@@ -163,6 +165,28 @@ class Settings(BaseSettings):
         default_factory=_default_user,
         description="Name of the person who acknowledges, unless the viewer knows it.",
     )
+    viewer_read_only: bool = Field(
+        False, description="Let nobody change anything from the viewer, as on a wall display."
+    )
+    role_claim: str | None = Field(
+        None,
+        description="Claim of the viewer's login that holds groups or roles, such as groups or "
+        "realm_access.roles.",
+    )
+    admins: Listed = Field(
+        (),
+        description="Who may do everything in the viewer: verified e-mail addresses, or values of "
+        "the role claim; separated by commas.",
+    )
+    operators: Listed = Field(
+        (),
+        description="Who may act on events, rules and silences in the viewer; written alike, or * "
+        "for everybody who can log in.",
+    )
+    viewers: Listed = Field((), description="Who may look at the viewer's pages; written alike.")
+    log_format: Literal["text", "json"] = Field(
+        "text", description="Whether processes log text for people or a JSON object a line."
+    )
     slack_api_url: str = Field(
         "https://slack.com/api", description="Address of Slack's Web API, for bot tokens."
     )
@@ -205,6 +229,20 @@ class Settings(BaseSettings):
         if wrong := [name for name in names if not _VARIABLES.fullmatch(name)]:
             raise ValueError(f"expected names of variables, * only at their ends, got {wrong}")
         return names
+
+    @field_validator("admins", "operators", "viewers")
+    @classmethod
+    def _people(cls, people: tuple[str, ...]) -> tuple[str, ...]:
+        if wrong := [one for one in people if "@" in one and not one.isascii()]:
+            raise ValueError(f"expected e-mail addresses in ASCII, got {wrong}")
+        return tuple(one.lower() if "@" in one else one for one in people)
+
+    @field_validator("admins")
+    @classmethod
+    def _not_everybody(cls, people: tuple[str, ...]) -> tuple[str, ...]:
+        if EVERYBODY in people:
+            raise ValueError(f"{EVERYBODY} would make everybody an administrator: name them")
+        return people
 
     @field_validator("source_roots")
     @classmethod

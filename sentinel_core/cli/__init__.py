@@ -1,11 +1,13 @@
 """The `sentinel` command. The modules of a group are imported when a command of it is used."""
 
+import logging
 import sys
 
 from cyclopts import App, CycloptsError
 
+from sentinel_core.base import logs
 from sentinel_core.base.errors import SentinelError
-from sentinel_core.cli import db
+from sentinel_core.cli import api, db
 from sentinel_core.cli.reconcile import reconcile
 from sentinel_core.cli.report import report
 from sentinel_core.cli.up import up
@@ -37,7 +39,7 @@ app.command(up)
 app.command(viewer)
 app.command("sentinel_core.cli.doctor:doctor", name="doctor")
 app.command("sentinel_core.cli.status:status", name="status")
-app.command("sentinel_core.cli.api:api", name="api")
+app.command(api.app)
 app.command("sentinel_core.cli.demo:demo", name="demo")
 app.command("sentinel_core.cli.docs:docs", name="docs")
 app.command(
@@ -122,6 +124,7 @@ def main(arguments: list[str] | None = None) -> None:
 
     Errors that Sentinel did not foresee keep their traceback.
     """
+    logs.configure()
     try:
         names, apps, rest = app.parse_commands(arguments)
         if not rest:  # a group's help shows the first line of each command; --help counts as one
@@ -131,7 +134,10 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(2)  # cyclopts has printed what is wrong
     except SentinelError as error:
         sys.stdout.flush()
-        print(f"sentinel: {error}", file=sys.stderr)
+        if logs.wanted():
+            logging.getLogger("sentinel").log(logging.ERROR, "%s", error)
+        else:
+            print(f"sentinel: {error}", file=sys.stderr)
         sys.exit(1)
     except BrokenPipeError:  # `sentinel rules list | head`
         sys.stderr.close()

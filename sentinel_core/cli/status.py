@@ -7,7 +7,7 @@ from cyclopts import Parameter
 from sentinel_core.cli.options import CheckSeconds, Json
 
 if TYPE_CHECKING:
-    from sentinel_core.health.status import Component, Status
+    from sentinel_core.health.status import Component, HostUse, Status
 
 # 1 and 2 are those of every command: it could not be done, and wrong usage.
 EXIT_CODES = {"ok": 0, "degraded": 3, "down": 4, "unknown": 5}
@@ -73,6 +73,17 @@ def _print(found: "Status") -> None:
     if rates.error_rate is not None:
         words.append(f"{rates.error_rate:.1%} of {rates.runs:,} runs without a result")
     print(f"last {rates.minutes:.0f} min: {', '.join(words)}")
+    for host in found.hosts:
+        print(f"host {host.host}: {_in_use(host)}")
+
+
+def _in_use(host: "HostUse") -> str:
+    """What of a host is in use, and what of it is above its limit."""
+    cpu = "unknown" if host.cpu is None else f"{host.cpu:.0f} %"
+    words = [f"cpu {cpu}, memory {host.memory:.0f} %, disk {host.disk:.0f} %"]
+    words += [f"above the limit: {', '.join(host.over)}"] if host.over else []
+    words += [f"nothing heard of it since {host.at:%F %T} UTC"] if host.silent else []
+    return "; ".join(words)
 
 
 def _sentences(one: "Component") -> list[str]:

@@ -13,9 +13,12 @@ def up(
     file: Path = Path("prefect.yaml"),
     server_port: Port = 4200,
     viewer_port: Port = 8501,
+    api_port: Port = 8502,
+    api: bool = True,
     worker_limit: Annotated[int | None, Parameter(validator=validators.Number(gte=1))] = None,
     first_run: bool = True,
     logs: Path | None = None,
+    debug: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
     """Start everything, deploy the rules, print the addresses; Ctrl-C stops it all again.
 
@@ -30,6 +33,10 @@ def up(
         Where to start, or find, a local Prefect server.
     viewer_port
         Where the blotter listens.
+    api_port
+        Where the HTTP API listens.
+    api
+        Start the HTTP API.
     worker_limit
         How many rules may run at once. Without it: 16 on a sentinel pool, as many as there are
         cores on a process pool, where each takes a process of about 100 MB.
@@ -37,8 +44,11 @@ def up(
         Run every active rule once right away, but for those that are due within a minute.
     logs
         The folder for the logs of what it starts; without it, the user's folder for logs.
+    debug
+        Have everything that it starts log in detail.
     """
     from sentinel_core.up.system import Up, default_logs
 
     folder = logs.resolve() if logs else default_logs()
-    return Up(file, server_port, viewer_port, worker_limit, first_run, folder).run()
+    served = api_port if api else None
+    return Up(file, server_port, viewer_port, worker_limit, first_run, folder, debug, served).run()

@@ -17,9 +17,13 @@ def viewer(
         str | None,
         Parameter(
             help="The address it listens on; this machine alone by default. The blotter has no "
-            "password: put it behind a proxy that authenticates before you open it to others."
+            "password: configure a login (docs/people.md), or put it behind a proxy that "
+            "authenticates, before you open it to others."
         ),
     ] = None,
+    read_only: Annotated[
+        bool, Parameter(negative="", help="Let nobody change anything, as on a wall display.")
+    ] = False,
 ) -> None:
     """Start the blotter; Ctrl-C stops it.
 
@@ -28,4 +32,4 @@ def viewer(
     """
     from sentinel_core.up.viewer import serve
 
-    serve(port, address)
+    serve(port, address, read_only=read_only)

@@ -103,7 +103,7 @@ class System:
         )
         say("starting a worker and the blotter, deploying the rules …")
         command = [*program(SENTINEL), "up", "--file", str(file), "--no-first-run"]
-        command += ["--viewer-port", str(self.ports.viewer), "--logs", str(self.folder)]
+        command += ["--viewer-port", str(self.ports.viewer), "--logs", str(self.folder), "--no-api"]
         self._child("up", command, patience=60)
         self._wait_for(f"http://{HOST}:{self.ports.viewer}/_stcore/health")
 

@@ -1,5 +1,9 @@
 """A rule's past evaluations, read from the event store when its trigger needs them."""
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from prefect.context import FlowRunContext
@@ -11,6 +15,9 @@ from sentinel_core.base.errors import (
 )
 from sentinel_core.model.trigger import History, NoHistory, PastEvaluation
 
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
 
 class _StoreHistory:
     """The recorded evaluations of one deployment."""
@@ -19,17 +26,10 @@ class _StoreHistory:
         self.deployment_id = deployment_id
 
     def latest(self, limit: int, ticker: str | None = None) -> list[PastEvaluation]:
-        from sentinel_core.base.settings import get_settings
-        from sentinel_core.flow.opening import open_store
-        from sentinel_core.store.db.failure import explained
         from sentinel_core.store.state.rules import latest_evaluations
 
-        try:
-            with explained(get_settings().database_url):
-                engine = open_store(get_settings())
-                rows = latest_evaluations(engine, self.deployment_id, limit, ticker)
-        except (StoreUnavailableError, StoreRefusedError) as error:
-            raise HistoryUnavailableError(f"this rule's past could not be read: {error}") from error
+        with _store("this rule's past") as engine:
+            rows = latest_evaluations(engine, self.deployment_id, limit, ticker)
         return [
             # The time of the measurement, which differs from the due time after a backlog.
             PastEvaluation(
@@ -42,6 +42,26 @@ class _StoreHistory:
             )
             for row in rows
         ]
+
+    def pings(self, keys: Sequence[str]) -> dict[str, datetime]:
+        from sentinel_core.store.read.pings import last_pings
+
+        with _store("the pings") as engine:
+            return last_pings(engine, keys)
+
+
+@contextmanager
+def _store(what: str) -> Iterator["Engine"]:
+    """The event store, to read something from. Raises HistoryUnavailableError."""
+    from sentinel_core.base.settings import get_settings
+    from sentinel_core.flow.opening import open_store
+    from sentinel_core.store.db.failure import explained
+
+    try:
+        with explained(get_settings().database_url):
+            yield open_store(get_settings())
+    except (StoreUnavailableError, StoreRefusedError) as error:
+        raise HistoryUnavailableError(f"{what} could not be read: {error}") from error
 
 
 def history_of(deployment_id: UUID | None) -> History:

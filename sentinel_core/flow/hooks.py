@@ -18,6 +18,7 @@ from sqlalchemy.exc import DBAPIError
 from sentinel_core.base.errors import StoreRefusedError, StoreUnavailableError
 from sentinel_core.base.settings import Settings, get_settings
 from sentinel_core.decide.observe import judge
+from sentinel_core.flow.host import sample_host
 from sentinel_core.flow.opening import open_store
 from sentinel_core.flow.reacting import start_reactions
 from sentinel_core.model.alert import AlertOutput, as_outputs, describe
@@ -69,6 +70,7 @@ def record_run(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> No
         log.info(_summary(recorded))
         deliver(engine, settings, recorded.notifications)
         start_reactions(engine, recorded.reactions)
+        sample_host(engine, datetime.now(UTC))
 
 
 def returned_outputs(state: State[Any]) -> list[AlertOutput] | None:

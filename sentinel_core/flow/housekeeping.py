@@ -8,6 +8,7 @@ from prefect.client.orchestration import get_client
 
 from sentinel_core.base.settings import get_settings
 from sentinel_core.flow.hooks import connect
+from sentinel_core.flow.host import sample_host
 from sentinel_core.flow.reacting import keep_up_reactions
 from sentinel_core.flow.reconcile import reconcile
 from sentinel_core.model.routing import Route, Routes
@@ -35,8 +36,10 @@ def record_missed(settle_seconds: float, say: Callable[[str], None]) -> str:
     """Record the runs that no hook recorded. Raises ReconcileError if some can't be recorded."""
     settings = get_settings()
     settle = timedelta(seconds=settle_seconds)
+    engine = connect(settings)
     with get_client(sync_client=True) as client:
-        done = reconcile(client, connect(settings), settings, say=say, settle=settle)
+        done = reconcile(client, engine, settings, say=say, settle=settle)
+    sample_host(engine, datetime.now(UTC))
     return done.sentence()
 
 

@@ -1,7 +1,7 @@
 """What people do by hand: run, pause and resume rules in Prefect, and reconcile now."""
 
-from collections.abc import Callable, Sequence
-from datetime import datetime
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
 
@@ -15,6 +15,7 @@ from sqlalchemy import Engine
 from sentinel_core.base.errors import SentinelError
 from sentinel_core.base.settings import Settings
 from sentinel_core.flow.reconcile import reconcile
+from sentinel_core.prefect_io.cancel import Cancelled, cancel
 from sentinel_core.prefect_io.client import prefect_api
 from sentinel_core.prefect_io.facts import is_rule, rule_facts
 from sentinel_core.prefect_io.summary import Summary, summary
@@ -23,6 +24,7 @@ from sentinel_core.store.state.rules import sync
 from sentinel_core.wording.text import flat, without_userinfo
 
 Change = Literal["rule-paused", "rule-resumed"]
+SPREAD = timedelta(seconds=1)  # between runs: Prefect's own SQLite does not like many at once
 
 
 def paused(client: SyncPrefectClient, item: DeploymentResponse) -> bool:
@@ -60,20 +62,40 @@ def start_run(client: SyncPrefectClient, deployment_id: UUID, at: datetime) -> U
 def run_now(
     engine: Engine, deployment_ids: Sequence[UUID], *, by: str, now: datetime
 ) -> list[UUID]:
-    """The ids of new runs of these deployments, started now, each signed in the audit.
+    """The ids of new runs of these deployments, a second apart, each signed in the audit.
 
     Raises SentinelError when Prefect or the store refuses; runs before that one stay started.
     """
     started: list[UUID] = []
     try:
         with prefect_api() as client:
-            for deployment_id in deployment_ids:
+            for place, deployment_id in enumerate(deployment_ids):
                 name = client.read_deployment(deployment_id).name
-                started.append(start_run(client, deployment_id, now))
+                started.append(start_run(client, deployment_id, now + place * SPREAD))
                 audit_rules(engine, [name], "rule-run", by=by, now=now)
     except (httpx.HTTPError, PrefectException) as error:
         raise _stopped(error, len(started), "started") from error
     return started
+
+
+def cancel_runs(
+    engine: Engine, deployments: Mapping[str, UUID], *, by: str, now: datetime
+) -> dict[str, Cancelled]:
+    """Cancel the runs of these rules that run or should have begun; what became of them, by rule.
+
+    Each rule of which a run was cancelled is signed in the audit. Raises SentinelError when Prefect
+    or the store refuses; the runs of rules before that one stay cancelled.
+    """
+    found: dict[str, Cancelled] = {}
+    try:
+        with prefect_api() as client:
+            for name, deployment_id in deployments.items():
+                found[name] = cancel(client, deployment_id, now)
+                if found[name].cancelled:
+                    audit_rules(engine, [name], "rule-cancelled", by=by, now=now)
+    except (httpx.HTTPError, PrefectException) as error:
+        raise _stopped(error, len(found), "looked at") from error
+    return found
 
 
 def change(

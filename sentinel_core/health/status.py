@@ -4,6 +4,7 @@ Built from the findings of `everything` and from figures of the store; `assemble
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,11 +12,13 @@ from pydantic import BaseModel, ConfigDict
 
 from sentinel_core.base.errors import SentinelError
 from sentinel_core.base.settings import get_settings
+from sentinel_core.decide.hosts import Host
 from sentinel_core.flow import opening
 from sentinel_core.health import configuration, everything
 from sentinel_core.health.finding import Finding, State
 from sentinel_core.health.score import WEIGHTS, Part, overall, parts, score, worst
 from sentinel_core.store.db.failure import explained
+from sentinel_core.store.read.hosts import hosts
 from sentinel_core.store.read.throughput import Backlog, Figures, figures
 from sentinel_core.wording.text import counted, flat
 
@@ -61,8 +64,28 @@ class Rates(BaseModel):
     failed_runs: int
 
 
+class HostUse(BaseModel):
+    """How much of a host is in use, in percent, and what of it is above its limit.
+
+    `cpu` is None where it is unknown. `silent`: nothing was heard of the host for ten minutes.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    host: str
+    at: datetime
+    cpu: float | None
+    memory: float
+    disk: float
+    over: tuple[str, ...]
+    silent: bool
+
+
 class Status(BaseModel):
-    """The whole: its state and score, the parts that make it up, and the rates (None: unknown)."""
+    """The whole: its state and score, the parts that make it up, and the rates (None: unknown).
+
+    `hosts` are those on which runs executed in the last day; they do not change the score.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -72,6 +95,7 @@ class Status(BaseModel):
     parts: tuple[Part, ...]
     components: tuple[Component, ...]
     rates: Rates | None
+    hosts: tuple[HostUse, ...] = ()
 
     def component(self, name: str) -> Component:
         """The component of this name, which is one of WEIGHTS."""
@@ -103,7 +127,7 @@ def _figures(now: datetime) -> Figures | SentinelError:
             if engine is None:
                 return SentinelError("there is no event store")
             try:
-                return figures(engine, now)
+                return replace(figures(engine, now), hosts=hosts(engine, now))
             finally:
                 engine.dispose()
     except SentinelError as error:
@@ -128,6 +152,20 @@ def assembled(
         parts=parts(states),
         components=tuple(made[name] for name in WEIGHTS),
         rates=_rates(known) if known else None,
+        hosts=tuple(_in_use(one, now) for one in known.hosts) if known else (),
+    )
+
+
+def _in_use(host: Host, now: datetime) -> HostUse:
+    found = host.latest
+    return HostUse(
+        host=host.name,
+        at=found.at,
+        cpu=found.cpu,
+        memory=found.memory,
+        disk=found.disk,
+        over=found.over(),
+        silent=host.silent(now),
     )
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, ClassVar, Protocol, cast
+from typing import Any, ClassVar, Protocol, cast, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict
 
@@ -39,6 +39,18 @@ class History(Protocol):
 
     def latest(self, limit: int, ticker: str | None = None) -> Sequence[PastEvaluation]:
         """The newest evaluations, newest first, of one ticker or of all.
+
+        Raises HistoryUnavailableError when the store can't be read.
+        """
+        ...
+
+
+@runtime_checkable
+class PingedHistory(History, Protocol):
+    """A history that also knows when jobs outside Prefect last said that they ran."""
+
+    def pings(self, keys: Sequence[str]) -> Mapping[str, datetime]:
+        """The time of the last ping of each of these keys that had one.
 
         Raises HistoryUnavailableError when the store can't be read.
         """

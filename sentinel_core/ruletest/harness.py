@@ -20,6 +20,7 @@ from sentinel_core.ruletest.run import run_at
 from sentinel_core.ruletest.values import START
 from sentinel_core.store.db.engine import reading
 from sentinel_core.store.db.tables import EVALUATION, EVENT, NOTIFICATION, RULE
+from sentinel_core.store.read.pings import last_pings
 from sentinel_core.store.record.acknowledge import Acknowledged, acknowledge
 from sentinel_core.store.record.recording import Recorded, record
 from sentinel_core.store.state.rules import latest_evaluations
@@ -72,6 +73,10 @@ class StoredHistory:
             )
             for row in rows
         ]
+
+    def pings(self, keys: Sequence[str]) -> dict[str, datetime]:
+        """The time of the last ping of each of these keys that had one."""
+        return last_pings(self.engine, keys)
 
 
 @dataclass(eq=False)

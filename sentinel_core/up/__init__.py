@@ -1,1 +1,1 @@
-"""Starts Prefect's server, a worker and the viewer on one machine."""
+"""Starts Prefect's server, a worker, the viewer and the HTTP API on one machine."""

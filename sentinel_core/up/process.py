@@ -18,9 +18,18 @@ from pathlib import Path
 from types import FrameType
 from typing import IO
 
+from sentinel_core.base import logs
+
 HOST = "127.0.0.1"
 _PROBLEM = re.compile(r"\b(ERROR|CRITICAL)\b|^[\w.]*(Error|Exception)\b:")
 _LONGEST_LINE = 1_000_000  # characters; what a rule prints without an end is cut there
+
+
+def _problem(line: str) -> str | None:
+    """What is wrong by a line of a log; None for all other lines."""
+    if found := logs.parsed(line):
+        return str(found["message"]) if found["level"] in ("ERROR", "CRITICAL") else None
+    return line if _PROBLEM.search(line) else None
 
 
 class ManagedProcess:
@@ -58,15 +67,18 @@ class ManagedProcess:
         self._reader.start()
 
     def _read(self, stream: IO[str]) -> None:
-        with self.log.open("a", encoding="utf-8", errors="replace") as log:
+        with stream, self.log.open("a", encoding="utf-8", errors="replace") as log:
             while line := stream.readline(_LONGEST_LINE):
-                log.write(line)
-                log.flush()
                 text = line.rstrip()
+                if not logs.wanted():
+                    log.write(line)
+                elif text:
+                    log.write(f"{logs.as_object(self.name, text)}\n")
+                log.flush()
                 if text:
                     self.last_lines.append(text[:1000])
-                if _PROBLEM.search(text):
-                    self._on_problem(self.name, text)
+                if problem := _problem(text):
+                    self._on_problem(self.name, problem)
 
     @property
     def pid(self) -> int:

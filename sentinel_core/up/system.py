@@ -28,6 +28,12 @@ _TRANSIENT = re.compile(
     r"Encountered error during state validation|database is locked"
     r"|Worker channel heartbeat persistence failed"
 )
+_DETAILED = {
+    "PREFECT_LOGGING_LEVEL": "DEBUG",
+    "PREFECT_SERVER_LOGGING_LEVEL": "DEBUG",
+    "PREFECT_LOGGING_ROOT_LEVEL": "INFO",  # libraries: the drivers of databases log each row
+    "STREAMLIT_LOGGER_LEVEL": "debug",
+}
 _CLOCK = re.compile(r"^\d{2}:\d{2}:\d{2}\.\d{3} \| ")
 
 
@@ -46,6 +52,8 @@ class Up:
     worker_limit: int | None
     first_run: bool
     logs: Path
+    debug: bool = False
+    api_port: int | None = None  # None: without the HTTP API
     console: Console = field(default_factory=Console)
     children: list[ManagedProcess] = field(default_factory=list)
     pools: dict[str, str] = field(default_factory=dict)
@@ -77,11 +85,9 @@ class Up:
                 f"there is no rule file {self.file}: run `sentinel up` in the folder of "
                 "your prefect.yaml, name it with --file, or make a project with `sentinel init`"
             )
-        if listens(self.viewer_port):
-            raise SetupError(
-                f"port {self.viewer_port} is busy: stop what listens there, or choose "
-                "another with --viewer-port"
-            )
+        self._refuse_busy(self.viewer_port, "another with --viewer-port")
+        if self.api_port is not None:
+            self._refuse_busy(self.api_port, "another with --api-port, or leave it out: --no-api")
         self._server()
         self._step("event store", self._migrate)
         self._step("work pools", self._pools)
@@ -90,6 +96,13 @@ class Up:
         self._viewer()
         if self.first_run:
             self._step("first runs", self._first_runs)
+        if self.api_port is not None:
+            self._api(self.api_port)
+
+    @staticmethod
+    def _refuse_busy(port: int, other: str) -> None:
+        if listens(port):
+            raise SetupError(f"port {port} is busy: stop what listens there, or choose {other}")
 
     def _server(self) -> None:
         from prefect.settings import PREFECT_API_URL
@@ -128,6 +141,8 @@ class Up:
         ui = self.env.get("PREFECT_UI_URL") or api_url.rstrip("/").removesuffix("/api")
         self.env.setdefault("SENTINEL_PREFECT_UI_URL", ui)
         self.env.setdefault("PREFECT_WORKER_QUERY_SECONDS", "2")
+        if self.debug:
+            self.env.update(_DETAILED)
 
     def _wait_for(self, answers: Callable[[], bool], child: ManagedProcess, what: str) -> None:
         deadline = time.monotonic() + HEALTH_SECONDS
@@ -199,6 +214,11 @@ class Up:
         self._wait_for(lambda: _answer(f"{url}/_stcore/health") is not None, child, "the viewer")
         self._say("viewer", url)
 
+    def _api(self, port: int) -> None:
+        """Start the HTTP API, last: nobody waits for it, and the first events come sooner."""
+        self._child("api", [*program(SENTINEL), "api", "--port", str(port)])
+        self._say("HTTP API", f"http://{HOST}:{port}")
+
     def _first_runs(self) -> str:
         """One run now of every active rule that is not due soon by its schedule."""
         which = ["--all", "--not-due-within", str(FIRST_RUN_SECONDS), "--file", str(self.file)]
@@ -227,6 +247,7 @@ class Up:
     def _show_urls(self) -> None:
         lines = {
             "Blotter": f"http://{HOST}:{self.viewer_port}",
+            **({"HTTP API": f"http://{HOST}:{self.api_port}"} if self.api_port else {}),
             "Prefect UI": self.env["SENTINEL_PREFECT_UI_URL"],
             "Logs": str(self.logs),
             "Commands": f"export PREFECT_API_URL={self.env['PREFECT_API_URL']}{self._elsewhere()}",

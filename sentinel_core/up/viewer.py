@@ -5,6 +5,7 @@ the folder that holds Sentinel's packages, and is given its settings.
 """
 
 import importlib.util
+import logging
 import os
 import sys
 import tomllib
@@ -12,13 +13,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from sentinel_core.base import logs
 from sentinel_core.base.errors import SetupError
+from sentinel_core.base.settings import get_settings
 from sentinel_core.up.process import listens
 
 _VIEWER = Path(__file__).parents[2] / "viewer"
 
 
-def serve(port: int | None, address: str | None) -> None:
+def serve(port: int | None, address: str | None, *, read_only: bool = False) -> None:
     """Serve the blotter until it is stopped. Raises SetupError where the port is busy.
 
     The arguments count first, then Streamlit's environment variables, then the shipped settings.
@@ -30,12 +33,33 @@ def serve(port: int | None, address: str | None) -> None:
             f"port {port} is busy: stop what listens there, or choose another with --port"
         )
 
+    if read_only:
+        os.environ["SENTINEL_VIEWER_READ_ONLY"] = "true"
+        get_settings.cache_clear()
     _import_viewer()
     os.chdir(_VIEWER.parent)
     options = ["--server.port", str(port)] if port is not None else []
     options += ["--server.address", address] if address is not None else []
+    if logs.wanted():
+        _log_json()
     command = ["run", str(_VIEWER / "app.py"), *options]
     main(command, prog_name="streamlit", default_map={"run": dict(shipped_settings())})
+
+
+def _log_json() -> None:
+    """Have Streamlit log JSON: it gives each of its loggers a handler of its own."""
+    from streamlit import logger as streamlits
+
+    def setup_formatter(logger: logging.Logger) -> None:
+        own = "streamlit_console_handler"  # the name by which Streamlit knows it
+        if hasattr(logger, own):
+            logger.removeHandler(getattr(logger, own))
+        setattr(logger, own, logs.Stream())
+        logger.addHandler(getattr(logger, own))
+
+    setattr(streamlits, "setup_formatter", setup_formatter)  # noqa: B010
+    streamlits.update_formatter()
+    sys.stdout = logs.Lines("viewer", sys.stdout)
 
 
 def shipped_settings() -> Iterator[tuple[str, Any]]:

@@ -7,6 +7,7 @@ ends cancelled ones, pool/ has the processes.
 import asyncio
 import contextlib
 import math
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -21,9 +22,11 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.responses import DeploymentResponse, WorkerFlowRunResponse
 from prefect.exceptions import ObjectNotFound
 from prefect.logging import get_logger
+from prefect.logging.configuration import setup_logging
 from prefect.states import Cancelled, Completed, Crashed, Pending
 from prefect.workers.base import BaseWorker, BaseWorkerResult
 
+from sentinel_core.base import logs
 from sentinel_core.base.settings import get_settings
 from sentinel_core.decide.stagger import offset_seconds
 from sentinel_core.model.run import SKIPPED
@@ -33,6 +36,10 @@ from sentinel_core.worker.registered import RegisteredStore
 from sentinel_core.worker.run import RunInProcess, propose
 from sentinel_core.worker.watch import watch
 
+if logs.wanted() and not logs.PREFECT.keys() <= os.environ.keys():
+    # Started by hand: Prefect has set up its logs before this module was loaded.
+    logs.configure()
+    setup_logging(incremental=False)
 DEFAULT_LIMIT = 16
 LATE_SECONDS = 15.0  # from then on it is worth asking whether a run is out of date
 

@@ -28,7 +28,7 @@ def test_two_commands_lead_to_the_first_event(team: Team, tmp_path: Path) -> Non
     checked = team.sentinel("rules", "check", "alerts/prefect.yaml", cwd=tmp_path)
     assert "no errors" in checked.stdout
     server, viewer = free_port(), free_port()
-    ports = ("--server-port", str(server), "--viewer-port", str(viewer))
+    ports = ("--server-port", str(server), "--viewer-port", str(viewer), "--no-api")
     log = tmp_path / "up.log"
     command = (team.installed.sentinel, "up", *ports)
     with running(*command, env=team.env, log=log, cwd=team.folder, grace_seconds=60) as process:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import pandas as pd
 import pytest
 from playwright.sync_api import Browser, Page, expect
 from sqlalchemy import Engine
@@ -252,6 +253,9 @@ def test_a_hostile_event_is_harmless_wherever_it_is_shown(blotter: Blotter, tmp_
         with page.expect_download() as caught:
             page.get_by_role("button", name="CSV", exact=True).click()
         caught.value.save_as(tmp_path / "events.csv")
+        with page.expect_download() as caught:
+            page.get_by_role("button", name="Parquet", exact=True).click()
+        caught.value.save_as(tmp_path / "events.parquet")
         select(page, 0)
         page.get_by_role("button", name="Acknowledge").click()
         listed = page.get_by_role("dialog").get_by_test_id("stDataFrame")
@@ -270,6 +274,7 @@ def test_a_hostile_event_is_harmless_wherever_it_is_shown(blotter: Blotter, tmp_
     with (tmp_path / "events.csv").open(encoding="utf-8-sig", newline="") as file:
         [row] = csv.DictReader(file)
     assert row["message"].startswith("'=HYPERLINK(1)")
+    assert pd.read_parquet(tmp_path / "events.parquet")["message"][0].startswith("=HYPERLINK(1)")
     assert row["ticker"].startswith("'=1+1")
     assert "\x1b" not in row["message"]
 

@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import psutil
 import pytest
 from playwright.sync_api import expect
@@ -64,11 +65,17 @@ def test_a_scheduled_rule_fires_is_sent_once_and_is_acknowledged_in_the_browser(
     )
     file = rule_file(tmp_path, rule)
     # The cron schedule alone starts the first run, so this also shows that it can.
-    with sentinel_up(tmp_path, file, "--no-first-run", env=server.env) as system:
+    port = free_port()
+    up = sentinel_up(tmp_path, file, "--no-first-run", env=server.env, api_port=port)
+    with up as system:
+        assert f"http://127.0.0.1:{port}" in system.said()
         wait_for(lambda: slack.received, seconds=120, what="the message in Slack")
         events = "SELECT * FROM alert_event WHERE rule_name = 'main-job'"
         [event] = rows(system.store, events)
         _message_tells_the_event(slack.texts()[0], event, system.viewer, server.ui_url)
+        listed = f"http://127.0.0.1:{port}/events?rule=main-job"
+        wait_for(lambda: answers(listed), what="the API")
+        assert [found["id"] for found in httpx.get(listed).json()["events"]] == [event["id"]]
         # A second run counts into the event and sends nothing.
         if second == "asked for":
             server.run("sentinel", "rules", "run", "main-job", "--file", str(file))
@@ -181,7 +188,7 @@ def test_up_says_in_a_sentence_what_is_wrong(
         "SENTINEL_STORE_VARIABLE": variable_for(url),  # or no other test could record any more
     }
     file = rule_file(tmp_path, disk_rule("wrong"))
-    arguments = ["--file", str(file), "--viewer-port", str(free_port())]
+    arguments = ["--file", str(file), "--viewer-port", str(free_port()), "--no-api"]
     match problem:
         case "no file":
             file.unlink()

@@ -13,7 +13,7 @@ import streamlit as st
 from sqlalchemy import Engine, text
 from streamlit.testing.v1 import AppTest
 
-from sentinel_core.base.errors import SentinelError
+from sentinel_core.base.errors import NotAllowedError, SentinelError
 from sentinel_core.base.settings import get_settings
 from sentinel_core.model.alert import AlertOutput
 from sentinel_core.model.routing import Routes
@@ -25,7 +25,9 @@ from sentinel_core.store.record.acknowledge import acknowledge
 from tests.support.delivered import EVERYONE, GONE, ONCALL, OPS, attempt, refuse, telling
 from tests.support.processes import ROOT
 from tests.support.recorded import a_rule, a_run, calm, fire, observe
-from viewer import acknowledging, data
+from viewer import acknowledging, data, rows, writing
+
+MINUTE = timedelta(minutes=1)
 
 
 def now() -> datetime:
@@ -117,7 +119,7 @@ def test_a_shared_link_shows_from_the_first_paint_that_it_is_filtered(store: Eng
     app = AppTest.from_file(str(ROOT / "viewer" / "navigation.py"), default_timeout=30)
     app.query_params["importance"] = "low"
     app.query_params["ticker"] = ""
-    assert labels_of_popovers(app.run().main) == ["Filters (1)"]
+    assert labels_of_popovers(app.run().main) == ["Filters (1)", "Columns", "Views"]
 
 
 def test_a_filter_nobody_understands_is_named_and_not_swallowed(store: Engine) -> None:
@@ -127,6 +129,55 @@ def test_a_filter_nobody_understands_is_named_and_not_swallowed(store: Engine) -
     [warning] = app.warning
     assert "“urgent” is not understood" in warning.value
     assert "no filter called “colour”" in warning.value
+
+
+def test_the_columns_to_show_are_in_the_address(store: Engine) -> None:
+    fire(store, a_rule("disk"), now())
+    [table] = blotter(columns=["Rule", "Message", "Event", "Kind"]).dataframe
+    assert list(table.value.columns) == ["Rule", "Message", "id", "Kind"]
+    app = blotter(columns=["<script>"])
+    assert list(app.dataframe[0].value.columns) == [*rows.COLUMNS[:-1], "id"]
+    assert "is not understood" in app.warning[0].value
+
+
+def test_a_view_is_saved_opened_by_somebody_else_and_deleted(store: Engine) -> None:
+    high = fire(store, a_rule("a", "high"), now())
+    low = fire(store, a_rule("b", "low"), now() - MINUTE)
+    ana = blotter(importance="low", columns=["Event", "Kind"])
+    ana.text_input(key="view-name").set_value("<b>Low</b>")
+    ana.text_input(key="view-by").set_value("ana")
+    ana.button(key="view-save").click().run()
+    assert "Saved as “<b>Low</b>”" in read(ana)
+    ana.button(key="view-save").click().run()
+    assert "Not saved: there is a view of this name already" in read(ana)
+    bo = blotter(importance="high", q="a")
+    assert listed(bo) == [high]
+    bo.button(key="view-1").click().run()
+    assert listed(bo) == [low]
+    assert list(bo.dataframe[0].value.columns) == ["id", "Kind"]
+    assert bo.text_input(key="q").value == ""
+    bo.text_input(key="view-by").set_value(" ")
+    bo.button(key="view-delete-1").click().run()
+    assert "Not deleted: say who deletes the view" in read(bo)
+    bo.text_input(key="view-by").set_value("bo")
+    bo.button(key="view-delete-1").click().run()
+    ana.button(key="view-delete-1").click().run()
+    assert "Somebody has already deleted" in read(ana)
+
+
+def test_a_read_only_page_opens_views_and_changes_none(
+    store: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fire(store, a_rule("a"), now())
+    writing.save_view("mine", "q=nothing", "ana")
+    monkeypatch.setenv("SENTINEL_VIEWER_READ_ONLY", "true")
+    get_settings.cache_clear()
+    app = blotter()
+    keys = [button.key for button in app.button]
+    assert "view-1" in keys
+    assert not {"view-delete-1", "view-save"} & {*keys}
+    with pytest.raises(NotAllowedError):
+        writing.delete_view(1, "ana")
 
 
 def test_a_control_changes_what_is_listed(store: Engine) -> None:
@@ -170,7 +221,7 @@ def test_a_store_that_is_away_is_an_error_and_not_an_empty_list(
 
 
 def test_a_store_that_goes_away_later_is_an_error_too(store: Engine) -> None:
-    fire(store, a_rule(), now())
+    key = fire(store, a_rule(), now())
     app = blotter()
     with store.begin() as connection:
         connection.execute(text("ALTER TABLE alert_event RENAME TO elsewhere"))
@@ -178,6 +229,9 @@ def test_a_store_that_goes_away_later_is_an_error_too(store: Engine) -> None:
     app.run()
     assert not app.exception
     assert "Events can't be shown" in words(app)
+    assert "The table is of" in words(app)
+    assert listed(app) == [key]
+    assert "acknowledge" not in [button.key for button in app.button]
 
 
 def test_a_store_of_an_older_sentinel_names_the_command(store: Engine) -> None:
@@ -229,7 +283,6 @@ def test_a_failed_check_has_a_page_without_a_chart(store: Engine) -> None:
 
 # -- what became of messages -----------------------------------------------------------------
 
-MINUTE = timedelta(minutes=1)
 SOON = timedelta(seconds=2)  # when what a run found is on record
 STEPS = [
     {"after_seconds": 3600, "channels": [ONCALL]},

@@ -42,7 +42,8 @@ from tests.support.prefect import PrefectServer, client_of, prefect_worker
 from tests.support.processes import ROOT, free_port, wait_for
 from tests.support.swarm import at_once
 from tests.support.writers import first_writer
-from viewer import data
+from viewer import data, writing
+from viewer.writing import Given
 
 CHAOS = "tests/support/rules/chaos.py:chaos"
 REFUSED = "this run will be recorded by the next reconcile"
@@ -195,7 +196,7 @@ def test_a_deleted_store_is_refused_by_everybody_and_goes_on_when_it_is_restored
         lambda: record_missed(0, print),
         lambda: send_due(Routes()),
         lambda: deliver_due(long_running, system.settings()),
-        lambda: data.acknowledge([event["id"]], "ana", ""),
+        lambda: writing.change_events("acknowledge", {event["id"]: None}, Given("ana")),
         lambda: data.event(event["id"]),
     ):
         with pytest.raises(StoreIdentityError, match="restore it"):
@@ -215,7 +216,9 @@ def test_a_deleted_store_is_refused_by_everybody_and_goes_on_when_it_is_restored
     assert len(system.endpoint.received) == sent  # the event was open all the time
     [after] = rows(long_running, OPEN)
     assert (after["id"], bool(after["is_acknowledged"])) == (event["id"], False)
-    assert data.acknowledge([event["id"]], "ana", "").done == (event["id"],)
+    assert writing.change_events("acknowledge", {event["id"]: None}, Given("ana")).done == (
+        event["id"],
+    )
     assert system.recorded(system.recorded_run()) == 1
 
 
@@ -284,7 +287,7 @@ def test_tables_of_another_sentinel_are_refused_by_everybody(
             lambda: record_missed(0, print),
             lambda: send_due(Routes()),
             lambda: deliver_due(long_running, system.settings()),
-            lambda: data.acknowledge([1], "ana", ""),
+            lambda: writing.change_events("acknowledge", {1: None}, Given("ana")),
             data.overview,
             lambda: connect(system.settings()),
         ):

@@ -14,7 +14,15 @@ from sentinel_core.store.db.engine import reading, writing
 
 VERSIONS = Path(sentinel_core.store.db.tables.__file__).parent / "migrations" / "versions"
 
-NEW_TABLES = ("store_identity", "evaluation_hour", "reaction")
+NEW_TABLES = (
+    "store_identity",
+    "evaluation_hour",
+    "reaction",
+    "api_token",
+    "saved_view",
+    "ping",
+    "host_sample",
+)
 
 
 def everything(engine: Engine) -> dict[str, list[dict[str, Any]]]:

@@ -34,16 +34,18 @@ def sentinel_up(
     *options: str,
     env: dict[str, str],
     ready: bool = True,
+    api_port: int | None = None,
     cwd: Path = ROOT,
 ) -> Iterator[System]:
-    """`sentinel up` as a user runs it, on ports of its own."""
+    """`sentinel up` as a user runs it, on ports of its own; without an API where it has no port."""
     port = free_port()
     url = f"sqlite:///{folder / 'sentinel.db'}"
     log = folder / "up.log"
     command = (str(BIN / "sentinel"), "up", "--file", str(file), "--viewer-port", str(port))
+    api = ("--no-api",) if api_port is None else ("--api-port", str(api_port))
     env = {**env, "SENTINEL_DATABASE_URL": url, "SENTINEL_USER": "ana"}
     env["SENTINEL_STORE_VARIABLE"] = f"store_{uuid.uuid4().hex}"  # others use the server, too
-    with running(*command, *options, env=env, log=log, cwd=cwd, grace_seconds=60) as process:
+    with running(*command, *api, *options, env=env, log=log, cwd=cwd, grace_seconds=60) as process:
         system = System(process, f"http://127.0.0.1:{port}", open_engine(url), log)
         if ready:
             wait_for(

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from cyclopts import Parameter, validators
 
@@ -19,7 +19,7 @@ from sentinel_core.model.times import utc
 from sentinel_core.store.read import event_list
 from sentinel_core.store.read.event_detail import EventDetail, event_detail
 from sentinel_core.store.read.event_list import Page
-from sentinel_core.store.read.filters import EventFilter, Sort, Status
+from sentinel_core.store.read.filters import NUMBERS, TIMES, EventFilter, Sort, Status
 from sentinel_core.store.state.rules import all_rules
 from sentinel_core.wording.delivery_timeline import escalation_words, next_step, timeline
 from sentinel_core.wording.labels import (
@@ -35,8 +35,30 @@ from sentinel_core.wording.times import stamp
 
 Row = Mapping[str, Any]
 Kinds = Literal["alert", "failure", "silent", "error", "no_data"]
-Order = Literal["time", "last-seen", "importance", "rule", "ticker", "occurrences"]
-_ASCENDING = (Sort.RULE, Sort.TICKER)
+Order = Literal[
+    "time",
+    "last-seen",
+    "importance",
+    "rule",
+    "ticker",
+    "occurrences",
+    "message",
+    "state",
+    "status",
+    "category",
+    "kind",
+    "environment",
+    "resolved",
+    "ending",
+    "acknowledged",
+    "acknowledged-by",
+    "comment",
+    "assigned-to",
+    "disposition",
+    "run-started",
+    "run-ended",
+    "retries",
+]
 
 
 def list_events(
@@ -88,7 +110,7 @@ def list_events(
     ] = None,
     sort: Annotated[
         Order,
-        Parameter(help="By time, last-seen, importance, rule, ticker or occurrences."),
+        Parameter(help=f"By {', '.join(get_args(Order))}: words from a to z, others downwards."),
     ] = "time",
     reverse: Annotated[bool, Flag, Parameter(help="The other way round.")] = False,
     limit: Annotated[
@@ -134,7 +156,7 @@ def list_events(
             now=now,
             size=limit,
             sort=by,
-            descending=(by not in _ASCENDING) is not reverse,
+            descending=(by in TIMES | NUMBERS) is not reverse,
         )
     if as_json:
         print_json([{**row, "status": status_of(row)} for row in page.rows])

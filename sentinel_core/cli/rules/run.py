@@ -11,15 +11,13 @@ from prefect.client.schemas.responses import DeploymentResponse
 from sentinel_core.base.errors import RuleFileError, ScheduleError
 from sentinel_core.cli.options import RULE_FILE, Json
 from sentinel_core.cli.output import print_changes
-from sentinel_core.flow.operate import start_run
+from sentinel_core.flow.operate import SPREAD, start_run
 from sentinel_core.prefect_io.client import all_deployments, prefect_api
 from sentinel_core.prefect_io.due import next_due
 from sentinel_core.prefect_io.facts import is_rule, rule_facts
 from sentinel_core.rulefile.sla_rule import deployment_names
 from sentinel_core.rulefile.source import read
 from sentinel_core.wording.text import counted
-
-SPREAD = timedelta(seconds=1)  # Prefect's own SQLite does not like many at once
 
 
 def run(

@@ -237,7 +237,7 @@ class AlertEvent(SQLModel, table=True):
     __table_args__ = (
         Index("ix_event_time", "timestamp", "importance", "is_acknowledged"),
         Index("ix_event_importance", "importance", "timestamp"),
-        _partial("ix_event_unacknowledged", "NOT is_acknowledged", "importance", "timestamp"),
+        _partial("ix_event_due", "NOT is_acknowledged", "importance", "display_until"),
         Index("ix_event_state", "prefect_state", "timestamp"),
         Index("ix_event_ticker", "ticker", "timestamp"),
         Index("ix_event_rule", "rule_id", "timestamp"),
@@ -430,6 +430,62 @@ class AuditEntry(SQLModel, table=True):
     detail: dict[str, Any] = _json(dict)
 
 
+class ApiToken(SQLModel, table=True):
+    """A token of the HTTP API: the SHA-256 hash of a secret that is kept nowhere."""
+
+    __tablename__ = "api_token"
+    __table_args__ = (
+        Index("ux_api_token_hash", "hash", unique=True),
+        _partial("ux_api_token_name", "revoked_at IS NULL", "name", unique=True),
+    )
+
+    id: int | None = _key()
+    name: str
+    role: str
+    hash: str
+    created_at: datetime = _time()
+    created_by: str
+    expires_at: datetime | None = _time(nullable=True)
+    revoked_at: datetime | None = _time(nullable=True)
+    revoked_by: str | None = None
+
+
+class SavedView(SQLModel, table=True):
+    """Filters, order and columns of the blotter under a name, as the query of an address."""
+
+    __tablename__ = "saved_view"
+    __table_args__ = (UniqueConstraint("name"),)
+
+    id: int | None = _key()
+    name: str
+    query: str = _text()
+    created_at: datetime = _time()
+    created_by: str
+
+
+class Ping(SQLModel, table=True):
+    """The last sign of life of a job outside Prefect, under the key that a rule waits for."""
+
+    __tablename__ = "ping"
+
+    key: str = Field(primary_key=True)
+    at: datetime = _time()
+    by: str
+    count: int = Field(default=1, sa_type=BigInteger)
+
+
+class HostSample(SQLModel, table=True):
+    """How much of a host was in use in a minute, in percent; of the last day."""
+
+    __tablename__ = "host_sample"
+
+    host: str = Field(primary_key=True)
+    at: datetime = Field(primary_key=True, sa_type=UtcDateTime)
+    cpu: float | None = None
+    memory: float
+    disk: float
+
+
 class Checkpoint(SQLModel, table=True):
     """The progress of a repeated job: reconcile has recorded all runs that ended before `at`,
     retention may have deleted the evaluations of those."""
@@ -462,6 +518,10 @@ REACTION = _TABLES["reaction"]
 STORM = _TABLES["storm"]
 SILENCE = _TABLES["silence"]
 AUDIT = _TABLES["audit_entry"]
+API_TOKEN = _TABLES["api_token"]
+VIEW = _TABLES["saved_view"]
+PING = _TABLES["ping"]
+HOST = _TABLES["host_sample"]
 CHECKPOINT = _TABLES["checkpoint"]
 IDENTITY = _TABLES["store_identity"]
 

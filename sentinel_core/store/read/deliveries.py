@@ -3,8 +3,23 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
+from typing import Any
 
-from sqlalchemy import Connection, Engine, String, and_, cast, exists, func, literal, select
+from sqlalchemy import (
+    BindParameter,
+    CompoundSelect,
+    Connection,
+    Engine,
+    String,
+    and_,
+    bindparam,
+    cast,
+    exists,
+    func,
+    literal,
+    select,
+)
 
 from sentinel_core.store.db.engine import count_up_to, reading, rows
 from sentinel_core.store.db.failure import answering
@@ -80,6 +95,13 @@ def _open_storms(connection: Connection, cap: int) -> tuple[OpenStorm, ...]:
 
 def undelivered(connection: Connection, event_ids: Sequence[int]) -> set[int]:
     """Those of these events that a channel failed to take and has taken no later message about."""
+    return set(connection.scalars(_undelivered(), {"events": list(event_ids)}))
+
+
+@cache  # to build it takes ten times as long as to run it
+def _undelivered() -> CompoundSelect[Any]:
+    """The ids of undelivered events among `events`."""
+    among: BindParameter[int] = bindparam("events", expanding=True)
     n, later = NOTIFICATION.c, NOTIFICATION.alias("later")
     reached = exists().where(
         later.c.event_id == n.event_id,
@@ -89,13 +111,13 @@ def undelivered(connection: Connection, event_ids: Sequence[int]) -> set[int]:
     )
     # Offered an index over the status, SQLite would read all that ever failed.
     status = func.coalesce(n.status, n.status)
-    failed = select(n.event_id).where(n.event_id.in_(event_ids), status == FAILED, ~reached)
+    failed = select(n.event_id).where(n.event_id.in_(among), status == FAILED, ~reached)
     message, covers = covering_message(n)
     in_failed_storm = (
         select(n.event_id)
         .select_from(NOTIFICATION)
         .join(message, covers)
-        .where(n.event_id.in_(event_ids), n.storm_id.is_not(None))
+        .where(n.event_id.in_(among), n.storm_id.is_not(None))
         .where(message.c.status == FAILED, ~reached)
     )
-    return set(connection.scalars(failed.union(in_failed_storm)))
+    return failed.union(in_failed_storm)

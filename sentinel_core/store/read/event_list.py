@@ -1,5 +1,6 @@
 """Lists of events: filtered, sorted, paged, counted and exported, all in the database."""
 
+from collections.abc import Generator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,8 +15,10 @@ from sentinel_core.store.db.tables import EVENT, Row
 from sentinel_core.store.read.deliveries import undelivered
 from sentinel_core.store.read.filters import COUNT_CAP, EventFilter, Sort, conditions, sorted_by
 
-EXPORT_LIMIT = 50_000
+EXPORT_LIMIT = 100_000
+_PART = 1_000  # events of an export that are in memory at once
 _PREVIEW = 400  # characters of a message in a list; the event's own page has all of it
+_GLANCE = 120  # characters of a message where thousands are listed at once
 _EXPORTED = 2_000  # characters of a message in an export
 _COLUMNS = (
     "id",
@@ -47,6 +50,8 @@ _COLUMNS = (
     "completed_at",
     "retry_count",
 )
+
+_CHANGED = ("id", "rule_name", "ticker", "importance", "timestamp", "assigned_to", "disposition")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,12 +108,39 @@ def export(
     sort: Sort = Sort.TIME,
     descending: bool = True,
     limit: int = EXPORT_LIMIT,
-) -> tuple[list[Row], bool]:
-    """Up to `limit` events, and True if there were more. Raises StoreUnavailableError."""
+) -> Generator[list[Row], None, None]:
+    """Up to `limit + 1` events in parts, read as they are asked for: one more says there are more.
+
+    All parts are of one moment. Raises StoreUnavailableError.
+    """
     statement = _listed(wanted, now, sort, descending, limit + 1, _EXPORTED)
     with answering(engine), reading(engine) as connection:
+        streamed = connection.execution_options(yield_per=_PART).execute(statement)
+        for part in streamed.mappings().partitions():
+            yield [dict(row) for row in part]
+
+
+def matching(
+    engine: Engine,
+    wanted: EventFilter,
+    *,
+    now: datetime,
+    sort: Sort = Sort.TIME,
+    descending: bool = True,
+    cap: int = COUNT_CAP,
+) -> tuple[list[Row], bool]:
+    """What a person needs to see of up to `cap` events to change them, and True if there are more.
+
+    Raises StoreUnavailableError.
+    """
+    statement = _listed(wanted, now, sort, descending, cap + 1, _GLANCE)
+    statement = statement.with_only_columns(
+        *(EVENT.c[name] for name in _CHANGED),
+        func.substr(EVENT.c.message, 1, _GLANCE).label("message"),
+    )
+    with answering(engine), reading(engine) as connection:
         events = rows(connection, statement)
-    return events[:limit], len(events) > limit
+    return events[:cap], len(events) > cap
 
 
 def count(

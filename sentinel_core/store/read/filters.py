@@ -1,14 +1,29 @@
 """Filters and orders of events, as SQL that the indexes support. Reads nothing."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, false, func, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    Select,
+    Text,
+    and_,
+    case,
+    cast,
+    false,
+    func,
+    literal,
+    or_,
+    select,
+    union_all,
+)
 
-from sentinel_core.model.alert import Importance
-from sentinel_core.store.db.tables import EVENT, NOTIFICATION, RULE, UNACKNOWLEDGED
+from sentinel_core.model.alert import EARLIEST, Importance
+from sentinel_core.store.db.tables import EVENT, NOTIFICATION, RULE, UNACKNOWLEDGED, UtcDateTime
 
 NO_STATE = "NONE"  # among Prefect states: events without a run
 COUNT_CAP = 10_000  # counting stops above this number
@@ -23,7 +38,7 @@ class Status(StrEnum):
 
 
 class Sort(StrEnum):
-    """The orders of a list of events."""
+    """The orders of a list of events: one for each column that a list can show."""
 
     TIME = "time"
     LAST_SEEN = "last seen"
@@ -31,6 +46,43 @@ class Sort(StrEnum):
     RULE = "rule"
     TICKER = "ticker"
     OCCURRENCES = "occurrences"
+    MESSAGE = "message"
+    STATE = "state"
+    STATUS = "status"
+    CATEGORY = "category"
+    KIND = "kind"
+    ENVIRONMENT = "environment"
+    RESOLVED = "resolved"
+    ENDING = "ending"
+    ACKNOWLEDGED = "acknowledged"
+    ACKNOWLEDGED_BY = "acknowledged by"
+    COMMENT = "comment"
+    ASSIGNED = "assigned to"
+    DISPOSITION = "disposition"
+    STARTED = "run started"
+    ENDED = "run ended"
+    RETRIES = "retries"
+
+
+TIMES = frozenset({Sort.TIME, Sort.LAST_SEEN, Sort.RESOLVED, Sort.ACKNOWLEDGED}) | {
+    Sort.STARTED,
+    Sort.ENDED,
+}
+NUMBERS = frozenset({Sort.IMPORTANCE, Sort.OCCURRENCES, Sort.STATUS, Sort.RETRIES})
+"""The orders by a time and by a number; all others are by text."""
+
+_SORTED_LENGTH = 100  # characters of a long text that its order depends on
+
+
+def _or_first(column: ColumnElement[Any]) -> ColumnElement[Any]:
+    """The column with a value where it has none, as nothing is before or after NULL in SQL."""
+    if isinstance(column.type, UtcDateTime):
+        return func.coalesce(column, literal(EARLIEST, UtcDateTime()))
+    return func.coalesce(column, literal("", Text()))
+
+
+def _beginning(column: ColumnElement[Any]) -> ColumnElement[Any]:
+    return func.substr(func.coalesce(column, literal("", Text())), 1, _SORTED_LENGTH)
 
 
 _SORTED_BY: dict[Sort, ColumnElement[Any]] = {
@@ -42,6 +94,23 @@ _SORTED_BY: dict[Sort, ColumnElement[Any]] = {
     Sort.RULE: EVENT.c.rule_name,
     Sort.TICKER: EVENT.c.ticker,
     Sort.OCCURRENCES: EVENT.c.occurrences,
+    Sort.MESSAGE: _beginning(EVENT.c.message),
+    Sort.STATE: _or_first(EVENT.c.prefect_state_name),
+    # What still needs somebody has the highest number
+    Sort.STATUS: case((EVENT.c.resolved_at.is_(None), 2), else_=0) + cast(UNACKNOWLEDGED, Integer),
+    Sort.CATEGORY: EVENT.c.category,
+    Sort.KIND: EVENT.c.kind,
+    Sort.ENVIRONMENT: _or_first(EVENT.c.environment),
+    Sort.RESOLVED: _or_first(EVENT.c.resolved_at),
+    Sort.ENDING: _or_first(EVENT.c.resolution),
+    Sort.ACKNOWLEDGED: _or_first(EVENT.c.acknowledged_at),
+    Sort.ACKNOWLEDGED_BY: _or_first(EVENT.c.acknowledged_by),
+    Sort.COMMENT: _beginning(EVENT.c.comment),
+    Sort.ASSIGNED: _or_first(EVENT.c.assigned_to),
+    Sort.DISPOSITION: _or_first(EVENT.c.disposition),
+    Sort.STARTED: _or_first(EVENT.c.started_at),
+    Sort.ENDED: _or_first(EVENT.c.completed_at),
+    Sort.RETRIES: EVENT.c.retry_count,
 }
 
 
@@ -70,15 +139,22 @@ class EventFilter:
     """Only events that still need attention: see `live_condition`."""
 
 
-def live_condition(now: datetime) -> ColumnElement[bool]:
-    """Unacknowledged events; below high importance only until their `display_until`."""
-    return and_(
-        UNACKNOWLEDGED,
-        or_(
-            EVENT.c.importance.in_([Importance.CRITICAL.value, Importance.HIGH.value]),
-            EVENT.c.display_until > now,
-        ),
-    )
+def live_condition(now: datetime, importance: Collection[str] = ()) -> ColumnElement[bool]:
+    """Unacknowledged events; below high importance only until their `display_until`.
+
+    With `importance`, only these. Two searches of one index find the few events that are due among
+    all that nobody ever acknowledged: joined by OR, they would read all of those.
+    """
+    e = EVENT.c
+    wanted = set(importance or (item.value for item in Importance))
+    urgent = wanted & {Importance.CRITICAL.value, Importance.HIGH.value}
+    halves: list[ColumnElement[bool]] = []
+    if urgent:
+        halves.append(e.importance.in_(sorted(urgent)))
+    if others := wanted - urgent:
+        halves.append(and_(e.importance.in_(sorted(others)), e.display_until > now))
+    found = [select(e.id).where(UNACKNOWLEDGED, half).correlate(None) for half in halves]
+    return e.id.in_(union_all(*found))
 
 
 _STATUS: dict[Status, ColumnElement[bool]] = {
@@ -93,7 +169,7 @@ def conditions(wanted: EventFilter, now: datetime) -> list[ColumnElement[bool]]:
     e = EVENT.c
     all_of: list[ColumnElement[bool]] = []
     for chosen, column in (
-        (wanted.importance, e.importance),
+        (frozenset() if wanted.live else wanted.importance, e.importance),
         (wanted.category, e.category),
         (wanted.environment, e.environment),
         (wanted.kind, e.kind),
@@ -124,9 +200,7 @@ def conditions(wanted: EventFilter, now: datetime) -> list[ColumnElement[bool]]:
     if wanted.storm is not None:
         all_of.append(e.id.in_(in_storm(wanted.storm)))
     if wanted.live:
-        if not wanted.importance:
-            all_of.append(e.importance.in_([item.value for item in Importance]))  # for the index
-        all_of.append(live_condition(now))
+        all_of.append(live_condition(now, wanted.importance))
     return all_of
 
 
@@ -146,8 +220,9 @@ def in_storm(storm_id: int) -> Select[tuple[int]]:
 def sorted_by(sort: Sort, wanted: EventFilter) -> ColumnElement[Any]:
     """The SQL expression that a list is ordered by."""
     by = _SORTED_BY[sort]
-    if wanted.live and sort is Sort.TIME:
-        # Offered the time index for sorting, SQLite would walk everything ever acknowledged
-        # to find the few rows that are not; this spelling leaves it the partial index.
+    narrow = wanted.live or (sort is Sort.TICKER and wanted.since is not None)
+    if narrow and sort in (Sort.TIME, Sort.TICKER):
+        # Offered the index of such a column for sorting, SQLite would walk everything on record
+        # to find the few rows that match; this spelling leaves it the filter's index.
         return func.coalesce(by, by)
     return by

@@ -3,7 +3,17 @@
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Engine, Integer, column, exists, func, select, values
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    Integer,
+    column,
+    exists,
+    func,
+    select,
+    values,
+)
 
 from sentinel_core.model.alert import Importance
 from sentinel_core.store.db.engine import count_up_to, reading
@@ -17,6 +27,7 @@ from sentinel_core.store.db.tables import (
     UtcDateTime,
 )
 from sentinel_core.store.read.filters import COUNT_CAP, EventFilter, conditions
+from sentinel_core.store.state.watched import WATCHED, hooks_of
 
 _FACET_LIMIT = 1_000
 
@@ -37,6 +48,7 @@ class Facets:
     rules: tuple[str, ...]
     categories: tuple[str, ...]
     tickers: tuple[str, ...]
+    environments: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +82,25 @@ def facets(engine: Engine) -> Facets:
             statement = select(name).distinct().where(name != "").order_by(name)
             return tuple(connection.scalars(statement.limit(_FACET_LIMIT)))
 
-        return Facets(distinct(RULE.c.name), distinct(RULE.c.category), distinct(SERIES.c.ticker))
+        return Facets(
+            distinct(RULE.c.name),
+            distinct(RULE.c.category),
+            distinct(SERIES.c.ticker),
+            tuple(
+                sorted(
+                    {
+                        *distinct(RULE.c.parameters["environment"].as_string()),
+                        *_environments_of_hooks(connection),
+                    }
+                )
+            ),
+        )
+
+
+def _environments_of_hooks(connection: Connection) -> set[str]:
+    watched = select(RULE.c.parameters).where(RULE.c.trigger == WATCHED).limit(_FACET_LIMIT)
+    hooks = [hook for row in connection.execute(watched).mappings() for hook in hooks_of(row)]
+    return {hook.settings.environment for hook in hooks if hook.settings.environment}
 
 
 def histogram(

@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Connection, Engine, select
 
-from sentinel_core.model.alert import Importance
 from sentinel_core.store.db.engine import count_up_to, reading
 from sentinel_core.store.db.failure import answering
 from sentinel_core.store.db.tables import EVENT, UNACKNOWLEDGED
@@ -26,10 +25,9 @@ class Periods:
 def periods(engine: Engine, *, now: datetime, cap: int = COUNT_CAP) -> Periods:
     """The events of both days. Raises StoreUnavailableError."""
     days = ((now - PERIOD, now), (now - 2 * PERIOD, now - PERIOD))
-    known = EVENT.c.importance.in_([item.value for item in Importance])  # for the partial index
     with answering(engine), reading(engine) as connection:
         events = [_opened(connection, *day, cap) for day in days]
-        waiting = [_opened(connection, *day, cap, UNACKNOWLEDGED, known) for day in days]
+        waiting = [_opened(connection, *day, cap, UNACKNOWLEDGED) for day in days]
     return Periods((events[0], events[1]), (waiting[0], waiting[1]))
 
 

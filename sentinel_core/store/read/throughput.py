@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, func, select
 
+from sentinel_core.decide.hosts import Host
 from sentinel_core.decide.observe import Kind
 from sentinel_core.decide.state import Status
 from sentinel_core.store.db.engine import count_up_to, reading
@@ -67,7 +68,7 @@ class Figures:
     """The figures of the whole store. `kept` is about the number of evaluations it holds.
 
     `unmeasured` names the active rules of which the newest check of some series has no result, and
-    `active` counts all active ones.
+    `active` counts all active ones. `hosts` are those of the last day on which runs executed.
     """
 
     throughput: Throughput
@@ -75,6 +76,7 @@ class Figures:
     kept: int
     active: int
     unmeasured: tuple[str, ...]
+    hosts: tuple[Host, ...] = ()
 
 
 def figures(engine: Engine, now: datetime, window: timedelta = WINDOW) -> Figures:

@@ -1,7 +1,7 @@
 """Acknowledges events and takes acknowledgements back, each with an audit entry."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import Engine, or_, select
@@ -10,7 +10,7 @@ from sentinel_core.decide.delivery import acknowledged
 from sentinel_core.model.reasons import NotifyReason
 from sentinel_core.store.db.tables import EVENT, UNACKNOWLEDGED
 from sentinel_core.store.outbox.enqueue import drop_steps, notify_followers, restore_steps
-from sentinel_core.store.record.change import Changed, EventChange, changing, require_name
+from sentinel_core.store.record.change import Changed, EventChange, Former, changing, require_name
 from sentinel_core.store.state.rows import NOT_ACKNOWLEDGED
 
 
@@ -30,6 +30,7 @@ class Acknowledged:
     done: tuple[int, ...] = ()
     handled: tuple[Handled, ...] = ()
     missing: tuple[int, ...] = ()
+    former: Former | None = field(default=None, compare=False, repr=False)
 
 
 def acknowledge(
@@ -77,7 +78,7 @@ def acknowledge_within(change: EventChange, until: datetime | None = None) -> Ac
     notify_followers(change.connection, change.done, NotifyReason.ACKNOWLEDGED.value, now)
     known = {*change.done, *(event.id for event in handled)}
     missing = tuple(key for key in change.wanted if key not in known)
-    return Acknowledged(tuple(change.done), tuple(handled), missing)
+    return Acknowledged(tuple(change.done), tuple(handled), missing, change.former())
 
 
 def unacknowledge(

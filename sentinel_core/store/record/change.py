@@ -12,7 +12,7 @@ from sentinel_core.model.cleaning import clean_line, clean_text
 from sentinel_core.store.db.bulk import chunks, storable_ids
 from sentinel_core.store.db.engine import writing
 from sentinel_core.store.db.failure import answering
-from sentinel_core.store.db.tables import EVENT, RULE
+from sentinel_core.store.db.tables import EVENT, RULE, Row
 from sentinel_core.store.state.audit import add_audit
 
 COMMENT_LIMIT = 2_000
@@ -22,21 +22,37 @@ _E = EVENT.c
 
 
 @dataclass(frozen=True, slots=True)
+class Former:
+    """What a change replaced: columns of each event before it, and the same columns after it."""
+
+    before: Mapping[int, Row]
+    after: Row
+
+
+@dataclass(frozen=True, slots=True)
 class Changed:
     """The result of a person's change: ids changed, ids unchanged, missing ids."""
 
     done: tuple[int, ...] = ()
     already: tuple[int, ...] = ()
     missing: tuple[int, ...] = ()
+    former: Former | None = field(default=None, compare=False, repr=False)
 
     @classmethod
-    def of(cls, wanted: Sequence[int], done: Sequence[int], existing: set[int]) -> "Changed":
+    def of(
+        cls,
+        wanted: Sequence[int],
+        done: Sequence[int],
+        existing: set[int],
+        former: Former | None = None,
+    ) -> "Changed":
         """The wanted ids by what happened to them."""
         new = set(done)
         return cls(
             tuple(key for key in wanted if key in new),
             tuple(key for key in wanted if key in existing and key not in new),
             tuple(key for key in wanted if key not in existing),
+            former,
         )
 
 
@@ -71,6 +87,8 @@ class EventChange:
     comment: Mapping[str, str]  # a column of the event and a detail of the audit, if there is one
     now: datetime
     done: list[int] = field(default_factory=list)
+    before: dict[int, Row] = field(default_factory=dict)
+    after: dict[str, Any] = field(default_factory=dict)
 
     def chunks(self) -> Iterator[Sequence[int]]:
         """The ids that can exist, in parts, each small enough for one statement."""
@@ -78,8 +96,20 @@ class EventChange:
 
     def update(self, ids: Sequence[int], *where: ColumnElement[bool], **values: Any) -> None:
         """Set these columns of the events that meet the conditions, and add the comment."""
-        statement = update(EVENT).where(_E.id.in_(ids), *where).values(**values, **self.comment)
+        columns = {**values, **self.comment}
+        which = (_E.id.in_(ids), *where)
+        former = select(_E.id, *(_E[name] for name in columns)).where(*which)
+        for row in self.connection.execute(former).mappings():
+            self.before[row["id"]] = {name: row[name] for name in columns}
+        self.after = columns
+        statement = update(EVENT).where(*which).values(**columns)
         self.done = sorted([*self.done, *self.connection.scalars(statement.returning(_E.id))])
+
+    def former(self) -> Former:
+        """What the updates so far replaced."""
+        return Former(
+            {key: self.before[key] for key in self.done if key in self.before}, self.after
+        )
 
     def lock(self, ids: Sequence[int]) -> None:
         """Lock these events in the order of their ids, so that transactions never deadlock."""
@@ -96,7 +126,7 @@ class EventChange:
         existing: set[int] = set()
         for some in self.chunks():
             existing.update(self.connection.scalars(select(_E.id).where(_E.id.in_(some))))
-        return Changed.of(self.wanted, self.done, existing)
+        return Changed.of(self.wanted, self.done, existing, self.former())
 
 
 @contextmanager

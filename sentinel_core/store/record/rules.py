@@ -15,7 +15,7 @@ from sentinel_core.store.state.audit import add_audit
 def audit_rules(
     engine: Engine,
     rules: Sequence[str],
-    action: Literal["rule-paused", "rule-resumed", "rule-run"],
+    action: Literal["rule-paused", "rule-resumed", "rule-run", "rule-cancelled"],
     *,
     by: str,
     comment: str = "",

@@ -1,36 +1,11 @@
 """The HTTP API on a real port, over a real store, asked well and badly."""
 
-import socket
-import threading
-from collections.abc import Iterator
-
 import httpx
 import pytest
-import uvicorn
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import Engine
 
-from sentinel_core.api.app import create_app
-from tests.support.processes import wait_for
 from tests.support.recorded import NOON, a_rule, fire
-
-
-@pytest.fixture(scope="module")
-def port() -> Iterator[int]:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        server = uvicorn.Server(uvicorn.Config(create_app(), log_level="warning"))
-        thread = threading.Thread(target=server.run, args=([listening],))
-        thread.start()
-        wait_for(lambda: server.started, what="the API")
-        yield listening.getsockname()[1]
-        server.should_exit = True
-        thread.join(30)
-
-
-@pytest.fixture
-def http(port: int, store: Engine) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
-        yield client
 
 
 def test_a_monitor_that_asks_for_the_head_gets_the_same_status(http: httpx.Client) -> None:
@@ -60,7 +35,7 @@ def test_prometheus_reads_the_metrics(http: httpx.Client) -> None:
     assert ("sentinel_lateness_p50_seconds",) not in found  # nothing ran: unknown, not zero
 
 
-@pytest.mark.parametrize("sort", ["time", "last seen", "importance", "rule", "occurrences"])
+@pytest.mark.parametrize("sort", ["time", "resolved", "importance", "rule", "status"])
 def test_pages_of_events_are_complete_and_without_repetition(
     http: httpx.Client, store: Engine, sort: str
 ) -> None:
@@ -106,9 +81,7 @@ def test_errors_have_one_form(http: httpx.Client, path: str, status: int, code: 
     assert answer.json()["error"]["sentence"]
 
 
-def test_it_is_read_only_and_answers_to_its_own_names(http: httpx.Client) -> None:
-    large = http.post("/events", content=b"x" * 10_000_000)
-    assert (large.status_code, large.json()["error"]["code"]) == (405, "method-not-allowed")
+def test_it_answers_to_its_own_names(http: httpx.Client) -> None:
     assert http.get("/events", headers={"Host": "attacker.example"}).status_code == 400
     hostile = http.get("/events", params={"text": "' OR 1=1 --"})
     assert (hostile.status_code, hostile.json()["events"]) == (200, [])

@@ -19,8 +19,8 @@ def command(service: dict[str, Any]) -> str:
 
 
 def test_it_has_all_that_a_team_needs() -> None:
-    names = {"postgres", "redis", "migrate", "server", "services", "deploy", "worker", "blotter"}
-    assert set(SERVICES) == names
+    prefect = {"postgres", "redis", "migrate", "server", "services"}
+    assert set(SERVICES) == prefect | {"deploy", "worker", "blotter", "api"}
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -105,7 +105,7 @@ def test_every_variable_is_a_setting() -> None:
 
 def test_every_command_exists() -> None:
     counted = sum(assert_commands_exist(command(service)) for service in SERVICES.values())
-    assert counted == 9
+    assert counted == 10
 
 
 def test_clients_find_the_server_and_its_health_is_asked_where_it_listens() -> None:
@@ -116,6 +116,7 @@ def test_clients_find_the_server_and_its_health_is_asked_where_it_listens() -> N
         assert SERVICES[name]["environment"]["PREFECT_API_URL"] == f"http://server:{number}/api"
     assert f"127.0.0.1:{number}/api/health" in SERVICES["server"]["healthcheck"]["test"][-1]
     assert "8501" in SERVICES["blotter"]["command"]
+    assert "8502" in SERVICES["api"]["command"]
     assert "--with-healthcheck" in SERVICES["worker"]["command"]
 
 

@@ -25,7 +25,7 @@ def _filter_row_in_tokyo() -> None:
     from sentinel_core.store.read.overview import Facets
     from viewer import controls
 
-    st.session_state["drawn"] = controls.draw(Facets((), (), ()), ZoneInfo("Asia/Tokyo"))
+    st.session_state["drawn"], _ = controls.draw(Facets((), (), ()), ZoneInfo("Asia/Tokyo"))
 
 
 @pytest.mark.usefixtures("machine_in_new_york")

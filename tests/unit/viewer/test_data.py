@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 from sqlalchemy import Engine
 
 from tests.support.recorded import a_rule, fire
-from viewer import data
+from viewer import data, writing
 from viewer.filters import Choice
+from viewer.writing import Given
 
 
 def test_an_acknowledgement_is_shown_at_once_by_all_that_was_read_before(store: Engine) -> None:
@@ -16,7 +17,7 @@ def test_an_acknowledgement_is_shown_at_once_by_all_that_was_read_before(store: 
     assert data.count(live) == 2
     assert sum(data.overview().unacknowledged.values()) == 2
 
-    data.acknowledge(keys[:1], "ana", "new disks")
+    writing.change_events("acknowledge", dict.fromkeys(keys[:1]), Given("ana"))
 
     assert acknowledged(everything) == {keys[0]: True, keys[1]: False}
     assert data.count(live) == 1

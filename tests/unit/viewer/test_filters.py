@@ -68,6 +68,7 @@ def test_every_filter_reaches_the_store() -> None:
             kind=("failure",),
             state=("CRASHED",),
             rule=("cpu",),
+            environment=("production",),
             ticker=" AAPL ",
             q=" 50% ",
         ),
@@ -75,6 +76,7 @@ def test_every_filter_reaches_the_store() -> None:
     )
     assert wanted.status == {Status.OPEN}
     assert (wanted.kind, wanted.state, wanted.rules) == ({"failure"}, {"CRASHED"}, {"cpu"})
+    assert wanted.environment == {"production"}
     assert (wanted.ticker, wanted.text) == ("AAPL", "50%")
 
 
@@ -93,6 +95,8 @@ def test_every_offered_order_is_one_the_store_knows(text: str) -> None:
         ({"importance": ["Critical"]}, ["Critical"]),
         ({"view": ["everything"]}, ["everything", "live"]),
         ({"rule": ["gpu"]}, ["gpu", "cpu, price"]),
+        ({"environment": ["x' OR 1=1"]}, ["environment", "nothing yet"]),
+        ({"sort": ["rule; DROP TABLE alert_event ↓"]}, ["sort", "DROP TABLE"]),
         ({"size": ["1000000"]}, ["1000000"]),
         ({"since": ["yesterday"]}, ["yesterday", "date and time"]),
         ({"severity": ["high"]}, ["no filter called", "severity"]),

@@ -25,7 +25,7 @@ def test_resolved_and_old_events_are_listed_with_how_they_ended(
     [row] = page("history").dataframe[0].value.to_dict("records")
     assert (row["Rule"], row["Ticker"], row["Status"]) == ("disk", "/var", "resolved")
     assert (row["Message"], row["How it ended"]) == ("Disk is full.", "recovered")
-    assert row["Event"].startswith("./event?event=")
+    assert row["id"].startswith("./event?event=")
 
 
 def test_importance_state_and_text_narrow_it(page: RunPage, store: Engine) -> None:

@@ -1,7 +1,5 @@
 """Rows for the table, the dialog and the CSV."""
 
-import csv
-import io
 from typing import Any
 from uuid import UUID
 
@@ -9,7 +7,6 @@ import pandas as pd
 import pytest
 
 from sentinel_core.base.settings import Settings
-from sentinel_core.store.record.acknowledge import Acknowledged, Handled
 from sentinel_core.store.state import system_rule
 from sentinel_core.wording.labels import audit_words, leading_up, status_of
 from tests.support.recorded import NOON
@@ -109,7 +106,21 @@ def test_a_row_of_the_table_carries_what_the_blotter_shows() -> None:
 
 
 def test_a_table_without_rows_still_has_its_columns() -> None:
-    assert list(rows.table([], SETTINGS).columns) == list(rows.COLUMNS)
+    assert list(rows.table([], SETTINGS).columns) == [*rows.COLUMNS[:-1], "id"]
+
+
+def test_every_column_that_can_be_chosen_has_a_value_for_an_event_that_has_none() -> None:
+    empty = row(**dict.fromkeys(("environment", "resolution", "assigned_to", "disposition")))
+    given = {**empty, "started_at": None, "completed_at": None, "retry_count": 0}
+    for columns in (rows.ALL_COLUMNS, rows.HISTORY_COLUMNS):
+        [shown] = rows.table([given], SETTINGS, columns, "./event").to_dict("records")
+        assert len(shown) == len(columns) == len(set(columns)) == 24
+        assert (shown["id"], shown["Environment"], shown["By"]) == ("./event?event=7", "", "")
+
+
+def test_columns_are_in_one_order_and_never_none() -> None:
+    assert rows.in_order(["B", "A", "x"], ["A", "B", "C"], ["C"]) == ("A", "B")
+    assert rows.in_order(["x"], ["A", "B", "C"], ["C"]) == ("C",)
 
 
 def test_a_message_in_a_cell_is_one_line_of_bounded_length() -> None:
@@ -147,54 +158,6 @@ def test_a_failed_run_has_another_badge_than_one_that_ended_well() -> None:
 
 def test_a_dialog_lists_exactly_the_chosen_events() -> None:
     assert list(rows.chosen([row(id=3), row(id=9)])["id"]) == [3, 9]
-
-
-@pytest.mark.parametrize(
-    ("result", "sentence"),
-    [
-        (Acknowledged((1, 2)), "Acknowledged 2 events."),
-        (
-            Acknowledged((1,), (Handled(2, "bo", NOON),)),
-            "Acknowledged 1 event. 1 event has already been acknowledged by bo.",
-        ),
-        (
-            Acknowledged((), (Handled(2, "bo", NOON), Handled(3, "*al*", NOON)), (9,)),
-            "Acknowledged 0 events. 2 events have already been acknowledged by "
-            r"\*al\*, bo. 1 event no longer in the store.",
-        ),
-    ],
-)
-def test_the_result_says_what_somebody_else_had_handled(
-    result: Acknowledged, sentence: str
-) -> None:
-    assert rows.acknowledged(result) == sentence
-
-
-@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t=", " =", "\n@"])
-def test_no_cell_of_the_csv_is_a_formula(start: str) -> None:
-    given = row(message=f"{start}HYPERLINK(1)", ticker=f"{start}A", comment=f"{start}c")
-    [read] = parsed(rows.csv_text([given], cut=False, settings=SETTINGS))
-    for name in ("message", "ticker", "comment"):
-        assert read[name].startswith("'")
-
-
-def test_the_csv_is_what_the_store_said() -> None:
-    given = row(message='a "b",\nc;\x00 ä', acknowledged_by="ana", resolved_at=NOON)
-    [read] = parsed(rows.csv_text([given], cut=False, settings=SETTINGS))
-    assert read["message"] == 'a "b",\nc;\ufffd ä'
-    assert read["timestamp"] == "2026-11-20T12:00:00+00:00"
-    assert read["status"] == "resolved"
-    assert read["acknowledged_at"] == ""
-    assert read["flow_run_url"].endswith(str(RUN))
-
-
-def test_a_csv_that_was_cut_says_so() -> None:
-    assert b"Cut at 50,000 events" in rows.csv_text([row()], cut=True, settings=SETTINGS)
-    assert b"Cut at" not in rows.csv_text([row()], cut=False, settings=SETTINGS)
-
-
-def parsed(data: bytes) -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO(data.decode("utf-8-sig"), newline="")))
 
 
 def test_only_a_rule_that_is_deployed_has_a_page_in_prefect() -> None:

@@ -98,7 +98,7 @@ def read_events(engine: Engine) -> dict[str, Any]:
     page = event_list.page(engine, any_event, now=NOW, size=5)
     assert page.following is not None
     by_importance = event_list.page(engine, any_event, now=NOW, size=100, sort=Sort.IMPORTANCE)
-    exported, _ = event_list.export(engine, any_event, now=NOW)
+    [exported] = event_list.export(engine, any_event, now=NOW)
     return {
         "page": {
             "rows": [

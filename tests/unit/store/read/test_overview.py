@@ -1,13 +1,17 @@
 """Counts, names to filter by and the histogram, on both databases."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 from sqlalchemy import Engine
 
+from sentinel_core.model.rule import RuleSettings
+from sentinel_core.model.watched import Hook, HookKind
 from sentinel_core.store.read import overview
 from sentinel_core.store.read.filters import EventFilter
 from sentinel_core.store.record.acknowledge import acknowledge
-from tests.support.recorded import NOON, a_rule, fire
+from sentinel_core.store.state import watched
+from tests.support.recorded import NOON, a_rule, a_run, fire, observe
 
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
@@ -38,6 +42,16 @@ def test_filters_offer_the_names_the_store_knows(engine: Engine) -> None:
     assert known.rules == ("a", "b", "c")
     assert known.categories == ("Market", "System")
     assert known.tickers == ("AAPL", "MSFT")
+
+
+def test_filters_offer_the_environments_of_rules_and_of_hooks(engine: Engine) -> None:
+    for name, environment in (("d", "production"), ("e", "staging"), ("f", None)):
+        rule = replace(a_rule(name), parameters={"environment": environment})
+        observe(engine, rule, a_run(NOON), [])
+    settings = RuleSettings(environment="lab")
+    hook = Hook(kind=HookKind.FAILURE, ticker="", settings=settings)
+    watched.register(engine, watched.rule_of("my-flow", None, "", settings), hook, NOON)
+    assert overview.facets(engine).environments == ("lab", "production", "staging")
 
 
 def test_the_histogram_counts_each_event_in_the_hour_it_opened(engine: Engine) -> None:

@@ -13,7 +13,7 @@ from sentinel_core.store.db.schema import ensure_schema
 from sentinel_core.store.db.tables import AUDIT, EVENT
 from sentinel_core.store.read import event_list, overview
 from sentinel_core.store.read.event_detail import event_detail
-from sentinel_core.store.read.filters import EventFilter
+from sentinel_core.store.read.filters import EventFilter, Sort
 from tests.support.recorded import NOON, a_rule, event_ids, fire
 
 MINUTE = timedelta(minutes=1)
@@ -54,7 +54,9 @@ def test_the_default_pages_are_read_through_an_index(sqlite: Engine) -> None:
     live = EventFilter(live=True)
     day = EventFilter(since=NOON - timedelta(days=1))
     [listed, newest, *_] = plans(sqlite, lambda: event_list.page(sqlite, live, now=NOON, size=20))
-    assert "SEARCH alert_event USING INDEX ix_event_unacknowledged (importance=?)" in listed
+    assert "SCAN alert_event" not in listed
+    assert "SEARCH alert_event USING INDEX ix_event_due (importance=?)" in listed
+    assert "ix_event_due (importance=? AND display_until>?)" in listed
     assert "SCAN alert_event USING COVERING" in newest or "SEARCH alert_event" in newest
     [listed, *_] = plans(sqlite, lambda: event_list.page(sqlite, day, now=NOON, size=20))
     assert "SEARCH alert_event USING INDEX ix_event_time (timestamp>?)" in listed
@@ -65,9 +67,20 @@ def test_the_default_pages_are_read_through_an_index(sqlite: Engine) -> None:
     assert "SEARCH alert_event USING INDEX ix_event_time" in listed
 
 
+@pytest.mark.parametrize("sort", list(Sort))
+def test_no_order_reads_more_events_than_the_filter_leaves(sqlite: Engine, sort: Sort) -> None:
+    live, day = EventFilter(live=True), EventFilter(since=NOON - timedelta(days=1))
+    for wanted, index in ((live, "ix_event_due"), (day, "ix_event_time")):
+        [listed, *_] = plans(
+            sqlite, lambda f=wanted: event_list.page(sqlite, f, now=NOON, size=20, sort=sort)
+        )
+        assert f"SEARCH alert_event USING INDEX {index}" in listed
+
+
 def test_counting_and_the_histogram_read_indexes(sqlite: Engine) -> None:
     for plan in plans(sqlite, lambda: overview.overview(sqlite, now=NOON))[:4]:
-        assert "ix_event_unacknowledged (importance=?" in plan
+        assert "ix_event_due (importance=?" in plan
+        assert "SCAN alert_event" not in plan
     [plan] = plans(
         sqlite,
         lambda: overview.histogram(

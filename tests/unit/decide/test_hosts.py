@@ -1,0 +1,32 @@
+"""When a host is too busy, too full, or not heard of."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from sentinel_core.decide.hosts import SILENT_AFTER, Host, Sample
+
+NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("cpu", "memory", "disk", "over"),
+    [
+        (80, 80, 90, ()),
+        (80.1, 80, 90, ("cpu",)),
+        (None, 80.1, 90.1, ("memory", "disk")),
+        (None, 0, 0, ()),
+        (100, 100, 100, ("cpu", "memory", "disk")),
+    ],
+)
+def test_what_is_above_its_limit(
+    cpu: float | None, memory: float, disk: float, over: tuple[str, ...]
+) -> None:
+    assert Sample(NOON, cpu, memory, disk).over() == over
+
+
+def test_a_host_is_silent_when_its_newest_sample_is_old() -> None:
+    host = Host("a", (Sample(NOON - timedelta(hours=1), 1, 1, 1), Sample(NOON, 2, 2, 2)))
+    assert host.latest.cpu == 2
+    assert not host.silent(NOON + SILENT_AFTER)
+    assert host.silent(NOON + SILENT_AFTER + timedelta(seconds=1))

@@ -1,0 +1,30 @@
+"""Until when an event is snoozed. Pure."""
+
+from datetime import datetime, time, timedelta, tzinfo
+
+RESOLVED, TYPED = "until it resolves", "until a time"
+_LENGTHS = {"1 h": timedelta(hours=1), "4 h": timedelta(hours=4)}
+_MORNING = "tomorrow 9:00"
+CHOICES = (*_LENGTHS, _MORNING, RESOLVED, TYPED)
+
+
+def snoozed_until(
+    chosen: str, typed: datetime | None, now: datetime, where: tzinfo
+) -> datetime | None:
+    """The end of a snooze; None for one that holds until the event ends.
+
+    Raises ValueError for a time that is missing or over.
+    """
+    if chosen == RESOLVED:
+        return None
+    if chosen in _LENGTHS:
+        return now + _LENGTHS[chosen]
+    if chosen == _MORNING:
+        tomorrow = now.astimezone(where).date() + timedelta(days=1)
+        return datetime.combine(tomorrow, time(9), where)
+    if chosen != TYPED or typed is None:
+        raise ValueError("say until when")
+    until = typed if typed.tzinfo else typed.replace(tzinfo=where)
+    if until <= now:
+        raise ValueError(f"{until:%F %R} is over already")
+    return until
