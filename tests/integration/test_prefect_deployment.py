@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.filters import DeploymentFilter
 from prefect.settings import PREFECT_API_URL, PREFECT_LOGGING_TO_API_ENABLED, temporary_settings
 from prefect.states import Cancelled
 
@@ -123,11 +124,15 @@ def test_a_cancelled_run_triggers(client):
 
     def cancel() -> None:
         with get_client(sync_client=True) as other:
+            # Other tests' deployments have runs on this server, too.
+            deployment = other.read_deployment_by_name("waiting/nightly").id
 
             def waiting():
                 return [
                     child
-                    for child in other.read_flow_runs(limit=200)
+                    for child in other.read_flow_runs(
+                        deployment_filter=DeploymentFilter(id={"any_": [deployment]}), limit=200
+                    )
                     if child.created > started and child.state.is_scheduled()
                 ]
 
