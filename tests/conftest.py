@@ -61,6 +61,12 @@ def pytest_configure_node(node: Any) -> None:
     node.workerinput["shared"] = str(node.config.stash[_SHARED].folder)
 
 
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Note how the run ended, for scripts/again: only a run that came to its end counts."""
+    if not hasattr(session.config, "workerinput") and (cache := session.config.cache):
+        cache.set("sentinel/ended", int(exitstatus))
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     """What was started for all ends with the process that controls the run."""
     if not hasattr(config, "workerinput") and (shared := config.stash.get(_SHARED, None)):
