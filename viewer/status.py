@@ -69,7 +69,7 @@ def line(
         for name in IMPORTANCES
         if unacknowledged.get(name)
     ]
-    first = " ".join(attention) + " unacknowledged" if attention else "Nothing unacknowledged"
+    first = " ".join(attention) + " unacknowledged" if attention else "Nothing needs attention"
     return " \u2002·\u2002 ".join([first, *_rules(covered), f"last update {clock(updated, where)}"])
 
 

@@ -198,7 +198,7 @@ def test_a_quiet_day_is_said_to_be_quiet(store: Engine) -> None:
     acknowledge(store, [key], by="ana", now=now())
     app = blotter()
     assert "Nothing asks for attention" in words(app)
-    assert "Nothing unacknowledged" in words(app)
+    assert "Nothing needs attention" in words(app)
 
 
 def test_an_overdue_rule_is_named(store: Engine) -> None:

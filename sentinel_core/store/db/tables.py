@@ -237,7 +237,9 @@ class AlertEvent(SQLModel, table=True):
     __table_args__ = (
         Index("ix_event_time", "timestamp", "importance", "is_acknowledged"),
         Index("ix_event_importance", "importance", "timestamp"),
-        _partial("ix_event_due", "NOT is_acknowledged", "importance", "display_until"),
+        _partial(
+            "ix_event_live", "NOT is_acknowledged", "importance", "resolved_at", "display_until"
+        ),
         Index("ix_event_state", "prefect_state", "timestamp"),
         Index("ix_event_ticker", "ticker", "timestamp"),
         Index("ix_event_rule", "rule_id", "timestamp"),

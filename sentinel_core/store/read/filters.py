@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -27,6 +27,8 @@ from sentinel_core.store.db.tables import EVENT, NOTIFICATION, RULE, UNACKNOWLED
 
 NO_STATE = "NONE"  # among Prefect states: events without a run
 COUNT_CAP = 10_000  # counting stops above this number
+RESOLVED_STAYS = timedelta(minutes=1)
+"""How long a resolved event stays in the live list, so that people see how it ended."""
 
 
 class Status(StrEnum):
@@ -136,24 +138,30 @@ class EventFilter:
     mine: str = ""
     """A person whom the event is assigned to, or who acknowledged it."""
     live: bool = False
-    """Only events that still need attention: see `live_condition`."""
+    """Only events that need attention now: see `live_condition`."""
 
 
 def live_condition(now: datetime, importance: Collection[str] = ()) -> ColumnElement[bool]:
-    """Unacknowledged events; below high importance only until their `display_until`.
+    """Unacknowledged events that go on, and for a minute those that resolved; below high importance
+    only until their `display_until`.
 
-    With `importance`, only these. Two searches of one index find the few events that are due among
-    all that nobody ever acknowledged: joined by OR, they would read all of those.
+    With `importance`, only these. Several searches of one index find the few events that are due
+    among all that nobody ever acknowledged: joined by OR, they would read all of those.
     """
     e = EVENT.c
     wanted = set(importance or (item.value for item in Importance))
     urgent = wanted & {Importance.CRITICAL.value, Importance.HIGH.value}
-    halves: list[ColumnElement[bool]] = []
+    levels: list[ColumnElement[bool]] = []
     if urgent:
-        halves.append(e.importance.in_(sorted(urgent)))
+        levels.append(e.importance.in_(sorted(urgent)))
     if others := wanted - urgent:
-        halves.append(and_(e.importance.in_(sorted(others)), e.display_until > now))
-    found = [select(e.id).where(UNACKNOWLEDGED, half).correlate(None) for half in halves]
+        levels.append(and_(e.importance.in_(sorted(others)), e.display_until > now))
+    ends = (e.resolved_at.is_(None), e.resolved_at > now - RESOLVED_STAYS)
+    found = [
+        select(e.id).where(UNACKNOWLEDGED, level, end).correlate(None)
+        for level in levels
+        for end in ends
+    ]
     return e.id.in_(union_all(*found))
 
 

@@ -94,7 +94,7 @@ def test_the_line_counts_by_importance_most_important_first() -> None:
 
 def test_the_line_says_that_nothing_is_wrong_only_when_nothing_is() -> None:
     calm = status.line({}, Coverage(1, (), (), ()), NOON, UTC)
-    assert calm.startswith("Nothing unacknowledged")
+    assert calm.startswith("Nothing needs attention")
     assert ":orange-badge[no rule is active]" in status.line({}, Coverage(0, (), (), ()), NOON, UTC)
 
 

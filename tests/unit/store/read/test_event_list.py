@@ -79,13 +79,32 @@ def test_status_follows_from_what_happened_to_the_event(engine: Engine) -> None:
 
 @pytest.mark.parametrize("importance", ["critical", "high"])
 def test_critical_and_high_stay_live_until_acknowledged(engine: Engine, importance: str) -> None:
-    rule = a_rule("a", importance, display_minutes=10)
-    key = fire(engine, rule, NOON)
-    calm(engine, rule, NOON + MINUTE)
+    key = fire(engine, a_rule("a", importance, display_minutes=10), NOON)
     much_later = NOON + timedelta(days=90)
     assert event_ids(engine, live=True, now=much_later) == [key]
     acknowledge(engine, [key], by="ana", now=much_later)
     assert event_ids(engine, live=True, now=much_later) == []
+
+
+@pytest.mark.parametrize("importance", [item.value for item in Importance])
+def test_a_resolved_event_leaves_the_live_list_after_a_minute(
+    engine: Engine, importance: str
+) -> None:
+    rule = a_rule("a", importance, display_minutes=30)
+    key = fire(engine, rule, NOON)
+    calm(engine, rule, NOON + 10 * MINUTE)
+    just_before = NOON + 11 * MINUTE - timedelta(seconds=1)
+    assert event_ids(engine, live=True, now=just_before) == [key]
+    assert event_ids(engine, live=True, now=NOON + 11 * MINUTE) == []
+    assert overview.overview(engine, now=NOON + 11 * MINUTE).unacknowledged[importance] == 0
+    assert event_ids(engine, now=NOON + 11 * MINUTE) == [key]
+
+
+def test_the_end_of_an_event_does_not_bring_it_back_to_the_live_list(engine: Engine) -> None:
+    rule = a_rule("a", "medium", display_minutes=5)
+    fire(engine, rule, NOON)
+    calm(engine, rule, NOON + 10 * MINUTE)
+    assert event_ids(engine, live=True, now=NOON + 10 * MINUTE) == []
 
 
 @pytest.mark.parametrize("importance", ["medium", "low"])
