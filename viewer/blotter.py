@@ -30,7 +30,10 @@ from viewer import (
     prefect_now,
     rows,
     status,
+    triage,
+    window,
 )
+from viewer.bound import bound
 from viewer.escape import number, plain
 from viewer.filters import Choice
 
@@ -71,6 +74,7 @@ def _draw(armed: bool) -> None:
     if bool(st.session_state.get(_AUTO, True)) != armed:
         st.rerun()  # a fragment's interval is set where it is started
     live.hidden_button()
+    told = window.listen()
     try:
         overview = data.overview()
         _cards(overview)
@@ -88,11 +92,14 @@ def _draw(armed: bool) -> None:
         if not overview.any_event:
             _first_steps()
             return
-        shown, frozen = _current(choice)
+        shown = _current(choice)
+        walk = triage.follow(told, shown.page.rows, shown.key)
         _histogram(choice)
-        _head(shown, frozen)
-        _table(shown)
+        _head(shown, walk.at)
+        _table(shown, told.width, walk.at)
         _foot(shown)
+        window.tell(walk.at, *_alerts())
+        triage.act(walk, shown.page.rows)
         if not overview.any_notification:
             st.caption(
                 "No rule has a notification channel yet: docs/notifications.md says how to add one."
@@ -137,8 +144,8 @@ def _first_steps() -> None:
 # -- which rows ----------------------------------------------------------------------------
 
 
-def _current(choice: Choice) -> tuple[Shown, bool]:
-    """The table to show, and whether it is frozen because rows are selected."""
+def _current(choice: Choice) -> Shown:
+    """The table to show: the last one for as long as rows of it are selected."""
     if st.session_state.get(_CHOICE) != choice:
         st.session_state[_CHOICE] = choice
         st.session_state[_CURSORS] = []
@@ -151,11 +158,11 @@ def _current(choice: Choice) -> tuple[Shown, bool]:
         and (last.choice, last.after, last.turn) == (choice, after, turn)
         and last.selected()
     ):
-        return last, True
+        return last
     page = data.page(choice, after)
     shown = Shown(_key(page, choice, turn), page, choice, after, turn)
     st.session_state[_SHOWN] = shown
-    return shown, False
+    return shown
 
 
 def _key(page: Page, choice: Choice, turn: int) -> str:
@@ -178,23 +185,25 @@ def _histogram(choice: Choice) -> None:
     st.vega_lite_chart(spec, key="histogram", theme="streamlit")
 
 
-def _head(shown: Shown, frozen: bool) -> None:
+def _head(shown: Shown, cursor: int | None) -> None:
     """Draw the line above the table: what it shows, or the selection and its actions."""
     selected = shown.selected()
+    frozen = bool(selected)
+    at = "" if cursor is None else f" :gray[· row {cursor + 1} of {len(shown.page.rows)}]"
     # Always the same buttons: a bar that grew with a selection would move the rows under the mouse
     with st.container(horizontal=True, vertical_alignment="center", key="bar", gap="small"):
-        changing.buttons(selected, disabled=not frozen)
+        changing.buttons(selected, disabled=not frozen, shortcuts=False)
         changing.all_matching(shown.choice, disabled=frozen or not shown.page.rows)
         st.button("Clear selection", key="clear", disabled=not frozen, on_click=_clear_selection)
         if frozen:
             newer = data.count(shown.choice, shown.page.newest_id)
             st.markdown(
                 f"**{len(selected)} selected** · paused, "
-                f"{number(newer, COUNT_CAP)} newer {'event' if newer == 1 else 'events'}",
+                f"{number(newer, COUNT_CAP)} newer {'event' if newer == 1 else 'events'}{at}",
                 width="content",
             )
         else:
-            st.markdown(_what(shown), width="content")
+            st.markdown(_what(shown) + at, width="content")
         acknowledging.show_result()
 
 
@@ -210,7 +219,7 @@ def _what(shown: Shown) -> str:
     return f":gray[{number(total, COUNT_CAP)} {noun}{words}, times in {zone}]"
 
 
-def _table(shown: Shown) -> None:
+def _table(shown: Shown, width: int | None = None, cursor: int | None = None) -> None:
     if not shown.page.rows:
         quiet = shown.choice == Choice(sort=shown.choice.sort, size=shown.choice.size)
         say = st.success if quiet else st.info  # an empty search result is not good news
@@ -221,10 +230,9 @@ def _table(shown: Shown) -> None:
             icon=":material/check_circle:" if quiet else ":material/search_off:",
         )
         return
-    frame = rows.table(
-        shown.page.rows, data.settings(), st.session_state.get(_COLUMNS, rows.COLUMNS)
-    )
-    shades = rows.shades(shown.page.rows, _dark())
+    named = st.session_state.get(_COLUMNS, rows.COLUMNS)
+    frame = rows.table(shown.page.rows, data.settings(), named)
+    shades = rows.shades(shown.page.rows, _dark(), cursor)
     styled = frame.style.apply(lambda _column: shades, axis=0) if any(shades) else frame
     st.dataframe(
         styled,
@@ -235,7 +243,7 @@ def _table(shown: Shown) -> None:
         row_height=ROW_HEIGHT,
         height=min(ROW_HEIGHT * len(frame) + 40, TABLE_HEIGHT),
         placeholder="",
-        column_config=columns.config(shown.page.rows),
+        column_config=columns.config(shown.page.rows, columns.message_width(width, named)),
     )
 
 
@@ -246,3 +254,21 @@ def _foot(shown: Shown) -> None:
         exporting.paging(cursors, shown.page.following)
         exporting.buttons(shown.choice)
         st.toggle("Refresh", value=True, key=_AUTO, help=f"every {REFRESH_SECONDS} seconds")
+        st.markdown(":gray[new critical:]", width="content")
+        st.pills(
+            "On a new critical event",
+            filters.ALERTS,
+            selection_mode="multi",
+            label_visibility="collapsed",
+            help="sound: two tones; title: how many came while you looked elsewhere, as in "
+            "“(3) Sentinel”",
+            **bound("alert"),
+        )
+        if st.button("Keys", key="keys", icon=":material/keyboard:", help="or press ?"):
+            triage.show()
+
+
+def _alerts() -> tuple[list[int] | None, tuple[str, ...]]:
+    """The ids of the newest critical events if somebody asked for alerts, and for which."""
+    asked = tuple(st.session_state.get("alert") or ())
+    return (data.critical_ids() if asked else None), asked

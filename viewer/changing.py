@@ -17,7 +17,7 @@ from sentinel_core.store.record.annotate import Disposition
 from sentinel_core.store.record.change import COMMENT_LIMIT
 from sentinel_core.wording.text import counted
 from sentinel_core.wording.times import stamp
-from viewer import access, acknowledging, data, outcomes, rows, silencing, snoozing, writing
+from viewer import access, acknowledging, data, keys, outcomes, rows, silencing, snoozing, writing
 from viewer.bound import time_column
 from viewer.escape import plain
 from viewer.filters import Choice
@@ -54,15 +54,21 @@ _NOTES: dict[OnEvents, str] = {
 }
 
 
-def buttons(events: Events, *, disabled: bool = False, acknowledge: bool = True) -> None:
-    """Draw what can be done with these events, inside of a horizontal container."""
+def buttons(
+    events: Events, *, disabled: bool = False, acknowledge: bool = True, shortcuts: bool = True
+) -> None:
+    """Draw what can be done with these events, inside of a horizontal container.
+
+    `shortcuts` is False where the page listens to the keys itself.
+    """
     if not access.allowed(Action.EVENTS):
         return
+    first, second = (keys.ACKNOWLEDGE, keys.SNOOZE) if shortcuts else (None, None)
     if acknowledge and st.button(
-        "Acknowledge", type="primary", key="acknowledge", shortcut="a", disabled=disabled
+        "Acknowledge", type="primary", key="acknowledge", shortcut=first, disabled=disabled
     ):
         ask("acknowledge", events)
-    if acknowledge and st.button("Snooze", key="snooze", shortcut="s", disabled=disabled):
+    if acknowledge and st.button("Snooze", key="snooze", shortcut=second, disabled=disabled):
         ask("snooze", events)
     more = (*_MORE, _SILENCE) if access.allowed(Action.SILENCES) else _MORE
     chosen = st.menu_button("More", more, key="more-actions", disabled=disabled)

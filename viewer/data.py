@@ -10,6 +10,7 @@ import streamlit as st
 
 from sentinel_core.base.settings import Settings, get_settings
 from sentinel_core.decide.hosts import Host
+from sentinel_core.model.alert import Importance
 from sentinel_core.store.db.engine import open_engine
 from sentinel_core.store.db.failure import answering
 from sentinel_core.store.db.schema import require_schema
@@ -23,6 +24,7 @@ from sentinel_core.store.read.deliveries import Deliveries
 from sentinel_core.store.read.event_changes import newest_position
 from sentinel_core.store.read.event_detail import EventDetail, event_detail
 from sentinel_core.store.read.event_list import Cursor
+from sentinel_core.store.read.filters import EventFilter
 from sentinel_core.store.read.overview import Bucket, Facets, Overview
 from sentinel_core.store.read.periods import Periods
 from sentinel_core.store.read.views import View
@@ -147,6 +149,17 @@ def overview() -> Overview:
     return _overview(settings().database_url, stamp())
 
 
+@st.cache_data(ttl=SHARED_SECONDS, show_spinner=False)
+def _critical_ids(url: str, stamp: str) -> list[int]:  # noqa: ARG001
+    wanted = EventFilter(importance=frozenset({Importance.CRITICAL.value}), live=True)
+    return event_list.newest(engine_at(url), wanted, now=now())
+
+
+def critical_ids() -> list[int]:
+    """The ids of the newest critical events that are live, the newest first."""
+    return _critical_ids(settings().database_url, stamp())
+
+
 @st.cache_data(ttl=15, show_spinner=False)
 def _periods(url: str) -> Periods:
     return store_periods.periods(engine_at(url), now=now())
@@ -239,7 +252,7 @@ def matching(choice: Choice) -> tuple[list[dict[str, Any]], bool]:
 
 def forget() -> None:
     """Forget what was read before something was written."""
-    for cached in (_stamp, _page, _counts, _overview, _periods, _views):
+    for cached in (_stamp, _page, _counts, _overview, _critical_ids, _periods, _views):
         cached.clear()
 
 

@@ -32,6 +32,7 @@ SORTS = tuple(f"{sort.value} {arrow}" for sort in Sort for arrow in ("↓", "↑
 IMPORTANCES = tuple(item.value for item in reversed(Importance))
 KINDS = tuple(item.value for item in Kind if item is not Kind.SKIPPED)  # never an event
 STATUSES = tuple(item.value for item in Status)
+ALERTS = ("sound", "title")
 STATES = (*(item.value for item in TERMINAL), NO_STATE)  # those that events can have
 CATEGORIES = ("General", "Market", "System", "Security")
 
@@ -195,7 +196,7 @@ def offered(known: Facets) -> dict[str, Sequence[str]]:
 
 def problems(params: Mapping[str, Sequence[str]], known: Facets) -> list[str]:
     """Parameters in the address bar that are invalid, a sentence each (markdown, escaped)."""
-    known_values = offered(known)
+    known_values = {**offered(known), "alert": ALERTS}
     sentences: list[str] = []
     for name, given in params.items():
         if name in ("since", "until"):

@@ -17,6 +17,7 @@ Row = Mapping[str, Any]
 
 _TRIGGERED = "Triggered"  # the name of the completed state of a run whose alert fires
 _MEASURED = "Measured"  # the same of a run whose rule has conditions, which judge it later
+_CURSOR = {True: "rgba(31,111,235,0.55)", False: "rgba(9,105,218,0.30)"}
 _SHADE = {"critical": "rgba(209,36,47,{})", "high": "rgba(212,136,6,{})"}
 
 
@@ -127,15 +128,19 @@ def rule_url(rule: Row | None, settings: Settings) -> str | None:
     return settings.deployment_url(deployment) if deployment else None
 
 
-def shades(rows: Sequence[Row], dark: bool) -> list[str]:
-    """The background of each row: red for critical, amber for high, while unacknowledged."""
+def shades(rows: Sequence[Row], dark: bool, cursor: int | None = None) -> list[str]:
+    """The background of each row: blue for the one with the cursor, red for critical and amber for
+    high while unacknowledged."""
     strength = {"critical": 0.32, "high": 0.16} if dark else {"critical": 0.14, "high": 0.10}
-    return [
+    shades = [
         f"background-color: {_SHADE[row['importance']].format(strength[row['importance']])}"
         if row["importance"] in _SHADE and not row["is_acknowledged"]
         else ""
         for row in rows
     ]
+    if cursor is not None:
+        shades[cursor] = f"background-color: {_CURSOR[dark]}"
+    return shades
 
 
 def chosen(rows: Sequence[Row]) -> pd.DataFrame:

@@ -64,7 +64,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     url = engine.url.render_as_string()
     env = {**clean_environment(home), "SENTINEL_DATABASE_URL": url, "SENTINEL_USER": "ana"}
     # the rules are on record before a page looks: the names in the filters are kept for a while
-    for rule in ("stuck", "noisy", "keyed"):
+    for rule in ("stuck", "noisy", "keyed", "walked"):
         fire(engine, a_rule(rule), datetime.now(UTC) - timedelta(days=3))
     with viewer(env, home / "viewer.log") as address, chromium() as browser:
         yield Desk(address, engine, browser)
@@ -137,11 +137,11 @@ def test_all_that_match_are_acknowledged_by_number_and_it_is_undone(desk: Desk) 
     assert not any(desk.event(key)["is_acknowledged"] for key in made)
 
 
-def test_the_key_s_snoozes_what_is_ticked_and_nothing_else(desk: Desk) -> None:
+def test_the_key_z_snoozes_what_is_ticked_and_nothing_else(desk: Desk) -> None:
     newest, older = desk.fire("keyed", 2)
     with desk.looking_at("keyed") as page:
         select(page, 0)
-        page.keyboard.press("s")
+        page.keyboard.press("z")
         dialog = page.get_by_role("dialog")
         expect(dialog.get_by_role("button", name="Snooze 1 event")).to_be_visible()
         dialog.get_by_text("4 h", exact=True).click()
@@ -151,3 +151,68 @@ def test_the_key_s_snoozes_what_is_ticked_and_nothing_else(desk: Desk) -> None:
     event = desk.event(newest)
     assert event["acknowledged_until"] - event["acknowledged_at"] > timedelta(hours=3)
     assert not desk.event(older)["is_acknowledged"]
+
+
+def test_events_are_worked_through_with_the_keyboard_alone(desk: Desk) -> None:
+    newest, middle, _oldest = desk.fire("walked", 3)
+    with desk.looking_at("walked") as page:
+        keys = page.keyboard
+        for key in "jjx":
+            keys.press(key)
+        expect(page.get_by_text("1 selected")).to_be_visible()
+        expect(page.get_by_text("row 2 of 3")).to_be_visible()
+        search = page.get_by_placeholder("Search message, ticker, rule")
+        search.focus()
+        keys.type("jxa?")
+        expect(search).to_have_value("jxa?")
+        for _ in "jxa?":
+            keys.press("Backspace")
+        search.blur()
+        keys.press("a")
+        dialog = page.get_by_role("dialog")
+        dialog.get_by_role("button", name="Acknowledge 1 event").focus()
+        keys.press("j")
+        keys.press("?")
+        keys.press("Enter")
+        expect(dialog).to_be_hidden()
+        expect(page.get_by_text("Acknowledged 1 event.")).to_be_visible()
+        expect(page.get_by_text("row 2 of 3")).to_be_visible()
+        keys.press("s")
+        expect(dialog.get_by_label("Rule")).to_have_value("walked")
+        keys.press("Escape")
+        expect(dialog).to_be_hidden()
+        keys.press("?")
+        expect(dialog.get_by_text("the row before")).to_be_visible()
+        keys.press("Escape")
+        expect(dialog).to_be_hidden()
+        keys.press("k")
+        expect(page.get_by_text("row 1 of 3")).to_be_visible()
+        keys.press("Enter")
+        expect(page.get_by_text("What was decided, and why")).to_be_visible()
+        assert page.url == f"{desk.url}/event?event={newest}"
+    assert desk.event(middle)["is_acknowledged"]
+    assert not desk.event(newest)["is_acknowledged"]
+
+
+def test_a_new_critical_event_rings_and_counts_in_the_title_while_nobody_looks(desk: Desk) -> None:
+    with desk.looking_at("noisy", "?view=all&alert=sound&alert=title") as page:
+        expect(page.get_by_role("button", name="Keys")).to_be_visible()
+        plain = page.title()
+        # A page has the focus in every headless browser, and no loudspeaker.
+        page.evaluate(
+            """() => {
+                window.tones = 0;
+                const create = AudioContext.prototype.createOscillator;
+                AudioContext.prototype.createOscillator = function () {
+                    window.tones += 1;
+                    return create.call(this);
+                };
+                document.hasFocus = () => window.looks === true;
+            }"""
+        )
+        for count in (1, 2):
+            fire(desk.engine, a_rule(f"bad-{count}", "critical"), datetime.now(UTC))
+            expect(page).to_have_title(f"({count}) {plain}")
+            assert page.evaluate("window.tones") == 2 * count
+        page.evaluate("window.looks = true; window.dispatchEvent(new Event('focus'))")
+        expect(page).to_have_title(plain)

@@ -159,6 +159,13 @@ def count(
         return count_up_to(connection, statement, cap)
 
 
+def newest(engine: Engine, wanted: EventFilter, *, now: datetime, most: int = 100) -> list[int]:
+    """The ids of up to `most` events, the newest first. Raises StoreUnavailableError."""
+    statement = select(EVENT.c.id).where(*conditions(wanted, now))
+    with answering(engine), reading(engine) as connection:
+        return list(connection.scalars(statement.order_by(EVENT.c.id.desc()).limit(most)))
+
+
 def _listed(
     wanted: EventFilter,
     now: datetime,

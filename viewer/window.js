@@ -1,0 +1,129 @@
+// What only the browser can do for the blotter. It tells viewer/window.py the width of the page
+// and the keys that people press, through a text field that nobody sees. It keeps the row with the
+// cursor in sight and, where people ask for it, rings and counts new critical events in the title.
+// Streamlit runs this file whenever it draws the blotter anew; only the first time counts.
+window.sentinelWindow ??= (() => {
+  const KEYS = ["j", "k", "x", "a", "z", "s", "Enter", "?"];
+  const KEPT = 40; // pressed keys that the page may not have answered yet
+  const STEP = 20; // pixels: a scrollbar that comes and goes is no other width
+  const ROW = 28, HEADER = 36, BAR = 60; // pixels: a table's row, its head, the page's own bar
+  const FIELD = "input:not([type=checkbox]):not([type=radio]), textarea, select, [contenteditable]";
+  const OPEN = "[role=dialog], [role=menu], [role=listbox], [data-testid=stPopoverBody]";
+  const PRESSED_BY_ENTER = "a, button, summary, label, [role]:not([role=grid], [role=main])";
+  const pressed = [];
+  const told = { width: 0, keys: [] };
+  let cursor = null, newest = null, looked = null, counted = 0, sound = null;
+
+  const field = () => document.querySelector(".st-key-window input");
+
+  function tell(changes) {
+    const input = field();
+    if (!input) return;
+    Object.assign(told, changes);
+    // As if somebody had typed it: a value that is only assigned goes unnoticed by the page.
+    const assign = Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, "value").set;
+    assign.call(input, JSON.stringify(told));
+    input.dispatchEvent(new Event("input", { bubbles: true }));
+    const enter = { key: "Enter", code: "Enter", keyCode: 13, which: 13, bubbles: true };
+    setTimeout(() => input.dispatchEvent(new KeyboardEvent("keydown", enter)));
+  }
+
+  function measure() {
+    const place = field()?.closest(".stMainBlockContainer");
+    if (!place) return;
+    const style = getComputedStyle(place);
+    const inside = place.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
+    const width = Math.floor(inside / STEP) * STEP;
+    if (width && width !== told.width) tell({ width });
+  }
+
+  function meant(event) {
+    if (!KEYS.includes(event.key) || event.ctrlKey || event.metaKey || event.altKey) return false;
+    const at = event.composedPath()[0];
+    if (!field() || at === field() || at.closest?.(FIELD)) return false;
+    if ([...document.querySelectorAll(OPEN)].some((e) => e.checkVisibility())) return false;
+    return event.key !== "Enter" || (cursor !== null && !at.closest?.(PRESSED_BY_ENTER));
+  }
+
+  function press(event) {
+    if (!meant(event)) return;
+    event.preventDefault();
+    event.stopPropagation();
+    // Times, so that a key is never answered twice however often the field is sent.
+    pressed.push([Math.max(Date.now(), (pressed.at(-1)?.[0] ?? 0) + 1), event.key]);
+    tell({ keys: pressed.slice(-KEPT) });
+  }
+
+  function keepInSight(row) {
+    const rows = document.querySelector("[data-testid=stDataFrame] .dvn-scroller");
+    if (!rows) return;
+    const top = row * ROW, seen = rows.clientHeight - HEADER;
+    if (top < rows.scrollTop) rows.scrollTop = top;
+    else if (top + ROW > rows.scrollTop + seen) rows.scrollTop = top + ROW - seen;
+    const at = rows.getBoundingClientRect().top + HEADER + top - rows.scrollTop;
+    if (at < BAR || at + ROW > window.innerHeight) rows.scrollIntoView({ block: "nearest" });
+  }
+
+  function ring() {
+    sound ??= new AudioContext(); // silent until people have clicked or typed on the page once
+    [0, 0.18].forEach((wait, n) => {
+      const tone = sound.createOscillator(), loudness = sound.createGain();
+      const at = sound.currentTime + wait;
+      tone.frequency.value = n ? 660 : 880;
+      loudness.gain.setValueAtTime(0.2, at);
+      loudness.gain.exponentialRampToValueAtTime(0.001, at + 0.16);
+      tone.connect(loudness).connect(sound.destination);
+      tone.start(at);
+      tone.stop(at + 0.17);
+    });
+  }
+
+  function name(count = counted) {
+    counted = count;
+    const plain = document.title.replace(/^\(\d+\+?\) /, "");
+    const title = count ? `(${count > 99 ? "99+" : count}) ${plain}` : plain;
+    if (title !== document.title) document.title = title;
+  }
+
+  function look() {
+    if (document.hidden || !document.hasFocus()) return;
+    looked = newest;
+    name(0);
+  }
+
+  // `critical`: the ids of the newest critical events, the newest first; null: nobody asked.
+  function alertTo({ critical, title, ring: aloud }) {
+    if (!critical) {
+      newest = looked = null;
+      return name(0);
+    }
+    const first = critical[0] ?? 0;
+    if (newest === null) newest = looked = first; // what was there before is not new
+    else if (first > newest) {
+      newest = first;
+      if (aloud) ring();
+    }
+    look();
+    name(title ? critical.filter((id) => id > looked).length : 0);
+  }
+
+  document.addEventListener("keydown", press, true);
+  window.addEventListener("focus", look);
+  // Streamlit names the page again whenever it draws all of it.
+  new MutationObserver(() => name()).observe(document.querySelector("title"), { childList: true });
+  document.addEventListener("visibilitychange", look);
+  let waits = 0;
+  window.addEventListener("resize", () => {
+    clearTimeout(waits);
+    waits = setTimeout(measure, 300);
+  });
+
+  return {
+    now({ row, ...alerts }) {
+      if (row !== null && row !== cursor) keepInSight(row);
+      cursor = row;
+      alertTo(alerts);
+      measure();
+    },
+  };
+})();

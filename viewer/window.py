@@ -1,0 +1,69 @@
+"""What the browser's window tells the blotter, and is told: window.js has the other half.
+
+The window writes into a text field that nobody sees. Anybody can write anything there: what is not
+understood is left out.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import streamlit as st
+
+from viewer.keys import MEANINGS
+
+_FIELD = "window"
+_MOST_TEXT = 4_000
+_WIDEST = 10_000  # pixels
+_HIDDEN = f"<style>.st-key-{_FIELD} {{display: none}}</style>"
+_SCRIPT = f"<script>\n{Path(__file__).with_name('window.js').read_text('utf-8')}</script>"
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the window told: the width of the page in pixels, if it has yet, and the keys pressed
+    lately, each with a number that grows."""
+
+    width: int | None = None
+    pressed: tuple[tuple[float, str], ...] = ()
+
+
+def listen() -> Told:
+    """Draw what nobody sees; what the window told."""
+    st.html(_HIDDEN + _SCRIPT, unsafe_allow_javascript=True)
+    text = st.text_input("Window", max_chars=_MOST_TEXT, key=_FIELD, label_visibility="collapsed")
+    return read(text or "")
+
+
+def tell(cursor: int | None, critical: Sequence[int] | None, alerts: Sequence[str]) -> None:
+    """Tell the window which row has the cursor, and the ids of the newest critical events."""
+    now = {
+        "row": cursor,
+        "critical": None if critical is None else list(critical),
+        "title": "title" in alerts,
+        "ring": "sound" in alerts,
+    }
+    script = f"<script>\nwindow.sentinelWindow?.now({json.dumps(now)})</script>"
+    st.html(script, unsafe_allow_javascript=True)
+
+
+def read(text: str) -> Told:
+    """What the window wrote. Pure."""
+    try:
+        told = json.loads(text[:_MOST_TEXT])
+    except (ValueError, RecursionError):
+        return Told()
+    if not isinstance(told, dict):
+        return Told()
+    width, keys = told.get("width"), told.get("keys")
+    known = isinstance(width, int) and 0 < width <= _WIDEST
+    pressed = [item for item in keys if _is_press(item)] if isinstance(keys, list) else []
+    return Told(width if known else None, tuple((at, key) for at, key in pressed))
+
+
+def _is_press(item: object) -> bool:
+    if not isinstance(item, list) or len(item) != len(("at", "key")):
+        return False
+    at, key = item
+    return isinstance(at, int | float) and isinstance(key, str) and key in MEANINGS
