@@ -63,7 +63,8 @@ def pytest_configure_node(node: Any) -> None:
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """Note how the run ended, for scripts/again: only a run that came to its end counts."""
-    if not hasattr(session.config, "workerinput") and (cache := session.config.cache):
+    cache = getattr(session.config, "cache", None)  # none with -p no:cacheprovider
+    if not hasattr(session.config, "workerinput") and cache:
         cache.set("sentinel/ended", int(exitstatus))
 
 
