@@ -3,16 +3,14 @@
 import inspect
 import os
 from datetime import UTC, datetime
-from functools import partial
-from inspect import Parameter
-from typing import Annotated, Any, TypeVar
+from functools import partial, update_wrapper
+from typing import Any, TypeVar
 from uuid import UUID
 
 from prefect import Flow, Task
 from prefect.client.schemas.objects import State
 from prefect.context import FlowRunContext
 from prefect.states import Completed
-from pydantic import Field
 
 import sentinel_core.base.gc_freeze  # noqa: F401 (before all other imports)
 from sentinel_core.base.errors import SentinelError, StoreRefusedError
@@ -21,20 +19,10 @@ from sentinel_core.flow.bounded_flow import BoundedFlow, tried_as
 from sentinel_core.flow.history import history_of_this_run
 from sentinel_core.flow.hooks import record_run
 from sentinel_core.flow.outcome import final_state
-from sentinel_core.model.alert import AlertOutput, Importance, as_outputs
-from sentinel_core.model.attempts import Retries, RetryDelaySeconds, TimeoutSeconds
+from sentinel_core.flow.parameters import schema_of, signature_of
+from sentinel_core.model.alert import AlertOutput, as_outputs
 from sentinel_core.model.cleaning import clean_text
-from sentinel_core.model.condition import Conditions
-from sentinel_core.model.reaction import Reactions
-from sentinel_core.model.routing import Escalates, Escalation, Routes, Suggestions
-from sentinel_core.model.rule import (
-    DEFAULT_DISPLAY_MINUTES,
-    Environment,
-    Inhibits,
-    Policy,
-    RuleSettings,
-    Templates,
-)
+from sentinel_core.model.rule import Policy, RuleSettings
 from sentinel_core.model.run import CLOSED, SKIPPED, Schedule
 from sentinel_core.model.trigger import History, Trigger, attempts_of
 
@@ -66,9 +54,7 @@ def rule_flow(trigger: type[T]) -> Flow[..., State[Any]]:
 
     evaluate.__name__ = evaluate.__qualname__ = trigger.slug().replace("-", "_")
     evaluate.__doc__ = inspect.getdoc(trigger)
-    signature = _signature(trigger)
-    evaluate.__signature__ = signature  # type: ignore[attr-defined]
-    evaluate.__annotations__ = {p.name: p.annotation for p in signature.parameters.values()}
+    evaluate.__annotations__ = {}  # Prefect derives a schema of what it finds; ours comes below
     flow = BoundedFlow(
         evaluate,
         name=trigger.slug(),
@@ -80,49 +66,12 @@ def rule_flow(trigger: type[T]) -> Flow[..., State[Any]]:
         on_cancellation=[record_run],
     )
     flow.attempts = attempts
+    signature = signature_of(trigger)
+    evaluate.__signature__ = signature  # type: ignore[attr-defined]
+    evaluate.__annotations__ = {p.name: p.annotation for p in signature.parameters.values()}
+    update_wrapper(flow, evaluate)
+    flow.parameters = schema_of(trigger)
     return flow
-
-
-_CATEGORY = Field(max_length=40, description="Category to filter by on the blotter.")
-_MINUTES = "Minutes a medium or low event stays on the live blotter."
-_DisplayMinutes = Annotated[int, Field(ge=1, le=525_600, description=_MINUTES)]
-_OnOpen = Annotated[Reactions, Field(description="What to run when an event opens.")]
-_OnResolve = Annotated[Reactions, Field(description="What to run when an event ends.")]
-_OnEscalate = Annotated[
-    Reactions, Field(description="What to run when an event becomes more important.")
-]
-_Runbook = Annotated[str | None, Field(description="Link or text that says what to do.")]
-
-
-def _signature(trigger: type[Trigger]) -> inspect.Signature:
-    settings: dict[str, tuple[Any, object]] = {  # annotation and default
-        "importance": (Importance, trigger.default_importance),
-        "category": (Annotated[str, _CATEGORY], trigger.default_category),
-        "display_duration_minutes": (_DisplayMinutes, DEFAULT_DISPLAY_MINUTES),
-        "notify": (Routes, Routes()),
-        "runbook": (_Runbook, None),
-        "conditions": (Conditions, ()),
-        "policy": (Policy, Policy()),
-        "inhibits": (Inhibits, ()),
-        "escalation": (Escalates, Escalation()),
-        "suggestions": (Suggestions, ()),
-        "templates": (Templates, {}),
-        "on_open": (_OnOpen, ()),
-        "on_resolve": (_OnResolve, ()),
-        "on_escalate": (_OnEscalate, ()),
-        "environment": (Environment | None, None),
-        "timeout_seconds": (TimeoutSeconds | None, None),
-        "retries": (Retries | None, None),
-        "retry_delay_seconds": (RetryDelaySeconds | None, None),
-    }
-    check = Parameter("check", Parameter.POSITIONAL_OR_KEYWORD, annotation=trigger)
-    return inspect.Signature(
-        [check]
-        + [
-            Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
-            for name, (annotation, default) in settings.items()
-        ]
-    )
 
 
 def _skipped(policy: Policy) -> str | None:

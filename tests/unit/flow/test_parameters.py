@@ -1,0 +1,82 @@
+"""The schema of a rule's parameters is the one that Prefect derives, however it was made."""
+
+import importlib
+import inspect
+from enum import StrEnum
+
+import pytest
+from prefect import Flow
+from prefect.utilities.callables import parameter_schema
+
+from sentinel_core.flow.parameters import schema_of, signature_of
+from sentinel_core.flow.rule_flow import rule_flow
+from sentinel_core.model.alert import AlertOutput, Importance
+from sentinel_core.model.trigger import Trigger
+
+FILES = ("custom", "data", "market", "metric", "model", "pipelines", "service", "system")
+
+
+class Plain(Trigger):
+    """A check of nothing much."""
+
+    limit: float = 1.0
+
+    def check(self) -> AlertOutput:
+        return AlertOutput(triggered=self.limit > 1)
+
+
+class Operator(StrEnum):
+    """Its name is that of an enum among a rule's settings."""
+
+    SOME = "some"
+
+
+class Ambiguous(Plain):
+    """A check with that enum."""
+
+    operator: Operator = Operator.SOME
+
+
+class Described(Plain):
+    """A check whose docstring describes what every rule has.
+
+    Args:
+        runbook: what to do with it
+    """
+
+
+class Named(Plain):
+    """A check of its own importance."""
+
+    default_importance = Importance.CRITICAL
+    default_category = "Market"
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_every_flow_of_the_examples_has_the_schema_that_prefect_derives(name: str) -> None:
+    module = importlib.import_module(f"flows.{name}")
+    found = [value for value in vars(module).values() if isinstance(value, Flow)]
+    assert found
+    for flow in found:
+        derived = parameter_schema(flow).model_dump_json()  # in the same order, too
+        assert flow.parameters.model_dump_json() == derived
+
+
+@pytest.mark.parametrize("trigger", [Plain, Ambiguous, Described, Named])
+def test_a_trigger_has_the_schema_that_prefect_derives(trigger: type[Trigger]) -> None:
+    flow = rule_flow(trigger)
+    derived = parameter_schema(flow)
+    assert flow.parameters == schema_of(trigger) == derived
+    assert derived.properties["importance"]["default"] == trigger.default_importance
+    assert inspect.signature(flow) == inspect.signature(flow.fn) == signature_of(trigger)
+
+
+def test_the_classes_that_are_ambiguous_stay_apart() -> None:
+    names = [name for name in schema_of(Ambiguous).definitions if name.endswith("Operator")]
+    assert len(names) == 2
+
+
+def test_one_schema_does_not_change_with_another() -> None:
+    before = schema_of(Named).model_dump_json()
+    rule_flow(Plain).parameters.properties["policy"]["default"] = None
+    assert schema_of(Named).model_dump_json() == before
