@@ -115,10 +115,13 @@ def _cards(overview: Overview) -> None:
     """Draw the figures of the whole system, in cards that wrap on a narrow screen."""
     waiting = sum(overview.unacknowledged.values())
     shown = cards.cards(data.coverage(), waiting, data.periods(), prefect_now.latest())
+    drawn = cards.lines(data.trends(), figures.LINE[_dark()])
     with st.container(horizontal=True, gap="small", key="cards"):
-        for place, text in enumerate(shown):
-            with st.container(width=CARD_WIDTH, key=f"card-{place}"):
+        for place, (text, line) in enumerate(zip(shown, drawn, strict=True)):
+            with st.container(width=CARD_WIDTH, key=f"card-{place}", gap=None):
                 st.markdown(text)
+                if line:
+                    st.html(line)
 
 
 def _unreadable(error: SentinelError) -> str:

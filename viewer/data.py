@@ -26,7 +26,7 @@ from sentinel_core.store.read.event_detail import EventDetail, event_detail
 from sentinel_core.store.read.event_list import Cursor
 from sentinel_core.store.read.filters import EventFilter
 from sentinel_core.store.read.overview import Bucket, Facets, Overview
-from sentinel_core.store.read.periods import Periods
+from sentinel_core.store.read.periods import Periods, Trends
 from sentinel_core.store.read.views import View
 from sentinel_core.store.state import rules
 from viewer import filters, status
@@ -168,6 +168,16 @@ def _periods(url: str) -> Periods:
 def periods() -> Periods:
     """The events of the last day and of the day before. At most 15 seconds old."""
     return _periods(settings().database_url)
+
+
+@st.cache_data(ttl=60, show_spinner=False)
+def _trends(url: str) -> Trends:
+    return store_periods.trends(engine_at(url), now=now())
+
+
+def trends() -> Trends:
+    """The events of each hour of the last day. At most a minute old."""
+    return _trends(settings().database_url)
 
 
 @st.cache_data(ttl=5, show_spinner=False)

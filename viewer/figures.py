@@ -10,7 +10,7 @@ from typing import Any
 from sentinel_core.store.read.overview import Bucket
 from sentinel_core.wording.colours import BARS, BARS_ON_DARK
 
-_LINE = {True: "#58a6ff", False: "#0969da"}
+LINE = {True: "#58a6ff", False: "#0969da"}
 
 Spec = dict[str, Any]
 
@@ -98,7 +98,7 @@ def readings(
     ]
     if not values:
         return None
-    colours, line = BARS_ON_DARK if dark else BARS, _LINE[dark]
+    colours, line = BARS_ON_DARK if dark else BARS, LINE[dark]
     axis = {"grid": False, "tickCount": 6, "format": _clock(rows[-1]["at"] - rows[0]["at"])}
     x, scale = _time("at", axis=axis), {"zero": False}
     layers: list[Spec] = [

@@ -13,10 +13,10 @@ import streamlit as st
 
 from viewer.keys import MEANINGS
 
-_FIELD = "window"
+_FIELD, _PLACE = "window", "out-of-sight"
 _MOST_TEXT = 4_000
 _WIDEST = 10_000  # pixels
-_HIDDEN = f"<style>.st-key-{_FIELD} {{display: none}}</style>"
+_HIDDEN = f"<style>.st-key-{_PLACE} {{display: none}}</style>"
 _SCRIPT = f"<script>\n{Path(__file__).with_name('window.js').read_text('utf-8')}</script>"
 
 
@@ -31,8 +31,10 @@ class Told:
 
 def listen() -> Told:
     """Draw what nobody sees; what the window told."""
-    st.html(_HIDDEN + _SCRIPT, unsafe_allow_javascript=True)
-    text = st.text_input("Window", max_chars=_MOST_TEXT, key=_FIELD, label_visibility="collapsed")
+    st.html(_HIDDEN)
+    with st.container(key=_PLACE):
+        st.html(_SCRIPT, unsafe_allow_javascript=True)
+        text = st.text_input("Window", max_chars=_MOST_TEXT, key=_FIELD)
     return read(text or "")
 
 

@@ -1,10 +1,12 @@
 """The cards above the blotter, in words."""
 
+from urllib.parse import unquote
+
 import pytest
 
 from sentinel_core.prefect_io.summary import Summary
-from sentinel_core.store.read.periods import Periods
-from viewer.cards import cards
+from sentinel_core.store.read.periods import Periods, Trends
+from viewer.cards import cards, line, lines
 from viewer.prefect_now import Latest
 from viewer.status import Coverage
 
@@ -59,3 +61,17 @@ def test_a_prefect_that_is_away_is_never_taken_for_one_without_runs() -> None:
     assert "unknown" in away[3]
     assert "Prefect is away" in away[4]
     assert "asking" in shown(prefect=Latest())[3]
+
+
+def test_a_line_goes_from_left_to_right_and_from_the_least_to_the_most() -> None:
+    drawn = unquote(line((0, 2, 4), "events <per> hour", "#0969da"))
+    assert 'points="0.0,17.0 80.0,9.0 160.0,1.0"' in drawn
+    assert 'alt="events &lt;per&gt; hour, at most 4"' in drawn
+    assert 'points="0.0,1.0"' in unquote(line((3,), "events", "#0969da"))
+
+
+def test_without_events_there_is_no_line_and_each_card_has_its_place() -> None:
+    none = lines(Trends((0,) * 24, (0,) * 24), "#0969da")
+    assert list(none) == [""] * len(shown())
+    one = lines(Trends((0, 1), (0, 0)), "#0969da")
+    assert [bool(drawn) for drawn in one] == [False, False, True, False, False]

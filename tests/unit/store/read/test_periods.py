@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from sqlalchemy import Engine
 
-from sentinel_core.store.read.periods import Periods, periods
+from sentinel_core.store.read.periods import Periods, Trends, by_hour, periods, trends
 from sentinel_core.store.record.acknowledge import acknowledge
 from tests.support.recorded import NOON, a_rule, calm, fire
 
@@ -27,5 +27,22 @@ def test_an_event_that_resolved_waits_for_nobody(engine: Engine) -> None:
     assert periods(engine, now=NOON) == Periods(events=(1, 0), waiting=(0, 0))
 
 
+def test_each_hour_of_the_last_day_has_its_events(engine: Engine) -> None:
+    for minutes in (5, 30, 90, 23 * 60 + 59, 24 * 60 + 1):
+        fire(engine, a_rule(f"rule-{minutes}"), NOON - timedelta(minutes=minutes))
+    rule = a_rule("over")
+    fire(engine, rule, NOON - timedelta(minutes=100))
+    calm(engine, rule, NOON - timedelta(minutes=10))
+    seen = trends(engine, now=NOON)
+    assert seen.events == (1, *[0] * 21, 2, 2)
+    assert seen.waiting == (1, *[0] * 21, 1, 2)
+
+
+def test_times_are_counted_by_the_hour() -> None:
+    times = [NOON + HOUR - timedelta(microseconds=1), NOON + HOUR, NOON + 25 * HOUR]
+    assert by_hour(times, NOON) == (1, 1, *[0] * 22)
+
+
 def test_an_empty_store_has_none(engine: Engine) -> None:
     assert periods(engine, now=NOON) == Periods((0, 0), (0, 0))
+    assert trends(engine, now=NOON) == Trends((0,) * 24, (0,) * 24)

@@ -11,7 +11,7 @@ from sqlalchemy import event as sqlalchemy_event
 from sentinel_core.store.db.engine import open_engine, writing
 from sentinel_core.store.db.schema import ensure_schema
 from sentinel_core.store.db.tables import AUDIT, EVENT
-from sentinel_core.store.read import event_list, overview
+from sentinel_core.store.read import event_list, overview, periods
 from sentinel_core.store.read.event_detail import event_detail
 from sentinel_core.store.read.filters import EventFilter, Sort
 from tests.support.recorded import NOON, a_rule, event_ids, fire
@@ -93,6 +93,13 @@ def test_counting_and_the_histogram_read_indexes(sqlite: Engine) -> None:
         ),
     )
     assert plan.count("(importance=? AND timestamp>? AND timestamp<?)") == 4
+
+
+def test_the_trends_of_the_cards_read_indexes(sqlite: Engine) -> None:
+    hours, waiting = plans(sqlite, lambda: periods.trends(sqlite, now=NOON))
+    assert "COVERING INDEX ix_event_time (timestamp>? AND timestamp<?)" in hours
+    assert "ix_event_live (importance=? AND resolved_at=?)" in waiting
+    assert "SCAN alert_event" not in hours + waiting
 
 
 def test_an_event_is_read_through_indexes(sqlite: Engine) -> None:
