@@ -14,9 +14,13 @@ LONG := $(addprefix tests/unit/,worker/pool/test_pool.py ruletest/test_pytest_pl
 	flow/test_silent.py prefect_io/test_due.py rulefile/test_check.py rulefile/test_load_flow.py \
 	message/test_injection.py store/record/test_concurrency.py)
 COVERING := tests/unit/decide tests/unit/model tests/unit/replay/test_ledger.py tests/unit/replay/test_replay.py
+# Property tests whose examples are runs of a whole store: `make test` has time for a quarter.
+SEARCHES := $(addprefix tests/unit/,message/test_injection.py replay/test_lifecycle_machine.py \
+	replay/test_lives.py replay/test_replayed.py store/outbox/test_outbox_machine.py \
+	store/record/test_invariants.py store/retention/test_decisions.py)
 export SENTINEL_TEST_PATIENCE = $(PATIENCE)
 
-.PHONY: up demo test slow check coverage soak lint fmt bench mutation screenshots gallery pins clean help
+.PHONY: up demo test slow check coverage soak search lint fmt bench mutation screenshots gallery pins clean help
 
 up: .venv/.runtime ## install, start Prefect server, worker and viewer, deploy the example rules (options: UP="--server-port 4300")
 	$(BIN)/sentinel up $(UP)
@@ -39,6 +43,9 @@ coverage: .venv/.dev ## every branch of what decides must be taken by a test
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest -q -m "not soak and not slow and not servers" -p no:xdist $(COVERING)
 	$(BIN)/coverage report
+
+search: .venv/.dev ## property tests with new examples each time, and four times as many
+	HYPOTHESIS_PROFILE=search $(BIN)/pytest -n $(JOBS) $(SEARCHES) $(ARGS)
 
 soak: .venv/.dev ## the tests that take minutes
 	scripts/need-chromium

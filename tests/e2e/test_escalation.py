@@ -144,6 +144,7 @@ def test_what_is_over_escalates_no_further(firm: Firm, rule: Any, clock: Clock) 
     assert "resolved at" in str(firm.record()[2][2])
 
 
+@pytest.mark.slow("postgres")
 def test_a_step_that_comes_due_in_a_silence_waits_for_its_end(
     firm: Firm, rule: Any, clock: Clock
 ) -> None:
@@ -186,6 +187,7 @@ def test_an_acknowledgement_taken_back_begins_the_escalation_anew(firm: Firm, cl
     assert steps_at == [15, 25, 70]
 
 
+@pytest.mark.slow("postgres")
 def test_a_step_whose_channel_is_away_is_tried_again_until_somebody_acknowledges(
     firm: Firm, rule: Any, clock: Clock
 ) -> None:

@@ -261,6 +261,7 @@ BY_HAND = (
 )
 
 
+@pytest.mark.slow(*map(str, range(1, 100)))
 @pytest.mark.parametrize("number", range(len(BY_HAND)))
 def test_a_run_set_to_completed_by_hand_counts_as_not_checked_whatever_it_says(
     client: SyncPrefectClient, store: Engine, settings: Settings, number: int

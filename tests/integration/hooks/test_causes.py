@@ -63,6 +63,7 @@ def test_failures_below_a_failing_run_are_part_of_its_event_until_it_recovers_wi
     assert open_events(store, pair) == []
 
 
+@pytest.mark.slow
 def test_a_failure_that_the_starting_run_copes_with_is_an_event_of_its_own(
     client: SyncPrefectClient,
     store: Engine,

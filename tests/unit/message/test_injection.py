@@ -18,6 +18,7 @@ from markdown_it import MarkdownIt
 from sentinel_core.message.content import About, Content, Medium, Message
 from sentinel_core.message.escaping import ESCAPES
 from sentinel_core.message.render import render
+from tests.support.search import examples
 from tests.unit.message.given import (
     ATTACKS,
     BLOTTER,
@@ -44,7 +45,7 @@ FACTS = st.fixed_dictionaries(
         "by_category": st.lists(st.tuples(hostile, st.integers(1, 99)), max_size=4),
     }
 )
-everywhere = settings(max_examples=150, deadline=None)
+everywhere = settings(max_examples=examples(150), deadline=None)
 
 
 def attacked(text: str) -> dict[str, Any]:

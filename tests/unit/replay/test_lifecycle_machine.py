@@ -31,6 +31,7 @@ from tests.support.histories import (
     ran,
 )
 from tests.support.runs import at
+from tests.support.search import examples
 
 LATE = {"raise", "past"}
 IN_TIME = {"recovered", "flapping-ended"}
@@ -310,7 +311,7 @@ def nameless(series: Series) -> Series:
 
 TestRuleLife = RuleLife.TestCase
 TestRuleLife.settings = settings(
-    max_examples=250,
+    max_examples=examples(250),
     stateful_step_count=30,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],

@@ -25,6 +25,7 @@ from sentinel_core.store.record.silences import expire
 from sentinel_core.store.state.rules import sync
 from tests.support.histories import Hand, Ran, Released, histories, rule_settings
 from tests.support.runs import a_rule, a_run, at, fired, quiet, rows, told
+from tests.support.search import examples
 from tests.unit.replay.test_history import again
 
 _numbers = itertools.count()
@@ -178,7 +179,7 @@ class World:
 
 @pytest.mark.slow("postgres")
 @settings(
-    max_examples=20,
+    max_examples=examples(20),
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )

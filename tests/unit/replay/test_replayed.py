@@ -39,6 +39,7 @@ from tests.support.histories import (
     ran,
 )
 from tests.support.runs import a_rule, at, fired, quiet, rows
+from tests.support.search import examples
 
 _names = (f"{RULE}-{n}" for n in itertools.count())
 
@@ -230,7 +231,7 @@ def both(engine: Engine, setting: Setting, history: History) -> MemoryLedger:
 
 @pytest.mark.slow("postgres")
 @settings(
-    max_examples=25,
+    max_examples=examples(25),
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )

@@ -31,6 +31,7 @@ from sentinel_core.store.outbox.storm_upkeep import end_storms, report_resolved_
 from sentinel_core.store.record.acknowledge import acknowledge, unacknowledge
 from sentinel_core.store.record.resolve import resolve
 from tests.support.runs import T0, a_rule, a_run, fired, quiet, rows, told
+from tests.support.search import examples
 
 _names = (f"machine-{n}" for n in itertools.count())
 TICKERS = ("A", "B", "C", "D")
@@ -317,7 +318,7 @@ def test_nothing_is_lost_and_nothing_is_sent_twice(
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=40 if quick else 8,
+            max_examples=examples(40 if quick else 8),
             stateful_step_count=30,
             deadline=None,
             suppress_health_check=list(HealthCheck),

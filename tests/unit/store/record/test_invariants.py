@@ -15,6 +15,7 @@ from sentinel_core.model.routing import Routes
 from sentinel_core.model.run import Rule, Run
 from sentinel_core.store.db.schema import ensure_schema
 from tests.support.runs import ROUTES, a_rule, a_run, fired, quiet, rows, told
+from tests.support.search import examples
 from tests.support.swarm import own_engine
 
 TICKERS = ("AAPL", "NVDA")
@@ -154,7 +155,7 @@ def exactly_what_the_routes_say_is_owed(state: dict[str, list[dict[str, Any]]]) 
     assert sorted(found) == sorted(expected)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data(), history=histories)
 def test_runs_told_in_any_order_leave_a_record_that_agrees_with_itself(
     store: Engine, data: st.DataObject, history: list[Outcome]
@@ -167,7 +168,7 @@ def test_runs_told_in_any_order_leave_a_record_that_agrees_with_itself(
 
 
 @pytest.mark.slow
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(40), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data(), history=histories)
 def test_telling_of_runs_more_than_once_leaves_what_telling_once_leaves(
     store: Engine, data: st.DataObject, history: list[Outcome]

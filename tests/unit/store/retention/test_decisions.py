@@ -22,6 +22,7 @@ from sentinel_core.store.retention.pace import Pace
 from sentinel_core.store.retention.prune import prune
 from sentinel_core.store.state.rules import RECONCILE, set_checkpoint, sync
 from tests.support.runs import a_rule, a_run, at, fired, quiet, rows, told
+from tests.support.search import examples
 from tests.support.swarm import own_engine
 
 HOURS = timedelta(hours=1)
@@ -119,7 +120,7 @@ def a_rule_with(policy: dict[str, Any], window: int | None) -> Rule:
     return replace(a_rule(next(_names), **given), parameters=given)
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(40), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps, policies, windows)
 def test_a_pruned_store_decides_as_one_that_was_never_pruned(
     stores: tuple[Engine, Engine], history: list[Step], policy: dict[str, Any], window: int | None
