@@ -12,10 +12,11 @@ from typing import Any
 import streamlit as st
 
 from sentinel_core.base.errors import SentinelError
+from sentinel_core.decide.snooze import value_of
 from sentinel_core.store.read.filters import COUNT_CAP
 from sentinel_core.store.record.annotate import Disposition
 from sentinel_core.store.record.change import COMMENT_LIMIT
-from sentinel_core.wording.text import counted
+from sentinel_core.wording.text import counted, unit_of, with_unit
 from sentinel_core.wording.times import stamp
 from viewer import access, acknowledging, data, keys, outcomes, rows, silencing, snoozing, writing
 from viewer.bound import time_column
@@ -46,8 +47,8 @@ _CHANGES: dict[OnEvents, str] = {"assign": "assigned_to", "rate": "disposition"}
 """The columns of which nobody's newer word is overwritten."""
 _ALL_HELP = f"acts on every event that the filters match, at most {COUNT_CAP:,} at once"
 _NOTES: dict[OnEvents, str] = {
-    "snooze": "Acknowledges the events for a time. What still fires then needs attention again, "
-    "from the next run of its rule on.",
+    "snooze": "Acknowledges the events for a time, or until their value crosses a limit. What "
+    "still fires then needs attention again, and is notified of once.",
     "unacknowledge": "Reminders and escalation go on.",
     "resolve": "Ends the events and acknowledges them. A rule that still fires opens a new one "
     "with its next run, unless its cooldown prevents that.",
@@ -109,7 +110,7 @@ def _ask(action: OnEvents, events: Events, about: str) -> None:
     _list(action, events)
     if note := _NOTES.get(action):
         st.caption(note)
-    fields, problem = _fields(action)
+    fields, problem = _fields(action, events)
     label = "Comment" if action == "comment" else "Comment (optional)"
     comment = st.text_input(label, max_chars=COMMENT_LIMIT, key=f"{action}-comment")
     by = acknowledging.asked_name(action)
@@ -139,7 +140,7 @@ def _list(action: str, events: Events) -> None:
     )
 
 
-def _fields(action: OnEvents) -> tuple[dict[str, Any], str]:
+def _fields(action: OnEvents, events: Events) -> tuple[dict[str, Any], str]:
     """Draw what this action alone asks for; what was given, and what is wrong with it."""
     if action == "assign":
         me = acknowledging.whoever()
@@ -151,15 +152,17 @@ def _fields(action: OnEvents) -> tuple[dict[str, Any], str]:
             "What they were worth", options, default=options[0], required=True, key="rate-as"
         )
         return {"disposition": None if chosen == NONE else chosen}, ""
-    return _snooze_fields() if action == "snooze" else ({}, "")
+    return _snooze_fields(events) if action == "snooze" else ({}, "")
 
 
-def _snooze_fields() -> tuple[dict[str, Any], str]:
+def _snooze_fields(events: Events) -> tuple[dict[str, Any], str]:
     choices = snoozing.CHOICES
     chosen = st.segmented_control(
         "For how long", choices, default=choices[0], required=True, key="snooze-for"
     )
     where, typed = data.local_zone(), None
+    if chosen == snoozing.CROSSED:
+        return _limit_fields(events)
     if chosen == snoozing.TYPED:
         typed = st.datetime_input("Until", value=None, key="snooze-until")
     try:
@@ -170,6 +173,26 @@ def _snooze_fields() -> tuple[dict[str, Any], str]:
         zone = plain(st.context.timezone or "UTC")
         st.caption(f"Until {stamp(until, where, seconds=False)} {zone}, or until they end.")
     return {"until": until}, ""
+
+
+def _limit_fields(events: Events) -> tuple[dict[str, Any], str]:
+    """Draw the limit at which a snooze ends, and the value of a single event as it is now."""
+    first, last = st.columns(2)
+    side = first.segmented_control(
+        "Until the value is",
+        snoozing.SIDES,
+        default=snoozing.ABOVE,
+        required=True,
+        key="snooze-side",
+    )
+    typed = last.number_input("this number", value=None, step=1.0, format="%g", key="snooze-value")
+    if len(events) == 1 and (value := value_of(events[0].get("metrics") or {})) is not None:
+        unit = unit_of(events[0].get("metadata") or {})
+        st.caption(f"The value is {plain(with_unit(value, unit))} now.")
+    try:
+        return snoozing.snoozed_up_to(side, typed), ""
+    except ValueError as error:
+        return {}, plain(error)
 
 
 def _change(action: OnEvents, events: Events, given: Given) -> None:

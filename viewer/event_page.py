@@ -14,6 +14,7 @@ from sentinel_core.wording.labels import (
     KINDS,
     RESOLUTIONS,
     audit_words,
+    held_until,
     leading_up,
     lost,
     status_of,
@@ -160,8 +161,7 @@ def _acknowledged(event: Mapping[str, Any]) -> str:
         return "not yet"
     where = data.local_zone()
     words = f"{plain(event['acknowledged_by'])}, {stamp(event['acknowledged_at'], where)}"
-    until = stamp(event["acknowledged_until"], where)
-    return f"{words}, until {until}" if until else words
+    return words + held_until(event, stamp(event["acknowledged_until"], where))
 
 
 def _chart(detail: EventDetail) -> None:

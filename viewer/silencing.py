@@ -18,7 +18,6 @@ from viewer.escape import listed, plain
 
 _FIELDS = ("rule", "ticker", "category")
 _NAMED = 5  # events that the preview names; it counts the others
-_LENGTHS = tuple(choice for choice in snoozing.CHOICES if choice != snoozing.RESOLVED)
 
 
 def common(events: Sequence[Mapping[str, Any]]) -> dict[str, str]:
@@ -46,7 +45,7 @@ def ask(given: Mapping[str, str]) -> None:
         key="silence-importance",
     )
     chosen = st.segmented_control(
-        "For how long", _LENGTHS, default=_LENGTHS[0], required=True, key="silence-for"
+        "For how long", snoozing.TIMES, default=snoozing.TIMES[0], required=True, key="silence-for"
     )
     typed = None
     if chosen == snoozing.TYPED:

@@ -1,11 +1,16 @@
-"""Until when an event is snoozed. Pure."""
+"""Until when, or until which value, an event is snoozed. Pure."""
 
 from datetime import datetime, time, timedelta, tzinfo
 
-RESOLVED, TYPED = "until it resolves", "until a time"
+from sentinel_core.decide.snooze import limits_of
+
+RESOLVED, TYPED, CROSSED = "until it resolves", "until a time", "until a value"
 _LENGTHS = {"1 h": timedelta(hours=1), "4 h": timedelta(hours=4)}
 _MORNING = "tomorrow 9:00"
-CHOICES = (*_LENGTHS, _MORNING, RESOLVED, TYPED)
+TIMES = (*_LENGTHS, _MORNING, TYPED)
+CHOICES = (*_LENGTHS, _MORNING, RESOLVED, TYPED, CROSSED)
+ABOVE, BELOW = "above", "below"
+SIDES = (ABOVE, BELOW)
 
 
 def snoozed_until(
@@ -28,3 +33,14 @@ def snoozed_until(
     if until <= now:
         raise ValueError(f"{until:%F %R} is over already")
     return until
+
+
+def snoozed_up_to(side: str, typed: float | None) -> dict[str, float]:
+    """The limit of a snooze, by the side of it on which the value ends the snooze.
+
+    Raises ValueError for a limit that is missing or that no value can cross.
+    """
+    if side not in SIDES or typed is None:
+        raise ValueError("say the value")
+    limits_of(typed, None)
+    return {side: typed}

@@ -54,6 +54,8 @@ class Given:
     to: str | None = None  # for whom an event is; None or "": for nobody
     disposition: str | None = None
     until: datetime | None = None
+    above: float | None = None  # the values beyond which a snooze ends
+    below: float | None = None
 
 
 logger = logging.getLogger(__name__)
@@ -103,7 +105,14 @@ def _on_events(
     match action:
         case "acknowledge" | "snooze":
             result = acknowledging.acknowledge(
-                engine, ids, by=by, comment=comment, until=given.until, now=now
+                engine,
+                ids,
+                by=by,
+                comment=comment,
+                until=given.until,
+                above=given.above,
+                below=given.below,
+                now=now,
             )
         case "unacknowledge":
             result = acknowledging.unacknowledge(engine, ids, by=by, comment=comment, now=now)

@@ -27,6 +27,7 @@ def _digits(given: Any) -> Any:
 
 
 EventId = Annotated[int, Path(ge=1, le=_LARGEST), BeforeValidator(_digits)]
+Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Text = Annotated[str, Field(max_length=COMMENT_LIMIT), AfterValidator(storable)]
 
 
@@ -39,9 +40,11 @@ class Why(BaseModel):
 
 
 class Acknowledgement(Why):
-    """Why, and until when; without a time until the event ends."""
+    """Why, and until when or until which value; without either until the event ends."""
 
     until: Time | None = None
+    above: Number | None = None
+    below: Number | None = None
 
 
 class Comment(Why):
@@ -74,6 +77,8 @@ def event_changes(store: Store) -> APIRouter:
                 by=by.name,
                 comment=said.comment,
                 until=said.until,
+                above=said.above,
+                below=said.below,
                 now=datetime.now(UTC),
             )
         if result.missing:

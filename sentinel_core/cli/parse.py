@@ -1,7 +1,9 @@
 """Values as typed: ids, times, durations, names."""
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from math import isfinite
 from typing import Literal
 
 from cyclopts import CoercionError, convert
@@ -106,6 +108,15 @@ def time_ago(text: str, option: str, now: datetime) -> datetime:
     if _duration(text) is not None:
         return now - duration(text, option)
     return time_at(text, option, hint="24h, ")
+
+
+def number(text: str, option: str) -> float:
+    """`95`, `0.5`, `-3`. Raises UsageError, also for nan and infinity."""
+    with suppress(ValueError):
+        value = float(text)
+        if isfinite(value):
+            return value
+    raise UsageError(f"{option} {quoted(text)} is not a number: write 95 or 0.5")
 
 
 def author(by: str | None) -> str:

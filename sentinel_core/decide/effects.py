@@ -12,7 +12,7 @@ from datetime import datetime
 from sentinel_core.decide.late import LateAction
 from sentinel_core.decide.ledger import Ledger, Notify
 from sentinel_core.decide.lifecycle import Lifecycle, is_late
-from sentinel_core.decide.notifying import followed_up, released, unless_suppressed
+from sentinel_core.decide.notifying import NOBODYS, followed_up, lapsed, released, unless_suppressed
 from sentinel_core.decide.observe import Kind, Observation
 from sentinel_core.decide.reacting import OCCASIONS, Change
 from sentinel_core.decide.state import (
@@ -115,7 +115,7 @@ def _apply(
             escalated = decision.action is Action.ESCALATE
             ledger.continue_event(event_id, observation, escalated=escalated)
         if decision.reopen:
-            ledger.reopen_event(event_id)
+            ledger.reopen_event(event_id, decision.snooze_end)
     ledger.save(key, series)
     if decision.notify is not None and event_id is not None:
         decision = _notify(lifecycle, ledger, observation, decision, event_id)
@@ -217,11 +217,8 @@ def _escalate_late(
     is_open = series is not None and series.event_id == event_id
     if series is not None and is_open:
         held = series.acknowledged and not reopen
-        until = series.acknowledged_until if held else None
-        changed = replace(
-            series, event_importance=importance, acknowledged=held, acknowledged_until=until
-        )
-        ledger.save(key, changed)
+        changed = replace(series, event_importance=importance)
+        ledger.save(key, changed if held else replace(changed, **NOBODYS))
     if is_open:
         _react(lifecycle, ledger, event_id, Occasion.ESCALATE, observation, importance)
     if reopen or not acknowledged:
@@ -236,27 +233,58 @@ def release_withheld(
 ) -> None:
     """Notify of what was withheld and nothing suppresses any longer, without a new run."""
     for key in keys:
-        series = ledger.series[key]
-        assert series.event_id is not None  # only an open event withholds a notification
-        importance = series.event_importance or lifecycle.settings.importance
-        suppression = ledger.suppression(key, importance)
-        context = DecisionContext(suppression, ledger.notified)
+        series, importance, context = _between_runs(lifecycle, ledger, key)
         decision = released(lifecycle.policy, series, context, at)
-        if decision is None:
-            if suppression is not None:  # what suppressed it first may have ended before this
-                ledger.suppress(series.event_id, suppression)
-            continue
-        assert decision.notify is not None
-        ledger.save(key, decision.series)
-        ledger.suppress(series.event_id, None)
-        if decision.reopen:  # or the next run would notify of the same once more
-            ledger.reopen_event(series.event_id)
+        if decision is not None:
+            _apply_between_runs(lifecycle, ledger, key, decision, importance, at)
+        elif context.suppression is not None:  # what suppressed it first may have ended before this
+            assert series.event_id is not None
+            ledger.suppress(series.event_id, context.suppression)
+
+
+def end_snoozes(lifecycle: Lifecycle, ledger: Ledger, keys: Iterable[Key], at: datetime) -> None:
+    """End the acknowledgements whose time is over, without a new run."""
+    for key in keys:
+        series, importance, context = _between_runs(lifecycle, ledger, key)
+        decision = lapsed(lifecycle.policy, series, context, at)
+        if decision is not None:
+            _apply_between_runs(lifecycle, ledger, key, decision, importance, at)
+
+
+def _between_runs(
+    lifecycle: Lifecycle, ledger: Ledger, key: Key
+) -> tuple[Series, Importance, DecisionContext]:
+    series = ledger.series[key]
+    importance = series.event_importance or lifecycle.settings.importance
+    return series, importance, DecisionContext(ledger.suppression(key, importance), ledger.notified)
+
+
+def _apply_between_runs(
+    lifecycle: Lifecycle,
+    ledger: Ledger,
+    key: Key,
+    decision: Decision,
+    importance: Importance,
+    at: datetime,
+) -> None:
+    """A notification of an open event that no run has caused, sent or suppressed."""
+    series, suppression = decision.series, decision.suppression
+    assert series.event_id is not None  # only an open event is acknowledged, or withholds anything
+    assert decision.notify is not None
+    ledger.save(key, series)
+    ledger.suppress(series.event_id, suppression)
+    if decision.reopen:  # or the next run would notify of the same once more
+        ledger.reopen_event(series.event_id, decision.snooze_end)
+    if suppression is None:
         count_notification(lifecycle, ledger, at)
-        notify = Notify(
-            at,
-            importance,
-            decision.notify,
-            sequence=decision.series.notify_count - 1,
-            restarts=decision.reopen,
-        )
-        ledger.notify(series.event_id, key, notify)
+    if decision.repeated:
+        return
+    notify = Notify(
+        at,
+        importance,
+        decision.notify,
+        suppression,
+        sequence=series.notify_count - 1,
+        restarts=decision.reopen,
+    )
+    ledger.notify(series.event_id, key, notify)

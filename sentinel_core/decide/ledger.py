@@ -9,6 +9,7 @@ from sentinel_core.decide.conditions import Samples
 from sentinel_core.decide.late import LateDecision, Neighbour
 from sentinel_core.decide.observe import Observation
 from sentinel_core.decide.reacting import Change
+from sentinel_core.decide.snooze import SnoozeEnd
 from sentinel_core.decide.state import Decision, Key, Series
 from sentinel_core.model.alert import Importance
 from sentinel_core.model.reasons import NotifyReason, Reason, Suppression
@@ -106,8 +107,8 @@ class Ledger(Protocol):
     def resolve_event(self, event_id: int, at: datetime, code: str) -> None:
         """End an event."""
 
-    def reopen_event(self, event_id: int) -> None:
-        """End an event's acknowledgement."""
+    def reopen_event(self, event_id: int, end: SnoozeEnd | None) -> None:
+        """End an event's acknowledgement; `end` says why, if it ended by itself."""
 
     def suppress(self, event_id: int, suppression: Suppression | None) -> None:
         """Record why nobody is notified of an event's latest change; None if somebody is."""

@@ -5,8 +5,10 @@ Pure: a series' state and the verdict on its event in, a decision out.
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from sentinel_core.decide.observe import Observation
+from sentinel_core.decide.snooze import TIME_OVER, SnoozeEnd, ended
 from sentinel_core.decide.state import (
     Action,
     Decision,
@@ -20,6 +22,12 @@ from sentinel_core.model.rule import Policy
 from sentinel_core.model.times import utc_near
 
 HOUR = timedelta(hours=1)
+NOBODYS: dict[str, Any] = {
+    "acknowledged": False,
+    "acknowledged_until": None,
+    "acknowledged_limits": None,
+}
+"""The fields of a series whose event nobody has acknowledged."""
 
 
 @dataclass(slots=True)
@@ -61,24 +69,40 @@ def with_notification(
         series = _after(now, verdict, None, None, False)
         return Decision(verdict.action, series, verdict.code, verdict.reason)
     held = before.acknowledged and verdict.action is not Action.OPEN
-    lapsed = held and verdict.action is not Action.RESOLVE and not before.acknowledged_at(at)
+    end = None
+    if held and verdict.action is not Action.RESOLVE:
+        until, limits = before.acknowledged_until, before.acknowledged_limits
+        end = ended(until, limits, at, now.observation.metrics)
     escalated = verdict.action is Action.ESCALATE and held and not policy.sticky_acknowledgement
-    acknowledged = held and not lapsed and not escalated
-    reason = _due(policy, now, verdict, acknowledged, lapsed)
+    acknowledged = held and end is None and not escalated
+    reason = _due(policy, now, verdict, acknowledged, end)
     resolves = verdict.action is Action.RESOLVE
     suppression = suppressed(policy, context, at, resolves=resolves) if reason else None
     repeated = suppression is not None and reason is before.withheld
     series = _after(now, verdict, None if repeated else reason, suppression, acknowledged)
+    code, words = _with_end(verdict, end)
     return Decision(
         verdict.action,
         series,
-        verdict.code,
-        explained(verdict.reason, suppression),
+        code,
+        explained(words, suppression),
         reason,
         suppression,
         repeated=repeated,
-        reopen=lapsed or escalated,
+        reopen=end is not None or escalated,
+        snooze_end=end,
     )
+
+
+def _with_end(verdict: Verdict, end: SnoozeEnd | None) -> tuple[str, str]:
+    """The code and the reason of a decision that finds that a limit was crossed.
+
+    A code that says what became of the event stays: others go by it.
+    """
+    if end is None or end is TIME_OVER:
+        return verdict.code, verdict.reason
+    code = end.code.value if verdict.code == "still-firing" else verdict.code
+    return code, f"{verdict.reason}; no longer acknowledged: {end.sentence}"
 
 
 def explained(reason: str, suppression: Suppression | None) -> str:
@@ -96,7 +120,7 @@ def followed_up(decision: Decision) -> Decision:
 
 
 def _due(
-    policy: Policy, now: Counted, verdict: Verdict, acknowledged: bool, lapsed: bool
+    policy: Policy, now: Counted, verdict: Verdict, acknowledged: bool, end: SnoozeEnd | None
 ) -> NotifyReason | None:
     """The reason to notify people now; None without one."""
     before = now.before
@@ -107,8 +131,8 @@ def _due(
         return None if acknowledged else verdict.notify
     if before.withheld is not None:
         return before.withheld
-    if lapsed:
-        return NotifyReason.ACKNOWLEDGEMENT_ENDED
+    if end is not None:
+        return end.code
     every, last = policy.repeat_seconds, before.notified_at
     if every is None or last is None or now.observation.at - last < timedelta(seconds=every):
         return None
@@ -170,6 +194,7 @@ def _after(
         withheld,
         acknowledged and firing,
         before.acknowledged_until if acknowledged and firing else None,
+        before.acknowledged_limits if acknowledged and firing else None,
     )
 
 
@@ -199,8 +224,48 @@ def released(
         notified_at=at,
         notify_count=previous.notify_count + 1,
         withheld=None,
-        acknowledged=False,
-        acknowledged_until=None,
+        **NOBODYS,
     )
     reason, lapsed = "told now: what muted it has ended", previous.acknowledged
-    return Decision(Action.CONTINUE, series, "released", reason, previous.withheld, reopen=lapsed)
+    return Decision(
+        Action.CONTINUE,
+        series,
+        "released",
+        reason,
+        previous.withheld,
+        reopen=lapsed,
+        snooze_end=TIME_OVER if lapsed else None,
+    )
+
+
+def lapsed(
+    policy: Policy, previous: Series, context: DecisionContext, at: datetime
+) -> Decision | None:
+    """The end of an acknowledgement whose time is over, without a new run; None while it holds.
+
+    The next run of the rule decides the same, if there is one.
+    """
+    over = previous.acknowledged and not previous.acknowledged_at(at)
+    if not over or previous.status is not Status.FIRING:
+        return None
+    reason = previous.withheld or TIME_OVER.code
+    suppression = suppressed(policy, context, at)
+    repeated = suppression is not None and reason is previous.withheld
+    series = replace(
+        previous,
+        notified_at=previous.notified_at if suppression else at,
+        notify_count=previous.notify_count if repeated else previous.notify_count + 1,
+        withheld=reason if suppression else None,
+        **NOBODYS,
+    )
+    return Decision(
+        Action.CONTINUE,
+        series,
+        TIME_OVER.code.value,
+        explained(TIME_OVER.sentence, suppression),
+        reason,
+        suppression,
+        repeated=repeated,
+        reopen=True,
+        snooze_end=TIME_OVER,
+    )

@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from sentinel_core.decide.observe import Kind, Observation
+from sentinel_core.decide.snooze import Limits, SnoozeEnd
 from sentinel_core.model.alert import Importance
 from sentinel_core.model.reasons import NotifyReason, Suppression
 
@@ -37,7 +38,7 @@ class Series:
 
     `notified_at` is when people were last notified of the open event, `notify_count` how many
     notifications were decided on, and `withheld` the one that is due and was suppressed.
-    `acknowledged` and `acknowledged_until` are the open event's.
+    `acknowledged`, `acknowledged_until` and `acknowledged_limits` are the open event's.
     """
 
     status: Status
@@ -56,9 +57,10 @@ class Series:
     withheld: NotifyReason | None = None
     acknowledged: bool = False
     acknowledged_until: datetime | None = None
+    acknowledged_limits: Limits | None = None
 
     def acknowledged_at(self, at: datetime) -> bool:
-        """True if somebody's acknowledgement holds at that moment."""
+        """True if somebody's acknowledgement holds at that moment, whatever was measured."""
         until = self.acknowledged_until
         return self.acknowledged and (until is None or until > at)
 
@@ -93,7 +95,8 @@ class Decision:
 
     `series` is the state from now on; the id of an event that opens is not known here. `notify`
     says why people should be notified, `suppression` why they are not, and `repeated` that the
-    same notification was withheld and recorded before. `reopen`: an acknowledgement has ended.
+    same notification was withheld and recorded before. `reopen`: an acknowledgement has ended, by
+    itself if there is a `snooze_end`.
     """
 
     action: Action
@@ -104,6 +107,7 @@ class Decision:
     suppression: Suppression | None = None
     repeated: bool = False
     reopen: bool = False
+    snooze_end: SnoozeEnd | None = None
 
     @property
     def status(self) -> Status:

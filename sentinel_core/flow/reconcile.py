@@ -21,7 +21,7 @@ from sentinel_core.flow.reacting import keep_up_reactions
 from sentinel_core.flow.removed import end_events_of_removed
 from sentinel_core.flow.silent import silence_observations
 from sentinel_core.flow.stuck import close_stuck
-from sentinel_core.flow.watched import notify_unmuted_hooks, record_missed_hooks
+from sentinel_core.flow.watched import keep_up_hooks, record_missed_hooks
 from sentinel_core.model import run as facts
 from sentinel_core.model.alert import AlertOutput
 from sentinel_core.model.run import Rule
@@ -39,7 +39,7 @@ from sentinel_core.prefect_io.facts import (
 from sentinel_core.prefect_io.overlap import overlaps
 from sentinel_core.store.db.engine import reading
 from sentinel_core.store.db.failure import explained, is_failure
-from sentinel_core.store.record.recording import notify_unmuted, record
+from sentinel_core.store.record.recording import end_due_snoozes, notify_unmuted, record
 from sentinel_core.store.state import rules
 from sentinel_core.store.state.rows import retries_of
 from sentinel_core.store.state.snapshot import recorded_runs
@@ -107,8 +107,9 @@ def _reconcile(work: "_Reconciliation", settle: timedelta) -> Report:
         since = end
     work.record_silences()
     work.end_events_of_removed()
+    end_due_snoozes(engine, work.rules, work.now)
     notify_unmuted(engine, work.rules, work.now)
-    notify_unmuted_hooks(engine, work.now)
+    keep_up_hooks(engine, work.now)
     keep_up_reactions(engine)
     work.report.sent += deliver_due(engine, work.settings)
     if failed := work.report.failed:

@@ -30,7 +30,7 @@ from sentinel_core.notify.prefect_events import announce
 from sentinel_core.prefect_io.client import PAGE, each_page, in_states, run_pages
 from sentinel_core.prefect_io.facts import run_facts, task_run_facts
 from sentinel_core.store.db.engine import reading
-from sentinel_core.store.record.recording import Recorded, notify_unmuted, record
+from sentinel_core.store.record.recording import Recorded, end_due_snoozes, notify_unmuted, record
 from sentinel_core.store.state.snapshot import unresolved_tickers
 from sentinel_core.store.state.watched import (
     deployment_of,
@@ -71,15 +71,18 @@ def _record(engine: Engine, rule: Rule, run: Run, observation: Observation) -> R
     return recorded
 
 
-def notify_unmuted_hooks(engine: Engine, now: datetime) -> None:
-    """Enqueue the withheld notifications of watched flows that nothing mutes now."""
+def keep_up_hooks(engine: Engine, now: datetime) -> None:
+    """End acknowledgements of watched flows whose time is over, and enqueue their withheld
+    notifications that nothing mutes now."""
     for row in watched_rows(engine):
         with reading(engine) as connection:
             unresolved = unresolved_tickers(connection, row["deployment_id"])
         for hook in hooks_of(row) if unresolved else ():
             if hook.ticker in unresolved:
                 rule = rule_of_row(row, _with_rule(engine, hook))
-                notify_unmuted(engine, {rule.deployment_id: rule}, now, ticker=hook.ticker)
+                one = {rule.deployment_id: rule}
+                end_due_snoozes(engine, one, now, ticker=hook.ticker)
+                notify_unmuted(engine, one, now, ticker=hook.ticker)
 
 
 def record_missed_hooks(

@@ -15,6 +15,7 @@ class NotifyReason(StrEnum):
     FLAPPING = "flapping"
     FLAPPING_ENDED = "flapping-ended"
     ACKNOWLEDGEMENT_ENDED = "acknowledgement-ended"
+    VALUE_CROSSED = "value-crossed"  # the limit up to which the event was acknowledged
     RESOLVED = "resolved"
     ACKNOWLEDGED = "acknowledged"
     UNACKNOWLEDGED = "unacknowledged"

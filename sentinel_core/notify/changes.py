@@ -50,6 +50,7 @@ _DECISIONS = {
 _REASONS = {
     NotifyReason.REMINDER.value: "reminded",
     NotifyReason.ACKNOWLEDGEMENT_ENDED.value: "acknowledgement-ended",
+    NotifyReason.VALUE_CROSSED.value: "acknowledgement-ended",
 }
 _BY_HAND = ("acknowledged", "unacknowledged", "commented", "assigned", "unassigned", "disposition")
 _RESOLVED = "resolved"

@@ -6,8 +6,10 @@ Each function returns False if the series has no open event.
 from dataclasses import replace
 from datetime import datetime
 
+from sentinel_core.decide.notifying import NOBODYS
 from sentinel_core.decide.observe import Kind, Observation
 from sentinel_core.decide.reacting import Change
+from sentinel_core.decide.snooze import Limits
 from sentinel_core.decide.state import Series, Status
 from sentinel_core.decide.transition import resolved_by_hand
 from sentinel_core.model.reaction import Occasion
@@ -23,13 +25,17 @@ def acknowledge(
     at: datetime,
     by: str,
     until: datetime | None = None,
+    limits: Limits | None = None,
 ) -> bool:
     """Acknowledge the open event of a series. What somebody else has acknowledged stays theirs."""
     series, event = _open_event(ledger, kind, ticker)
     if series is None or event is None:
         return False
     if not series.acknowledged_at(at):
-        ledger.series[kind, ticker] = replace(series, acknowledged=True, acknowledged_until=until)
+        held = replace(
+            series, acknowledged=True, acknowledged_until=until, acknowledged_limits=limits
+        )
+        ledger.save((kind, ticker), held)
         event.acknowledged_by = by
         ledger.notify_of_action(event, at, NotifyReason.ACKNOWLEDGED)
     return True
@@ -41,7 +47,7 @@ def unacknowledge(ledger: MemoryLedger, kind: Kind, ticker: str, at: datetime) -
     if series is None or event is None:
         return False
     if series.acknowledged:
-        ledger.series[kind, ticker] = replace(series, acknowledged=False, acknowledged_until=None)
+        ledger.series[kind, ticker] = replace(series, **NOBODYS)
         event.acknowledged_by = None
         ledger.notify_of_action(event, at, NotifyReason.UNACKNOWLEDGED)
     return True

@@ -3,7 +3,7 @@
 Core columns and streams: a million evaluations pass through without being in memory at once.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
@@ -33,6 +33,7 @@ from sqlalchemy import (
 from sqlalchemy.types import TypeDecorator
 
 from sentinel_core.decide.observe import Kind
+from sentinel_core.decide.snooze import Limits
 from sentinel_core.model.reasons import SuppressionCode
 from sentinel_core.model.rule import Inhibition
 from sentinel_core.model.silence import Inhibitor, Silence
@@ -238,6 +239,7 @@ def _actions(connection: Connection, rule_id: int, over: Span) -> list[ManualAct
             kind=Kind(row["kind"]),
             ticker=row["ticker"],
             until=_time((row["detail"] or {}).get("until")),
+            limits=_limits(row["detail"] or {}),
             ended_at=row["resolved_at"],
         )
         for row in connection.execute(statement).mappings()
@@ -246,6 +248,11 @@ def _actions(connection: Connection, rule_id: int, over: Span) -> list[ManualAct
 
 def _time(text: object) -> datetime | None:
     return datetime.fromisoformat(text) if isinstance(text, str) else None
+
+
+def _limits(detail: Mapping[str, Any]) -> Limits | None:
+    above, below = detail.get("above"), detail.get("below")
+    return None if above is None and below is None else Limits(above, below)
 
 
 def _firings(connection: Connection, rule_id: int, name: str, over: Span) -> list[Firing]:

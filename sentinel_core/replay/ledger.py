@@ -10,13 +10,14 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from sentinel_core.decide.conditions import Samples
-from sentinel_core.decide.effects import apply_run, release_withheld
+from sentinel_core.decide.effects import apply_run, end_snoozes, release_withheld
 from sentinel_core.decide.fanout import Fanout, Row, follow_ups
 from sentinel_core.decide.late import LateDecision, Neighbour
 from sentinel_core.decide.ledger import Notify
 from sentinel_core.decide.lifecycle import Lifecycle
 from sentinel_core.decide.observe import Kind, Observation
 from sentinel_core.decide.reacting import Change, Reactor
+from sentinel_core.decide.snooze import SnoozeEnd
 from sentinel_core.decide.state import Decision, Key, Series
 from sentinel_core.model.alert import Importance
 from sentinel_core.model.reaction import ReactionStatus
@@ -67,7 +68,7 @@ class MemoryLedger:
         self._fanout = Fanout(Rule(UUID(int=0), name, "", settings), 0, _START)
         self._began: dict[str, list[datetime]] = {}  # of reactions, by identity
         self._rows: dict[int, list[Row]] = {}  # the notifications of each open event
-        self._withheld: set[Key] = set()
+        self._waiting: set[Key] = set()  # for what is done between runs
         self.missing: set[str] = set()  # tickers that were absent when they last had no data
         self._now = _START
 
@@ -128,8 +129,8 @@ class MemoryLedger:
     def save(self, key: Key, series: Series) -> None:
         """Store the state of a series."""
         self.series[key] = series
-        if series.withheld is not None:
-            self._withheld.add(key)
+        if _waits(series):
+            self._waiting.add(key)
 
     def evaluated(
         self, observation: Observation, decision: Decision | LateDecision, event_id: int | None
@@ -192,8 +193,9 @@ class MemoryLedger:
         event = self.events[event_id - 1]
         event.resolved_at, event.resolution = at, code
 
-    def reopen_event(self, event_id: int) -> None:
+    def reopen_event(self, event_id: int, end: SnoozeEnd | None) -> None:
         """End an event's acknowledgement."""
+        del end  # its notification says why
         self.events[event_id - 1].acknowledged_by = None
 
     def suppress(self, event_id: int, suppression: Suppression | None) -> None:
@@ -268,19 +270,20 @@ class MemoryLedger:
     # -- between runs -----------------------------------------------------------------------
 
     @property
-    def withholds(self) -> bool:
-        """True if there is a notification that was withheld and is still due."""
-        self._withheld = {
-            key for key in self._withheld if (s := self.series.get(key)) and s.withheld is not None
-        }
-        return bool(self._withheld)
+    def waits(self) -> bool:
+        """True if a notification is withheld, or an event is acknowledged until a time."""
+        known = ((key, self.series.get(key)) for key in self._waiting)
+        self._waiting = {key for key, series in known if series and _waits(series)}
+        return bool(self._waiting)
 
     def release(self, at: datetime) -> None:
-        """Notify of what was withheld and nothing suppresses at this moment, without a run."""
-        if not self.withholds:
+        """What reconcile does at a moment without a run: end what was acknowledged until then, and
+        notify of what was withheld and nothing suppresses."""
+        if not self.waits:
             return
         self._now = at
-        keys = [key for key in self.series if key in self._withheld]
+        keys = [key for key in self.series if key in self._waiting]
+        end_snoozes(self.lifecycle, self, keys, at)
         release_withheld(self.lifecycle, self, keys, at)
 
     def notify_of_action(self, event: Event, at: datetime, reason: NotifyReason) -> None:
@@ -293,3 +296,7 @@ class MemoryLedger:
             self._write(event, at, event.importance, reason.value, rows, suppression)
         if reason is NotifyReason.RESOLVED:
             self._rows.pop(event.id, None)
+
+
+def _waits(series: Series) -> bool:
+    return series.withheld is not None or series.acknowledged_until is not None

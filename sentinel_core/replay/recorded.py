@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from sentinel_core.decide.observe import Kind, Observation
+from sentinel_core.decide.snooze import Limits
 from sentinel_core.model.alert import Importance
 from sentinel_core.model.rule import RuleSettings
 from sentinel_core.model.run import Skip, StateType
@@ -81,6 +82,7 @@ class ManualAction:
     kind: Kind
     ticker: str
     until: datetime | None = None
+    limits: Limits | None = None
     ended_at: datetime | None = None
 
 

@@ -39,7 +39,7 @@ def replay(
     What was due before `since` only fills windows and opens the events that were open. With
     `compare`, the first variant's decisions are compared with the recorded ones. A notification
     that was withheld is sent between the runs, and after the last one until `until`, as soon as
-    nothing suppresses it.
+    nothing suppresses it; an acknowledgement whose time is over ends in the same way.
     """
     replays = [
         _Replay(past, variant, since, compare=compare and not number)
@@ -93,13 +93,14 @@ class _Replay:
         )
 
     def pass_time(self, until: datetime) -> None:
-        """The whole minutes from the last moment to this one: at each, what may be sent is sent."""
+        """The whole minutes from the last moment to this one, with what reconcile does at each."""
         before, self.now = self.now, until
-        if before is None or not self.ledger.withholds:
+        ledger = self.ledger
+        if before is None or not ledger.waits:
             return
         moment = before.replace(second=0, microsecond=0) + _MINUTE
-        while moment < until and self.ledger.withholds:
-            self.ledger.release(moment)
+        while moment < until and ledger.waits:
+            ledger.release(moment)
             moment += _MINUTE
 
     def take(self, run: Sequence[Stored], observations: Sequence[Observation | None]) -> None:
@@ -178,7 +179,8 @@ class _Replay:
     def _act(self, action: ManualAction) -> bool:
         ledger, kind, ticker = self.ledger, action.kind, action.ticker
         if action.action == "acknowledged":
-            return acknowledge(ledger, kind, ticker, action.at, action.actor, action.until)
+            until, limits = action.until, action.limits
+            return acknowledge(ledger, kind, ticker, action.at, action.actor, until, limits)
         if action.action == "unacknowledged":
             return unacknowledge(ledger, kind, ticker, action.at)
         return action.action != "resolved" or resolve(ledger, kind, ticker, action.at, action.actor)

@@ -15,6 +15,7 @@ from pydantic import (
 )
 
 from sentinel_core.decide.observe import Kind
+from sentinel_core.decide.snooze import Limits, limits_of
 from sentinel_core.model.alert import EARLIEST, LATEST, AlertOutput, Importance, describe
 from sentinel_core.model.condition import YEAR_SECONDS
 from sentinel_core.model.silence import Matchers, Recurrence
@@ -55,6 +56,7 @@ def _quoted(recurrence: Any) -> Any:
     return recurrence
 
 
+Limit = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Numbers = Annotated[Any, PlainValidator(numbers)]
 
 
@@ -90,6 +92,13 @@ class ActionForm(Form):
     kind: Kind = Kind.ALERT
     by: Name = "somebody"
     until: Moment | None = None
+    above: Limit | None = None
+    below: Limit | None = None
+
+    @property
+    def limits(self) -> Limits | None:
+        """The values beyond which an acknowledgement ends."""
+        return limits_of(self.above, self.below)
 
 
 class SilenceForm(Form):
@@ -110,6 +119,17 @@ class FiringForm(Form):
     ticker: Ticker = ""
     start: Annotated[Moment, Field(alias="from")] = timedelta(0)
     end: Annotated[Moment | None, Field(alias="to")] = None
+
+
+def _mistakes_in_limits(number: int, action: ActionForm) -> Iterator[Mistake]:
+    """What only an acknowledgement has, and limits between which there is no value."""
+    for name in ("until", "above", "below"):
+        if getattr(action, name) is not None and action.action != "acknowledge":
+            yield ("actions", number, name), "belongs to `action: acknowledge`"
+    try:
+        limits_of(action.above, action.below)
+    except ValueError as error:
+        yield ("actions", number, "below"), str(error)
 
 
 class RuleTest(BaseModel):
@@ -201,11 +221,8 @@ class RuleTest(BaseModel):
                 if one.end is not None and self.at(one.end) <= self.at(one.start):
                     yield (part, number, "to"), "is not after `from`"
         for number, action in enumerate(self.actions):
-            if action.until is None:
-                continue
-            if action.action != "acknowledge":
-                yield ("actions", number, "until"), "belongs to `action: acknowledge`"
-            elif self.at(action.until) <= self.at(action.at):
+            yield from _mistakes_in_limits(number, action)
+            if action.until is not None and self.at(action.until) <= self.at(action.at):
                 yield ("actions", number, "until"), "is not after `at`"
 
     def _mistakes_in_expectations(self) -> Iterator[Mistake]:

@@ -118,12 +118,23 @@ class RuleHarness:
         return record(self.engine, self.rule, run, seen, now=now)
 
     def acknowledge(
-        self, *event_ids: int, by: str = "somebody", until: datetime | None = None
+        self,
+        *event_ids: int,
+        by: str = "somebody",
+        until: datetime | None = None,
+        above: float | None = None,
+        below: float | None = None,
     ) -> Acknowledged:
         """Acknowledge these events, or all open ones of the rule."""
         open_ones = [event["id"] for event in self.events if event["resolved_at"] is None]
         return acknowledge(
-            self.engine, event_ids or open_ones, by=by, until=until, now=self.clock.now
+            self.engine,
+            event_ids or open_ones,
+            by=by,
+            until=until,
+            above=above,
+            below=below,
+            now=self.clock.now,
         )
 
     @property

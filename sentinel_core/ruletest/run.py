@@ -177,7 +177,8 @@ def _act(form: RuleTest, action: ActionForm, simulation: MemoryLedger, result: T
     at = form.at(action.at)
     if action.action == "acknowledge":
         until = form.at(action.until) if action.until is not None else None
-        done = acknowledge(simulation, action.kind, action.ticker, at, action.by, until)
+        series = (action.kind, action.ticker)
+        done = acknowledge(simulation, *series, at, action.by, until, action.limits)
     elif action.action == "unacknowledge":
         done = unacknowledge(simulation, action.kind, action.ticker, at)
     else:

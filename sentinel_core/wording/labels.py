@@ -8,6 +8,7 @@ from typing import Any
 
 from sentinel_core.model.reasons import NotifyReason
 from sentinel_core.model.times import utc
+from sentinel_core.wording.text import figure
 
 Row = Mapping[str, Any]
 
@@ -32,6 +33,7 @@ RESOLUTIONS = {
 REASONS = {
     NotifyReason.FLAPPING_ENDED: "flapping has ended",
     NotifyReason.ACKNOWLEDGEMENT_ENDED: "the acknowledgement has ended",
+    NotifyReason.VALUE_CROSSED: "the acknowledgement has ended, the value crossed its limit",
     NotifyReason.UNACKNOWLEDGED: "no longer acknowledged",
 }
 """Labels of reasons for a notification, other than the reason itself."""
@@ -51,6 +53,21 @@ def status_words(event: Row) -> str:
     # Lists of events may omit the suppression's reason, which is as long as a comment.
     muted = ["muted"] if event.get("suppressed") else []
     return ", ".join([*status_of(event), *muted, *(["not delivered"] if lost(event) else [])])
+
+
+def held_until(event: Row, until: str) -> str:
+    """What ends an event's acknowledgement by itself: `, until …`; `until` is its time in words.
+
+    Empty if only the event's own end does.
+    """
+    limits = {side: event[f"acknowledged_{side}"] for side in ("above", "below")}
+    ends = [until] if until else []
+    ends += [
+        f"the value is {side} {figure(limit)}"
+        for side, limit in limits.items()
+        if limit is not None
+    ]
+    return f", until {' or '.join(ends)}" if ends else ""
 
 
 def lost(event: Row) -> bool:
@@ -73,6 +90,10 @@ def audit_words(detail: Mapping[str, Any]) -> str:
 def _detail(name: str, value: Any) -> str:
     if name == "disposition":  # the action's own name
         return str(value or "none")
+    if name == "sentence":
+        return str(value)
+    if name in ("above", "below") and isinstance(value, int | float):
+        return f"until the value is {name} {figure(value)}"
     if name == "until":
         with suppress(ValueError, OverflowError):
             value = utc(datetime.fromisoformat(str(value)))

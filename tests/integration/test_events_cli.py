@@ -317,6 +317,23 @@ def test_an_acknowledgement_may_end_after_a_while_or_at_a_time(
     assert event(engine, second)["acknowledged_until"] == datetime(2099, 1, 1, 10, tzinfo=UTC)
 
 
+def test_an_acknowledgement_may_end_with_a_value(engine: Engine, sentinel: Command) -> None:
+    key = opened(engine)
+    no = sentinel.refused("events", "ack", str(key), "--above", "150")
+    assert f"nothing was changed: of event {key}, the value 151.2 is above 150 already" in no
+    [failed] = told(engine, a_rule("quotes"), a_run(10, "FAILED"), None).opened
+    no = sentinel.refused("events", "ack", str(key), str(failed), "--above", "160")
+    assert f"nothing was changed: event {failed} has no value" in no
+    said = sentinel("events", "ack", str(key), "--above", "160", "--below", "-5.5", "--by", "bo")
+    words = "until the value is above 160 or the value is below -5.5"
+    assert f"acknowledged by bo {words}" in said
+    row = event(engine, key)
+    assert (row["acknowledged_above"], row["acknowledged_below"]) == (160, -5.5)
+    shown = sentinel("events", "show", str(key))
+    assert f", {words}" in " ".join(shown.split())
+    assert sentinel.json("events", "show", str(key))["event"]["acknowledged_above"] == 160
+
+
 def test_who_acts_is_the_user_of_the_system_unless_said_otherwise(
     engine: Engine, sentinel: Command
 ) -> None:
@@ -391,6 +408,9 @@ def test_what_changes_nothing_says_so_and_is_no_success(engine: Engine, sentinel
         (("acknowledge", "1", "--until", "yesterday"), "--until 'yesterday' is not a time"),
         (("acknowledge", "1", "--until", "2020-01-01"), "is in the past"),
         (("acknowledge", "1", "--until", "0s"), "is not a duration"),
+        (("acknowledge", "1", "--above", "nan"), "--above 'nan' is not a number"),
+        (("acknowledge", "1", "--below", "-inf"), "--below '-inf' is not a number"),
+        (("acknowledge", "1", "--above", "high"), "--above 'high' is not a number"),
         (("acknowledge", "1", "--until", "999999w"), "is not a duration"),
         (("show", "abc"), "'abc' is not the id of any event"),
         (("show", "77"), "there is no event 77"),

@@ -22,6 +22,7 @@ from sentinel_core.flow.reconcile import Report, reconcile
 from sentinel_core.prefect_io.client import PAGE
 from sentinel_core.prefect_io.facts import checked_state
 from sentinel_core.store.db.engine import writing
+from sentinel_core.store.record.acknowledge import acknowledge
 from sentinel_core.store.state import rules
 from tests.support.deployed import Deployed, deploy, rows, rule_yaml
 from tests.support.prefect import PrefectServer, client_of, prefect_worker
@@ -365,6 +366,31 @@ def test_a_rule_whose_due_times_pass_without_a_run_is_named_silent_until_it_runs
     assert "goes-silent" not in _reconcile(client, store, settings).silent
     [event] = _events(store, "goes-silent")
     assert event["resolved_at"] is not None
+
+
+def test_an_acknowledgement_ends_at_its_time_though_the_rule_is_paused(
+    client: SyncPrefectClient, store: Engine, settings: Settings
+) -> None:
+    rule = _rule(client, "snoozed-and-paused")
+    client.create_flow_run_from_deployment(rule.id, state=Failed(message="once"))
+    _reconcile(client, store, settings)
+    client.pause_deployment(rule.id)
+    [event] = _events(store, "snoozed-and-paused")
+    now = datetime.now(UTC)
+    acknowledge(store, [event["id"]], by="ana", until=now + timedelta(hours=1), now=now)
+    _reconcile(client, store, settings)
+    assert _events(store, "snoozed-and-paused")[0]["is_acknowledged"]
+    with writing(store) as connection:  # as if an hour had passed
+        connection.execute(
+            text("UPDATE alert_event SET acknowledged_until = :at WHERE id = :id"),
+            {"at": now.replace(tzinfo=None), "id": event["id"]},
+        )
+    _reconcile(client, store, settings)
+    _reconcile(client, store, settings)
+    [event] = _events(store, "snoozed-and-paused")
+    assert (event["is_acknowledged"], event["resolved_at"]) == (0, None)
+    entries = rows(store, "SELECT * FROM audit_entry WHERE event_id = :id", id=event["id"])
+    assert [row["action"] for row in entries] == ["acknowledged", "acknowledgement-ended"]
 
 
 def test_a_rule_that_was_deleted_in_prefect_is_no_longer_active(

@@ -12,6 +12,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from sentinel_core.decide.observe import Kind, Observation, judge
+from sentinel_core.decide.snooze import Limits
 from sentinel_core.decide.state import Key, Series, Status
 from sentinel_core.model.alert import AlertOutput, Importance
 from sentinel_core.model.rule import Meaning, RuleSettings
@@ -73,6 +74,7 @@ class Hand:
     ticker: str
     at: datetime
     until: datetime | None = None
+    limits: Limits | None = None
 
     @property
     def key(self) -> Key:
@@ -85,7 +87,7 @@ class Hand:
         if known is None or known.event_id is None:
             return False
         if self.what == "acknowledge":
-            return acknowledge(sim, *self.key, self.at, "ann", self.until)
+            return acknowledge(sim, *self.key, self.at, "ann", self.until, self.limits)
         if self.what == "unacknowledge":
             return unacknowledge(sim, *self.key, self.at)
         return resolve(sim, *self.key, self.at, "ann")

@@ -15,6 +15,7 @@ from typing import Any
 
 from sentinel_core.decide.misfire import skipped
 from sentinel_core.decide.observe import Kind, judge
+from sentinel_core.decide.snooze import Limits
 from sentinel_core.model.alert import AlertOutput
 from sentinel_core.model.rule import Inhibition, RuleSettings
 from sentinel_core.model.run import SKIPPED, Run, Schedule, StateType
@@ -106,13 +107,16 @@ class Play:
     def _happen(self, line: Line, recorded: datetime) -> None:
         """What a person or another rule does, or else a run."""
         words = line.what.split()
-        until = clock(words[-1]) if "until" in words else None
+        until = clock(words[-1]) if "until" in words and ":" in words[-1] else None
         match words:
             case ["silence", "until", _]:
                 assert until is not None
                 self.silences.append(_silence(line.at, until))
             case ["gateway", "fires" | "recovers"]:
                 self.inhibited = words[1] == "fires"
+            case [who, "acknowledges", "until", "above" | "below" as side, limit]:
+                limits = Limits(**{side: float(limit)})
+                assert acknowledge(self.simulation, Kind.ALERT, "", line.at, who, limits=limits)
             case [who, "acknowledges", *_]:
                 assert acknowledge(self.simulation, Kind.ALERT, "", line.at, who, until)
             case [who, "resolves"]:

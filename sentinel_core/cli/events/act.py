@@ -11,13 +11,14 @@ from cyclopts import Parameter
 from sentinel_core.base.errors import UsageError
 from sentinel_core.cli.options import By, EventIds, Flag, Json, Why
 from sentinel_core.cli.output import print_outcomes
-from sentinel_core.cli.parse import author, ids_of, quoted, time_ahead, utc_now
+from sentinel_core.cli.parse import author, ids_of, number, quoted, time_ahead, utc_now
 from sentinel_core.cli.store import writable_store
 from sentinel_core.model.times import utc
 from sentinel_core.store.record import acknowledge as acknowledging
 from sentinel_core.store.record import annotate
 from sentinel_core.store.record import resolve as resolving
 from sentinel_core.store.record.change import Changed
+from sentinel_core.wording.labels import held_until
 
 NONE = "none"  # takes a disposition back
 
@@ -29,24 +30,37 @@ def acknowledge(
         str | None,
         Parameter(help="Only until then: 30m, 2h, or a time like 2026-11-20T18:00 (UTC)."),
     ] = None,
+    above: Annotated[
+        str | None, Parameter(help="Only until the value is above this number.")
+    ] = None,
+    below: Annotated[
+        str | None, Parameter(help="Only until the value is below this number.")
+    ] = None,
     by: By = None,
     as_json: Json = False,
 ) -> int:
-    """Acknowledge events: no more reminders until they end, or until a time.
+    """Acknowledge events: no more reminders until they end, until a time or until a value.
 
     An event that somebody else has acknowledged stays theirs.
 
-    `sentinel events acknowledge 12 14 --comment "moving logs" --until 2h`
+    `sentinel events acknowledge 12 14 --comment "moving logs" --until 2h --above 95`
     """
     ids, who, now = ids_of("event", events), author(by), utc_now()
     end = time_ahead(until, "--until", now) if until is not None else None
+    limits = {
+        "above": number(above, "--above") if above is not None else None,
+        "below": number(below, "--below") if below is not None else None,
+    }
     with writable_store() as engine:
-        result = acknowledging.acknowledge(engine, ids, by=who, comment=comment, until=end, now=now)
+        result = acknowledging.acknowledge(
+            engine, ids, by=who, comment=comment, until=end, **limits, now=now
+        )
     taken = {}
     for item in result.handled:
         at = f" at {utc(item.at)}" if item.at else ""
         taken[item.id] = f"already acknowledged by {item.by or 'somebody'}{at}"
-    done = f"acknowledged by {who}" + (f" until {utc(end)}" if end else "")
+    held = {f"acknowledged_{side}": limit for side, limit in limits.items()}
+    done = f"acknowledged by {who}" + held_until(held, utc(end) if end else "").removeprefix(",")
     return print_outcomes("event", ids, result.done, done, taken, as_json=as_json)
 
 

@@ -26,6 +26,7 @@ from sentinel_core.wording.labels import (
     KINDS,
     RESOLUTIONS,
     audit_words,
+    held_until,
     leading_up,
     status_of,
     status_words,
@@ -298,7 +299,7 @@ def _acknowledged(event: Row) -> str:
         return "not yet"
     words = f"{one_line(event['acknowledged_by'] or '')}, {utc(event['acknowledged_at'])}"
     until = event["acknowledged_until"]
-    return f"{words}, until {utc(until)}" if until else words
+    return words + held_until(event, utc(until) if until else "")
 
 
 def _print_section(title: str, rows: Sequence[tuple[str, ...]]) -> None:

@@ -268,6 +268,8 @@ class AlertEvent(SQLModel, table=True):
     comment: str | None = _text(nullable=True)
     action_taken: str | None = _text(nullable=True)
     acknowledged_until: datetime | None = _time(nullable=True)
+    acknowledged_above: float | None = None
+    acknowledged_below: float | None = None
     assigned_to: str | None = None
     disposition: str | None = None
     suppressed: str | None = _text(nullable=True)

@@ -16,20 +16,17 @@ from sentinel_core.decide.ledger import Notify
 from sentinel_core.decide.lifecycle import Lifecycle
 from sentinel_core.decide.observe import Observation
 from sentinel_core.decide.reacting import Change, Planned, Reactor
+from sentinel_core.decide.snooze import SnoozeEnd
 from sentinel_core.decide.state import Decision, Key, Series
 from sentinel_core.model.alert import Importance
-from sentinel_core.model.reasons import NotifyReason, Suppression, SuppressionCode
+from sentinel_core.model.reasons import NotifyReason, Suppression
 from sentinel_core.model.run import Rule, Run
 from sentinel_core.model.silence import Subject
 from sentinel_core.store.db.bulk import MANY, newest_id, upsert, write_rows
 from sentinel_core.store.db.tables import EVALUATION, EVENT, RULE, SERIES, Row
-from sentinel_core.store.outbox.enqueue import (
-    PENDING,
-    drop_steps,
-    insert_notifications,
-    plan_follow_ups,
-)
+from sentinel_core.store.outbox.enqueue import PENDING, insert_notifications, plan_follow_ups
 from sentinel_core.store.outbox.reactions import cause_of, insert_reactions, lately
+from sentinel_core.store.record.reopen import reopen
 from sentinel_core.store.state.mutes import Mutes
 from sentinel_core.store.state.rows import (
     NOT_ACKNOWLEDGED,
@@ -40,8 +37,6 @@ from sentinel_core.store.state.rows import (
     suppressed_columns,
 )
 from sentinel_core.store.state.snapshot import RuleSnapshot
-
-RESTARTED = Suppression(SuppressionCode.ESCALATION_RESTARTED, "the escalation began anew")
 
 
 class SqlLedger(RuleSnapshot):
@@ -84,7 +79,7 @@ class SqlLedger(RuleSnapshot):
         self._merged: list[Row] = []
         self._escalated: list[Row] = []
         self._resolved: list[Row] = []
-        self._reopened: list[int] = []
+        self._reopened: list[tuple[int, SnoozeEnd | None]] = []
         self._suppressed: dict[int, Row] = {}
         self._notifications: list[Row] = []
         self._followed: list[tuple[int, str, Suppression | None]] = []
@@ -152,9 +147,9 @@ class SqlLedger(RuleSnapshot):
         """End an event."""
         self._resolved.append({"event": event_id, "at": at, "how": code})
 
-    def reopen_event(self, event_id: int) -> None:
+    def reopen_event(self, event_id: int, end: SnoozeEnd | None) -> None:
         """Clear an acknowledgement that no longer holds."""
-        self._reopened.append(event_id)
+        self._reopened.append((event_id, end))
 
     def suppress(self, event_id: int, suppression: Suppression | None) -> None:
         """Set why nobody is notified of an event's latest change; None if people are."""
@@ -276,9 +271,7 @@ class SqlLedger(RuleSnapshot):
             mine = e.id == row["event"]
             self.connection.execute(update(EVENT).where(mine).values(**row["columns"]))
         if self._reopened:
-            reopen = update(EVENT).where(this).values(**NOT_ACKNOWLEDGED)
-            self._update(reopen, [{"event": event_id} for event_id in self._reopened])
-            drop_steps(self.connection, self._reopened, RESTARTED, self.now)
+            reopen(self.connection, self._reopened, self.now)
         if self._suppressed:
             columns: Any = {
                 c: bindparam(f"new_{c.name}") for c in (e.suppressed, e.suppressed_code)

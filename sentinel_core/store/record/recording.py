@@ -1,21 +1,22 @@
-"""Records one run in one transaction, and enqueues what was withheld while its rule was muted."""
+"""Records one run in one transaction; without a run, ends acknowledgements whose time is over and
+enqueues what was withheld while its rule was muted."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Engine, select, update
+from sqlalchemy import ColumnElement, Engine, select, update
 
-from sentinel_core.decide.effects import apply_run, release_withheld
+from sentinel_core.decide.effects import apply_run, end_snoozes, release_withheld
 from sentinel_core.decide.lifecycle import Lifecycle
 from sentinel_core.decide.observe import Observation
-from sentinel_core.decide.state import Status
+from sentinel_core.decide.state import Key, Status
 from sentinel_core.model.rule import Meaning
 from sentinel_core.model.run import Rule, Run
 from sentinel_core.store.db.bulk import gc_paused
 from sentinel_core.store.db.engine import reading, writing
-from sentinel_core.store.db.tables import RULE, SERIES
+from sentinel_core.store.db.tables import EVENT, RULE, SERIES
 from sentinel_core.store.record.apply import SqlLedger
 from sentinel_core.store.state.rows import last_run
 from sentinel_core.store.state.rules import lock_rule
@@ -79,10 +80,42 @@ def notify_unmuted(
     The next run of a rule would enqueue them too; a rule that is checked once a day must not wait
     for it. `rules` are by deployment id; with `ticker`, only its series.
     """
-    wanted = _WITHHELD if ticker is None else (*_WITHHELD, SERIES.c.ticker == ticker)
-    withheld = select(RULE.c.deployment_id).join(SERIES, SERIES.c.rule_id == RULE.c.id)
+    return _between_runs(engine, rules, now, ticker, _WITHHELD, release_withheld)
+
+
+def end_due_snoozes(
+    engine: Engine, rules: Mapping[UUID, Rule], now: datetime, *, ticker: str | None = None
+) -> list[int]:
+    """End the acknowledgements of open events whose time is over; returns ids of notifications.
+
+    The next run of a rule would end them too; a rule that is paused has none. `rules` and `ticker`
+    as for `notify_unmuted`.
+    """
+    over = (
+        EVENT.c.acknowledged_until <= now,
+        EVENT.c.is_acknowledged,
+        EVENT.c.resolved_at.is_(None),
+    )
+    return _between_runs(engine, rules, now, ticker, over, end_snoozes)
+
+
+def _between_runs(
+    engine: Engine,
+    rules: Mapping[UUID, Rule],
+    now: datetime,
+    ticker: str | None,
+    conditions: Sequence[ColumnElement[bool]],
+    act: Callable[[Lifecycle, SqlLedger, list[Key], datetime], None],
+) -> list[int]:
+    """Do this to the series that meet the conditions, with one transaction for each rule."""
+    wanted = conditions if ticker is None else (*conditions, SERIES.c.ticker == ticker)
+    found = (
+        select(RULE.c.deployment_id)
+        .join(SERIES, SERIES.c.rule_id == RULE.c.id)
+        .join(EVENT, EVENT.c.id == SERIES.c.event_id)
+    )
     with reading(engine) as connection:
-        deployments = connection.scalars(withheld.where(*wanted).distinct()).all()
+        deployments = connection.scalars(found.where(*wanted).distinct()).all()
     enqueued: list[int] = []
     for rule in (rules[key] for key in deployments if key in rules):
         lifecycle = Lifecycle(rule.settings)
@@ -90,6 +123,6 @@ def notify_unmuted(
             rule_id = lock_rule(connection, rule, now)
             series = RuleSnapshot(connection, rule_id, None).select_series(*wanted)
             ledger = SqlLedger(connection, rule_id, rule, None, lifecycle, now, (), series)
-            release_withheld(lifecycle, ledger, list(series), now)
+            act(lifecycle, ledger, list(series), now)
             enqueued += ledger.write()[2]
     return enqueued

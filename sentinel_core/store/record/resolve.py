@@ -21,7 +21,7 @@ from sentinel_core.store.outbox.enqueue import (
 from sentinel_core.store.record.change import Changed, changing, require_name
 from sentinel_core.store.record.react import react_to_ends
 from sentinel_core.store.state.rows import state_row
-from sentinel_core.store.state.snapshot import series_of
+from sentinel_core.store.state.snapshot import ACKNOWLEDGED, series_of
 
 _ABOUT_ABSENCE = (Kind.ALERT.value, Kind.NO_DATA.value)
 
@@ -61,7 +61,7 @@ def open_events(connection: Connection, ids: Sequence[int]) -> list[RowMapping]:
     unresolved = select(e.id).where(e.id.in_(ids), e.resolved_at.is_(None))
     connection.execute(unresolved.order_by(e.id).with_for_update())
     statement = (
-        select(e.id.label("event"), e.last_seen, e.is_acknowledged, e.acknowledged_until, SERIES)
+        select(e.id.label("event"), e.last_seen, *ACKNOWLEDGED, SERIES)
         .join(SERIES, SERIES.c.event_id == e.id, isouter=True)
         .where(e.id.in_(ids), e.resolved_at.is_(None))
         .order_by(e.id)

@@ -11,6 +11,7 @@ from sentinel_core.model.reasons import NotifyReason
 from sentinel_core.store.db.bulk import chunks
 from sentinel_core.store.db.tables import EVENT, Row
 from sentinel_core.store.outbox.enqueue import drop_steps, notify_followers, restore_steps
+from sentinel_core.store.record.acknowledge import held_until
 from sentinel_core.store.record.change import Changed, EventChange, Former, changing, require_name
 from sentinel_core.store.state.audit import add_audit
 
@@ -51,7 +52,8 @@ def _alike(former: Former) -> Iterable[tuple[Row, list[int]]]:
 
 def _follow(undoing: EventChange, change: Undoable, values: Row, done: list[int]) -> None:
     """Notify, and write the audit, of events that are as they were."""
-    connection, now, detail = undoing.connection, undoing.now, {"undone": change}
+    connection, now = undoing.connection, undoing.now
+    detail: Row = {"undone": change}
     if change == "assigned":
         to = values["assigned_to"]
         action = "assigned" if to else "unassigned"
@@ -61,7 +63,7 @@ def _follow(undoing: EventChange, change: Undoable, values: Row, done: list[int]
         why = acknowledged(values["acknowledged_by"], values["acknowledged_at"])
         drop_steps(connection, done, why, now, before=until)
         notify_followers(connection, done, NotifyReason.ACKNOWLEDGED.value, now)
-        detail |= {"until": until.isoformat()} if until else {}
+        detail |= held_until(values)
     else:
         action = "unacknowledged"
         restore_steps(connection, done, now)

@@ -17,6 +17,8 @@ NOT_ACKNOWLEDGED: Row = {
     "acknowledged_at": None,
     "acknowledged_by": None,
     "acknowledged_until": None,
+    "acknowledged_above": None,
+    "acknowledged_below": None,
 }
 """The acknowledgement columns of an unacknowledged event."""
 

@@ -141,11 +141,13 @@ def latest_evaluations(
     """A rule's latest measurements, newest first, of one ticker or of all.
 
     Evaluations that the conditions could not decide count too: they were measured. `acknowledged`
-    is true where a person has acknowledged the event since, and not for a time only.
+    is true where a person has acknowledged the event since, and not only until a time or a value.
     """
     acknowledged = (
         EVENT.c.is_acknowledged,
         EVENT.c.acknowledged_until.is_(None),
+        EVENT.c.acknowledged_above.is_(None),
+        EVENT.c.acknowledged_below.is_(None),
         EVENT.c.acknowledged_at >= EVALUATION.c.recorded_at,
     )
     measured = or_(EVALUATION.c.kind == "alert", EVALUATION.c.reported.is_not(None))

@@ -13,6 +13,7 @@ from sentinel_core.decide.conditions import Samples
 from sentinel_core.decide.late import Neighbour
 from sentinel_core.decide.lifecycle import OUTPUTS
 from sentinel_core.decide.observe import Kind, Observation
+from sentinel_core.decide.snooze import Limits
 from sentinel_core.decide.state import Key, Series, Status
 from sentinel_core.model.alert import Importance
 from sentinel_core.model.reasons import NotifyReason
@@ -38,7 +39,12 @@ _STATE = (  # columns of a series that are its state
     "tells",
     "untold",
 )
-_ACKED = (EVENT.c.is_acknowledged, EVENT.c.acknowledged_until)
+ACKNOWLEDGED = (
+    EVENT.c.is_acknowledged,
+    EVENT.c.acknowledged_until,
+    EVENT.c.acknowledged_above,
+    EVENT.c.acknowledged_below,
+)
 _KINDS = {kind.value: kind for kind in Kind}
 _STATUSES = {status.value: status for status in Status}
 _IMPORTANCES: dict[str | None, Importance | None] = {
@@ -139,7 +145,12 @@ class RuleSnapshot:
     def select_series(self, *conditions: ColumnElement[bool]) -> dict[Key, Series]:
         """The rule's series that meet these conditions, in the order they were created."""
         event = SERIES.join(EVENT, EVENT.c.id == SERIES.c.event_id, isouter=True)
-        columns = (SERIES.c.kind, SERIES.c.ticker, *(SERIES.c[name] for name in _STATE), *_ACKED)
+        columns = (
+            SERIES.c.kind,
+            SERIES.c.ticker,
+            *(SERIES.c[name] for name in _STATE),
+            *ACKNOWLEDGED,
+        )
         mine = select(*columns).select_from(event).where(SERIES.c.rule_id == self.rule_id)
         rows = self.connection.execute(mine.where(*conditions).order_by(SERIES.c.id))
         return {(_KINDS[kind], ticker): _series_of(state) for kind, ticker, *state in rows}
@@ -228,13 +239,13 @@ class RuleSnapshot:
 
 def series_of(row: Mapping[str, Any]) -> Series:
     """The series of a row that includes its open event's acknowledgement columns."""
-    return _series_of([row[name] for name in (*_STATE, *(column.name for column in _ACKED))])
+    return _series_of([row[name] for name in (*_STATE, *(column.name for column in ACKNOWLEDGED))])
 
 
 def _series_of(values: Sequence[Any]) -> Series:
-    """The series of the columns _STATE and _ACKED; positional, as thousands are read at once."""
+    """The series of these columns; positional, as thousands are read at once."""
     status, last_at, event_id, importance, *counts = values[:10]
-    ended_importance, told_at, tells, untold, acknowledged, acknowledged_until = values[10:]
+    ended_importance, told_at, tells, untold, acknowledged, until, above, below = values[10:]
     return Series(  # type: ignore[call-arg]  # mypy does not know the number of counts
         _STATUSES[status],
         last_at,
@@ -246,7 +257,8 @@ def _series_of(values: Sequence[Any]) -> Series:
         tells,
         NotifyReason(untold) if untold else None,
         bool(acknowledged),
-        acknowledged_until,
+        until,
+        None if above is None and below is None else Limits(above, below),
     )
 
 

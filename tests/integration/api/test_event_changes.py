@@ -50,6 +50,34 @@ def test_an_event_is_handled_over_http(operator: httpx.Client, store: Engine) ->
     assert detail.event["resolved_at"] is not None
 
 
+def test_an_event_is_acknowledged_until_a_value_over_http(
+    operator: httpx.Client, store: Engine
+) -> None:
+    event = fire(store, a_rule(), NOON, metrics={"value": 91.0})
+    refused = operator.post(f"/events/{event}/acknowledge", json={"above": 90})
+    assert refused.status_code == 422
+    said = refused.json()["error"]["sentence"]
+    assert said == f"of event {event}, the value 91 is above 90 already"
+    done = operator.post(f"/events/{event}/acknowledge", json={"above": 95, "below": 12.5})
+    assert (done.status_code, done.json()["changed"]) == (200, True)
+    detail = event_detail(store, event)
+    assert detail is not None
+    assert (detail.event["acknowledged_above"], detail.event["acknowledged_below"]) == (95, 12.5)
+
+
+@pytest.mark.parametrize("number", [b"NaN", b"Infinity", b"-Infinity", b"1e999"])
+def test_a_limit_that_is_no_finite_number_is_refused(
+    operator: httpx.Client, store: Engine, number: bytes
+) -> None:
+    event = fire(store, a_rule(), NOON, metrics={"value": 91.0})
+    json = {"Content-Type": "application/json"}
+    body = b'{"above": ' + number + b"}"
+    answer = operator.post(f"/events/{event}/acknowledge", content=body, headers=json)
+    assert answer.status_code in (400, 422), answer.text
+    assert answer.json()["error"]["sentence"]
+    assert audit(store) == []
+
+
 def test_somebody_elses_acknowledgement_stays_theirs(operator: httpx.Client, store: Engine) -> None:
     event = fire(store, a_rule(), NOON)
     acknowledge(store, [event], by="ana", now=NOON)
@@ -81,6 +109,10 @@ def test_somebody_elses_acknowledgement_stays_theirs(operator: httpx.Client, sto
         ("1/acknowledge", {"until": "2020-01-01T00:00:00Z"}, 422),
         ("1/acknowledge", {"until": "2040-01-01T00:00:00"}, 422),
         ("1/acknowledge", {"until": "1e400"}, 422),
+        ("1/acknowledge", {"above": "95"}, 422),
+        ("1/acknowledge", {"above": True}, 422),
+        ("1/acknowledge", {"below": [1]}, 422),
+        ("1/acknowledge", {"above": 95}, 422),  # the event has no value
         ("1/acknowledge", {"comment": "a\x00b"}, 422),
         ("1/acknowledge", {"comment": "x" * 2_001}, 422),
         ("1/acknowledge", {"comment": ["x"]}, 422),

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from sentinel_core.decide.effects import release_withheld
+from sentinel_core.decide.effects import end_snoozes, release_withheld
 from sentinel_core.decide.late import LateDecision
 from sentinel_core.decide.ledger import Notify
 from sentinel_core.decide.observe import Kind, Observation, judge
+from sentinel_core.decide.snooze import TIME_OVER, Limits, SnoozeEnd
 from sentinel_core.decide.state import Decision, Key
 from sentinel_core.model.alert import AlertOutput, Importance
 from sentinel_core.model.reasons import NotifyReason, Suppression, SuppressionCode
@@ -68,6 +69,10 @@ class Asked(MemoryLedger):
     ) -> int:
         self.calls.append(("open", reason, suppression and suppression.code, ended))
         return super().open_event(observation, reason, suppression, ended=ended)
+
+    def reopen_event(self, event_id: int, end: SnoozeEnd | None) -> None:
+        self.calls.append(("reopen", event_id, end))
+        super().reopen_event(event_id, end)
 
     def merge_late(self, event_id: int, observation: Observation) -> None:
         self.calls.append(("merge", event_id, observation.ticker, observation.at))
@@ -260,3 +265,96 @@ def test_an_acknowledgement_that_ended_while_muted_restarts_the_steps() -> None:
     released(ledger, 6, "AAPL")
     [(_, _, notify)] = ledger.of("notify")
     assert notify == Notify(at(6), CRITICAL, NotifyReason.OPENED, sequence=1, restarts=True)
+
+
+def snoozed(*silences: Silence, until: float = 2, **policy: Any) -> Asked:
+    """A ledger with an event that is acknowledged until a minute."""
+    ledger = Asked(silences, **policy)
+    ledger.ran(0, fired(importance="critical"))
+    acknowledge(ledger, *KEY, at(1), "ann", at(until))
+    ledger.calls.clear()
+    return ledger
+
+
+def ended_at(ledger: Asked, minute: float) -> Asked:
+    """Acknowledgements whose time is over by then have ended."""
+    ledger.calls.clear()
+    ledger._now = at(minute)
+    end_snoozes(ledger.lifecycle, ledger, [KEY], at(minute))
+    return ledger
+
+
+def test_an_acknowledgement_ends_without_a_run_once_its_time_is_over() -> None:
+    ledger = snoozed()
+    assert ended_at(ledger, 1.9).of("notify") == []
+    ended = ended_at(ledger, 2)
+    reason = NotifyReason.ACKNOWLEDGEMENT_ENDED
+    assert ended.of("notify") == [
+        (1, KEY, Notify(at(2), CRITICAL, reason, sequence=1, restarts=True))
+    ]
+    assert ended.of("reopen") == [(1, TIME_OVER)]
+    assert ended.of("suppress") == [(1, None)]
+    assert ended.events[0].acknowledged_by is None
+    assert ended_at(ledger, 3).of("notify") == []
+    ledger.ran(4, fired(importance="critical"))
+    assert (ledger.of("notify"), ledger.of("reopen")) == ([], [])
+
+
+def test_a_run_that_comes_first_leaves_nothing_to_end() -> None:
+    ledger = snoozed()
+    ledger.ran(2, fired(importance="critical"))
+    assert ledger.of("reopen") == [(1, TIME_OVER)]
+    assert ended_at(ledger, 2).of("reopen") == []
+
+
+def test_the_end_of_an_acknowledgement_while_muted_says_so_and_is_sent_later() -> None:
+    ledger = ended_at(snoozed(muted("*", start=1, end=5)), 2)
+    assert ledger.of("suppress") == [(1, SILENCED)]
+    [(_, _, notify)] = ledger.of("notify")
+    assert notify.suppression.code is SILENCED
+    ledger._now = at(6)
+    [(_, _, notify)] = released(ledger, 6, "AAPL").of("notify")
+    reason = NotifyReason.ACKNOWLEDGEMENT_ENDED
+    assert notify == Notify(at(6), CRITICAL, reason, sequence=2)
+
+
+def test_what_was_withheld_before_is_recorded_once_where_an_acknowledgement_ends() -> None:
+    ledger = ended_at(snoozed(muted("*", end=5)), 2)
+    assert (ledger.of("notify"), ledger.of("reopen")) == ([], [(1, TIME_OVER)])
+
+
+def test_the_end_of_an_acknowledgement_counts_for_the_rate_limit() -> None:
+    ledger = ended_at(snoozed(max_notifications_per_hour=2), 2)
+    assert ledger.notified == [at(0), at(2)]
+
+
+def test_a_value_that_crosses_its_limit_reopens_the_event_with_the_reason() -> None:
+    ledger = Asked()
+    ledger.ran(0, fired())
+    acknowledge(ledger, *KEY, at(0.5), "ann", limits=Limits(above=160))
+    ledger.ran(1, fired(metrics={"value": 159.0}))
+    assert ledger.of("reopen") == []
+    ledger.ran(2, fired(metrics={"value": 161.0}))
+    crossed = NotifyReason.VALUE_CROSSED
+    assert ledger.of("reopen") == [(1, SnoozeEnd(crossed, "the value 161 is above 160"))]
+    [(_, _, notify)] = ledger.of("notify")
+    assert notify == Notify(at(2), HIGH, crossed, sequence=1, restarts=True)
+    ledger.ran(3, fired(metrics={"value": 170.0}))
+    assert (ledger.of("reopen"), ledger.of("notify")) == ([], [])
+
+
+@pytest.mark.parametrize("sticky", [False, True])
+def test_a_late_escalation_keeps_the_limits_of_a_sticky_acknowledgement(sticky: bool) -> None:
+    ledger = Asked(sticky_acknowledgement=sticky)
+    ledger.ran(0, fired())
+    ledger.ran(2, fired())
+    acknowledge(ledger, *KEY, at(3), "ann", at(60), Limits(above=160))
+    ledger.ran(1, fired(importance="critical"), now=at(9))
+    series = ledger.series[KEY]
+    held = (True, at(60), Limits(above=160)) if sticky else (False, None, None)
+    assert (
+        series.acknowledged,
+        series.acknowledged_until,
+        series.acknowledged_limits,
+    ) == held
+    assert series.event_importance is CRITICAL

@@ -4,7 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from sentinel_core.decide.notifying import released, unless_suppressed
+from sentinel_core.decide.notifying import lapsed, released, unless_suppressed
+from sentinel_core.decide.observe import Observation
+from sentinel_core.decide.snooze import TIME_OVER, Limits
 from sentinel_core.decide.state import Action, Decision, DecisionContext, Series, Status
 from sentinel_core.decide.transition import decide
 from sentinel_core.model.reasons import NotifyReason, SuppressionCode
@@ -405,6 +407,7 @@ def test_an_acknowledgement_that_is_over_holds_nothing_back() -> None:
     decision = released(STEADY, series, DecisionContext(), at(30))
     assert decision is not None
     assert decision.reopen
+    assert decision.snooze_end is TIME_OVER
     assert (decision.series.acknowledged, decision.series.acknowledged_until) == (False, None)
 
 
@@ -412,6 +415,133 @@ def test_what_is_released_keeps_to_the_rate_limit() -> None:
     told = DecisionContext(None, [at(10), at(20)])
     assert released(LIMIT, HELD, told, at(69)) is None
     assert released(LIMIT, HELD, told, at(70)) is not None
+
+
+# -- an acknowledgement that ends by itself --------------------------------------------------
+
+CROSSED = NotifyReason.VALUE_CROSSED
+
+
+def took_on(limits: Limits, *, until: float | None = None) -> Series:
+    """An event that somebody acknowledged up to these limits."""
+    series = lived(STEADY, "1")[-1].series
+    end = at(until) if until is not None else None
+    return replace(
+        series,
+        event_id=7,
+        acknowledged=True,
+        acknowledged_until=end,
+        acknowledged_limits=limits,
+    )
+
+
+def measured(sign: str, minute: float, value: float | None) -> Observation:
+    """What was seen at that minute, with the value."""
+    return replace(seen(sign, minute), metrics={} if value is None else {"value": value})
+
+
+def test_an_acknowledgement_ends_once_when_the_value_crosses_its_limit() -> None:
+    series = took_on(Limits(above=95))
+    for minute, value in ((1, 90), (2, None), (3, 95)):
+        decision = decide(STEADY, series, measured("1", minute, value))
+        assert (decision.notify, decision.reopen, decision.code) == (None, False, "still-firing")
+        series = decision.series
+        assert series.acknowledged_limits == Limits(above=95)
+    decision = decide(STEADY, series, measured("1", 4, 97))
+    assert (decision.notify, decision.reopen, decision.code) == (CROSSED, True, "value-crossed")
+    assert decision.reason == (
+        "continued: still firing; no longer acknowledged: the value 97 is above 95"
+    )
+    assert decision.snooze_end == (CROSSED, "the value 97 is above 95")
+    series = decision.series
+    assert (series.acknowledged, series.acknowledged_limits) == (False, None)
+    for minute, value in ((5, 98), (6, 90), (7, 99)):
+        decision = decide(STEADY, series, measured("1", minute, value))
+        assert (decision.notify, decision.reopen) == (None, False)
+        series = decision.series
+
+
+def test_a_time_that_is_over_ends_an_acknowledgement_whose_limit_was_not_crossed() -> None:
+    decision = decide(STEADY, took_on(Limits(below=10), until=5), measured("1", 5, 90))
+    assert (decision.notify, decision.snooze_end) == (LAPSED, TIME_OVER)
+    assert (decision.code, decision.reason) == ("still-firing", "continued: still firing")
+
+
+def test_a_crossing_while_muted_is_withheld_and_told_later() -> None:
+    muted = DecisionContext(SILENCED)
+    decision = decide(STEADY, took_on(Limits(above=95)), measured("1", 1, 97), muted)
+    assert (decision.notify, decision.suppression) == (CROSSED, SILENCED)
+    assert (decision.series.withheld, decision.series.acknowledged) == (CROSSED, False)
+    later = released(STEADY, decision.series, DecisionContext(), at(9))
+    assert later is not None
+    assert (later.notify, later.reopen, later.snooze_end) == (CROSSED, False, None)
+
+
+def test_a_higher_importance_that_crosses_the_limit_is_told_as_such() -> None:
+    sticky = policy(sticky_acknowledgement=True)
+    decision = decide(sticky, took_on(Limits(above=95)), measured("H", 1, 97))
+    assert (decision.action, decision.code) == (Action.ESCALATE, "importance-raised")
+    assert (decision.notify, decision.reopen) == (ESCALATED, True)
+    assert decision.reason.endswith("; no longer acknowledged: the value 97 is above 95")
+
+
+def test_an_event_that_ends_beyond_the_limit_has_ended() -> None:
+    decision = decide(NOTIFY, took_on(Limits(below=10)), measured("0", 1, 3))
+    assert (decision.action, decision.notify, decision.reopen) == (Action.RESOLVE, RESOLVED, False)
+
+
+# -- lapsed ----------------------------------------------------------------------------------
+
+SNOOZED = replace(
+    lived(STEADY, "1")[-1].series, event_id=7, acknowledged=True, acknowledged_until=at(30)
+)
+
+
+def test_an_acknowledgement_ends_at_its_time_without_a_run() -> None:
+    decision = lapsed(STEADY, SNOOZED, DecisionContext(), at(30))
+    assert decision is not None
+    assert (decision.action, decision.code) == (Action.CONTINUE, "acknowledgement-ended")
+    assert (decision.notify, decision.suppression, decision.reopen) == (LAPSED, None, True)
+    assert decision.snooze_end is TIME_OVER
+    assert decision.series == replace(
+        SNOOZED,
+        acknowledged=False,
+        acknowledged_until=None,
+        notified_at=at(30),
+        notify_count=SNOOZED.notify_count + 1,
+    )
+    run = decide(STEADY, SNOOZED, seen("1", 30))
+    assert (run.notify, run.reopen, run.snooze_end) == (LAPSED, True, TIME_OVER)
+    assert decide(STEADY, decision.series, seen("1", 31)).notify is None
+
+
+@pytest.mark.parametrize(
+    "series",
+    [
+        replace(SNOOZED, acknowledged_until=at(30.1)),
+        replace(SNOOZED, acknowledged_until=None),
+        replace(SNOOZED, acknowledged=False, acknowledged_until=None),
+        replace(SNOOZED, status=Status.OK),
+    ],
+    ids=["not yet", "until it ends", "nobody has it", "over"],
+)
+def test_an_acknowledgement_that_holds_does_not_lapse(series: Series) -> None:
+    assert lapsed(STEADY, series, DecisionContext(), at(30)) is None
+
+
+@pytest.mark.parametrize("withheld", [None, OPENED, LAPSED])
+def test_the_end_of_an_acknowledgement_while_muted_is_told_later(
+    withheld: NotifyReason | None,
+) -> None:
+    series = replace(SNOOZED, withheld=withheld)
+    decision = lapsed(STEADY, series, DecisionContext(SILENCED), at(30))
+    assert decision is not None
+    assert (decision.reopen, decision.suppression) == (True, SILENCED)
+    assert decision.reason.endswith(f"not told: {SILENCED.sentence}")
+    assert decision.repeated is (withheld is not None)
+    count = series.notify_count + (0 if withheld else 1)
+    assert (decision.series.notify_count, decision.series.withheld) == (count, withheld or LAPSED)
+    assert decision.series.notified_at == series.notified_at
 
 
 # -- unless suppressed ---------------------------------------------------------------------

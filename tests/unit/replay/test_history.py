@@ -21,7 +21,7 @@ from sentinel_core.replay.timeline import Timeline
 from sentinel_core.store.db.engine import reading, writing
 from sentinel_core.store.db.tables import EVALUATION, SILENCE, Silence
 from sentinel_core.store.record.acknowledge import acknowledge, unacknowledge
-from sentinel_core.store.record.recording import notify_unmuted
+from sentinel_core.store.record.recording import end_due_snoozes, notify_unmuted
 from sentinel_core.store.record.resolve import resolve
 from sentinel_core.store.record.silences import expire
 from sentinel_core.store.state.rules import sync
@@ -244,6 +244,7 @@ def test_acknowledging_takes_effect_in_the_replay_when_it_did_live(engine: Engin
     acknowledge(engine, [event["id"]], by="ada", now=at(12), until=at(42))
     for minute in range(5, 60, 5):
         live(engine, rule, a_run(minute), [fired()])
+        reconciled(engine, rule, range(minute + 1, minute + 5))
     unacknowledge(engine, [rows(engine, "alert_event")[0]["id"]], by="bob", now=at(58))
     live(engine, rule, a_run(60), [fired()])
     [line] = again(engine, rule)
@@ -251,8 +252,24 @@ def test_acknowledging_takes_effect_in_the_replay_when_it_did_live(engine: Engin
     assert [(m.at, m.reason) for m in line.notifications] == [
         (at(0), "opened"),
         (at(10), "reminder"),
-        (at(45), "acknowledgement-ended"),
+        (at(42), "acknowledgement-ended"),
         (at(55), "reminder"),
+    ]
+
+
+def test_acknowledging_until_a_value_takes_effect_in_the_replay(engine: Engine) -> None:
+    rule = a_rule(policy={"repeat_seconds": 600})
+    live(engine, rule, a_run(0), [fired(metrics={"value": 91.0})])
+    [event] = rows(engine, "alert_event")
+    acknowledge(engine, [event["id"]], by="ada", now=at(1), above=95, below=5)
+    for minute, value in ((5, 92.0), (15, 95.0), (20, 95.5), (25, 99.0), (30, 99.0)):
+        live(engine, rule, a_run(minute), [fired(metrics={"value": value})])
+    [line] = again(engine, rule)
+    assert line.mismatches == 0, line.examples
+    assert [(m.at, m.reason) for m in line.notifications] == [
+        (at(0), "opened"),
+        (at(20), "value-crossed"),
+        (at(30), "reminder"),
     ]
 
 
@@ -355,6 +372,7 @@ def test_what_was_held_back_is_told_in_the_replay_when_it_was_told_live(
 def reconciled(engine: Engine, rule: Rule, minutes: Sequence[int]) -> None:
     """Reconcile comes by at each of these minutes."""
     for minute in minutes:
+        end_due_snoozes(engine, {rule.deployment_id: rule}, at(minute))
         notify_unmuted(engine, {rule.deployment_id: rule}, at(minute))
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from sentinel_core.decide.observe import Kind, Observation, judge
+from sentinel_core.decide.snooze import Limits
 from sentinel_core.decide.state import Series, Status
 from sentinel_core.model.alert import AlertOutput, Importance
 from sentinel_core.model.reasons import NotifyReason
@@ -908,7 +909,7 @@ def test_what_a_silence_withheld_is_sent_once_it_is_over_and_only_once() -> None
     sim.release(at(10))
     assert told(sim) == [(9, 1, "opened")]
     assert sim.series[ALERT, "AAPL"].notify_count == 2
-    assert not sim.withholds
+    assert not sim.waits
 
 
 def test_what_somebody_has_acknowledged_is_sent_only_when_that_has_lapsed() -> None:
@@ -919,6 +920,34 @@ def test_what_somebody_has_acknowledged_is_sent_only_when_that_has_lapsed() -> N
     assert told(sim) == []
     sim.release(at(20))
     assert told(sim) == [(20, 1, "opened")]
+    assert sim.events[0].acknowledged_by is None
+
+
+def test_an_acknowledgement_ends_at_its_time_between_runs_and_only_once() -> None:
+    sim = simulation()
+    runs(sim, "1")
+    acknowledge(sim, ALERT, "AAPL", at(1), "ann", at(20))
+    assert sim.waits
+    sim.release(at(19))
+    assert sim.events[0].acknowledged_by == "ann"
+    sim.release(at(20))
+    sim.release(at(21))
+    runs(sim, "1", start=22)
+    assert told(sim) == [(0, 1, "opened"), (20, 1, "acknowledgement-ended")]
+    assert sim.events[0].acknowledged_by is None
+    assert not sim.waits
+
+
+def test_acknowledging_until_a_value_ends_when_it_is_crossed() -> None:
+    sim = simulation()
+    runs(sim, "1")
+    acknowledge(sim, ALERT, "AAPL", at(0.5), "ann", limits=Limits(below=100))
+    run(sim, 1, fired(metrics={"value": 100.0}))
+    assert not sim.waits
+    assert sim.events[0].acknowledged_by == "ann"
+    run(sim, 2, fired(metrics={"value": 99.0}))
+    run(sim, 3, fired(metrics={"value": 98.0}))
+    assert told(sim)[1:] == [(2, 1, "value-crossed")]
     assert sim.events[0].acknowledged_by is None
 
 

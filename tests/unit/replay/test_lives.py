@@ -19,7 +19,7 @@ from sentinel_core.model.rule import RuleSettings
 from sentinel_core.store.db.engine import writing
 from sentinel_core.store.db.tables import EVENT, NOTIFICATION, SILENCE
 from sentinel_core.store.record.acknowledge import acknowledge, unacknowledge
-from sentinel_core.store.record.recording import notify_unmuted, record
+from sentinel_core.store.record.recording import end_due_snoozes, notify_unmuted, record
 from sentinel_core.store.record.resolve import resolve
 from sentinel_core.store.record.silences import expire
 from sentinel_core.store.state.rules import sync
@@ -154,7 +154,9 @@ class World:
         told(self.engine, self.host, a_run(minute), outputs, now=at(minute) + timedelta(seconds=1))
 
     def _reconcile(self, now: datetime) -> None:
-        if notify_unmuted(self.engine, {self.rule.deployment_id: self.rule}, now):
+        known = {self.rule.deployment_id: self.rule}
+        ended = end_due_snoozes(self.engine, known, now)
+        if notify_unmuted(self.engine, known, now) or ended:
             self._deliver()
 
     def events(self) -> list[tuple[Any, ...]]:

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from sqlalchemy import Engine, insert, select, update
 
 from sentinel_core.decide.observe import Kind
+from sentinel_core.decide.snooze import Limits
 from sentinel_core.decide.state import Series
 from sentinel_core.model.alert import AlertOutput
 from sentinel_core.model.rule import RuleSettings
@@ -21,7 +22,7 @@ from sentinel_core.replay.ledger import MemoryLedger
 from sentinel_core.store.db.engine import reading, writing
 from sentinel_core.store.db.tables import EVENT, NOTIFICATION, SILENCE
 from sentinel_core.store.record.acknowledge import acknowledge, unacknowledge
-from sentinel_core.store.record.recording import notify_unmuted, record
+from sentinel_core.store.record.recording import end_due_snoozes, notify_unmuted, record
 from sentinel_core.store.record.resolve import resolve
 from sentinel_core.store.state.snapshot import RuleSnapshot
 from tests.support.histories import (
@@ -79,6 +80,7 @@ class Live:
     def happen(self, item: Ran | Hand | Released, event_id: int | None) -> None:
         """`event_id`: the open event that a person does something to."""
         if isinstance(item, Released):
+            end_due_snoozes(self.engine, {self.rule.deployment_id: self.rule}, item.at)
             notify_unmuted(self.engine, {self.rule.deployment_id: self.rule}, item.at)
         elif isinstance(item, Ran):
             seen = item.seen(self.rule.settings)
@@ -86,7 +88,10 @@ class Live:
         elif event_id is not None:
             by: dict[str, Any] = {"by": "ann", "now": item.at}
             if item.what == "acknowledge":
-                acknowledge(self.engine, [event_id], until=item.until, **by)
+                above, below = item.limits or Limits()
+                acknowledge(
+                    self.engine, [event_id], until=item.until, above=above, below=below, **by
+                )
             elif item.what == "unacknowledge":
                 unacknowledge(self.engine, [event_id], **by)
             else:
@@ -412,6 +417,43 @@ KNOWN: dict[str, tuple[Setting, History, set[str]]] = {
             run(34, fired("A")),
         ],
         {"opened"},
+    ),
+    "an acknowledgement whose time is up while the rule does not run": (
+        rule_of(repeat_seconds=1800),
+        [
+            run(1, fired("A")),
+            hand("acknowledge", Kind.ALERT, "A", 30, now=2),
+            Released(at(32)),
+            Released(at(33)),
+            Released(at(34)),
+            run(40, fired("A")),
+            run(63, fired("A")),
+        ],
+        {"opened", "acknowledgement-ended", "reminder"},
+    ),
+    "an acknowledgement whose time is up while all is muted": (
+        replace(rule_of(), silences=(silent(20, 50),)),
+        [
+            run(1, fired("A")),
+            hand("acknowledge", Kind.ALERT, "A", 30, now=2),
+            Released(at(33)),
+            run(40, fired("A")),
+            Released(at(50)),
+            run(51, fired("A")),
+        ],
+        {"opened", "acknowledgement-ended"},
+    ),
+    "an acknowledgement until a value": (
+        rule_of(repeat_seconds=60),
+        [
+            run(1, fired("A", metrics={"value": 91.0})),
+            replace(by_hand("acknowledge", 2), limits=Limits(95.0, 85.0)),
+            Released(at(3)),
+            run(4, fired("A", metrics={"value": 95.0})),
+            run(5, fired("A", metrics={"value": 95.5})),
+            run(6, fired("A", metrics={"value": 99.0})),
+        ],
+        {"opened", "value-crossed", "reminder"},
     ),
     "an end for all who heard of what mattered more and more": (
         rule_of(notify_resolved=True),

@@ -441,6 +441,17 @@ def test_acknowledging_stops_reminders_until_its_time_is_over(ran: Ran) -> None:
     assert told(report) == []
 
 
+def test_acknowledging_until_a_value_ends_when_it_is_crossed(ran: Ran) -> None:
+    act = {"at": "1m", "action": "acknowledge", "ticker": "db-1", "by": "anna", "above": 95}
+    report = ran(
+        series={"db-1": {"triggered": "1x5", "value": "91 95 96 97 98"}},
+        actions=[act],
+        notifications=[{"at": 0, "reason": "opened"}, {"at": "10m", "reason": "value-crossed"}],
+        events=[{"opened_at": 0, "resolved_at": None, "acknowledged_by": None}],
+    )
+    assert told(report) == []
+
+
 def test_taking_an_acknowledgement_back_lets_reminders_go_on(ran: Ran) -> None:
     report = ran(
         rule="reminding",
@@ -641,6 +652,21 @@ def test_people_act_after_the_run_of_the_same_moment(ran: Ran) -> None:
         (
             {"events": [], "actions": [{"at": 0, "action": "resolve", "until": "5m"}]},
             "actions[0].until: belongs to",
+        ),
+        (
+            {"events": [], "actions": [{"at": 0, "action": "resolve", "above": 5}]},
+            "actions[0].above: belongs to",
+        ),
+        (
+            {"events": [], "actions": [{"at": 0, "action": "acknowledge", "above": "high"}]},
+            "actions[0].above: ",
+        ),
+        (
+            {
+                "events": [],
+                "actions": [{"at": 0, "action": "acknowledge", "above": 1, "below": 2}],
+            },
+            "actions[0].below: every value is above 1 or below 2",
         ),
         (
             {"events": [], "actions": [{"at": 0, "action": "aknowledge"}]},

@@ -146,6 +146,47 @@ def test_a_snooze_has_an_end_and_one_without_a_time_is_refused(
     assert length.total_seconds() == pytest.approx(4 * 3600, abs=60)
 
 
+def test_a_snooze_until_a_value_shows_the_value_and_refuses_one_that_is_crossed(
+    page: RunPage, store: Engine
+) -> None:
+    more = {"metrics": {"value": 91.5}, "metadata": {"unit": "%"}}
+    key = fire(store, a_rule("logs"), now(), **more)
+    app = page("blotter", event=str(key))
+    for typed, refusal in (
+        (None, "say the value"),
+        (90.0, "the value 91.5 is above 90 already"),
+        (95.0, ""),
+    ):
+        app.button(key="snooze").click().run()
+        app.button_group(key="snooze-for").set_value("until a value")
+        app.button(key="snooze").click().run()
+        assert "The value is 91.5% now." in words(app)
+        app.number_input(key="snooze-value").set_value(typed)
+        app.button(key="snooze").click()
+        app.button(key="snooze-confirm").click().run()
+        assert not app.exception
+        assert event(store, key)["is_acknowledged"] is not bool(refusal), typed
+        assert refusal in words(app)
+    assert event(store, key)["acknowledged_above"] == 95
+    app = page("blotter", event=str(key))
+    assert "until the value is above 95" in words(app)
+
+
+def test_a_snooze_until_a_value_of_an_event_without_one_is_refused(
+    page: RunPage, store: Engine, key: int
+) -> None:
+    app = page("blotter", event=str(key))
+    app.button(key="snooze").click().run()
+    app.button_group(key="snooze-for").set_value("until a value")
+    app.button(key="snooze").click().run()
+    app.button_group(key="snooze-side").set_value("below")
+    app.number_input(key="snooze-value").set_value(5.0)
+    app.button(key="snooze").click()
+    app.button(key="snooze-confirm").click().run()
+    assert f"Nothing was changed: event {key} has no value" in words(app)
+    assert not event(store, key)["is_acknowledged"]
+
+
 def test_all_that_match_are_changed_in_parts_and_others_are_not(
     page: RunPage, store: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tests.support.recorded import NOON
-from viewer.snoozing import CHOICES, RESOLVED, TYPED, snoozed_until
+from viewer.snoozing import CHOICES, RESOLVED, SIDES, TIMES, TYPED, snoozed_until, snoozed_up_to
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
@@ -50,3 +50,29 @@ def test_a_time_that_is_missing_or_over_is_refused(
 ) -> None:
     with pytest.raises(ValueError, match=why):
         snoozed_until(chosen, typed, NOON, BERLIN)
+
+
+def test_a_silence_is_offered_times_only() -> None:
+    assert set(TIMES) < set(CHOICES)
+    assert RESOLVED not in TIMES
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_a_snooze_ends_on_one_side_of_its_value(side: str) -> None:
+    assert snoozed_up_to(side, 0) == {side: 0}
+
+
+@pytest.mark.parametrize(
+    ("side", "typed", "why"),
+    [
+        ("above", None, "say the value"),
+        ("beside", 1, "say the value"),
+        ("above", float("nan"), "is not a number"),
+        ("below", float("inf"), "is not a number"),
+    ],
+)
+def test_a_value_that_is_missing_or_no_number_is_refused(
+    side: str, typed: float | None, why: str
+) -> None:
+    with pytest.raises(ValueError, match=why):
+        snoozed_up_to(side, typed)

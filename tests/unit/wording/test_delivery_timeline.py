@@ -238,6 +238,7 @@ def test_the_next_step_says_when_it_goes_to_whom() -> None:
         ("step-12", "step 12 of the escalation"),
         ("escalated-critical", "more important: critical"),
         ("acknowledgement-ended", "the acknowledgement has ended"),
+        ("value-crossed", "the acknowledgement has ended, the value crossed its limit"),
         ("something new", "something new"),
     ],
 )

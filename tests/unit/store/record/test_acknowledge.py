@@ -81,3 +81,44 @@ def test_more_events_than_one_statement_takes_are_acknowledged_together(engine: 
     result = acknowledge(engine, many, by="ana", now=NOON)
     assert result.done == tuple(keys)
     assert len(result.missing) == 1_700
+
+
+def test_an_acknowledgement_until_a_value_is_on_record_with_its_limit(engine: Engine) -> None:
+    key = fire(engine, a_rule(), NOON, metrics={"value": 91.0})
+    acknowledge(engine, [key], by="ana", until=NOON + HOUR, above=95, below=10.5, now=NOON)
+    whole = event_detail(engine, key)
+    assert whole is not None
+    assert (whole.event["acknowledged_above"], whole.event["acknowledged_below"]) == (95, 10.5)
+    [entry] = whole.audit
+    until = (NOON + HOUR).isoformat()
+    assert entry["detail"] == {"until": until, "above": 95, "below": 10.5}
+
+
+@pytest.mark.parametrize(
+    ("limits", "why"),
+    [
+        ({"above": float("nan")}, "above nan is not a number"),
+        ({"below": float("inf")}, "below inf is not a number"),
+        ({"above": "95"}, "above '95' is not a number"),
+        ({"above": 90}, "of event 1, the value 91 is above 90 already"),
+        ({"below": 95}, "of event 1, the value 91 is below 95 already"),
+        ({"above": 95}, "event 2 has no value"),
+    ],
+)
+def test_a_limit_that_makes_no_sense_changes_nothing(
+    engine: Engine, limits: dict[str, float], why: str
+) -> None:
+    rule = a_rule()
+    assert fire(engine, rule, NOON, ticker="a", metrics={"value": 91.0}) == 1
+    assert fire(engine, a_rule("logs"), NOON) == 2
+    with pytest.raises(ValueError, match=why):
+        acknowledge(engine, [1, 2], by="ana", now=NOON, **limits)
+    assert event_ids(engine, status={Status.OPEN}) == [2, 1]
+    assert audited(engine) == []
+
+
+def test_what_somebody_else_acknowledged_needs_no_value(engine: Engine) -> None:
+    one = fire(engine, a_rule("a"), NOON, metrics={"value": 91.0})
+    two = fire(engine, a_rule("b"), NOON)
+    acknowledge(engine, [two], by="bo", now=NOON)
+    assert acknowledge(engine, [one, two], by="ana", above=95, now=NOON).done == (one,)

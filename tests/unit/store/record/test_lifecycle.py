@@ -1,6 +1,7 @@
 """The lifecycle as recorded: what is held back and why, what is told later, what ends what."""
 
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -17,7 +18,7 @@ from sentinel_core.store.db.tables import SILENCE
 from sentinel_core.store.read import silences as stored_silences
 from sentinel_core.store.record import silences
 from sentinel_core.store.record.acknowledge import acknowledge, unacknowledge
-from sentinel_core.store.record.recording import Recorded, notify_unmuted
+from sentinel_core.store.record.recording import Recorded, end_due_snoozes, notify_unmuted
 from sentinel_core.store.state.rules import deactivate_missing
 from tests.support.runs import a_rule, a_run, at, fired, quiet, rows, snapshot, told
 from tests.support.swarm import killed_at_statement
@@ -205,6 +206,102 @@ def test_an_acknowledgement_until_a_time_ends_then_and_people_are_told(engine: E
     event = only(engine, "alert_event")
     assert (event["is_acknowledged"], event["acknowledged_until"]) == (False, None)
     assert messages(engine)[-1][0] == "acknowledgement-ended"
+
+
+def test_an_acknowledgement_until_a_value_ends_when_it_is_crossed_and_people_are_told_once(
+    engine: Engine,
+) -> None:
+    [key] = measured(engine, RULE, 0, fired()).opened
+    acknowledge(engine, [key], by="bo", above=160, now=at(1))
+    assert measured(engine, RULE, 5, fired(metrics={"value": 160.0})).notifications == []
+    assert only(engine, "alert_event")["acknowledged_above"] == 160
+    assert len(measured(engine, RULE, 10, fired(metrics={"value": 161.5})).notifications) == 1
+    assert measured(engine, RULE, 15, fired(metrics={"value": 170.0})).notifications == []
+    event = only(engine, "alert_event")
+    assert (event["is_acknowledged"], event["acknowledged_above"]) == (False, None)
+    assert [reason for reason, _, _ in messages(engine)] == ["opened", "value-crossed"]
+    evaluation = only(engine, "evaluation", at=at(10))
+    assert evaluation["decision_code"] == "value-crossed"
+    assert evaluation["decision_reason"].endswith(
+        "no longer acknowledged: the value 161.5 is above 160"
+    )
+    assert stories(engine) == [("value-crossed", "the value 161.5 is above 160")]
+
+
+def stories(engine: Engine) -> list[tuple[str, str]]:
+    """The audit's entries of acknowledgements that ended by themselves."""
+    found = rows(engine, "audit_entry", action="acknowledgement-ended", actor="sentinel")
+    return [(row["detail"]["reason"], row["detail"]["sentence"]) for row in found]
+
+
+TIME_OVER = ("acknowledgement-ended", "the time of the acknowledgement is over")
+
+
+def test_an_acknowledgement_ends_at_its_time_though_its_rule_no_longer_runs(
+    engine: Engine,
+) -> None:
+    [key] = measured(engine, RULE, 0, fired()).opened
+    acknowledge(engine, [key], by="bo", until=at(12), now=at(1))
+    known = {RULE.deployment_id: RULE}
+    assert end_due_snoozes(engine, known, at(11)) == []
+    assert end_due_snoozes(engine, {}, at(12)) == []
+    assert len(end_due_snoozes(engine, known, at(12))) == 1
+    event = only(engine, "alert_event")
+    assert (event["is_acknowledged"], event["acknowledged_until"]) == (False, None)
+    assert end_due_snoozes(engine, known, at(13)) == []
+    assert measured(engine, RULE, 15, fired()).notifications == []
+    assert [reason for reason, _, _ in messages(engine)] == ["opened", "acknowledgement-ended"]
+    assert stories(engine) == [TIME_OVER]
+
+
+def test_what_a_run_has_ended_is_not_ended_once_more(engine: Engine) -> None:
+    [key] = measured(engine, RULE, 0, fired()).opened
+    acknowledge(engine, [key], by="bo", until=at(12), now=at(1))
+    assert len(measured(engine, RULE, 15, fired()).notifications) == 1
+    assert end_due_snoozes(engine, {RULE.deployment_id: RULE}, at(16)) == []
+    assert stories(engine) == [TIME_OVER]
+
+
+def test_run_and_reconcile_at_once_end_an_acknowledgement_once(engine: Engine) -> None:
+    known = {RULE.deployment_id: RULE}
+    [key] = measured(engine, RULE, 0, fired()).opened
+    acknowledge(engine, [key], by="bo", until=at(12), now=at(1))
+    with ThreadPoolExecutor(4) as pool:
+        ends = [pool.submit(end_due_snoozes, engine, known, at(16)) for _ in range(3)]
+        ran = pool.submit(measured, engine, RULE, 15, fired())
+        told_by = [len(ran.result().notifications), *(len(end.result()) for end in ends)]
+    assert sum(told_by) == 1
+    assert stories(engine) == [TIME_OVER]
+    assert [reason for reason, _, _ in messages(engine)] == ["opened", "acknowledgement-ended"]
+
+
+def test_an_acknowledgement_of_what_has_ended_stays(engine: Engine) -> None:
+    [key] = measured(engine, RULE, 0, fired()).opened
+    acknowledge(engine, [key], by="bo", until=at(12), now=at(1))
+    measured(engine, RULE, 5, quiet())
+    assert end_due_snoozes(engine, {RULE.deployment_id: RULE}, at(13)) == []
+    assert only(engine, "alert_event")["is_acknowledged"]
+
+
+def test_only_the_ticker_asked_for_is_ended(engine: Engine) -> None:
+    opened = measured(engine, RULE, 0, fired("A"), fired("B")).opened
+    acknowledge(engine, opened, by="bo", until=at(12), now=at(1))
+    end_due_snoozes(engine, {RULE.deployment_id: RULE}, at(13), ticker="B")
+    held = [(row["ticker"], row["is_acknowledged"]) for row in rows(engine, "alert_event")]
+    assert held == [("A", True), ("B", False)]
+
+
+def test_an_acknowledgement_that_ends_while_muted_is_told_after_it(engine: Engine) -> None:
+    known = {RULE.deployment_id: RULE}
+    [key] = measured(engine, RULE, 0, fired()).opened
+    acknowledge(engine, [key], by="bo", until=at(12), now=at(1))
+    a_silence(engine, 10, 30)
+    end_due_snoozes(engine, known, at(12))
+    event = only(engine, "alert_event")
+    assert (event["is_acknowledged"], event["suppressed_code"]) == (False, "silenced")
+    assert messages(engine)[-1][:2] == ("acknowledgement-ended", "suppressed")
+    assert len(notify_unmuted(engine, known, at(31))) == 1
+    assert messages(engine)[-1][:2] == ("acknowledgement-ended", "pending")
 
 
 def test_a_late_run_that_matters_more_leaves_a_sticky_acknowledgement_alone(

@@ -48,6 +48,21 @@ def test_an_acknowledgement_is_taken_back_with_its_comment(engine: Engine, keys:
         assert ("ana", "unacknowledged", {"undone": "acknowledged"}) in entries(engine, key)
 
 
+def test_a_snooze_until_a_value_is_taken_back_and_put_back(engine: Engine) -> None:
+    key = fire(engine, a_rule(), NOON, metrics={"value": 91.0})
+    done = acknowledge(engine, [key], by="ana", above=95, now=after(1))
+    back = unacknowledge(engine, [key], by="bo", now=after(2))
+    assert columns(engine, key, "acknowledged_above") == (None,)
+    assert back.former is not None
+    undo(engine, "unacknowledged", back.former, by="bo", now=after(3))
+    assert columns(engine, key, "is_acknowledged", "acknowledged_above") == (True, 95)
+    undone = {"undone": "unacknowledged", "above": 95}
+    assert ("bo", "acknowledged", undone) in entries(engine, key)
+    assert done.former is not None
+    assert undo(engine, "acknowledged", done.former, by="ana", now=after(4)).done == (key,)
+    assert columns(engine, key, "is_acknowledged", "acknowledged_above") == (False, None)
+
+
 def test_what_somebody_changed_since_stays(engine: Engine, keys: list[int]) -> None:
     done = acknowledge(engine, keys, by="ana", now=after(1))
     unacknowledge(engine, keys[:1], by="bo", now=after(2))
