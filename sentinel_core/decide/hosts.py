@@ -1,8 +1,11 @@
 """When a host on which runs execute is too busy or too full. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Protocol, runtime_checkable
+
+from sentinel_core.model.trigger import History
 
 LIMITS: Mapping[str, float] = {"cpu": 80.0, "memory": 80.0, "disk": 90.0}
 """Percent in use."""
@@ -45,6 +48,39 @@ class Host:
         """The newest sample."""
         return self.samples[-1]
 
-    def silent(self, now: datetime) -> bool:
+    def silent(self, now: datetime, after: timedelta = SILENT_AFTER) -> bool:
         """True if nothing was heard of it lately: it may be gone, or has no runs."""
-        return now - self.latest.at > SILENT_AFTER
+        return now - self.latest.at > after
+
+    def known(self, name: str, since: datetime) -> float | None:
+        """The newest value of `cpu`, `memory` or `disk` from then on; None if it is not known."""
+        values = (getattr(one, name) for one in reversed(self.samples) if one.at >= since)
+        return next((value for value in values if value is not None), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Endings:
+    """How the runs of all rules ended: those that checked something, and those without a result.
+
+    `minutes` is how far back they reach: less than was asked for where there are very many.
+    """
+
+    runs: int
+    failed: int
+    minutes: float
+
+
+@runtime_checkable
+class HostHistory(History, Protocol):
+    """A history that also knows the hosts on which runs execute, and how runs ended."""
+
+    def hosts(self, window: timedelta) -> Sequence[Host]:
+        """The hosts of the last day with their samples of this time, or else with the newest one.
+
+        Raises HistoryUnavailableError when the store can't be read.
+        """
+        ...
+
+    def endings(self, window: timedelta) -> Endings:
+        """How the runs of this time ended. Raises HistoryUnavailableError."""
+        ...

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -17,6 +17,8 @@ from sentinel_core.model.trigger import History, NoHistory, PastEvaluation
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
+
+    from sentinel_core.decide.hosts import Endings, Host
 
 
 class _StoreHistory:
@@ -48,6 +50,18 @@ class _StoreHistory:
 
         with _store("the pings") as engine:
             return last_pings(engine, keys)
+
+    def hosts(self, window: timedelta) -> "tuple[Host, ...]":
+        from sentinel_core.store.read.hosts import hosts_lately
+
+        with _store("the samples of the hosts") as engine:
+            return hosts_lately(engine, datetime.now(UTC), window)
+
+    def endings(self, window: timedelta) -> "Endings":
+        from sentinel_core.store.read.throughput import endings
+
+        with _store("how the runs ended") as engine:
+            return endings(engine, datetime.now(UTC), window)
 
 
 @contextmanager

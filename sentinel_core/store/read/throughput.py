@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, func, select
 
-from sentinel_core.decide.hosts import Host
+from sentinel_core.decide.hosts import Endings, Host
 from sentinel_core.decide.observe import Kind
 from sentinel_core.decide.state import Status
 from sentinel_core.store.db.engine import count_up_to, reading
@@ -93,6 +93,16 @@ def figures(engine: Engine, now: datetime, window: timedelta = WINDOW) -> Figure
             count_up_to(connection, active, COUNT_CAP),
             _unmeasured(connection),
         )
+
+
+def endings(engine: Engine, now: datetime, window: timedelta = WINDOW) -> Endings:
+    """How the runs of this time ended, of the newest MOST_ROWS evaluations.
+
+    Raises StoreUnavailableError.
+    """
+    with answering(engine), reading(engine) as connection:
+        found = _throughput(connection, now, window)
+    return Endings(found.runs, found.failed, found.minutes)
 
 
 def _throughput(connection: Connection, now: datetime, window: timedelta) -> Throughput:

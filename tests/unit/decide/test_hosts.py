@@ -30,3 +30,12 @@ def test_a_host_is_silent_when_its_newest_sample_is_old() -> None:
     assert host.latest.cpu == 2
     assert not host.silent(NOON + SILENT_AFTER)
     assert host.silent(NOON + SILENT_AFTER + timedelta(seconds=1))
+
+
+def test_what_is_known_of_a_host_is_its_newest_value_that_is_not_too_old() -> None:
+    minute = timedelta(minutes=1)
+    host = Host("a", (Sample(NOON - 5 * minute, 7, 1, 1), Sample(NOON, None, 2, 2)))
+    assert host.known("memory", NOON - minute) == 2
+    assert host.known("cpu", NOON - 5 * minute) == 7
+    assert host.known("cpu", NOON - minute) is None
+    assert host.known("disk", NOON + minute) is None

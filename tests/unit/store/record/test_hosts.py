@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import Engine
 
 from sentinel_core.decide.hosts import Sample
-from sentinel_core.store.read.hosts import hosts
+from sentinel_core.store.read.hosts import hosts, hosts_lately
 from sentinel_core.store.record.hosts import note_host
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -25,3 +25,13 @@ def test_of_two_samples_in_a_minute_the_first_stays_and_a_day_later_all_go(engin
     [a, b] = hosts(engine, later)
     assert (len(a.samples), len(b.samples)) == (2, 1)
     assert hosts(engine, later + timedelta(days=2)) == ()
+
+
+def test_a_host_that_was_not_heard_of_lately_is_known_by_its_newest_sample(engine: Engine) -> None:
+    for ago in (1, 5, 30, 60):
+        note_host(engine, "a", Sample(NOON - ago * MINUTE, ago, 1, 1))
+        note_host(engine, "b", Sample(NOON - (ago + 20) * MINUTE, ago, 1, 1))
+    [a, b] = hosts_lately(engine, NOON, 10 * MINUTE)
+    assert [one.cpu for one in a.samples] == [5, 1]
+    assert [one.at for one in b.samples] == [NOON - 21 * MINUTE]
+    assert hosts_lately(engine, NOON + timedelta(days=2), 10 * MINUTE) == ()
