@@ -1,10 +1,15 @@
 """The HTTP API on a real port, over a real store, asked well and badly."""
 
+from datetime import UTC, datetime, timedelta
+
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import Engine
 
+from sentinel_core.decide.hosts import Sample
+from sentinel_core.store.record.hosts import note_host
+from tests.integration.api.support import api_port
 from tests.support.recorded import NOON, a_rule, fire
 
 
@@ -33,6 +38,28 @@ def test_prometheus_reads_the_metrics(http: httpx.Client) -> None:
     assert found["sentinel_component_state", "prefect", "ok"] == 0
     assert found["sentinel_health_score",] == http.get("/status").json()["score"]
     assert ("sentinel_lateness_p50_seconds",) not in found  # nothing ran: unknown, not zero
+
+
+def test_prometheus_reads_what_is_in_use_of_each_host(store: Engine) -> None:
+    now = datetime.now(UTC)
+    note_host(store, "web-1", Sample(now - timedelta(minutes=1), None, 34.0, 56.5))
+    note_host(store, "web-2", Sample(now, 12.0, 34.0, 56.0))
+    note_host(store, 'gone"\n', Sample(now - timedelta(hours=1), 1.0, 1.0, 1.0))
+    with api_port() as port:  # one that remembers no status
+        text = httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=60).text
+    families = text_string_to_metric_families(text)
+    found = {
+        (sample.name.removeprefix("sentinel_host_"), sample.labels["host"]): sample.value
+        for family in families
+        for sample in family.samples
+        if sample.name.startswith("sentinel_host_")
+    }
+    assert found["memory_ratio", "web-1"] == 0.34
+    assert found["disk_ratio", "web-1"] == 0.565
+    assert found["cpu_ratio", "web-2"] == 0.12
+    assert ("cpu_ratio", "web-1") not in found
+    assert [name for name, host in found if host.startswith("gone")] == ["sample_timestamp_seconds"]
+    assert now.timestamp() - found["sample_timestamp_seconds", "web-2"] < 60
 
 
 @pytest.mark.parametrize("sort", ["time", "resolved", "importance", "rule", "status"])
