@@ -75,6 +75,7 @@ def _draw(armed: bool) -> None:
         st.rerun()  # a fragment's interval is set where it is started
     live.hidden_button()
     told = window.listen()
+    triage.begin(told)
     try:
         overview = data.overview()
         _cards(overview)
@@ -98,7 +99,7 @@ def _draw(armed: bool) -> None:
         _head(shown, walk.at)
         _table(shown, told.width, walk.at)
         _foot(shown)
-        window.tell(walk.at, *_alerts())
+        window.tell(told, walk.at, *_alerts())
         triage.act(walk, shown.page.rows)
         if not overview.any_notification:
             st.caption(

@@ -19,6 +19,15 @@ _CURSOR, _HEARD = "cursor", "heard"
 _EVENT_PAGE = "scripts/event.py"
 
 
+def begin(told: Told) -> None:
+    """Let a new session answer none of the keys that an earlier one had.
+
+    To be called as soon as the window is listened to: what is pressed while the page is drawn for
+    the first time is new.
+    """
+    st.session_state.setdefault(_HEARD, _last(told))
+
+
 def follow(told: Told, events: Events, table: str) -> Walk:
     """Move the cursor and the selection of a table, which is not yet drawn, as the keys say."""
     state = st.session_state.get(table)
@@ -32,11 +41,14 @@ def follow(told: Told, events: Events, table: str) -> Walk:
     return walk
 
 
+def _last(told: Told) -> float:
+    return told.pressed[-1][0] if told.pressed else 0
+
+
 def _new(told: Told) -> list[str]:
-    """The keys that were not answered yet. A new session answers none that an earlier one had."""
-    last = told.pressed[-1][0] if told.pressed else 0
-    heard = st.session_state.setdefault(_HEARD, last)
-    st.session_state[_HEARD] = max(heard, last)
+    """The keys that were not answered yet."""
+    heard = st.session_state.get(_HEARD, 0)
+    st.session_state[_HEARD] = max(heard, _last(told))
     return [key for at, key in told.pressed if at > heard]
 
 

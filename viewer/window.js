@@ -5,21 +5,23 @@
 window.sentinelWindow ??= (() => {
   const KEYS = ["j", "k", "x", "a", "z", "s", "Enter", "?"];
   const KEPT = 40; // pressed keys that the page may not have answered yet
+  const ATTEMPTS = 5; // at one second each
   const STEP = 20; // pixels: a scrollbar that comes and goes is no other width
   const ROW = 28, HEADER = 36, BAR = 60; // pixels: a table's row, its head, the page's own bar
   const FIELD = "input:not([type=checkbox]):not([type=radio]), textarea, select, [contenteditable]";
   const OPEN = "[role=dialog], [role=menu], [role=listbox], [data-testid=stPopoverBody]";
   const PRESSED_BY_ENTER = "a, button, summary, label, [role]:not([role=grid], [role=main])";
   const pressed = [];
-  const told = { width: 0, keys: [] };
+  const told = { sent: 0, width: 0, keys: [] };
+  const known = { width: null, heard: 0 }; // what Python answered to
   let cursor = null, newest = null, looked = null, counted = 0, sound = null;
 
   const field = () => document.querySelector(".st-key-window input");
 
-  function tell(changes) {
+  function tell() {
     const input = field();
     if (!input) return;
-    Object.assign(told, changes);
+    told.sent += 1;
     // As if somebody had typed it: a value that is only assigned goes unnoticed by the page.
     const assign = Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, "value").set;
     assign.call(input, JSON.stringify(told));
@@ -30,11 +32,20 @@ window.sentinelWindow ??= (() => {
 
   function measure() {
     const place = field()?.closest(".stMainBlockContainer");
-    if (!place) return;
+    if (!place) return told.width;
     const style = getComputedStyle(place);
     const inside = place.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
-    const width = Math.floor(inside / STEP) * STEP;
-    if (width && width !== told.width) tell({ width });
+    return Math.floor(inside / STEP) * STEP || told.width;
+  }
+
+  // The page may not listen yet when it is drawn for the first time, or be about to be drawn anew.
+  let attempts = 0;
+  function sayAgain() {
+    const width = measure();
+    if (width !== told.width) [told.width, attempts] = [width, 0];
+    const answered = known.width === width && (pressed.at(-1)?.[0] ?? 0) <= known.heard;
+    if (answered) attempts = 0;
+    else if (attempts++ < ATTEMPTS) tell();
   }
 
   function meant(event) {
@@ -51,7 +62,9 @@ window.sentinelWindow ??= (() => {
     event.stopPropagation();
     // Times, so that a key is never answered twice however often the field is sent.
     pressed.push([Math.max(Date.now(), (pressed.at(-1)?.[0] ?? 0) + 1), event.key]);
-    tell({ keys: pressed.slice(-KEPT) });
+    told.keys = pressed.slice(-KEPT);
+    attempts = 0;
+    tell();
   }
 
   function keepInSight(row) {
@@ -112,18 +125,14 @@ window.sentinelWindow ??= (() => {
   // Streamlit names the page again whenever it draws all of it.
   new MutationObserver(() => name()).observe(document.querySelector("title"), { childList: true });
   document.addEventListener("visibilitychange", look);
-  let waits = 0;
-  window.addEventListener("resize", () => {
-    clearTimeout(waits);
-    waits = setTimeout(measure, 300);
-  });
+  setInterval(sayAgain, 1000);
 
   return {
-    now({ row, ...alerts }) {
+    now({ row, width, heard, ...alerts }) {
+      Object.assign(known, { width, heard });
       if (row !== null && row !== cursor) keepInSight(row);
       cursor = row;
       alertTo(alerts);
-      measure();
     },
   };
 })();

@@ -38,9 +38,14 @@ def listen() -> Told:
     return read(text or "")
 
 
-def tell(cursor: int | None, critical: Sequence[int] | None, alerts: Sequence[str]) -> None:
-    """Tell the window which row has the cursor, and the ids of the newest critical events."""
+def tell(
+    told: Told, cursor: int | None, critical: Sequence[int] | None, alerts: Sequence[str]
+) -> None:
+    """Tell the window what was understood of what it told, which row has the cursor, and the ids of
+    the newest critical events."""
     now = {
+        "width": told.width,
+        "heard": told.pressed[-1][0] if told.pressed else 0,
         "row": cursor,
         "critical": None if critical is None else list(critical),
         "title": "title" in alerts,

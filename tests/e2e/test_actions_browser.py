@@ -216,3 +216,17 @@ def test_a_new_critical_event_rings_and_counts_in_the_title_while_nobody_looks(d
             assert page.evaluate("window.tones") == 2 * count
         page.evaluate("window.looks = true; window.dispatchEvent(new Event('focus'))")
         expect(page).to_have_title(plain)
+
+
+def test_messages_have_the_width_that_the_window_leaves(desk: Desk) -> None:
+    """What is drawn on a canvas has no width to ask for: the window tells when it is understood."""
+    desk.fire("noisy", 1)
+    with desk.looking_at("noisy") as page:
+        for width, told in ((1920, 1780), (1440, 1300)):
+            page.set_viewport_size({"width": width, "height": 900})
+            page.wait_for_function(
+                """width => [...document.scripts].some(
+                    script => script.textContent.includes(`"width": ${width},`)
+                )""",
+                arg=told,
+            )
