@@ -317,7 +317,7 @@ def test_an_event_appears_without_anybody_touching_the_page(blotter: Blotter) ->
         eventually(lambda: shown_ids(page, 1) == [key], "the new event on the page")
         calm(blotter.engine, rule, now() + timedelta(seconds=30))
         eventually(lambda: cell(page, 0, 7) == "resolved", "the event to be shown as resolved")
-        gone = a_rule("gone", "critical")
+        gone = a_rule("gone", "medium")
         left = fire(blotter.engine, gone, now() - timedelta(minutes=2))
         listed = page.get_by_text(f"?event={left}", exact=True)
         expect(listed).to_have_count(1)

@@ -28,7 +28,9 @@ from sentinel_core.store.db.tables import EVENT, NOTIFICATION, RULE, UNACKNOWLED
 NO_STATE = "NONE"  # among Prefect states: events without a run
 COUNT_CAP = 10_000  # counting stops above this number
 RESOLVED_STAYS = timedelta(minutes=1)
-"""How long a resolved event stays in the live list, so that people see how it ended."""
+"""How long a resolved event stays in the live list, so that people see how it ended. Critical and
+high ones that nobody acknowledged stay: what came and went in the night was seen by nobody."""
+URGENT = frozenset({Importance.CRITICAL.value, Importance.HIGH.value})
 
 
 class Status(StrEnum):
@@ -142,27 +144,23 @@ class EventFilter:
 
 
 def live_condition(now: datetime, importance: Collection[str] = ()) -> ColumnElement[bool]:
-    """Unacknowledged events that go on, and for a minute those that resolved; below high importance
-    only until their `display_until`.
+    """Unacknowledged events: critical and high ones, and below that those that go on or resolved
+    within a minute, until their `display_until`.
 
     With `importance`, only these. Several searches of one index find the few events that are due
     among all that nobody ever acknowledged: joined by OR, they would read all of those.
     """
     e = EVENT.c
     wanted = set(importance or (item.value for item in Importance))
-    urgent = wanted & {Importance.CRITICAL.value, Importance.HIGH.value}
-    levels: list[ColumnElement[bool]] = []
-    if urgent:
-        levels.append(e.importance.in_(sorted(urgent)))
-    if others := wanted - urgent:
-        levels.append(and_(e.importance.in_(sorted(others)), e.display_until > now))
-    ends = (e.resolved_at.is_(None), e.resolved_at > now - RESOLVED_STAYS)
-    found = [
-        select(e.id).where(UNACKNOWLEDGED, level, end).correlate(None)
-        for level in levels
-        for end in ends
-    ]
-    return e.id.in_(union_all(*found))
+    found: list[ColumnElement[bool]] = []
+    if urgent := wanted & URGENT:
+        found.append(e.importance.in_(sorted(urgent)))
+    if others := wanted - URGENT:
+        shown = and_(e.importance.in_(sorted(others)), e.display_until > now)
+        recently = e.resolved_at > now - RESOLVED_STAYS
+        found += [and_(shown, e.resolved_at.is_(None)), and_(shown, recently)]
+    searches = (select(e.id).where(UNACKNOWLEDGED, one).correlate(None) for one in found)
+    return e.id.in_(union_all(*searches))
 
 
 _STATUS: dict[Status, ColumnElement[bool]] = {

@@ -5,13 +5,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, Engine, Select, column, func, select, values
+from sqlalchemy import Connection, Engine, Select, column, func, select, union_all, values
 
 from sentinel_core.model.alert import Importance
 from sentinel_core.store.db.engine import count_up_to, reading
 from sentinel_core.store.db.failure import answering
 from sentinel_core.store.db.tables import EVENT, UNACKNOWLEDGED, UtcDateTime
-from sentinel_core.store.read.filters import COUNT_CAP
+from sentinel_core.store.read.filters import COUNT_CAP, URGENT
 
 PERIOD = timedelta(days=1)
 HOUR = timedelta(hours=1)
@@ -20,7 +20,7 @@ HOUR = timedelta(hours=1)
 @dataclass(frozen=True, slots=True)
 class Periods:
     """Events that opened in the last day and in the day before, each counted up to the cap: all of
-    them, and those that still go on and that nobody acknowledged (`waiting`)."""
+    them, and those that wait for somebody to acknowledge them (`waiting`)."""
 
     events: tuple[int, int]
     waiting: tuple[int, int]
@@ -78,14 +78,16 @@ def _opened(connection: Connection, since: datetime, until: datetime, cap: int) 
 
 
 def _waiting(since: datetime, until: datetime) -> Select[tuple[datetime]]:
-    """When the events opened that wait for somebody. Few go on: their index finds them, not the
-    one of times, which this spelling withholds."""
+    """When the events opened that wait for somebody. They are few: the index of live events finds
+    them, not the one of times, which this spelling withholds."""
     e = EVENT.c
     opened = func.coalesce(e.timestamp, e.timestamp)
-    return select(e.timestamp).where(
-        e.importance.in_([item.value for item in Importance]),
-        e.resolved_at.is_(None),
-        UNACKNOWLEDGED,
-        opened >= since,
-        opened < until,
-    )
+    within = (UNACKNOWLEDGED, opened >= since, opened < until)
+    others = {item.value for item in Importance} - URGENT
+    waiting = union_all(
+        select(e.timestamp).where(e.importance.in_(sorted(URGENT)), *within),
+        select(e.timestamp).where(
+            e.importance.in_(sorted(others)), e.resolved_at.is_(None), *within
+        ),
+    ).subquery()
+    return select(waiting.c.timestamp)

@@ -86,13 +86,30 @@ def test_critical_and_high_stay_live_until_acknowledged(engine: Engine, importan
     assert event_ids(engine, live=True, now=much_later) == []
 
 
-@pytest.mark.parametrize("importance", [item.value for item in Importance])
-def test_a_resolved_event_leaves_the_live_list_after_a_minute(
-    engine: Engine, importance: str
-) -> None:
+def resolved(engine: Engine, importance: str) -> int:
+    """An event that nobody acknowledged, which resolved ten minutes after noon."""
     rule = a_rule("a", importance, display_minutes=30)
     key = fire(engine, rule, NOON)
     calm(engine, rule, NOON + 10 * MINUTE)
+    return key
+
+
+@pytest.mark.parametrize("importance", ["critical", "high"])
+def test_what_matters_stays_in_the_live_list_until_somebody_has_seen_it(
+    engine: Engine, importance: str
+) -> None:
+    key, morning = resolved(engine, importance), NOON + 600 * MINUTE
+    assert event_ids(engine, live=True, now=morning) == [key]
+    assert overview.overview(engine, now=morning).unacknowledged[importance] == 1
+    acknowledge(engine, [key], by="ana", now=morning)
+    assert event_ids(engine, live=True, now=morning) == []
+
+
+@pytest.mark.parametrize("importance", ["medium", "low"])
+def test_what_matters_less_leaves_the_live_list_a_minute_after_it_resolved(
+    engine: Engine, importance: str
+) -> None:
+    key = resolved(engine, importance)
     just_before = NOON + 11 * MINUTE - timedelta(seconds=1)
     assert event_ids(engine, live=True, now=just_before) == [key]
     assert event_ids(engine, live=True, now=NOON + 11 * MINUTE) == []

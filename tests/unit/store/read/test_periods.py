@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import pytest
 from sqlalchemy import Engine
 
 from sentinel_core.store.read.periods import Periods, Trends, by_hour, periods, trends
@@ -20,17 +21,21 @@ def test_each_event_counts_for_the_day_in_which_it_opened(engine: Engine) -> Non
     assert periods(engine, now=NOON, cap=2).events == (3, 1)
 
 
-def test_an_event_that_resolved_waits_for_nobody(engine: Engine) -> None:
-    rule = a_rule("over")
+@pytest.mark.parametrize(("importance", "waiting"), [("high", 1), ("medium", 0)])
+def test_of_what_resolved_only_what_matters_waits_for_somebody(
+    engine: Engine, importance: str, waiting: int
+) -> None:
+    rule = a_rule("over", importance)
     fire(engine, rule, NOON - 3 * HOUR)
     calm(engine, rule, NOON - 2 * HOUR)
-    assert periods(engine, now=NOON) == Periods(events=(1, 0), waiting=(0, 0))
+    assert periods(engine, now=NOON) == Periods(events=(1, 0), waiting=(waiting, 0))
+    assert trends(engine, now=NOON).waiting[-3] == waiting
 
 
 def test_each_hour_of_the_last_day_has_its_events(engine: Engine) -> None:
     for minutes in (5, 30, 90, 23 * 60 + 59, 24 * 60 + 1):
         fire(engine, a_rule(f"rule-{minutes}"), NOON - timedelta(minutes=minutes))
-    rule = a_rule("over")
+    rule = a_rule("over", "medium")
     fire(engine, rule, NOON - timedelta(minutes=100))
     calm(engine, rule, NOON - timedelta(minutes=10))
     seen = trends(engine, now=NOON)
