@@ -88,7 +88,7 @@ Story = Callable[[Engine, Rule], None]
 
 def waves(engine: Engine, rule: Rule) -> None:
     """A value that swings above and below, for two series at a time."""
-    for minute in range(0, 140, 2):
+    for minute in range(0, 240, 2):
         high = 78 + 14 * math.sin(minute / 11)
         low = 78 + 22 * math.sin(minute / 3)
         outputs = [measured(high), measured(low, "IBM", triggered=low > 90)]
