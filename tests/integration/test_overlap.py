@@ -57,6 +57,7 @@ class Place:
             pool="overlap",
             schedules=EVERY_MINUTE,
             concurrency_limit=limit,
+            timeout_seconds=3_600,  # no run outlives it while a busy machine reconciles
         )
         deploy(client, rule)
         self.rule = Deployed.find(client, f"chaos/{name}")
