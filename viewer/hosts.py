@@ -52,12 +52,16 @@ def table(found: Sequence[Host], now: datetime, where: tzinfo) -> list[dict[str,
 
 
 def state(host: Host, now: datetime, where: tzinfo) -> str:
-    """What is wrong with a host, or that nothing is."""
+    """What is wrong with a host, or that nothing is, and what was not measured."""
     if host.silent(now):
         return f"not heard of since {clock(host.latest.at, where)}"
     if over := host.latest.over():
-        return "above the limit: " + ", ".join(_TITLES[name] for name in over)
-    return "within its limits"
+        said = "above the limit: " + ", ".join(_TITLES[name] for name in over)
+    else:
+        said = "within its limits"
+    if unknown := [title for name, title in _TITLES.items() if getattr(host.latest, name) is None]:
+        said += f"; {', '.join(unknown)} not measured yet"
+    return said
 
 
 def lately(host: Host, name: str) -> list[float]:
@@ -72,7 +76,7 @@ def _columns() -> dict[str, Any]:
     made: dict[str, Any] = {
         "Host": column.TextColumn(width=180),
         "State": column.TextColumn(
-            width=190,
+            width=260,
             help=f"a host is heard of with its runs; after {SILENT_AFTER.seconds // 60} minutes "
             "without any it may be gone",
         ),

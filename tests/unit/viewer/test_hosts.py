@@ -27,6 +27,12 @@ def test_a_row_says_what_is_wrong_in_words() -> None:
     assert state(gone, NOON, UTC) == "not heard of since 11:49:00"
 
 
+def test_what_was_not_measured_is_not_said_to_be_within_its_limit() -> None:
+    assert state(host(None), NOON, UTC) == "above the limit: Disk; CPU not measured yet"
+    new = Host("w-1", (Sample(NOON, None, 50, 50),))
+    assert state(new, NOON, UTC) == "within its limits; CPU not measured yet"
+
+
 def test_a_day_is_drawn_in_so_many_parts_and_no_peak_is_lost() -> None:
     values = [1.0] * 1440
     values[700] = 99.0
