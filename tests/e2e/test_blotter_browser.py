@@ -432,7 +432,7 @@ def test_a_channel_that_fails_is_seen_without_opening_anything_and_gone_once_tri
     attempt(blotter.engine, at + timedelta(seconds=10))
     with blotter.page() as page:
         expect(page.get_by_text("1 message not delivered")).to_be_visible()
-        expect(page.get_by_text(f"sentinel channels retry {EVERYONE}")).to_be_visible()
+        expect(page.get_by_text(f"sentinel channels retry {EVERYONE}", exact=True)).to_be_visible()
         assert [cell(page, row, 3) for row in (0, 1)] == ["sentinel-notifications", "disk"]
         assert [cell(page, row, 7) for row in (0, 1)] == ["open", "open, not delivered"]
         assert cell(page, 0, 10) == ""
