@@ -23,7 +23,7 @@ from sqlalchemy import text
 from docs.screenshots import Theme, opened
 from sentinel_core.store.db.engine import open_engine
 from sentinel_core.store.db.schema import ensure_schema
-from tests.support.blotter import viewer
+from tests.support.blotter import settled, viewer
 from tests.support.measured import fill
 from tests.support.prefect import clean_environment, prefect_server
 from tests.support.processes import free_port
@@ -33,7 +33,6 @@ STATES = ("busy", "empty", "broken")
 THEMES: tuple[Theme, ...] = ("light", "dark")
 WIDTHS = (400, 800, 1440, 1920)
 HEIGHT = 900
-_SETTLED = '.stApp[data-test-script-state="notRunning"]'
 _WIDER = "document.documentElement.scrollWidth > window.innerWidth + 1"
 _CUT = """[...document.querySelectorAll('.stButton button, [role=radio] p, [role=tab] p')]
   .filter(e => e.offsetParent && e.scrollWidth > e.clientWidth + 2)
@@ -78,7 +77,7 @@ def address_of(page: str, event: int) -> str:
 def taken(browser: Browser, url: str, theme: Theme, width: int, file: Path) -> list[str]:
     """Take one picture; what is wrong on it."""
     with opened(browser, url, theme, (width, HEIGHT)) as page:
-        page.wait_for_selector(_SETTLED)
+        settled(page)
         page.wait_for_timeout(2_500)  # tables and charts are painted after their elements exist
         page.screenshot(path=file)
         return wrong(page)

@@ -33,12 +33,11 @@ from viewer import (
     triage,
     window,
 )
-from viewer.bound import bound
+from viewer.bound import ROW_HEIGHT, bound
 from viewer.escape import number, plain
 from viewer.filters import Choice
 
 REFRESH_SECONDS = 5
-ROW_HEIGHT = 28
 TABLE_HEIGHT = 628
 CARD_WIDTH = 178  # two beside each other on a phone
 _AUTO, _SHOWN, _CURSORS, _CHOICE, _UPDATED = "auto", "shown", "cursors", "choice", "updated"

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta, tzinfo
 from sentinel_core.decide.observe import Kind
 from sentinel_core.model.alert import Importance
 from sentinel_core.model.run import TERMINAL
-from sentinel_core.store.read.filters import NO_STATE, EventFilter, Sort, Status
+from sentinel_core.store.read.filters import NO_STATE, URGENT, EventFilter, Sort, Status
 from sentinel_core.store.read.overview import Facets
 from sentinel_core.wording.times import stamp
 from viewer.escape import plain
@@ -39,7 +39,7 @@ CATEGORIES = ("General", "Market", "System", "Security")
 DEFAULT_RANGE = "24h"
 _MOST_BARS = 200
 _NOTHING = frozenset({"(no such value)"})  # an empty set would mean any
-_QUICK_IMPORTANCE = {"critical": frozenset({"critical", "high"})}
+_QUICK_IMPORTANCE = {"critical": URGENT}
 _QUICK_CATEGORY = {"market": frozenset({"Market"}), "system": frozenset({"System"})}
 
 

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 from sentinel_core.model.reasons import NotifyReason
 
 _VALUE = "value"
-_TIME_OVER = "the time of the acknowledgement is over"
 
 
 class Limits(NamedTuple):
@@ -35,7 +34,7 @@ class SnoozeEnd(NamedTuple):
     sentence: str
 
 
-TIME_OVER = SnoozeEnd(NotifyReason.ACKNOWLEDGEMENT_ENDED, _TIME_OVER)
+TIME_OVER = SnoozeEnd(NotifyReason.ACKNOWLEDGEMENT_ENDED, "the time of the acknowledgement is over")
 
 
 def number(value: float) -> str:

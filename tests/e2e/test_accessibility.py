@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from sentinel_core.store.db.engine import open_engine
 from sentinel_core.store.db.schema import ensure_schema
-from tests.support.blotter import chromium, viewer
+from tests.support.blotter import chromium, settled, viewer
 from tests.support.patience import patient
 from tests.support.prefect import clean_environment
 from tests.support.recorded import a_rule, calm, fire
@@ -50,7 +50,7 @@ def opened(sites: tuple[str, Browser], theme: Theme) -> Iterator[Page]:
 
 def go(page: Page, address: str) -> None:
     page.goto(address)
-    page.wait_for_selector('.stApp[data-test-script-state="notRunning"]')
+    settled(page)
     page.wait_for_timeout(1_500)  # tables and charts are painted after their elements exist
 
 

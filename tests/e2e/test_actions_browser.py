@@ -14,12 +14,10 @@ from sqlalchemy import Engine
 from sentinel_core.store.db.engine import open_engine
 from sentinel_core.store.db.schema import ensure_schema
 from sentinel_core.store.read.event_detail import event_detail
-from tests.support.blotter import chromium, viewer
+from tests.support.blotter import chromium, select, settled, viewer
 from tests.support.patience import patient
 from tests.support.prefect import clean_environment
 from tests.support.recorded import a_rule, fire
-
-ROW = 28  # pixels; viewer.blotter.ROW_HEIGHT
 
 
 @dataclass(frozen=True)
@@ -71,18 +69,6 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     log = (home / "viewer.log").read_text()
     assert "Traceback" not in log, log
     engine.dispose()
-
-
-def settled(page: Page) -> None:
-    page.wait_for_selector('.stApp[data-test-script-state="notRunning"]')
-
-
-def select(page: Page, *rows: int) -> None:
-    grid = page.get_by_test_id("stDataFrame").first
-    for number, row in enumerate(rows, start=1):
-        grid.click(position={"x": 16, "y": 36 + ROW * (row + 0.5)})
-        expect(page.get_by_text(f"{number} selected")).to_be_visible()
-    settled(page)
 
 
 def choose(page: Page, menu: str, label: str) -> Locator:

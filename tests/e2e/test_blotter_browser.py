@@ -27,14 +27,13 @@ from sentinel_core.store.record import silences
 from sentinel_core.store.record.acknowledge import acknowledge
 from sentinel_core.store.record.annotate import assign, disposition
 from sentinel_core.store.record.resolve import resolve
-from tests.support.blotter import chromium, viewer
+from tests.support.blotter import ROW, chromium, select, settled, viewer
 from tests.support.delivered import EVERYONE, GONE, ONCALL, OPS, attempt, refuse, telling
 from tests.support.patience import patient
 from tests.support.prefect import clean_environment
 from tests.support.processes import wait_for
 from tests.support.recorded import a_rule, a_run, calm, fire, observe
 
-ROW = 28  # pixels; viewer.blotter.ROW_HEIGHT
 HOSTILE = (
     "=HYPERLINK(1) <!channel> <script>window.hurt=1</script><img src=x onerror=window.hurt=1> "
     "**bold** [link](javascript:window.hurt=1) `code` :red[x] $x^2$ \x1b[31m\x00 "
@@ -89,10 +88,6 @@ def blotter(tmp_path: Path, browser: Browser, store: Engine) -> Iterator[Blotter
     assert "Traceback" not in log, log
 
 
-def settled(page: Page) -> None:
-    page.wait_for_selector('.stApp[data-test-script-state="notRunning"]')
-
-
 def cell(page: Page, row: int, column: int) -> str:
     """The text of a cell of the events table (0 is the selection column)."""
     found = page.get_by_test_id("stDataFrame").first.get_by_test_id(f"glide-cell-{column}-{row}")
@@ -101,14 +96,6 @@ def cell(page: Page, row: int, column: int) -> str:
 
 def shown_ids(page: Page, count: int) -> list[int]:
     return [int(cell(page, row, 11).rpartition("=")[2]) for row in range(count)]
-
-
-def select(page: Page, *rows: int) -> None:
-    grid = page.get_by_test_id("stDataFrame").first
-    for number, row in enumerate(rows, start=1):
-        grid.click(position={"x": 16, "y": 36 + ROW * (row + 0.5)})
-        expect(page.get_by_text(f"{number} selected")).to_be_visible()
-    settled(page)
 
 
 def click(page: Page, row: int) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from tests.support.blotter import chromium, viewer
+from tests.support.blotter import chromium, settled, viewer
 from tests.support.endpoint import http_endpoint
 from tests.support.prefect import clean_environment
 from tests.support.recorded import a_rule, fire
@@ -90,7 +90,7 @@ def test_the_pages_keep_to_the_policy_and_no_other_page_frames_them(
         page.on("console", lambda message: said.append(message.text))
         for path in ("", f"?event={event}"):
             page.goto(f"{blotter}/{path}")
-            page.wait_for_selector('.stApp[data-test-script-state="notRunning"]')
+            settled(page)
         expect(page.get_by_text("Reading 1").first).to_be_visible()
         assert [text for text in said if "Content Security Policy" in text] == []
         page.set_content("")

@@ -17,7 +17,7 @@ from sentinel_core.model.silence import Matchers, Silence
 from sentinel_core.notify.deliver import deliver_all
 from sentinel_core.store.record import silences
 from sentinel_core.store.record.acknowledge import acknowledge, unacknowledge
-from tests.support.blotter import chromium, viewer
+from tests.support.blotter import chromium, settled, viewer
 from tests.support.channels import talking_to
 from tests.support.clock import Clock, delivery_clock
 from tests.support.endpoint import Endpoint, http_endpoint
@@ -224,7 +224,7 @@ def page(server: PrefectServer, database: tuple[str, Engine], tmp_path: Path) ->
         opened = browser.new_page(viewport={"width": 1600, "height": 900})
         opened.set_default_timeout(patient(60_000))
         opened.goto(address)
-        opened.wait_for_selector('.stApp[data-test-script-state="notRunning"]')
+        settled(opened)
         yield opened
 
 

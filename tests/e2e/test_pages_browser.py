@@ -21,14 +21,13 @@ from sentinel_core.store.db.engine import open_engine
 from sentinel_core.store.db.schema import ensure_schema
 from sentinel_core.store.record.acknowledge import acknowledge
 from sentinel_core.store.state.rules import sync
-from tests.support.blotter import chromium, viewer
+from tests.support.blotter import ROW, chromium, settled, viewer
 from tests.support.deployed import deploy, rule_yaml
 from tests.support.patience import patient
 from tests.support.prefect import PrefectServer, clean_environment, client_of
 from tests.support.processes import wait_for
 from tests.support.recorded import a_rule, calm, fire
 
-ROW = 28  # pixels; viewer.bound.ROW_HEIGHT
 NAME = "a-page-disk"  # the first of the rules by name
 
 
@@ -54,10 +53,6 @@ class Pages:
         settled(page)
         yield page
         opened.close()
-
-
-def settled(page: Page) -> None:
-    page.wait_for_selector('.stApp[data-test-script-state="notRunning"]')
 
 
 def cells(page: Page, column: int) -> list[str]:

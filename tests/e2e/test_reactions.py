@@ -12,7 +12,7 @@ from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterTags
 from sqlalchemy import Engine
 
 from sentinel_core.flow.reacting import keep_up_reactions
-from tests.support.blotter import chromium, viewer
+from tests.support.blotter import chromium, settled, viewer
 from tests.support.channels import talking_to
 from tests.support.deployed import Deployed, deploy, rule_yaml
 from tests.support.patience import patient
@@ -46,10 +46,6 @@ def event_page(url: str, event_id: int, theme: Theme) -> Iterator[Page]:
         settled(page)
         yield page
         context.close()
-
-
-def settled(page: Page) -> None:
-    page.wait_for_selector('.stApp[data-test-script-state="notRunning"]')
 
 
 def ended_run(rule: Deployed) -> None:

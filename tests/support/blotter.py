@@ -6,10 +6,12 @@ import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.support.patience import patient
 from tests.support.processes import BIN, answers, cpu_seconds, free_port, running, wait_for
+
+ROW = 28  # pixels; viewer.bound.ROW_HEIGHT
 
 
 @contextlib.contextmanager
@@ -36,3 +38,17 @@ def viewer(env: Mapping[str, str], log: Path) -> Iterator[str]:
             progress=lambda: cpu_seconds(process.pid),
         )
         yield address
+
+
+def settled(page: Page) -> None:
+    """Wait until the page's script has run."""
+    page.wait_for_selector('.stApp[data-test-script-state="notRunning"]')
+
+
+def select(page: Page, *rows: int) -> None:
+    """Tick these rows of the events table."""
+    grid = page.get_by_test_id("stDataFrame").first
+    for number, row in enumerate(rows, start=1):
+        grid.click(position={"x": 16, "y": 36 + ROW * (row + 0.5)})
+        expect(page.get_by_text(f"{number} selected")).to_be_visible()
+    settled(page)
