@@ -1,4 +1,4 @@
-"""The page of everything that was done: by checks, by people, and messages that were sent."""
+"""The page of everything that was done: by checks, people, deliveries and Sentinel itself."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -11,7 +11,7 @@ from sentinel_core.store.read import activity as store_activity
 from sentinel_core.store.read.activity import ActivityPage, Place
 from sentinel_core.store.read.activity_sources import ActivityFilter, Level, Source
 from sentinel_core.wording.colours import COLOURS
-from sentinel_core.wording.labels import audit_words
+from sentinel_core.wording.labels import audit_words, system_words
 from viewer import controls, data, exporting, filters, rows
 from viewer.bound import ROW_HEIGHT, bound, choice, height, readable, search, time_column
 from viewer.escape import plain
@@ -51,7 +51,7 @@ def draw() -> None:
         places: list[Place] = st.session_state[_PLACES]
         page = _page(_within(span, wanted), size, places[-1] if places else None)
         zone = plain(st.context.timezone or "UTC")
-        st.markdown(f":gray[what checks, people and deliveries did, times in {zone}]")
+        st.markdown(f":gray[what checks, people, deliveries and the system did, times in {zone}]")
         if page.entries:
             _table(page.entries)
         elif page.following:
@@ -157,5 +157,7 @@ def row(entry: Mapping[str, Any]) -> tuple[Any, ...]:
 def _message(entry: Mapping[str, Any]) -> str:
     if entry["source"] is Source.PERSON:
         return audit_words(entry["detail"])
+    if entry["source"] is Source.SYSTEM:
+        return system_words(entry["type"], entry["detail"])
     parts = [str(entry["message"] or ""), str(entry["reason"] or "")]
     return " · ".join(part for part in parts if part)

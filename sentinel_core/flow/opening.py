@@ -16,6 +16,7 @@ from sqlalchemy import Engine
 from sentinel_core.base.errors import StoreIdentityError
 from sentinel_core.base.settings import Settings
 from sentinel_core.decide.identity import Known, Verdict, judge_store
+from sentinel_core.model.system_actions import SystemAction
 from sentinel_core.prefect_io.registration import (
     Answer,
     Registration,
@@ -26,6 +27,7 @@ from sentinel_core.prefect_io.registration import (
 )
 from sentinel_core.store.db.engine import masked, open_engine, sqlite_file
 from sentinel_core.store.db.schema import ensure_schema, identity_of, schema_revision, upgrade
+from sentinel_core.store.state.audit import audit_system
 
 _REMEMBERED_SECONDS = 30.0
 _remembered: dict[tuple[str | None, str], tuple[float, Answer]] = {}
@@ -125,14 +127,20 @@ def create(url: str) -> UUID:
 def adopt(client: SyncPrefectClient, settings: Settings) -> Registration:
     """Register the store at this address in place of whatever is registered, creating it if needed.
 
-    Raises StoreRefusedError for tables of a newer Sentinel.
+    It is an entry of the store's audit. Raises StoreRefusedError for tables of a newer Sentinel.
     """
-    _, identity = look(settings.database_url, upgrading=True)
-    if identity is None:
-        identity = create(settings.database_url)
+    engine, identity = look(settings.database_url, upgrading=True)
+    if engine is None or identity is None:
+        engine = open_engine(settings.database_url)
+        identity = ensure_schema(engine)
+    former = ask(settings.store_variable).registration
     registration = registration_of(settings, identity)
     replace(client, settings.store_variable, registration)
     _remembered.clear()
+    detail = {"host": registration.registered_by}
+    if former is not None:
+        detail["replaces"] = f"{former.place}, identity {former.identity}"
+    audit_system(engine, SystemAction.STORE_ADOPTED, registration.registered_at, detail)
     return registration
 
 

@@ -25,6 +25,7 @@ from sentinel_core.flow.watched import keep_up_hooks, record_missed_hooks
 from sentinel_core.model import run as facts
 from sentinel_core.model.alert import AlertOutput
 from sentinel_core.model.run import Rule
+from sentinel_core.model.system_actions import SystemAction
 from sentinel_core.notify.deliver import deliver_due
 from sentinel_core.prefect_io.client import all_deployments, in_states, runs_of, server_time
 from sentinel_core.prefect_io.facts import (
@@ -41,6 +42,7 @@ from sentinel_core.store.db.engine import reading
 from sentinel_core.store.db.failure import explained, is_failure
 from sentinel_core.store.record.recording import end_due_snoozes, notify_unmuted, record
 from sentinel_core.store.state import rules
+from sentinel_core.store.state.audit import audit_system
 from sentinel_core.store.state.rows import retries_of
 from sentinel_core.store.state.snapshot import recorded_runs
 from sentinel_core.wording.text import counted
@@ -86,10 +88,15 @@ def reconcile(
 
     The checkpoint moves only after everything before it is recorded. Raises ReconcileError if
     something could not be recorded, StoreUnavailableError or StoreRefusedError when the store can't
-    be used, and what Prefect's client raises; the next reconcile starts where this one did.
+    be used, and what Prefect's client raises; the next reconcile starts where this one did. Runs
+    recorded late and runs closed are an entry of the audit, also if it fails later.
     """
     with explained(settings.database_url):
-        return _reconcile(_Reconciliation(client, engine, settings, say), settle)
+        work = _Reconciliation(client, engine, settings, say)
+        try:
+            return _reconcile(work, settle)
+        finally:
+            work.audit()
 
 
 def _reconcile(work: "_Reconciliation", settle: timedelta) -> Report:
@@ -152,6 +159,12 @@ class _Reconciliation:
             self.say(f"{rule.name}: closed run {flow_run.name}. {message}")
             self.report.closed += 1
             self._record_run(rule, flow_run)
+
+    def audit(self) -> None:
+        """Add what was done late to the audit, if anything was."""
+        done = {"recorded": self.report.recorded, "closed": self.report.closed}
+        if detail := {name: count for name, count in done.items() if count}:
+            audit_system(self.engine, SystemAction.RECORDED_LATE, self.now, detail)
 
     def since(self, until: datetime) -> datetime:
         """The time before which every ended run is on record."""

@@ -1,14 +1,15 @@
 """Labels of events for pages and terminals. Pure; callers escape them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from itertools import takewhile
 from typing import Any
 
 from sentinel_core.model.reasons import NotifyReason
+from sentinel_core.model.system_actions import SystemAction
 from sentinel_core.model.times import utc
-from sentinel_core.wording.text import figure
+from sentinel_core.wording.text import counted, figure
 
 Row = Mapping[str, Any]
 
@@ -98,3 +99,45 @@ def _detail(name: str, value: Any) -> str:
         with suppress(ValueError, OverflowError):
             value = utc(datetime.fromisoformat(str(value)))
     return f"{name} {value}"
+
+
+def system_words(action: str, detail: Mapping[str, Any]) -> str:
+    """What Sentinel itself did, in words: those of the action, else the details of its entry."""
+    words = _SYSTEM.get(action)
+    return words(detail) if words else audit_words(detail)
+
+
+def _upgraded(detail: Mapping[str, Any]) -> str:
+    return f"the tables went from revision {detail.get('from')} to {detail.get('to')}"
+
+
+def _adopted(detail: Mapping[str, Any]) -> str:
+    former = f" in place of {detail['replaces']}" if detail.get("replaces") else ""
+    return f"registered in Prefect on {detail.get('host')} as the store of all runs{former}"
+
+
+def _deleted(detail: Mapping[str, Any]) -> str:
+    gone = [counted(detail[table], *names) for table, names in _ROWS.items() if detail.get(table)]
+    return f"deleted {', '.join(gone)}"
+
+
+def _late(detail: Mapping[str, Any]) -> str:
+    recorded, closed = detail.get("recorded"), detail.get("closed")
+    done = [f"{counted(recorded, 'run')} recorded that had no record"] if recorded else []
+    done += [f"{counted(closed, 'stuck run')} closed"] if closed else []
+    return ", ".join(done)
+
+
+_ROWS: Mapping[str, tuple[str, ...]] = {
+    "evaluation": ("evaluation",),
+    "evaluation_hour": ("hourly row",),
+    "alert_event": ("event",),
+    "notification": ("notification",),
+    "alert_series": ("series", "series"),
+}
+_SYSTEM: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
+    SystemAction.STORE_UPGRADED: _upgraded,
+    SystemAction.STORE_ADOPTED: _adopted,
+    SystemAction.RETENTION: _deleted,
+    SystemAction.RECORDED_LATE: _late,
+}

@@ -4,6 +4,7 @@ import signal
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -115,6 +116,12 @@ def _evaluations(store: Engine, rule: str) -> list[dict[str, object]]:
     )
 
 
+def _noted(store: Engine) -> list[dict[str, int]]:
+    """What the audit says of reconciles, oldest first."""
+    entries = stored(store, "audit_entry", actor="sentinel", action="recorded-late")
+    return [entry["detail"] for entry in sorted(entries, key=itemgetter("id"))]
+
+
 @pytest.mark.slow("exit0", "sysexit")
 @pytest.mark.usefixtures("worker")
 @pytest.mark.parametrize("mode", ["kill", "exit0", "sysexit"])
@@ -179,7 +186,9 @@ def test_a_worker_killed_with_its_child_leaves_a_run_that_reconcile_closes(
     state = client.read_flow_run(run).state
     assert state is not None and state.type is StateType.RUNNING  # nobody ended it
     time.sleep(6.5)  # the rule's timeout, after which the run counts as stuck
-    assert _reconcile(client, store, settings).closed >= 1
+    closed = _reconcile(client, store, settings).closed
+    assert closed >= 1
+    assert _noted(store)[-1]["closed"] == closed
     assert client.read_flow_run(run).state.type is StateType.CRASHED  # type: ignore[union-attr]
     [event] = _events(store, "worker-dies")
     assert event["kind"] == "failure"
@@ -330,11 +339,15 @@ def test_reconciling_twice_records_nothing_more(
 ) -> None:
     rule = _rule(client, "reconciled-twice")
     client.create_flow_run_from_deployment(rule.id, state=Failed(message="once"))
-    assert _reconcile(client, store, settings).recorded >= 1
+    first = _reconcile(client, store, settings)
+    assert first.recorded >= 1
     before = _evaluations(store, "reconciled-twice")
     assert len(before) == 1
-    _reconcile(client, store, settings)  # it may record what another test's rule did since
+    noted = _noted(store)
+    assert noted[-1]["recorded"] == first.recorded
+    second = _reconcile(client, store, settings)  # another test's rule may have had a run since
     assert _evaluations(store, "reconciled-twice") == before
+    assert len(_noted(store)) - len(noted) == bool(second.recorded or second.closed)
 
 
 def test_a_rule_whose_due_times_pass_without_a_run_is_named_silent_until_it_runs(

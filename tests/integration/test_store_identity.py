@@ -40,6 +40,7 @@ from tests.support.endpoint import Endpoint, http_endpoint
 from tests.support.migrated import old_store
 from tests.support.prefect import PrefectServer, client_of, prefect_worker
 from tests.support.processes import ROOT, free_port, wait_for
+from tests.support.runs import rows as stored
 from tests.support.swarm import at_once
 from tests.support.writers import first_writer
 from viewer import data, writing
@@ -254,6 +255,8 @@ def test_a_second_store_neither_backfills_nor_notifies_until_it_is_adopted(
     assert system.registered()["place"] == f"sqlite:///{second}"
     assert "registered in Prefect" in command("db", "status")
     assert "registered already" in command("db", "adopt")
+    [entry] = stored(open_engine(f"sqlite:///{second}"), "audit_entry", action="store-adopted")
+    assert first["identity"] in entry["detail"]["replaces"]
     again = changes(command("db", "adopt", "--json"))
     assert [item["code"] for item in again["unchanged"]] == ["already"]
     upgraded = changes(command("db", "upgrade", "--json"))
@@ -324,6 +327,9 @@ def test_a_variable_with_garbage_stops_writers_until_a_store_is_adopted(
     assert not own.file.exists()
     said = own.sentinel()("db", "adopt", "--yes")
     assert "a value that can't be read" in said
+    [entry] = stored(open_engine(own.url), "audit_entry")
+    assert (entry["actor"], entry["action"]) == ("sentinel", "store-adopted")
+    assert set(entry["detail"]) == {"host"}
     assert own.registered()["identity"] == str(require_schema(connect(own.settings())))
 
 
@@ -337,6 +343,8 @@ def test_adopting_an_older_store_upgrades_its_tables_only_when_it_is_confirmed(
     assert "Nothing was changed." in said
     assert schema_revision(open_engine(own.url)) == "0004"
     own.sentinel()("db", "adopt", "--yes")
+    actions = [entry["action"] for entry in stored(open_engine(own.url), "audit_entry")]
+    assert sorted(actions) == ["store-adopted", "store-upgraded"]
     assert own.registered()["identity"] == str(require_schema(open_engine(own.url)))
 
 

@@ -1,15 +1,18 @@
 """The schema of a database: which revision it has, and migrating it to the newest."""
 
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from uuid import UUID
 
-from sqlalchemy import Connection, Engine, inspect, text
+from sqlalchemy import Connection, Engine, insert, inspect, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import StaticPool
 
 from sentinel_core.base.errors import SchemaAheadError, SchemaBehindError, StoreIdentityError
+from sentinel_core.model.system_actions import ACTOR, SystemAction
 from sentinel_core.store.db.engine import check_each_transaction, masked, transaction
+from sentinel_core.store.db.tables import AUDIT
 
 SCHEMA_HEAD = "0015"  # the newest file in migrations/versions; a test compares
 VERSION_TABLE = "sentinel_version"  # alembic's default is taken where Prefect shares the database
@@ -121,6 +124,7 @@ def _refuse_other(revision: str | None) -> None:
 def upgrade(engine: Engine) -> None:
     """Run the missing migrations in one transaction; other processes wait and then have none.
 
+    An upgrade of older tables is an entry of the audit, in the same transaction.
     Raises SchemaAheadError for the tables of a newer Sentinel.
     """
     from alembic import command  # takes long to import, and most processes never migrate
@@ -136,3 +140,8 @@ def upgrade(engine: Engine) -> None:
             _refuse_other(revision)
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+        if revision is not None and revision != SCHEMA_HEAD:
+            entry = {"at": datetime.now(UTC), "actor": ACTOR}
+            entry["action"] = SystemAction.STORE_UPGRADED.value
+            entry["detail"] = {"from": revision, "to": SCHEMA_HEAD}
+            connection.execute(insert(AUDIT).values(entry))

@@ -13,10 +13,11 @@ from sqlalchemy import Connection, Engine, select, update
 
 from sentinel_core.decide.delivery import backoff
 from sentinel_core.model.reaction import Occasion, ReactionCode, ReactionStatus
+from sentinel_core.model.system_actions import SystemAction
 from sentinel_core.store.db.engine import reading, rows, writing
 from sentinel_core.store.db.tables import EVENT, REACTION, Row
-from sentinel_core.store.outbox.reactions import ACTOR, IS_OPEN
-from sentinel_core.store.state.audit import add_audit
+from sentinel_core.store.outbox.reactions import IS_OPEN
+from sentinel_core.store.state.audit import add_system_audit
 
 LEASE = timedelta(minutes=2)  # after this long, whoever claimed it is taken to have died
 _WAITING, _PENDING = ReactionStatus.WAITING.value, ReactionStatus.PENDING.value
@@ -100,16 +101,17 @@ def started(
     else:
         values |= {"status": _STARTED, "flow_run_id": run, "flow_run_name": name}
     detail = {"reaction": claimed.identity, **({"run": str(run)} if run else {})}
-    _settle(engine, claimed, values, "reaction-started", detail, now)
+    _settle(engine, claimed, values, SystemAction.REACTION_STARTED, detail, now)
 
 
 def refused(
     engine: Engine, claimed: ClaimedReaction, code: ReactionCode, sentence: str, now: datetime
 ) -> None:
     """Write that a reaction can't be started, and why."""
-    values = {"status": _FAILED, "code": code.value, "sentence": sentence, "ended_at": now}
+    values: Row = {"status": _FAILED, "code": code.value, "sentence": sentence}
+    values |= {"ended_at": now, "claimed_at": None}
     detail = {"reaction": claimed.identity, "reason": sentence}
-    _settle(engine, claimed, {**values, "claimed_at": None}, "reaction-failed", detail, now)
+    _settle(engine, claimed, values, SystemAction.REACTION_FAILED, detail, now)
 
 
 def postponed(engine: Engine, claimed: ClaimedReaction, sentence: str, now: datetime) -> None:
@@ -122,12 +124,17 @@ def postponed(engine: Engine, claimed: ClaimedReaction, sentence: str, now: date
 
 
 def _settle(
-    engine: Engine, claimed: ClaimedReaction, values: Row, action: str, detail: Row, now: datetime
+    engine: Engine,
+    claimed: ClaimedReaction,
+    values: Row,
+    action: SystemAction,
+    detail: Row,
+    now: datetime,
 ) -> None:
     with writing(engine) as connection:
         mine = (_R.id == claimed.id, _R.status == _PENDING)
         if connection.execute(update(REACTION).where(*mine).values(**values)).rowcount:
-            add_audit(connection, ACTOR, action, now, detail, [claimed.event_id])
+            add_system_audit(connection, action, now, detail, [claimed.event_id])
 
 
 def running(engine: Engine) -> list[Row]:
@@ -153,7 +160,8 @@ def ended(
         if connection.execute(update(REACTION).where(*mine).values(**values)).rowcount:
             detail = {"reaction": row["identity"], "run": str(row["flow_run_id"])}
             detail["state"] = state[1]
-            add_audit(connection, ACTOR, "reaction-ended", now, detail, [row["event_id"]])
+            action = SystemAction.REACTION_ENDED
+            add_system_audit(connection, action, now, detail, [row["event_id"]])
 
 
 def lapse_approvals(engine: Engine, now: datetime) -> int:
@@ -175,4 +183,5 @@ def _lapse(connection: Connection, row: Row, now: datetime) -> None:
     done = update(REACTION).where(*mine).values(**values, ended_at=now)
     if connection.execute(done).rowcount:
         detail = {"reaction": row["identity"], "reason": sentence}
-        add_audit(connection, ACTOR, "reaction-not-started", now, detail, [row["event_id"]])
+        action = SystemAction.REACTION_NOT_STARTED
+        add_system_audit(connection, action, now, detail, [row["event_id"]])

@@ -8,11 +8,10 @@ from sqlalchemy import Connection, literal_column, or_, select
 
 from sentinel_core.decide.reacting import HOUR, Cause, Planned, runs_in
 from sentinel_core.model.reaction import NEVER_BEGUN, Occasion, ReactionStatus
+from sentinel_core.model.system_actions import SystemAction
 from sentinel_core.store.db.bulk import chunks, insert_into
 from sentinel_core.store.db.tables import REACTION, Row
-from sentinel_core.store.state.audit import add_audit
-
-ACTOR = "sentinel"  # who starts reactions, in the audit
+from sentinel_core.store.state.audit import add_system_audit
 
 _R = REACTION.c
 # Literals instead of parameters: the planner must see that a partial index covers these rows.
@@ -104,5 +103,6 @@ def insert_reactions(
     for row in rows:
         if row["status"] == ReactionStatus.SKIPPED:
             detail = {"reaction": row["identity"], "reason": row["sentence"]}
-            add_audit(connection, ACTOR, "reaction-not-started", now, detail, [row["event_id"]])
+            action, event = SystemAction.REACTION_NOT_STARTED, row["event_id"]
+            add_system_audit(connection, action, now, detail, [event])
     return written

@@ -1,7 +1,8 @@
-"""What happened, newest first: evaluations that changed something, people's actions, deliveries.
+"""What happened, newest first: evaluations that changed something, actions, deliveries.
 
-Three tables are read side by side, each by its ids, which are given in the order of time. One page
-looks at no more than SCANNED rows of each, however rarely something changes.
+Three tables are read side by side, each by its ids, which are given in the order of time; the audit
+is read twice, for what people did and for what Sentinel did. One page looks at no more than SCANNED
+rows for each source, however rarely something changes.
 """
 
 from dataclasses import dataclass, field
@@ -23,7 +24,7 @@ _LATE = 2_000  # rows that may have been recorded later than others of the same 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a page ends: the id in each table from which on everything was listed."""
+    """Where a page ends: the id for each source from which on everything was listed."""
 
     ids: tuple[tuple[Source, int], ...]
 

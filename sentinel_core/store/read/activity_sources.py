@@ -6,10 +6,25 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Table, Text, case, cast, func, literal, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    Table,
+    Text,
+    and_,
+    case,
+    cast,
+    func,
+    literal,
+    not_,
+    or_,
+    select,
+)
 
 from sentinel_core.decide.observe import Kind
 from sentinel_core.decide.state import Action
+from sentinel_core.decide.transition import REMOVED
+from sentinel_core.model.system_actions import SystemAction
 from sentinel_core.store.db.tables import AUDIT, EVALUATION, EVENT, NOTIFICATION, RULE
 from sentinel_core.store.outbox.enqueue import FAILED, SENT
 
@@ -20,8 +35,9 @@ class Source(StrEnum):
     """Where an entry comes from."""
 
     CHECK = "check"  # an evaluation that opened, raised or resolved an event
-    PERSON = "person"  # the audit
+    PERSON = "person"  # the audit of what people did
     DELIVERY = "delivery"  # a notification that was sent, or failed for good
+    SYSTEM = "system"  # the audit of what Sentinel did by itself
 
 
 class Level(StrEnum):
@@ -58,12 +74,38 @@ class _Read:
 
 _V, _A, _N, _E = EVALUATION.c, AUDIT.c, NOTIFICATION.c, EVENT.c
 _NOT_CHECKED = [Kind.FAILURE.value, Kind.SILENT.value, Kind.ERROR.value]
-_WARNINGS = ["reaction-failed", "reaction-not-started"]
+_WARNINGS = [SystemAction.REACTION_FAILED.value, SystemAction.REACTION_NOT_STARTED.value]
 _NOTHING = literal("", Text)
+_BY_ITSELF = or_(
+    _A.action.in_([action.value for action in SystemAction]),
+    # People resolve events too.
+    and_(_A.action == "resolved", func.coalesce(_A.detail["reason"].as_string(), "") == REMOVED),
+)
 
 
 def _level(*whens: tuple[ColumnElement[bool], Level], otherwise: Level) -> ColumnElement[Any]:
     return case(*((when, level.value) for when, level in whens), else_=otherwise.value)
+
+
+def _audit(only: ColumnElement[bool]) -> _Read:
+    return _Read(
+        AUDIT,
+        _A.at,
+        {
+            "type": _A.action,
+            "level": _level((_A.action.in_(_WARNINGS), Level.WARNING), otherwise=Level.INFO),
+            "message": cast(_A.detail, Text),
+            "reason": _NOTHING,
+            "user": _A.actor,
+            "rule_name": _E.rule_name,
+            "ticker": _E.ticker,
+            "importance": _E.importance,
+            "event_id": _A.event_id,
+        },
+        EVENT,
+        _E.id == _A.event_id,
+        only,
+    )
 
 
 SOURCES: Mapping[Source, _Read] = {
@@ -89,24 +131,8 @@ SOURCES: Mapping[Source, _Read] = {
         RULE.c.id == _V.rule_id,
         _V.decision.in_([Action.OPEN.value, Action.ESCALATE.value, Action.RESOLVE.value]),
     ),
-    Source.PERSON: _Read(
-        AUDIT,
-        _A.at,
-        {
-            "type": _A.action,
-            "level": _level((_A.action.in_(_WARNINGS), Level.WARNING), otherwise=Level.INFO),
-            "message": cast(_A.detail, Text),
-            "reason": _NOTHING,
-            "user": _A.actor,
-            "rule_name": _E.rule_name,
-            "ticker": _E.ticker,
-            "importance": _E.importance,
-            "event_id": _A.event_id,
-        },
-        EVENT,
-        _E.id == _A.event_id,
-        _A.id > 0,
-    ),
+    Source.PERSON: _audit(not_(_BY_ITSELF)),
+    Source.SYSTEM: _audit(_BY_ITSELF),
     Source.DELIVERY: _Read(
         NOTIFICATION,
         func.coalesce(_N.sent_at, _N.settled_at, _N.created_at, type_=_N.created_at.type),
@@ -143,7 +169,7 @@ def statement(source: Source, wanted: ActivityFilter, lower: int, upper: int) ->
         .outerjoin(read.joined, read.on)
         .where(key >= lower, key < upper, read.only)
     )
-    if source is Source.PERSON:
+    if read.table is AUDIT:
         found = found.add_columns(_A.detail)
     if wanted.levels:
         found = found.where(read.columns["level"].in_(sorted(wanted.levels)))

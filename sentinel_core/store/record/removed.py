@@ -7,6 +7,7 @@ from sqlalchemy import Engine, select, update
 
 from sentinel_core.decide.transition import REMOVED, resolved_as_removed
 from sentinel_core.model.reasons import NotifyReason, Suppression, SuppressionCode
+from sentinel_core.model.system_actions import ACTOR
 from sentinel_core.store.db.bulk import chunks
 from sentinel_core.store.db.engine import writing
 from sentinel_core.store.db.tables import EVENT, NOTIFICATION, RULE, SERIES
@@ -20,8 +21,6 @@ from sentinel_core.store.record.resolve import open_events
 from sentinel_core.store.state.audit import add_audit
 from sentinel_core.store.state.rows import state_row
 from sentinel_core.store.state.snapshot import series_of
-
-ACTOR = "sentinel"
 
 
 def resolve_removed(engine: Engine, rule_id: int, deployment_id: UUID, now: datetime) -> list[int]:

@@ -7,14 +7,13 @@ from sqlalchemy import Connection, bindparam, update
 
 from sentinel_core.decide.snooze import SnoozeEnd
 from sentinel_core.model.reasons import Suppression, SuppressionCode
+from sentinel_core.model.system_actions import SystemAction
 from sentinel_core.store.db.bulk import write_rows
 from sentinel_core.store.db.tables import EVENT
 from sentinel_core.store.outbox.enqueue import drop_steps
-from sentinel_core.store.outbox.reactions import ACTOR
-from sentinel_core.store.state.audit import add_audit
+from sentinel_core.store.state.audit import add_system_audit
 from sentinel_core.store.state.rows import NOT_ACKNOWLEDGED
 
-ENDED = "acknowledgement-ended"
 _RESTARTED = Suppression(SuppressionCode.ESCALATION_RESTARTED, "the escalation began anew")
 
 
@@ -32,4 +31,5 @@ def reopen(
             by_end.setdefault(end, []).append(event_id)
     for end, events in by_end.items():
         detail = {"reason": end.code.value, "sentence": end.sentence}
-        add_audit(connection, ACTOR, ENDED, now, detail, events)
+        action = SystemAction.ACKNOWLEDGEMENT_ENDED
+        add_system_audit(connection, action, now, detail, events)

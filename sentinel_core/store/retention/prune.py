@@ -1,10 +1,13 @@
 """One pruning: what the periods allow goes, table by table; or it is only counted."""
 
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, Engine, RowMapping
 
+from sentinel_core.model.system_actions import SystemAction
 from sentinel_core.store.db.engine import reading
 from sentinel_core.store.retention.cutoffs import (
     Cutoffs,
@@ -20,6 +23,7 @@ from sentinel_core.store.retention.events import count_events, delete_events
 from sentinel_core.store.retention.old_hours import count_hours, delete_hours
 from sentinel_core.store.retention.pace import Pace, Progress
 from sentinel_core.store.retention.series import count_series, delete_series
+from sentinel_core.store.state.audit import audit_system
 from sentinel_core.store.state.rules import (
     RECONCILE,
     RETENTION,
@@ -75,9 +79,9 @@ def prune(
     """Delete what may go, in transactions of a few milliseconds.
 
     It can be stopped at any moment and run twice at once: each transaction leaves a store in which
-    nothing is missing but what was to go.
+    nothing is missing but what was to go. What was deleted until then is an entry of the audit.
     """
-    pace = pace or Pace()
+    pace, began = pace or Pace(), time.monotonic()
     pruned, work = _planned(engine, periods, now)
 
     def went(table: str, rows: int) -> None:
@@ -87,15 +91,12 @@ def prune(
     if (cutoff := pruned.cutoffs.evaluations) is not None:
         # Before anything goes: whoever misses an evaluation finds that it was deleted.
         set_checkpoint(engine, RETENTION, cutoff)
-    for rule in work:
-        if rule.evaluations is not None:
-            rule.evaluations.delete(engine, pace, went)
-        if rule.series is not None:
-            delete_series(engine, rule.id, rule.series, pace, went)
-        if (hours := pruned.cutoffs.hours) is not None:
-            delete_hours(engine, rule.id, hours, pace, went)
-    if (events := pruned.cutoffs.events) is not None:
-        delete_events(engine, events, pace, went)
+    try:
+        _delete(engine, pruned.cutoffs, work, pace, went)
+    finally:
+        if gone := {table: count for table, count in pruned.rows.items() if count}:
+            ended = now + timedelta(seconds=time.monotonic() - began)
+            audit_system(engine, SystemAction.RETENTION, ended, gone)
     pruned.finished, pruned.longest_seconds = not pace.is_over, pace.longest
     return pruned
 
@@ -128,6 +129,20 @@ class _RuleWork:
     id: int
     evaluations: RuleEvaluations | None
     series: datetime | None
+
+
+def _delete(
+    engine: Engine, before: Cutoffs, work: Sequence[_RuleWork], pace: Pace, went: Progress
+) -> None:
+    for rule in work:
+        if rule.evaluations is not None:
+            rule.evaluations.delete(engine, pace, went)
+        if rule.series is not None:
+            delete_series(engine, rule.id, rule.series, pace, went)
+        if before.hours is not None:
+            delete_hours(engine, rule.id, before.hours, pace, went)
+    if before.events is not None:
+        delete_events(engine, before.events, pace, went)
 
 
 def _planned(engine: Engine, periods: Periods, now: datetime) -> tuple[Pruned, list[_RuleWork]]:

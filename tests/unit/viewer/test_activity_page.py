@@ -5,8 +5,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import Engine
 
+from sentinel_core.model.system_actions import SystemAction
 from sentinel_core.store.record.acknowledge import acknowledge
 from sentinel_core.store.record.rules import audit_rules
+from sentinel_core.store.state.audit import audit_system
 from tests.support.app_pages import RunPage, words
 from tests.support.recorded import a_rule, calm, fire
 
@@ -40,6 +42,18 @@ def test_level_source_and_text_narrow_it(page: RunPage) -> None:
     assert len(page("activity", by=["person"]).dataframe[0].value) == 2
     assert [*page("activity", q="moving").dataframe[0].value["User"]] == ["bo"]
     assert "Nothing happened that matches" in words(page("activity", q="nowhere"))
+
+
+@pytest.mark.usefixtures("story")
+def test_what_the_system_did_is_said_in_words_under_its_own_choice(
+    page: RunPage, store: Engine
+) -> None:
+    audit_system(store, SystemAction.RETENTION, NOW, {"evaluation": 12, "alert_event": 1})
+    shown = page("activity", by=["system"]).dataframe[0].value
+    assert [*shown["Type"]] == ["retention"]
+    assert [*shown["Message"]] == ["deleted 12 evaluations, 1 event"]
+    assert [*shown["User"]] == ["sentinel"]
+    assert "retention" not in [*page("activity", by=["person"]).dataframe[0].value["Type"]]
 
 
 def test_an_empty_store_has_no_activity(page: RunPage) -> None:

@@ -146,6 +146,7 @@ def test_an_upgraded_store_has_the_rows_and_the_codes_that_today_would_be_writte
     stores: tuple[Engine, Engine],
 ) -> None:
     then, now = (everything(engine) for engine in stores)
+    assert now["audit_entry"].pop()["action"] == "store-upgraded"
     for name in then:
         assert now[name] == then[name], name
     codes = {row["dropped_code"] for row in now["notification"]}

@@ -41,6 +41,8 @@ def test_the_head_named_in_code_is_the_newest_file(engine: Engine) -> None:
 def test_ensuring_the_schema_twice_changes_nothing(engine: Engine) -> None:
     ensure_schema(engine)
     assert schema_revision(engine) == SCHEMA_HEAD
+    upgrade(engine)
+    assert rows(engine, "audit_entry") == []
 
 
 # -- a store of the first schema goes on living --------------------------------------------
@@ -77,6 +79,13 @@ def test_an_upgrade_keeps_every_row(upgraded: Engine) -> None:
         "alert_event": 3,
         "notification": 3,
     }
+
+
+def test_an_upgrade_is_in_the_audit_once(upgraded: Engine) -> None:
+    upgrade(upgraded)
+    [entry] = rows(upgraded, "audit_entry")
+    assert (entry["actor"], entry["action"]) == ("sentinel", "store-upgraded")
+    assert entry["detail"] == {"from": "0001", "to": SCHEMA_HEAD}
 
 
 def test_an_event_that_was_open_before_an_upgrade_goes_on_and_ends(upgraded: Engine) -> None:

@@ -5,11 +5,15 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Engine
 
+from sentinel_core.model.system_actions import SystemAction
 from sentinel_core.store.read import activity as module
 from sentinel_core.store.read.activity import Place, activity
 from sentinel_core.store.read.activity_sources import ActivityFilter, Level, Source
 from sentinel_core.store.record.acknowledge import acknowledge
+from sentinel_core.store.record.removed import resolve_removed
+from sentinel_core.store.record.resolve import resolve
 from sentinel_core.store.record.rules import audit_rules
+from sentinel_core.store.state.audit import audit_system
 from tests.support.delivered import refuse, telling
 from tests.support.recorded import NOON, a_rule, a_run, calm, fire, observe
 
@@ -60,11 +64,46 @@ def test_filters_hold_together(engine: Engine) -> None:
     assert types(engine, since=NOON + MINUTE, until=NOON + 2 * MINUTE) == ["acknowledged"]
 
 
+def test_what_sentinel_did_is_not_listed_with_what_people_did(engine: Engine) -> None:
+    rule = a_rule("disk")
+    by_hand, removed = fire(engine, rule, NOON, ticker="/a"), fire(engine, rule, NOON, ticker="/b")
+    # A person of the same name as the system is a person all the same.
+    resolve(engine, [by_hand], by="sentinel", now=NOON + MINUTE)
+    assert resolve_removed(engine, 1, rule.deployment_id, NOON + 2 * MINUTE) == [removed]
+    detail = {"evaluation": 12}
+    audit_system(engine, SystemAction.RETENTION, NOON + 3 * MINUTE, detail)
+
+    def listed(source: Source) -> list[tuple[str, int | None]]:
+        found = activity(engine, ActivityFilter(sources=frozenset({source})), size=50)
+        assert {entry["source"] for entry in found.entries} == {source}
+        return [(entry["type"], entry["event_id"]) for entry in found.entries]
+
+    assert listed(Source.PERSON) == [("resolved", by_hand)]
+    assert listed(Source.SYSTEM) == [("retention", None), ("resolved", removed)]
+    assert types(engine)[:3] == ["retention", "resolved", "resolved"]
+    [entry] = activity(engine, ActivityFilter(text="retention"), size=50).entries
+    assert (entry["user"], entry["detail"], entry["level"]) == ("sentinel", detail, Level.INFO)
+
+
+@pytest.mark.parametrize("action", list(SystemAction))
+def test_every_action_of_the_system_is_listed_as_its_own(
+    engine: Engine, action: SystemAction
+) -> None:
+    audit_system(engine, action, NOON, {})
+    [entry] = activity(engine, ActivityFilter(), size=50).entries
+    failed = action in (SystemAction.REACTION_FAILED, SystemAction.REACTION_NOT_STARTED)
+    assert (entry["source"], entry["level"]) == (
+        Source.SYSTEM,
+        Level.WARNING if failed else Level.INFO,
+    )
+
+
 @pytest.mark.parametrize(("size", "scanned"), [(1, 1), (3, 2), (2, 200_000)])
 def test_pages_are_parts_of_the_whole_list_however_little_is_looked_at(
     engine: Engine, size: int, scanned: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     story(engine)
+    audit_system(engine, SystemAction.RETENTION, NOON + 6 * MINUTE, {"evaluation": 12})
     whole = activity(engine, ActivityFilter(), size=50).entries
     monkeypatch.setattr(module, "SCANNED", scanned)
     read, after, pages = [], None, 0

@@ -342,8 +342,34 @@ def test_the_audit_and_the_identity_stay(engine: Engine) -> None:
         connection.execute(insert(AUDIT).values(entry))
     ran(engine, 0, quiet("A"))
     pruned(engine, at(5000 * DAY))
-    assert len(rows(engine, "audit_entry")) == 1
+    assert len(rows(engine, "audit_entry", actor="ana")) == 1
     assert len(rows(engine, "store_identity")) == 1
+
+
+def test_what_was_deleted_is_an_entry_of_the_audit_and_nothing_is_none(engine: Engine) -> None:
+    for minute in (0, 10):
+        ran(engine, minute, quiet("A"))
+    recent_runs(engine)
+    done = pruned(engine)
+    [entry] = rows(engine, "audit_entry")
+    assert (entry["actor"], entry["action"]) == ("sentinel", "retention")
+    assert entry["detail"] == {name: count for name, count in done.rows.items() if count}
+    assert entry["detail"]["evaluation"] > 0
+    assert LATER <= entry["at"] < LATER + timedelta(minutes=1)
+    pruned(engine)
+    assert len(rows(engine, "audit_entry")) == 1
+
+
+def test_a_pruning_that_is_stopped_leaves_an_entry_of_what_it_deleted(engine: Engine) -> None:
+    for minute in (0, 10):
+        ran(engine, minute, quiet("A"))
+    recent_runs(engine)
+    set_checkpoint(engine, RECONCILE, LATER)
+    pauses = [0]
+    with pytest.raises(IndexError):  # in the second pause
+        prune(engine, KEPT, LATER, pace=Pace(sleep=lambda _: pauses.pop(), size=1))
+    [entry] = rows(engine, "audit_entry", action="retention")
+    assert entry["detail"] == {"evaluation": 1}
 
 
 def test_for_ever_is_for_ever(engine: Engine) -> None:
