@@ -9,7 +9,6 @@ from typing import IO, TYPE_CHECKING, Any
 import streamlit as st
 
 from sentinel_core.base.settings import Settings, get_settings
-from sentinel_core.decide.hosts import Host
 from sentinel_core.model.alert import Importance
 from sentinel_core.store.db.engine import open_engine
 from sentinel_core.store.db.failure import answering
@@ -25,6 +24,7 @@ from sentinel_core.store.read.event_changes import newest_position
 from sentinel_core.store.read.event_detail import EventDetail, event_detail
 from sentinel_core.store.read.event_list import Cursor
 from sentinel_core.store.read.filters import EventFilter
+from sentinel_core.store.read.hosts import Hosts
 from sentinel_core.store.read.overview import Bucket, Facets, Overview
 from sentinel_core.store.read.periods import Periods, Trends
 from sentinel_core.store.read.views import View
@@ -203,11 +203,11 @@ def coverage() -> status.Coverage:
 
 
 @st.cache_data(ttl=15, show_spinner=False)
-def _hosts(url: str) -> tuple[Host, ...]:
+def _hosts(url: str) -> Hosts:
     return store_hosts.hosts(engine_at(url), now())
 
 
-def hosts() -> tuple[Host, ...]:
+def hosts() -> Hosts:
     """The hosts on which runs execute. At most 15 seconds old. Raises StoreUnavailableError."""
     return _hosts(settings().database_url)
 

@@ -26,17 +26,22 @@ def draw() -> None:
     except SentinelError as error:
         st.caption(f"The hosts can't be shown: {plain(str(error))}")
         return
-    if not found:
+    if not found.shown:
         st.caption("No run has told of its host in the last 24 hours.")
         return
     st.dataframe(
-        pd.DataFrame(table(found, data.now(), data.local_zone())),
+        pd.DataFrame(table(found.shown, data.now(), data.local_zone())),
         key="hosts",
         hide_index=True,
         row_height=ROW_HEIGHT,
-        height=height(len(found), 400),
+        height=height(len(found.shown), 400),
         column_config=_columns(),
     )
+    if (shown := len(found.shown)) < found.count:
+        st.caption(
+            f"{shown} of {found.count:,} hosts are shown: those above a limit first, then those "
+            "not heard of."
+        )
 
 
 def table(found: Sequence[Host], now: datetime, where: tzinfo) -> list[dict[str, Any]]:

@@ -75,6 +75,8 @@ def _print(found: "Status") -> None:
     print(f"last {rates.minutes:.0f} min: {', '.join(words)}")
     for host in found.hosts:
         print(f"host {host.host}: {_in_use(host)}")
+    if (listed := len(found.hosts)) < found.host_count:
+        print(f"{listed} of {found.host_count:,} hosts are listed")
 
 
 def _in_use(host: "HostUse") -> str:

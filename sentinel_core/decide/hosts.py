@@ -1,6 +1,6 @@
 """When a host on which runs execute is too busy or too full. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol, runtime_checkable
@@ -56,6 +56,17 @@ class Host:
         """The newest value of `cpu`, `memory` or `disk` from then on; None if it is not known."""
         values = (getattr(one, name) for one in reversed(self.samples) if one.at >= since)
         return next((value for value in values if value is not None), None)
+
+
+def urgent_first(hosts: Iterable[Host], now: datetime) -> list[Host]:
+    """The hosts above a limit, then those not heard of, then the others; each part by name."""
+
+    def place(host: Host) -> tuple[int, str]:
+        if host.silent(now):
+            return 1, host.name
+        return (0 if host.latest.over() else 2), host.name
+
+    return sorted(hosts, key=place)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from sentinel_core.health import configuration, everything
 from sentinel_core.health.finding import Finding, State
 from sentinel_core.health.score import WEIGHTS, Part, overall, parts, score, worst
 from sentinel_core.store.db.failure import explained
-from sentinel_core.store.read.hosts import hosts
+from sentinel_core.store.read.hosts import hosts_now
 from sentinel_core.store.read.throughput import Backlog, Figures, figures
 from sentinel_core.wording.text import counted, flat
 
@@ -84,7 +84,8 @@ class HostUse(BaseModel):
 class Status(BaseModel):
     """The whole: its state and score, the parts that make it up, and the rates (None: unknown).
 
-    `hosts` are those on which runs executed in the last day; they do not change the score.
+    `hosts` are those on which runs executed in the last day, at most 50, those that need a look
+    first; `host_count` counts all of them. They do not change the score.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -96,6 +97,7 @@ class Status(BaseModel):
     components: tuple[Component, ...]
     rates: Rates | None
     hosts: tuple[HostUse, ...] = ()
+    host_count: int = 0
 
     def component(self, name: str) -> Component:
         """The component of this name, which is one of WEIGHTS."""
@@ -127,7 +129,9 @@ def _figures(now: datetime) -> Figures | SentinelError:
             if engine is None:
                 return SentinelError("there is no event store")
             try:
-                return replace(figures(engine, now), hosts=hosts(engine, now))
+                known = hosts_now(engine, now)
+                found = figures(engine, now)
+                return replace(found, hosts=known.shown, host_count=known.count)
             finally:
                 engine.dispose()
     except SentinelError as error:
@@ -153,6 +157,7 @@ def assembled(
         components=tuple(made[name] for name in WEIGHTS),
         rates=_rates(known) if known else None,
         hosts=tuple(_in_use(one, now) for one in known.hosts) if known else (),
+        host_count=known.host_count if known else 0,
     )
 
 

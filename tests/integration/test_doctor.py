@@ -17,10 +17,10 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.actions import DeploymentUpdate, WorkPoolUpdate
 from prefect_slack import SlackWebhook
 from pydantic import SecretStr
-from sqlalchemy import Engine, update
+from sqlalchemy import Engine, insert, update
 
 from sentinel_core.store.db.engine import open_engine, writing
-from sentinel_core.store.db.tables import CHECKPOINT, NOTIFICATION
+from sentinel_core.store.db.tables import CHECKPOINT, HOST, NOTIFICATION
 from sentinel_core.store.state.rules import RECONCILE, set_checkpoint, sync
 from tests.support.command import Command
 from tests.support.deployed import deploy, rule_yaml
@@ -92,12 +92,19 @@ def test_of_a_whole_installation_everything_is_ok(home: House) -> None:
     assert looked.of("settings", "PREFECT_API_URL")["data"]["source"] == "environment"
 
 
-def test_the_status_of_a_whole_installation_and_of_one_whose_prefect_is_away(home: House) -> None:
+def test_the_status_of_a_whole_installation_and_of_one_whose_prefect_is_away(
+    home: House, store: Engine
+) -> None:
+    with writing(store) as connection:
+        sample = {"at": datetime.now(UTC), "cpu": 1.0, "memory": 1.0, "disk": 1.0}
+        connection.execute(insert(HOST), [{"host": f"w-{n:02}", **sample} for n in range(53)])
     done = home.run("status", "--json")
     answer = json.loads(done.stdout)
     bad = [one for one in answer["components"] if one["state"] != "ok"]
     assert (done.returncode, answer["state"], answer["score"], bad) == (0, "ok", 100, [])
     assert sum(part["points"] for part in answer["parts"]) == 100
+    assert (len(answer["hosts"]), answer["host_count"]) == (50, 53)
+    assert home.run("status").stdout.splitlines()[-1] == "50 of 53 hosts are listed"
     away = home.run("status", "--component", "prefect", PREFECT_API_URL=NOBODY)
     assert (away.returncode, away.stdout.split(",")[0]) == (4, "prefect: down")
     assert "there is no component" in home.sentinel.refused("status", "--component", "x")

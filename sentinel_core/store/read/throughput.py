@@ -3,6 +3,7 @@
 Every query reads a bounded number of rows, however large the store is.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import quantiles
@@ -68,7 +69,8 @@ class Figures:
     """The figures of the whole store. `kept` is about the number of evaluations it holds.
 
     `unmeasured` names the active rules of which the newest check of some series has no result, and
-    `active` counts all active ones. `hosts` are those of the last day on which runs executed.
+    `active` counts all active ones. `hosts` are those of the last day on which runs executed, as
+    far as they are shown; `host_count` counts all.
     """
 
     throughput: Throughput
@@ -76,7 +78,8 @@ class Figures:
     kept: int
     active: int
     unmeasured: tuple[str, ...]
-    hosts: tuple[Host, ...] = ()
+    hosts: Sequence[Host] = ()
+    host_count: int = 0
 
 
 def figures(engine: Engine, now: datetime, window: timedelta = WINDOW) -> Figures:

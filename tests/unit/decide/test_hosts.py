@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from sentinel_core.decide.hosts import SILENT_AFTER, Host, Sample
+from sentinel_core.decide.hosts import SILENT_AFTER, Host, Sample, urgent_first
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
@@ -39,3 +39,16 @@ def test_what_is_known_of_a_host_is_its_newest_value_that_is_not_too_old() -> No
     assert host.known("cpu", NOON - 5 * minute) == 7
     assert host.known("cpu", NOON - minute) is None
     assert host.known("disk", NOON + minute) is None
+
+
+def test_a_host_that_needs_a_look_comes_before_all_others() -> None:
+    long_ago = NOON - SILENT_AFTER - timedelta(seconds=1)
+    found = [
+        Host("a", (Sample(NOON, 1, 1, 1),)),
+        Host("d", (Sample(long_ago, 99, 1, 1),)),  # what it used then says nothing about now
+        Host("c", (Sample(long_ago, 1, 1, 1),)),
+        Host("f", (Sample(NOON, 1, 1, 99),)),
+        Host("e", (Sample(NOON, 99, 1, 1),)),
+        Host("b", (Sample(NOON, None, 1, 1),)),
+    ]
+    assert [host.name for host in urgent_first(found, NOON)] == ["e", "f", "c", "d", "a", "b"]

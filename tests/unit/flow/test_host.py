@@ -38,7 +38,7 @@ def test_a_minute_has_one_sample_and_the_second_minute_knows_the_processors(
     assert not sample_host(store, now + timedelta(seconds=50))
     burn()
     assert sample_host(store, now + MINUTE)
-    [host] = hosts(store, now + MINUTE)
+    [host] = hosts(store, now + MINUTE).shown
     first, second = host.samples
     assert first.cpu is None
     assert second.cpu is not None
@@ -58,7 +58,7 @@ def test_after_a_long_pause_or_a_restart_the_processors_are_unknown(
     file.write_text(json.dumps({**kept, "all": kept["all"] * 2}))  # counters that ran on before
     os.utime(file, (now.timestamp(), now.timestamp()))
     assert sample_host(store, now + timedelta(minutes=12))
-    [host] = hosts(store, now + timedelta(minutes=12))
+    [host] = hosts(store, now + timedelta(minutes=12)).shown
     assert [one.cpu for one in host.samples] == [None, None, None]
 
 

@@ -3,9 +3,11 @@
 from datetime import UTC, datetime, timedelta
 
 import streamlit as st
-from sqlalchemy import Engine
+from sqlalchemy import Engine, insert
 
 from sentinel_core.decide.hosts import Host, Sample
+from sentinel_core.store.db.engine import writing
+from sentinel_core.store.db.tables import HOST
 from sentinel_core.store.record.hosts import note_host
 from tests.support.app_pages import RunPage, words
 from viewer.hosts import POINTS, lately, state, table
@@ -49,3 +51,16 @@ def test_the_page_has_the_hosts_of_the_store(page: RunPage, store: Engine) -> No
     app = page("system")
     [frame] = [f.value for f in app.dataframe if "Host" in f.value.columns]
     assert list(frame["Host"]) == ["worker-7"]
+    assert "hosts are shown" not in words(app)
+
+
+def test_the_page_says_how_many_hosts_it_does_not_show(page: RunPage, store: Engine) -> None:
+    with writing(store) as connection:
+        sample = {"at": datetime.now(UTC), "cpu": 1.0, "memory": 1.0, "disk": 1.0}
+        connection.execute(insert(HOST), [{"host": f"w-{n:02}", **sample} for n in range(73)])
+    note_host(store, "worker-7", Sample(datetime.now(UTC), 12.0, 34.0, 99.0))
+    st.cache_data.clear()
+    app = page("system")
+    [frame] = [f.value for f in app.dataframe if "Host" in f.value.columns]
+    assert list(frame["Host"])[:2] == ["worker-7", "w-00"]
+    assert "50 of 74 hosts are shown" in words(app)
