@@ -4,11 +4,13 @@ The sentinel worker has one process at a time here, so that each run comes after
 in the same process, unless that was replaced. Under the process worker every run is alone.
 """
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
 
+from sentinel_core.base import logs
 from tests.support.prefect import PrefectServer
 from tests.support.processes import wait_for
 from tests.support.rules import contract
@@ -23,6 +25,11 @@ RUDE: tuple[contract.Mode, ...] = (
 )
 REPLACED = {"leak", "leave a thread"}
 """After these no sentinel process serves another run. After the others it does: as is its point."""
+
+JSON_LOGS = {
+    "sentinel": {logs.VARIABLE: "json"},
+    "process": {logs.VARIABLE: "json", **logs.PREFECT},  # it loads nothing of Sentinel's
+}
 
 
 @dataclass(frozen=True)
@@ -45,7 +52,7 @@ def series(
     limit = {"process": 3, "sentinel": 1}[request.param]
     with (
         workplace(server, folder, request.param, pool) as place,
-        place.worker(limit=limit),
+        place.worker(limit=limit, **JSON_LOGS[request.param]),
     ):
         series = Series(place, {}, {})
         for mode in RUDE:
@@ -93,3 +100,14 @@ def test_what_a_trigger_forked_goes_on_beside_the_runs_after_it(series: Series) 
     assert not gone(grandchild)
     run.let_go()
     wait_for(lambda: gone(grandchild), what="the grandchild to end")
+
+
+def test_after_what_prefect_prints_each_line_of_its_log_is_a_json_object(series: Series) -> None:
+    run = series.after["ok"].wait_recorded()
+    printed, *lines = series.place.log.read_text().splitlines()
+    assert printed.startswith("Worker ")
+    assert printed.endswith(" started!")
+    found = [json.loads(line) for line in lines]
+    assert all(one.keys() >= {"time", "level", "logger", "message"} for one in found)
+    of_run = [one["message"] for one in found if one.get("flow_run_id") == str(run.id)]
+    assert "contract: ok, attempt 1" in of_run
