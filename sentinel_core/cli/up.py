@@ -18,6 +18,7 @@ def up(
     worker_limit: Annotated[int | None, Parameter(validator=validators.Number(gte=1))] = None,
     first_run: bool = True,
     logs: Path | None = None,
+    read_only: Annotated[bool, Parameter(negative="")] = False,
     debug: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
     """Start everything, deploy the rules, print the addresses; Ctrl-C stops it all again.
@@ -44,6 +45,8 @@ def up(
         Run every active rule once right away, but for those that are due within a minute.
     logs
         The folder for the logs of what it starts; without it, the user's folder for logs.
+    read_only
+        Let nobody change anything from the blotter, as on a wall display.
     debug
         Have everything that it starts log in detail.
     """
@@ -51,4 +54,14 @@ def up(
 
     folder = logs.resolve() if logs else default_logs()
     served = api_port if api else None
-    return Up(file, server_port, viewer_port, worker_limit, first_run, folder, debug, served).run()
+    return Up(
+        file,
+        server_port,
+        viewer_port,
+        worker_limit,
+        first_run,
+        folder,
+        debug,
+        served,
+        read_only,
+    ).run()

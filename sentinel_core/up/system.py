@@ -10,16 +10,22 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import httpx
 import platformdirs
 from rich.console import Console
 
 from sentinel_core.base.errors import SetupError
 from sentinel_core.base.settings import get_settings
 from sentinel_core.rulefile.source import work_pools
+from sentinel_core.up.answers import answer, is_healthy
+from sentinel_core.up.commands import (
+    SENTINEL,
+    api_command,
+    server_command,
+    viewer_command,
+    worker_command,
+)
 from sentinel_core.up.process import HOST, ManagedProcess, listens, program, stopped_by_signals
 
-SENTINEL = "sentinel_core.cli"
 HEALTH_SECONDS = 120.0
 # A rule that is due by then has no first run: the two would collide where it may not run twice.
 FIRST_RUN_SECONDS = 60
@@ -54,6 +60,7 @@ class Up:
     logs: Path
     debug: bool = False
     api_port: int | None = None  # None: without the HTTP API
+    read_only: bool = False
     console: Console = field(default_factory=Console)
     children: list[ManagedProcess] = field(default_factory=list)
     pools: dict[str, str] = field(default_factory=dict)
@@ -111,7 +118,7 @@ class Up:
         named = (PREFECT_API_URL.value() or "").rstrip("/")
         url = named or local
         self._environment(url)  # a server of our own needs it too: its UI asks there
-        if _healthy(url):
+        if is_healthy(url):
             self._say("Prefect server", f"using the one at {url}")
         elif named and named.replace("localhost", HOST) != local:
             raise SetupError(
@@ -124,12 +131,9 @@ class Up:
                 "what listens there, or choose another with --server-port"
             )
         else:
-            port = str(self.server_port)
-            command = program("sentinel_core.up.prefect_server")
-            command += ["server", "start", "--host", HOST, "--port", port]
-            child = self._child("server", command)
+            child = self._child("server", server_command(self.server_port))
             with self.console.status("Prefect server …"):
-                self._wait_for(lambda: _healthy(url), child, "the Prefect server")
+                self._wait_for(lambda: is_healthy(url), child, "the Prefect server")
             self._say("Prefect server", f"healthy at {url}")
 
     def _environment(self, api_url: str) -> None:
@@ -194,29 +198,25 @@ class Up:
 
     def _worker(self) -> None:
         for name, kind in self.pools.items():
-            command = [*program("prefect"), "worker", "start", "--pool", name]
             limit = self.worker_limit
             if limit is None and kind == "process":  # each run takes a process: one per core
                 limit = max(2, os.cpu_count() or 2)
-            if limit:
-                command += ["--limit", str(limit)]
             # It waits for its runs before it hands them back: give it time.
             patience = get_settings().worker_stop_seconds + 20
-            self._child(f"worker-{name}", command, patience=patience)
+            self._child(f"worker-{name}", worker_command(name, limit), patience=patience)
             most = limit or "its default of 16"
             self._say("worker", f"pool {name}, type {kind}, at most {most} runs at once")
 
     def _viewer(self) -> None:
-        port = str(self.viewer_port)
-        command = [*program(SENTINEL), "viewer", "--port", port, "--address", HOST]
+        command = viewer_command(self.viewer_port, read_only=self.read_only)
         child = self._child("viewer", command)
-        url = f"http://{HOST}:{port}"
-        self._wait_for(lambda: _answer(f"{url}/_stcore/health") is not None, child, "the viewer")
-        self._say("viewer", url)
+        url = f"http://{HOST}:{self.viewer_port}"
+        self._wait_for(lambda: answer(f"{url}/_stcore/health") is not None, child, "the viewer")
+        self._say("viewer", f"{url}, read-only" if self.read_only else url)
 
     def _api(self, port: int) -> None:
         """Start the HTTP API, last: nobody waits for it, and the first events come sooner."""
-        self._child("api", [*program(SENTINEL), "api", "--port", str(port)])
+        self._child("api", api_command(port))
         self._say("HTTP API", f"http://{HOST}:{port}")
 
     def _first_runs(self) -> str:
@@ -285,20 +285,6 @@ class Up:
             text=True,
             check=False,
         )
-
-
-def _answer(url: str) -> httpx.Response | None:
-    """A successful answer to a request; None when there is none."""
-    try:
-        answer = httpx.get(url, timeout=5)
-    except (httpx.HTTPError, httpx.InvalidURL):
-        return None
-    return answer if answer.is_success else None
-
-
-def _healthy(api_url: str) -> bool:
-    answer = _answer(f"{api_url}/health")
-    return answer is not None and answer.text.strip() == "true"
 
 
 def _last_line(done: subprocess.CompletedProcess[str]) -> str:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.support.deployed import rows
@@ -11,6 +12,10 @@ from tests.support.up import rule_file, sentinel_up
 
 EVERY_MINUTE = [{"cron": "* * * * *", "timezone": "UTC"}]
 POOL = {"work_pool": {"name": "sentinel"}, "schedules": EVERY_MINUTE}
+
+
+def _commands(pid: int) -> list[list[str]]:
+    return [child.cmdline() for child in psutil.Process(pid).children()]
 
 
 @pytest.mark.slow
@@ -30,8 +35,10 @@ def test_an_import_error_is_an_event_within_two_periods_of_the_first_missed_chec
             **POOL,
         },
     )
-    options = ("--server-port", str(free_port()))
+    options = ("--server-port", str(free_port()), "--read-only")  # nobody looks at it
     with sentinel_up(tmp_path, file, *options, env=clean_environment(tmp_path)) as system:
+        [viewer] = [line for line in _commands(system.process.pid) if "viewer" in line]
+        assert "--read-only" in viewer
         healthy_run = "SELECT * FROM evaluation WHERE kind = 'alert'"
         wait_for(lambda: rows(system.store, healthy_run), what="a healthy run")
         flows.write_text("import a_dependency_that_went_away\n" + healthy)
