@@ -235,12 +235,31 @@ class AlertEvent(SQLModel, table=True):
 
     __tablename__ = "alert_event"
     __table_args__ = (
-        Index("ix_event_time", "timestamp", "importance", "is_acknowledged"),
-        Index("ix_event_importance", "importance", "timestamp"),
+        # Each filter of the lists has an index in the order of time; what is combined with it
+        # most is in there too, so that where few or none match both, the rows are not read.
+        Index("ix_event_time", "timestamp", "importance", "is_acknowledged", "category"),
+        Index("ix_event_importance", "importance", "timestamp", "category"),
         _partial(
             "ix_event_live", "NOT is_acknowledged", "importance", "resolved_at", "display_until"
         ),
-        Index("ix_event_state", "prefect_state", "timestamp"),
+        Index("ix_event_state", "prefect_state", "timestamp", "importance", "category"),
+        _partial(
+            "ix_event_not_alert",
+            "kind <> 'alert'",
+            *("kind", "timestamp", "importance", "category"),
+            *("rule_id", "ticker", "prefect_state", "resolved_at"),
+        ),
+        _partial(
+            "ix_event_assigned",
+            "assigned_to IS NOT NULL",
+            *("assigned_to", "timestamp", "importance", "category", "kind", "prefect_state"),
+        ),
+        _partial(
+            "ix_event_acknowledged_by",
+            "acknowledged_by IS NOT NULL",
+            *("acknowledged_by", "timestamp", "importance", "category", "kind", "prefect_state"),
+            "assigned_to",
+        ),
         Index("ix_event_ticker", "ticker", "timestamp"),
         Index("ix_event_rule", "rule_id", "timestamp"),
         # The database itself keeps a series from having two unresolved events.
@@ -531,3 +550,4 @@ IDENTITY = _TABLES["store_identity"]
 
 # Word for word the condition of the partial index; SQLAlchemy's own spelling (`= 0`) misses it.
 UNACKNOWLEDGED: ColumnElement[bool] = literal_column("NOT alert_event.is_acknowledged")
+NOT_ALERT: ColumnElement[bool] = literal_column("alert_event.kind <> 'alert'")

@@ -1,7 +1,7 @@
 """Filters and orders of events, as SQL that the indexes support. Reads nothing."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -22,8 +22,16 @@ from sqlalchemy import (
     union_all,
 )
 
+from sentinel_core.decide.observe import Kind
 from sentinel_core.model.alert import EARLIEST, Importance
-from sentinel_core.store.db.tables import EVENT, NOTIFICATION, RULE, UNACKNOWLEDGED, UtcDateTime
+from sentinel_core.store.db.tables import (
+    EVENT,
+    NOT_ALERT,
+    NOTIFICATION,
+    RULE,
+    UNACKNOWLEDGED,
+    UtcDateTime,
+)
 
 NO_STATE = "NONE"  # among Prefect states: events without a run
 COUNT_CAP = 10_000  # counting stops above this number
@@ -182,6 +190,8 @@ def conditions(wanted: EventFilter, now: datetime) -> list[ColumnElement[bool]]:
     ):
         if chosen:
             all_of.append(column.in_(sorted(chosen)))
+    if wanted.kind and Kind.ALERT.value not in wanted.kind:
+        all_of.append(NOT_ALERT)  # names the index of the few that are not
     if wanted.state:
         all_of.append(_in_states(wanted.state))
     if wanted.rules:
@@ -208,6 +218,21 @@ def conditions(wanted: EventFilter, now: datetime) -> list[ColumnElement[bool]]:
     if wanted.live:
         all_of.append(live_condition(now, wanted.importance))
     return all_of
+
+
+def ways(wanted: EventFilter, now: datetime) -> list[list[ColumnElement[bool]]]:
+    """The conditions of a filter, as lists of which an event matches one at most.
+
+    What concerns a person is found by an index for each way in which it does: joined by OR, the
+    whole table would be read. (The index of a rule or a ticker finds fewer.)
+    """
+    if not wanted.mine or wanted.rules or wanted.ticker:
+        return [conditions(wanted, now)]
+    others = conditions(replace(wanted, mine=""), now)
+    assigned = EVENT.c.assigned_to == wanted.mine
+    acknowledged = EVENT.c.acknowledged_by == wanted.mine
+    only = EVENT.c.assigned_to.is_distinct_from(wanted.mine)
+    return [[*others, assigned], [*others, acknowledged, only]]
 
 
 def _in_states(wanted: frozenset[str]) -> ColumnElement[bool]:

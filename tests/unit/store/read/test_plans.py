@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, Engine, insert, select, text
+from sqlalchemy import Connection, Engine, insert, select, text, update
 from sqlalchemy import event as sqlalchemy_event
 
 from sentinel_core.store.db.engine import open_engine, writing
@@ -63,12 +63,12 @@ def test_the_default_pages_are_read_through_an_index(sqlite: Engine) -> None:
         assert f"SEARCH alert_event USING INDEX ix_event_live ({search}" in listed
     assert "SCAN alert_event USING COVERING" in newest or "SEARCH alert_event" in newest
     [listed, *_] = plans(sqlite, lambda: event_list.page(sqlite, day, now=NOON, size=20))
-    assert "SEARCH alert_event USING INDEX ix_event_time (timestamp>?)" in listed
+    assert "INDEX ix_event_time (timestamp>?)" in listed
     after = event_list.Cursor(NOON, 5)
     [listed, *_] = plans(
         sqlite, lambda: event_list.page(sqlite, day, now=NOON, size=20, after=after)
     )
-    assert "SEARCH alert_event USING INDEX ix_event_time" in listed
+    assert "INDEX ix_event_time" in listed
 
 
 @pytest.mark.parametrize("sort", list(Sort))
@@ -116,3 +116,48 @@ def test_reading_takes_no_write_lock(sqlite: Engine) -> None:
         assert event_ids(sqlite) == [key]
         assert connection.scalar(select(EVENT.c.id)) == key
         connection.execute(text("SELECT 1"))
+
+
+@pytest.mark.parametrize(
+    ("wanted", "indexes"),
+    [
+        (EventFilter(mine="Ann"), ("ix_event_assigned (assigned_to=?", "ix_event_acknowledged_by")),
+        (
+            EventFilter(mine="Ann", kind=frozenset({"failure"})),
+            ("ix_event_assigned (assigned_to=?",),
+        ),
+        (EventFilter(kind=frozenset({"failure"})), ("ix_event_not_alert (kind=?",)),
+        (EventFilter(state=frozenset({"FAILED"})), ("ix_event_state (prefect_state=?",)),
+    ],
+)
+def test_each_filter_finds_its_events_through_an_index(
+    sqlite: Engine, wanted: EventFilter, indexes: tuple[str, ...]
+) -> None:
+    [listed, *_] = plans(sqlite, lambda: event_list.page(sqlite, wanted, now=NOON, size=20))
+    counted = plans(sqlite, lambda: event_list.count(sqlite, wanted, now=NOON))[0]
+    for plan in (listed, counted):
+        assert "SCAN alert_event" not in plan
+        assert all(index in plan for index in indexes)
+
+
+@pytest.mark.parametrize("descending", [True, False])
+def test_what_concerns_a_person_is_listed_once_and_in_order(
+    sqlite: Engine, descending: bool
+) -> None:
+    rule = a_rule()
+    keys = [fire(sqlite, rule, NOON + n * MINUTE, ticker=f"T{n}") for n in range(6)]
+    mine = {"acknowledged_by": "Ann"}, {"assigned_to": "Ann"}, {"assigned_to": "Bob"}
+    values = [mine[0], mine[1], {**mine[0], **mine[1]}, {**mine[0], **mine[2]}, mine[2], {}]
+    with writing(sqlite) as connection:
+        for key, given in zip(keys, values, strict=True):
+            if given:
+                connection.execute(update(EVENT).where(EVENT.c.id == key).values(**given))
+    wanted, listed, after = EventFilter(mine="Ann"), [], None
+    while True:
+        page = event_list.page(sqlite, wanted, now=NOON, size=1, descending=descending, after=after)
+        listed += [row["id"] for row in page.rows]
+        if (after := page.following) is None:
+            break
+    assert listed == (keys[3::-1] if descending else keys[:4])
+    assert event_list.count(sqlite, wanted, now=NOON) == 4
+    assert event_list.count(sqlite, wanted, now=NOON, cap=2) == 3
