@@ -11,7 +11,6 @@ from anyio.to_thread import run_sync
 from fastapi import FastAPI, Query, Response, Security
 from fastapi.security import HTTPBearer
 from prometheus_client import CONTENT_TYPE_LATEST
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from sentinel_core.api.access import Access
 from sentinel_core.api.bodies import BodyLimit
@@ -19,6 +18,7 @@ from sentinel_core.api.configuration import configuration
 from sentinel_core.api.errors import ApiError, handle_errors
 from sentinel_core.api.event_changes import event_changes
 from sentinel_core.api.events import EventQuery, written
+from sentinel_core.api.hosts import Hosts
 from sentinel_core.api.metrics import exposition
 from sentinel_core.api.pings import pings
 from sentinel_core.api.rates import Rates
@@ -31,7 +31,6 @@ from sentinel_core.health.score import WEIGHTS
 from sentinel_core.health.status import Status, status
 from sentinel_core.store.read import event_list
 
-HOSTS = ("127.0.0.1", "localhost")  # a page elsewhere can't reach it by a name of its own
 REMEMBERED_SECONDS = 5.0  # a status, so that monitors that ask often keep nothing busy
 _TOKENS = "Needed once `sentinel api token create` has made one; for changes always."
 
@@ -56,6 +55,8 @@ def create_app(
 ) -> FastAPI:
     """The application, which answers to these host names as well as to this machine's own.
 
+    Where it does not listen on `loopback` alone, all but /health needs a token, and monitors may
+    ask by an IP address.
     Its description is at /openapi.json; no page loads anything from outside.
     """
     store = Store()
@@ -85,7 +86,7 @@ def create_app(
     # The last one comes first.
     app.add_middleware(BodyLimit)
     app.add_middleware(Access, store=store, loopback=loopback, rates=rates or Rates())
-    app.add_middleware(TrustedHostMiddleware, allowed_hosts=[*HOSTS, *names])
+    app.add_middleware(Hosts, names=names, addresses=not loopback)
     return app
 
 

@@ -14,7 +14,7 @@ def serve(
         str,
         Parameter(
             help="The address it listens on. On another one than this machine's, every request "
-            "needs a token."
+            "needs a token, and monitors may ask for /health and /metrics by any IP address."
         ),
     ] = "127.0.0.1",
     name: Annotated[

@@ -12,10 +12,10 @@ from tests.support.processes import wait_for
 
 
 @contextmanager
-def api_port(rates: Rates | None = None) -> Iterator[int]:
-    """The port on which it listens."""
+def api_port(rates: Rates | None = None, *, loopback: bool = True) -> Iterator[int]:
+    """The port on which it listens; without `loopback` as if it listened for everybody."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        server = server_of(create_app(rates=rates))
+        server = server_of(create_app(["sentinel-api"], loopback=loopback, rates=rates))
         thread = threading.Thread(target=server.run, args=([listening],))
         thread.start()
         wait_for(lambda: server.started, what="the API")
