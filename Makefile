@@ -9,7 +9,7 @@ JOBS ?= 3
 PATIENCE ?= 1
 # Unit tests that start many processes or search for long: they wait for `make test`.
 LONG := $(addprefix tests/unit/,worker/pool/test_pool.py ruletest/test_pytest_plugin.py \
-	up/test_prefect_server.py store/outbox/test_outbox_machine.py store/record/test_invariants.py \
+	patches/test_sqlite.py store/outbox/test_outbox_machine.py store/record/test_invariants.py \
 	replay/test_lifecycle_machine.py replay/test_history.py replay/test_lives.py \
 	flow/test_silent.py prefect_io/test_due.py rulefile/test_check.py rulefile/test_load_flow.py \
 	message/test_injection.py store/record/test_concurrency.py)

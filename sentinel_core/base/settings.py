@@ -128,6 +128,10 @@ class Settings(BaseSettings):
     stuck_grace_seconds: float = Field(
         60, ge=0, description="How long past its timeout a run may stay before it is closed."
     )
+    stock_prefect: Listed = Field(
+        (),
+        description="Patches of Prefect to leave out, by name, or `all`; separated by commas.",
+    )
     worker_spread_seconds: float = Field(
         5,
         ge=0,

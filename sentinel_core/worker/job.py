@@ -34,6 +34,9 @@ PRELOAD = (
 )
 
 
+_NAMED = {"id", "name", "tags"}
+
+
 class _ProcessSettings(BaseModel):
     working_dir: Path | None = Field(
         default=None,
@@ -137,11 +140,13 @@ class SentinelJobConfiguration(_ProcessSettings, BaseJobConfiguration):
         """The run as it is handed to a child."""
         own = {name: value for name, value in self.env.items() if name.startswith("PREFECT__")}
         deployment = self._deployment
+        named = deployment.model_dump(mode="json", include=_NAMED) if deployment else None
         return Job(
             id=str(flow_run.id),
             env={name: value for name, value in own.items() if value is not None},
             flow_run=flow_run.model_dump(mode="json"),
             entrypoint=deployment.entrypoint if deployment and is_local(deployment) else None,
+            deployment=named,
         )
 
     def process_spec(self) -> ProcessSpec:

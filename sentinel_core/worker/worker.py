@@ -30,6 +30,7 @@ from sentinel_core.base import logs
 from sentinel_core.base.settings import get_settings
 from sentinel_core.decide.stagger import offset_seconds
 from sentinel_core.model.run import SKIPPED
+from sentinel_core.worker.deployments import Deployments
 from sentinel_core.worker.job import SentinelJobConfiguration, SentinelVariables, out_of_date
 from sentinel_core.worker.pool.pool import ProcessPool
 from sentinel_core.worker.registered import RegisteredStore
@@ -70,7 +71,7 @@ class SentinelWorker(BaseWorker[SentinelJobConfiguration, SentinelVariables, Bas
         self._taken: set[UUID] = set()
         self._ended: dict[UUID, float] = {}
         self._asked = time.monotonic()
-        self._deployments: dict[UUID, tuple[float, DeploymentResponse]] = {}
+        self._deployments = Deployments()
         self._registered = RegisteredStore()
         self._stopping = self._run_once = False
         self._turn = anyio.Lock()
@@ -138,8 +139,10 @@ class SentinelWorker(BaseWorker[SentinelJobConfiguration, SentinelVariables, Bas
             ended_since = self._ended.get(run.id, 0.0) >= self._asked
             if not self._stopping and run.id not in self._taken and not ended_since:
                 new.append(run)
-                self._taken.add(run.id)
-                self._runs_task_group.start_soon(self._start_in_turn, run)
+        await self._deployments.refresh(self.client, new)
+        for run in new:
+            self._taken.add(run.id)
+            self._runs_task_group.start_soon(self._start_in_turn, run)
         return new
 
     async def _start_in_turn(self, run: FlowRun) -> None:
@@ -194,7 +197,7 @@ class SentinelWorker(BaseWorker[SentinelJobConfiguration, SentinelVariables, Bas
                 work_pool=self.work_pool,
                 worker_name=self.name,
                 worker_id=self.backend_id,
-                deployment=await self._deployment_of(run),
+                deployment=await self._deployments.of(self.client, run),
             )
         except ObjectNotFound:
             await propose(
@@ -221,27 +224,9 @@ class SentinelWorker(BaseWorker[SentinelJobConfiguration, SentinelVariables, Bas
     async def _readable_deployment(self, run: FlowRun) -> DeploymentResponse | None:
         """The run's deployment; None on errors, which preparing the run reports."""
         try:
-            return await self._deployment_of(run)
+            return await self._deployments.of(self.client, run)
         except Exception:
             return None
-
-    async def _deployment_of(self, run: FlowRun) -> DeploymentResponse | None:
-        """The run's deployment, from memory when it can't have changed since.
-
-        Prefect replaces a deployment's scheduled runs whenever the deployment is changed: a run
-        that is older than our copy belongs to the deployment as we know it. (The two times are
-        different computers', so that runs younger than a minute are always asked about.)
-        Raises ObjectNotFound.
-        """
-        if run.deployment_id is None:
-            return None
-        asked, known = self._deployments.get(run.deployment_id, (0.0, None))
-        created = run.created.timestamp() if run.created else math.inf
-        fresh = run.auto_scheduled and created < asked - 60 and asked > time.time() - 900
-        if known is None or not fresh:
-            asked, known = time.time(), await self.client.read_deployment(run.deployment_id)
-            self._deployments[run.deployment_id] = asked, known
-        return known
 
     async def run(
         self,

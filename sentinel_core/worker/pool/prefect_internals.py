@@ -1,74 +1,25 @@
-"""All of Prefect's internals that warm processes use; check these first when the pin moves."""
+"""All of Prefect's internals that warm processes use; check these first when the pin moves.
 
-import contextlib
-import time
-from collections.abc import Callable, Iterator
+What warm processes replace in Prefect is in sentinel_core/patches.
+"""
+
 from logging import Logger, LoggerAdapter
 from typing import Any
 from uuid import UUID
 
 import prefect.flow_engine
-import prefect.results
 from prefect import Flow
 from prefect._internal import control_listener
-from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import FlowRun
 from prefect.engine import _drive_run_flow_result
 from prefect.flow_engine import run_flow
 from prefect.utilities.engine import is_prefect_sigterm_handler_installed
 
+from sentinel_core.patches.known_deployment import KnownDeployment, remember
+from sentinel_core.patches.of_runs import PATCHES
+from sentinel_core.patches.patch import apply
 
-@contextlib.contextmanager
-def _unobserved(*_: object, **__: object) -> Iterator[None]:
-    """Replaces the engine's own watch for suspension.
-
-    Prefect's own watch is a thread, an event loop and a websocket for each run; the worker asks
-    for all its runs at once instead, and ends one that was suspended.
-    """
-    yield
-
-
-def _remembered(ask: Callable[[], UUID | None], seconds: float) -> Callable[[], UUID | None]:
-    """Caches an answer of the server that the engine asks for in each run."""
-    answer: list[tuple[float, UUID | None]] = []
-
-    def remembering() -> UUID | None:
-        if not answer or answer[0][0] < time.monotonic():
-            answer[:] = [(time.monotonic() + seconds, ask())]
-        return answer[0][1]
-
-    return remembering
-
-
-setattr(prefect.flow_engine, "observe_flow_run_suspension", _unobserved)  # noqa: B010
-setattr(  # noqa: B010
-    prefect.results,
-    "_read_server_default_result_storage_block_id",
-    _remembered(prefect.results._read_server_default_result_storage_block_id, 60),
-)
-
-
-def _unless_nothing(update: Callable[..., Any]) -> Callable[..., Any]:
-    """Skips the engine's first call, which stores the flow's retries, where there are none.
-
-    It is a write to Prefect's database in each run; a run without a stored policy is not retried
-    either.
-    """
-
-    def updating(client: SyncPrefectClient, flow_run_id: UUID, **changes: Any) -> Any:
-        policy = changes.get("empirical_policy")
-        if set(changes) == {"flow_version", "empirical_policy"} and not getattr(
-            policy, "retries", 1
-        ):
-            return None
-        return update(client, flow_run_id, **changes)
-
-    return updating
-
-
-setattr(  # noqa: B010
-    SyncPrefectClient, "update_flow_run", _unless_nothing(SyncPrefectClient.update_flow_run)
-)
+apply(PATCHES)
 
 
 def new_attempt() -> None:
@@ -84,6 +35,11 @@ load_flow_run = prefect.flow_engine.load_flow_run
 """The run as the API has it now, by its id."""
 engine_listens = is_prefect_sigterm_handler_installed
 """True while the engine handles termination signals."""
+
+
+def name_deployment(id: str, name: str, tags: list[str]) -> None:
+    """Have the run's events name its deployment without asking the server for it."""
+    remember(KnownDeployment(UUID(id), name, tags))
 
 
 def intend_to_cancel() -> None:

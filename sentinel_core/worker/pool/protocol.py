@@ -36,6 +36,7 @@ class Job:
     `flow_run` is the run as Prefect's API gave it, as JSON. Without an `entrypoint` Prefect
     fetches the code (pull steps, storage) into a temporary folder first. `hooks` names the hooks
     to run instead of the flow ("on_crashed", "on_cancellation"); `state` is what they are given.
+    `deployment` has its id, name and tags, which the run's events name.
     """
 
     id: str
@@ -44,6 +45,7 @@ class Job:
     entrypoint: str | None = None
     hooks: str | None = None
     state: Message | None = None
+    deployment: Message | None = None
 
     def message(self) -> Message:
         """As it travels."""

@@ -86,6 +86,8 @@ def execute(job: Job, report: Callable[[Message], None]) -> JobOutcome:
 
 def _flow_run(job: Job, report: Callable[[Message], None]) -> JobOutcome:
     prefect_internals.new_attempt()
+    if job.deployment is not None:
+        prefect_internals.name_deployment(**job.deployment)
     try:
         flow_run = FlowRun.model_validate(job.flow_run)
         flow = _load(job, flow_run)

@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from prefect.server.database.configurations import AioSqliteConfiguration
 from sqlalchemy.exc import IntegrityError, OperationalError
 
-from sentinel_core.up import prefect_server
+from sentinel_core.patches import sqlite_cursors, sqlite_turns
 
 config = AioSqliteConfiguration(connection_url="sqlite+aiosqlite:///" + sys.argv[1], timeout=20)
 
@@ -130,7 +130,7 @@ def test_with_the_mend_they_wait_their_turn_and_none_is_lost(tmp_path: Path) -> 
         tmp_path,
         COMMON,
         PARALLEL,
-        "prefect_server.begin_immediate()",
+        "sqlite_turns.begin_immediate()",
         "asyncio.run(main(together=False))",
     )
     assert line == "4 []"
@@ -138,7 +138,7 @@ def test_with_the_mend_they_wait_their_turn_and_none_is_lost(tmp_path: Path) -> 
 
 def test_a_transaction_that_is_undone_lets_the_next_one_begin(tmp_path: Path) -> None:
     program = """
-        prefect_server.begin_immediate()
+        sqlite_turns.begin_immediate()
 
         async def main():
             engine = await prepare()
@@ -164,7 +164,7 @@ def test_reading_waits_for_no_writer(tmp_path: Path) -> None:
     program = """
         import contextvars
 
-        prefect_server.begin_immediate()
+        sqlite_turns.begin_immediate()
 
         async def read(engine):
             session = await config.session(engine)
@@ -189,7 +189,7 @@ def test_reading_waits_for_no_writer(tmp_path: Path) -> None:
 def test_a_request_that_writes_may_read_in_a_second_session(tmp_path: Path) -> None:
     """As pausing a work queue does: with the lock of its own request it would wait for itself."""
     program = """
-        prefect_server.begin_immediate()
+        sqlite_turns.begin_immediate()
 
         async def main():
             engine = await prepare()
@@ -214,7 +214,7 @@ def test_a_failed_statements_cursor_is_closed_by_its_connections_thread(tmp_path
         tmp_path,
         COMMON,
         FAILED_CURSOR,
-        "prefect_server.close_failed_cursors()",
+        "sqlite_cursors.close_failed_cursors()",
         "asyncio.run(main())",
     )
     assert closed == "[True] False"
@@ -232,8 +232,8 @@ def test_an_integrity_error_is_reported_as_before_and_the_connection_goes_on(
     tmp_path: Path,
 ) -> None:
     program = """
-        prefect_server.begin_immediate()
-        prefect_server.close_failed_cursors()
+        sqlite_turns.begin_immediate()
+        sqlite_cursors.close_failed_cursors()
 
         async def main():
             engine = await prepare()

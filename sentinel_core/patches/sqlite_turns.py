@@ -1,0 +1,87 @@
+"""Transactions of Prefect's SQLite begin in turn, so that none makes another one fail.
+
+Those that read before they write begin DEFERRED in Prefect; when another one has committed in
+between, SQLite refuses the write at once whatever the busy timeout, the API answers 503 and the
+client tries again two seconds later. Beginning them IMMEDIATE makes them wait their turn instead.
+SQLite has those that wait look again after a while, up to 100 ms, during which nobody may be
+writing; so they queue up in the server first, and the next one begins when the last has ended.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from weakref import WeakKeyDictionary
+
+from sqlalchemy.ext.asyncio import AsyncSession, AsyncSessionTransaction
+
+from sentinel_core.patches.patch import Patch, replace
+
+LONGEST_TURN_SECONDS = 5.0
+_OF = "prefect.server.database.configurations:AioSqliteConfiguration"
+_BEGIN = f"{_OF}.begin_transaction"
+_in_turn: ContextVar[bool] = ContextVar("_in_turn", default=False)  # of this request
+_locks: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
+
+
+def begin_immediate() -> None:
+    """Make every transaction that may write wait for its turn at its beginning."""
+    from prefect.server.database.configurations import SQLITE_BEGIN_MODE, AioSqliteConfiguration
+
+    begin = AioSqliteConfiguration.begin_transaction
+
+    @asynccontextmanager
+    async def immediate(
+        self: AioSqliteConfiguration,
+        session: AsyncSession,
+        with_for_update: bool = False,
+    ) -> AsyncGenerator[AsyncSessionTransaction, None]:
+        if _in_turn.get():  # a second one inside the first would wait for its own request's lock
+            async with begin(self, session, with_for_update=with_for_update) as transaction:
+                yield transaction
+            return
+        async with _turn():
+            token = _in_turn.set(True)
+            try:
+                async with begin(self, session, with_for_update=True) as transaction:
+                    await session.connection()  # begins now, not with the first statement
+                    # Pausing a work queue reads in a second session, which would begin like this.
+                    mode = SQLITE_BEGIN_MODE.set("DEFERRED")
+                    try:
+                        yield transaction
+                    finally:
+                        SQLITE_BEGIN_MODE.reset(mode)
+            finally:
+                _in_turn.reset(token)
+
+    replace(_BEGIN, immediate)
+
+
+@asynccontextmanager
+async def _turn() -> AsyncGenerator[None, None]:
+    """One writer of this event loop at a time, first come, first served.
+
+    One that has waited too long goes on without its turn; SQLite locks in any case.
+    """
+    lock = _locks.setdefault(asyncio.get_running_loop(), asyncio.Lock())
+    try:
+        async with asyncio.timeout(LONGEST_TURN_SECONDS):
+            await lock.acquire()
+    except TimeoutError:
+        yield
+        return
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+PATCH = Patch(
+    name="sqlite-turns",
+    costs="requests fail with 'database is locked' and are tried again seconds later",
+    replaces={
+        _BEGIN: "406f00f12d310ed8",
+        f"{_OF}.begin_sqlite_stmt": "5854b1aeacce2d79",
+    },
+    put_in=begin_immediate,
+)
