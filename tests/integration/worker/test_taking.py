@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from prefect.client.schemas.objects import FlowRun
 from prefect.settings import PREFECT_API_URL, temporary_settings
@@ -76,22 +77,54 @@ def test_a_deployment_is_asked_for_again_whenever_it_may_have_changed(place: Wor
     now = datetime.now(UTC)
 
     async def look(worker: SentinelWorker) -> None:
+        deployments = worker._deployments
+
         def known() -> float:
-            return worker._deployments[rule.id][0]
+            return deployments._known[rule.id].asked
 
         def run(age: timedelta, *, auto: bool = True) -> FlowRun:
             made = rule.run().now
             return made.model_copy(update={"created": now - age, "auto_scheduled": auto})
 
-        await worker._deployment_of(run(timedelta(hours=1)))
+        await deployments.of(worker.client, run(timedelta(hours=1)))
         first = known()
-        await worker._deployment_of(run(timedelta(hours=1)))
+        await deployments.of(worker.client, run(timedelta(hours=1)))
         assert known() == first  # older than our copy: it was made of the deployment as we know it
-        await worker._deployment_of(run(timedelta(0)))
+        await deployments.of(worker.client, run(timedelta(0)))
         assert known() > first  # made since: perhaps of a deployment that was changed
         second = known()
-        await worker._deployment_of(run(timedelta(hours=1), auto=False))
+        await deployments.of(worker.client, run(timedelta(hours=1), auto=False))
         assert known() > second  # started by hand: Prefect does not make those anew
         place.client.delete_deployment(rule.id)
+
+    with_worker(place, look)
+
+
+def test_deployments_that_may_have_changed_are_read_together(place: Workplace) -> None:
+    rules = [place.rule(f"together-{n}", "ok") for n in range(3)]
+    asked: list[str] = []
+
+    async def look(worker: SentinelWorker) -> None:
+        async def note(request: httpx.Request) -> None:
+            path = request.url.path.partition("/api")[2]
+            if path != "/csrf-token":  # which Prefect's client asks for now and then
+                asked.append(path)
+
+        def scheduled() -> list[FlowRun]:
+            made = [rule.run().now for rule in rules]
+            return [run.model_copy(update={"auto_scheduled": True}) for run in made]
+
+        worker.client._client.event_hooks["request"].append(note)
+        runs = scheduled()
+        await worker._deployments.refresh(worker.client, runs)
+        assert asked == ["/deployments/filter"]
+        found = [await worker._deployments.of(worker.client, run) for run in runs]
+        assert [one.id for one in found if one] == [rule.id for rule in rules]
+        await worker._deployments.refresh(worker.client, runs)
+        assert asked == ["/deployments/filter"]  # nothing was made since
+        await worker._deployments.refresh(worker.client, scheduled())
+        assert asked == ["/deployments/filter"] * 2
+        for rule in rules:
+            place.client.delete_deployment(rule.id)
 
     with_worker(place, look)
