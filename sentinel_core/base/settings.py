@@ -132,6 +132,11 @@ class Settings(BaseSettings):
         (),
         description="Patches of Prefect to leave out, by name, or `all`; separated by commas.",
     )
+    worker_engine_logs: bool = Field(
+        False,
+        description="Send what Prefect's engine says of each run, such as that it began and "
+        "ended, to Prefect's UI.",
+    )
     worker_spread_seconds: float = Field(
         5,
         ge=0,

@@ -3,6 +3,7 @@
 Hooks are the fast path. Prefect only logs what they raise; reconcile is the guarantee.
 """
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -67,7 +68,8 @@ def record_run(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> No
         if (why := unreadable_settings(flow_run.parameters)) is not None:
             log.warning("Default settings replace those that can't be read: %s", why)
         recorded = record_facts(engine, rule, run, returned_outputs(state))
-        log.info(_summary(recorded))
+        quiet = not (recorded.opened or recorded.resolved or recorded.notifications)
+        log.log(logging.DEBUG if quiet else logging.INFO, _summary(recorded))
         deliver(engine, settings, recorded.notifications)
         start_reactions(engine, recorded.reactions)
         sample_host(engine, datetime.now(UTC))

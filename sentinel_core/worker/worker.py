@@ -6,6 +6,7 @@ ends cancelled ones, pool/ has the processes.
 
 import asyncio
 import contextlib
+import logging
 import math
 import os
 import sys
@@ -238,7 +239,8 @@ class SentinelWorker(BaseWorker[SentinelJobConfiguration, SentinelVariables, Bas
         log = self.get_flow_run_logger(flow_run)
 
         def assigned(pid: int) -> None:
-            log.info("Runs in process %d of worker '%s'.", pid, self.name)
+            level = logging.INFO if get_settings().worker_engine_logs else logging.DEBUG
+            log.log(level, "Runs in process %d of worker '%s'.", pid, self.name)
             if task_status is not None:
                 task_status.started(pid)
 

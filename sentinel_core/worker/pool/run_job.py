@@ -33,7 +33,8 @@ from prefect.settings import (
 )
 from prefect.utilities.asyncutils import run_coro_as_sync
 
-from sentinel_core.worker.pool import prefect_internals
+from sentinel_core.base.settings import get_settings
+from sentinel_core.worker.pool import prefect_internals, run_logs
 from sentinel_core.worker.pool.loaded_code import LoadedCode
 from sentinel_core.worker.pool.protocol import Job, Message, ReusePolicy
 
@@ -180,5 +181,7 @@ def session(reuse: ReusePolicy) -> Iterator[None]:
         PREFECT_FLOWS_HEARTBEAT_FREQUENCY: reuse.heartbeat_seconds,
         PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED: False,
     }
+    if not get_settings().worker_engine_logs:
+        run_logs.leave_out_engine_lines()
     with temporary_settings(settings), SyncClientContext():
         yield
