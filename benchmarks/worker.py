@@ -1,10 +1,11 @@
 """Prefect's process worker against the sentinel worker: CPU, rate and memory, on one server.
 
 Rules are `flows/system.py:disk_usage`, one in ten fires; each may run once at a time, as in
-prefect.yaml. Their runs are created beforehand and fall due evenly spread over the measured time,
-one run of a rule each time, as if so many rules ran once a minute. The offered rate rises step by
-step. A step is sustained when 95 % of its runs start less than 5 s late, lateness doesn't grow, and
-all runs end Completed and are on record exactly once.
+prefect.yaml. In steps of a minute and more, so many rules have a schedule of a run a minute,
+evenly spread over it, and Prefect's scheduler makes their runs. In shorter ones the runs are
+created beforehand, one of each rule: these cost more, as each run's deployment is read. The offered
+rate rises step by step. A step is sustained when 95 % of its runs start less than 5 s late,
+lateness doesn't grow, and all runs end Completed and are on record exactly once.
 
 CPU is that of all processes: the worker, what it starts and what that starts, of the living and of
 those that have ended (tests/support/usage.py says how), from before the first run of a step may
@@ -34,7 +35,14 @@ from sqlalchemy import create_engine, text
 from benchmarks._support import report
 from benchmarks.flows.waiting import waiting
 from flows.system import disk_usage
-from tests.support.load import Lateness, create_runs, records_of, runs_due
+from tests.support.load import (
+    Lateness,
+    create_runs,
+    records_of,
+    runs_due,
+    schedule_each_minute,
+    unschedule,
+)
 from tests.support.prefect import PrefectServer, prefect_server
 from tests.support.processes import wait_for
 from tests.support.usage import Usage
@@ -44,6 +52,8 @@ SQLITE = "sqlite"
 LATE_SECONDS = 5.0
 PREFETCH_SECONDS = 10  # how far ahead a worker looks by default
 DRAIN_SECONDS = 45
+MINUTE = 60
+LEAD_SECONDS = 20  # until the first run of rules that get a schedule
 WARM_UP_RUNS = {"process": 2, "sentinel": 40}
 
 
@@ -219,7 +229,32 @@ class Load:
         self._create_seconds = 0.1  # for one run; corrected by each step
 
     def offer(self, per_minute: int, seconds: int) -> Step:
-        """One step: create, wait, collect."""
+        """One step."""
+        one = self._once if seconds < MINUTE else self._each_minute
+        return one(per_minute, seconds)
+
+    def _each_minute(self, per_minute: int, seconds: int) -> Step:
+        """Rules with a schedule, looked at for so long."""
+        rules = self.rules[:per_minute]
+        start = datetime.now(UTC) + timedelta(seconds=LEAD_SECONDS + 0.2 * len(rules))
+        apart = timedelta(seconds=MINUTE) / len(rules)
+        moments = [start + apart * n for n in range(len(rules))]
+        first = list(zip(rules, moments, strict=True))
+        schedules = schedule_each_minute(self.place.server, first)
+        if datetime.now(UTC) > start - timedelta(seconds=PREFETCH_SECONDS):
+            say("  making the schedules took longer than planned: some runs are missing")
+        end = start + timedelta(seconds=seconds)
+        sleep_until(start)
+        before, began = self.usage.cpu_seconds(), time.monotonic()
+        sleep_until(end)
+        after, took = self.usage.cpu_seconds(), time.monotonic() - began
+        runs = self._when_ended(start, end)
+        unschedule(self.place.server, schedules)
+        spent = {name: after[name] - used for name, used in before.items()}
+        return self._step(per_minute, runs, len(rules) * (seconds // MINUTE), spent, took)
+
+    def _once(self, per_minute: int, seconds: int) -> Step:
+        """One run of each rule, created beforehand."""
         rules = self.rules[: max(1, per_minute * seconds // 60)]
         start = self._create(rules, seconds)
         end = start + timedelta(seconds=seconds)
@@ -228,6 +263,16 @@ class Load:
         sleep_until(end)
         runs = self._when_ended(start, end)
         spent = {name: used - before[name] for name, used in self.usage.cpu_seconds().items()}
+        return self._step(per_minute, runs, len(rules), spent, time.monotonic() - began)
+
+    def _step(
+        self,
+        per_minute: int,
+        runs: list[FlowRun],
+        made: int,
+        spent: dict[str, float],
+        took: float,
+    ) -> Step:
         worker = spent.pop("worker")
         step = Step(
             per_minute,
@@ -235,9 +280,9 @@ class Load:
             Lateness.of([run for run in runs if run.start_time]),
             worker / len(runs),
             sum(spent.values()) / len(runs),
-            sum(spent.values()) / (time.monotonic() - began),
+            sum(spent.values()) / took,
         )
-        if missing := self._missing(runs, len(rules)):
+        if missing := self._missing(runs, made):
             return replace(step, failure=missing)
         return replace(step, failure=behind(step, runs), complete=True)
 
@@ -309,7 +354,7 @@ def measure_rates(place: Workplace, setup: Setup, pids: dict[str, int]) -> list[
     rates = setup.rates[place.type]
     say(f"{place.type}: deploying rules")
     warm_up = WARM_UP_RUNS[place.type]
-    count = max(warm_up, max(rates) * setup.seconds // 60)
+    count = max(warm_up, max(rates) * min(setup.seconds, MINUTE) // MINUTE)
     rules = deploy_rules(place, count, setup.one_at_a_time)
     steps: list[Step] = []
     with (
@@ -392,7 +437,10 @@ def result_of(measured: dict[str, Measured]) -> dict[str, object]:
     best = {kind: figures.best for kind, figures in measured.items()}
     process, ours = best.get("process"), best.get("sentinel")
     cpu = {kind: step.worker_cpu for kind, m in measured.items() if (step := m.complete)}
+    highest = measured["sentinel"].complete if "sentinel" in measured else None
     return {
+        "server_cpu_s": round(highest.server_cpu, 4) if highest else None,
+        "worker_cpu_s": round(highest.worker_cpu, 4) if highest else None,
         "cpu_ratio": round(cpu["process"] / cpu["sentinel"], 1) if len(cpu) == 2 else None,
         "runs_per_min_sentinel": ours.per_minute if ours else None,
         "runs_per_min_process": process.per_minute if process else None,

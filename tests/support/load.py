@@ -65,6 +65,33 @@ def _created(client: httpx.Client, body: dict[str, Any]) -> bool:
     return True
 
 
+def schedule_each_minute(
+    server: PrefectServer, first: Sequence[tuple[DeploymentResponse, datetime]]
+) -> list[str]:
+    """Give each deployment a schedule of a run a minute from its moment on; their addresses.
+
+    The first five runs are made here, all others by Prefect's scheduler in its next loops.
+    """
+    made = []
+    with httpx.Client(base_url=server.api_url, timeout=90) as client:
+        for deployment, moment in first:
+            schedule = {"interval": 60, "anchor_date": moment.isoformat(), "timezone": "UTC"}
+            address = f"/deployments/{deployment.id}/schedules"
+            answer = client.post(address, json=[{"active": True, "schedule": schedule}])
+            answer.raise_for_status()
+            made.append(f"{address}/{answer.json()[0]['id']}")
+            ahead = {"start_time": moment.isoformat(), "min_runs": 5, "max_runs": 5}
+            client.post(f"/deployments/{deployment.id}/schedule", json=ahead).raise_for_status()
+    return made
+
+
+def unschedule(server: PrefectServer, schedules: Sequence[str]) -> None:
+    """Delete schedules, and with them the runs that were made of them and have not begun."""
+    with httpx.Client(base_url=server.api_url, timeout=90) as client:
+        for address in schedules:
+            client.delete(address).raise_for_status()
+
+
 def runs_due(client: SyncPrefectClient, pool: str, start: datetime, end: datetime) -> list[FlowRun]:
     """All runs of a pool that were due from `start` up to, not including, `end`."""
     found: list[FlowRun] = []
