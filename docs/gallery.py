@@ -13,16 +13,19 @@ import itertools
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime, timedelta
 from html import escape
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from playwright.sync_api import Browser, Page, sync_playwright
-from sqlalchemy import text
+from sqlalchemy import Engine, text
 
 from docs.screenshots import Theme, opened
+from sentinel_core.decide.hosts import Sample
 from sentinel_core.store.db.engine import open_engine
 from sentinel_core.store.db.schema import ensure_schema
+from sentinel_core.store.record.hosts import note_host
 from tests.support.blotter import settled, viewer
 from tests.support.measured import fill
 from tests.support.prefect import clean_environment, prefect_server
@@ -33,7 +36,9 @@ STATES = ("busy", "empty", "broken")
 THEMES: tuple[Theme, ...] = ("light", "dark")
 WIDTHS = (400, 800, 1440, 1920)
 HEIGHT = 900
-_WIDER = "document.documentElement.scrollWidth > window.innerWidth + 1"
+_WIDER = """document.documentElement.scrollWidth > window.innerWidth + 1 ||
+  [...document.querySelectorAll('.stMarkdown td')]
+    .some(e => e.offsetParent && e.getBoundingClientRect().right > window.innerWidth + 1)"""
 _CUT = """[...document.querySelectorAll('.stButton button, [role=radio] p, [role=tab] p')]
   .filter(e => e.offsetParent && e.scrollWidth > e.clientWidth + 2)
   .map(e => e.innerText.slice(0, 40))"""
@@ -54,12 +59,22 @@ def viewers(folder: Path) -> Iterator[dict[str, str]]:
                 ensure_schema(engine)
                 if state == "busy":
                     fill(engine)
+                    fill_hosts(engine, datetime.now(UTC))
                 engine.dispose()
             api = away if state == "broken" else server.api_url
             env = {**clean_environment(folder), "PREFECT_API_URL": api, "SENTINEL_USER": "ana"}
             env["SENTINEL_DATABASE_URL"] = store
             addresses[state] = stack.enter_context(viewer(env, folder / f"{state}.log"))
         yield addresses
+
+
+def fill_hosts(engine: Engine, now: datetime) -> None:
+    """Record three hosts: one within its limits, one above them, one that is silent."""
+    for n in range(48):
+        at = now - timedelta(minutes=30) * (47 - n)
+        note_host(engine, "worker-1", Sample(at, 20 + 9 * (n % 5), 41.0, 63.0))
+        note_host(engine, "worker-2.batch.example.com", Sample(at, 50 + n % 45, 83 + n % 3, 91.5))
+        note_host(engine, "old-worker", Sample(at - timedelta(hours=2), None, 30.0, 12.0))
 
 
 def newest_event(folder: Path) -> int:

@@ -34,7 +34,7 @@ from viewer import (
     window,
 )
 from viewer.bound import ROW_HEIGHT, bound
-from viewer.escape import number, plain
+from viewer.escape import number, plain, sentence
 from viewer.filters import Choice
 
 REFRESH_SECONDS = 5
@@ -128,7 +128,7 @@ def _unreadable(error: SentinelError) -> str:
     last = st.session_state.get(_UPDATED)
     since = f" The table is of {clock(last, data.local_zone())}." if last else ""
     return (
-        f"Events can't be shown: {plain(error)}. "
+        f"Events can't be shown: {sentence(error)}. "
         f"This page tries again every {REFRESH_SECONDS} seconds.{since}"
     )
 

@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from sentinel_core.base.errors import SentinelError
-from viewer.escape import plain
+from viewer.escape import sentence
 
 ROW_HEIGHT = 28
 
@@ -59,7 +59,7 @@ def readable(what: str) -> Iterator[None]:
     try:
         yield
     except SentinelError as error:
-        st.error(f"{what} can't be shown: {plain(error)}.", icon=":material/database_off:")
+        st.error(f"{what} can't be shown: {sentence(error)}.", icon=":material/database_off:")
 
 
 def time_column(label: str | None = None, width: int = 112, **more: Any) -> Any:

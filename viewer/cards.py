@@ -66,7 +66,7 @@ def _change(now: int, before: int) -> str:
     if max(now, before) > COUNT_CAP:
         return ":gray[too many to compare]"
     if now == before:
-        return ":gray[as the day before]"
+        return ":gray[same as the day before]"
     return f":gray[{now - before:+,} on the day before]"
 
 

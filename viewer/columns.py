@@ -18,7 +18,7 @@ _WIDTHS = {
     "State": 96,
     "Status": 100,
     "Category": 72,
-    "Occurrences": 46,
+    "Occurrences": 54,
     "Run": 64,
     "Event": 64,
     "By": 90,
@@ -77,7 +77,7 @@ def config(events: Sequence[rows.Row], message: int = _MESSAGE[0]) -> dict[str, 
         ),
         "Category": column.TextColumn(width=wide["Category"]),
         "Occurrences": column.NumberColumn(
-            "×", format="%d", width=wide["Occurrences"], help="occurrences"
+            "Count", format="%d", width=wide["Occurrences"], help="occurrences"
         ),
         "Run": column.LinkColumn(
             width=wide["Run"], display_text="Prefect", help="flow run in Prefect"

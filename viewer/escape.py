@@ -9,22 +9,33 @@ from sentinel_core.wording.text import shorten
 from sentinel_core.wording.times import stamp
 
 _MARKUP = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$&^=\"'])")
-
+_COMMAND = re.compile(r"`([^`|\s][^`|]*)`")  # a bar would end a cell of a table, also in code
 _AFTER_ESCAPES = re.compile(r"([:@]|www(?=\\\.))", re.IGNORECASE)
 
 
 def plain(text: object, limit: int = 400) -> str:
     """Text from outside on one line of markdown, without any effect as markup."""
-    flat = shorten(" ".join(clean_text(str(text)).split()), limit)
-    escaped = _MARKUP.sub(r"\\\1", flat)
-    # Icons (`:name:`), colours (`:red[…]`) and addresses are recognised after escapes are removed.
-    return _AFTER_ESCAPES.sub("\\1\N{WORD JOINER}", escaped)
+    return _escaped(_flat(text, limit))
 
 
 def code(text: object, limit: int = 400) -> str:
     """Text from outside on one line of markdown, as code to copy."""
-    flat = shorten(" ".join(clean_text(str(text)).split()), limit)
-    return f"`{flat.replace('`', chr(39))}`"
+    return f"`{_flat(text, limit).replace('`', chr(39))}`"
+
+
+def sentence(text: object, limit: int = 400) -> str:
+    """A sentence from outside as `plain`, but what stands between two backticks as `code`."""
+    parts = enumerate(_COMMAND.split(_flat(text, limit)))
+    return "".join(code(part) if n % 2 else _escaped(part) for n, part in parts)
+
+
+def _flat(text: object, limit: int) -> str:
+    return shorten(" ".join(clean_text(str(text)).split()), limit)
+
+
+def _escaped(flat: str) -> str:
+    # Icons (`:name:`), colours (`:red[…]`) and addresses are recognised after escapes are removed.
+    return _AFTER_ESCAPES.sub("\\1\N{WORD JOINER}", _MARKUP.sub(r"\\\1", flat))
 
 
 def zone(name: str | None) -> tzinfo:

@@ -22,7 +22,7 @@ from sentinel_core.wording.labels import (
 from sentinel_core.wording.text import value_against_threshold
 from sentinel_core.wording.times import stamp
 from viewer import acknowledging, approving, changing, data, delivery_timeline, figures, rows
-from viewer.escape import plain
+from viewer.escape import plain, sentence
 
 _LONG = 1_500  # characters of a message above which it scrolls in a box of its own
 _STATUS = {"open": "yellow", "acknowledged": "blue", "resolved": "green"}
@@ -40,7 +40,7 @@ def draw(asked: str | None) -> None:
     try:
         detail = data.event(int(asked))
     except SentinelError as error:
-        st.error(f"The event can't be shown: {plain(error)}.", icon=":material/database_off:")
+        st.error(f"The event can't be shown: {sentence(error)}.", icon=":material/database_off:")
         return
     if detail is None:
         st.warning(f"There is no event {int(asked)} in this store. It may have been removed.")
@@ -125,7 +125,6 @@ def _facts(detail: EventDetail) -> None:
     event, where = detail.event, data.local_zone()
     state = event["prefect_state_name"]
     facts = {
-        "Event": event["id"],
         "Opened": stamp(event["timestamp"], where),
         "Last seen": stamp(event["last_seen"], where),
         "Occurrences": event["occurrences"],
@@ -146,7 +145,8 @@ def _facts(detail: EventDetail) -> None:
         "Retries": event["retry_count"],
     }
     body = "\n".join(f"| {name} | {value} |" for name, value in facts.items() if value != "")
-    st.markdown(f"| | |\n|:--|:--|\n{body}")
+    zone = plain(st.context.timezone or "UTC")
+    st.markdown(f"| Event {event['id']} | times in {zone} |\n|:--|:--|\n{body}")
 
 
 def _resolved(event: Mapping[str, Any]) -> str:

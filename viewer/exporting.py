@@ -9,16 +9,19 @@ from viewer import data, export_files
 from viewer.filters import Choice
 
 
-def paging(cursors: list[Any], following: object) -> None:
-    """Buttons that lead to the newest, newer and older rows, inside of a horizontal container."""
+def paging(cursors: list[Any], following: object, *, sorts: bool = True) -> None:
+    """Buttons that lead to the newest, newer and older rows, inside of a horizontal container.
+
+    `sorts` is true where a menu orders the rows of all pages.
+    """
     st.button("Newest", on_click=cursors.clear, disabled=not cursors, key="newest")
     st.button("Newer", on_click=_back, args=(cursors,), disabled=not cursors, key="newer")
     st.button(
         "Older", on_click=cursors.append, args=(following,), disabled=following is None, key="older"
     )
+    menu = "; the menu above the table sorts all pages" if sorts else ""
     st.markdown(
-        f":gray[page {len(cursors) + 1}; a click on a column's header sorts this page only, "
-        "the order above all pages]",
+        f":gray[page {len(cursors) + 1} · a click on a column's header sorts this page only{menu}]",
         width="content",
     )
 

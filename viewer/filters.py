@@ -162,7 +162,15 @@ def _window_words(choice: Choice, now: datetime, where: tzinfo) -> str:
         return f"{first} to {last}"
     if choice.live:
         return "unacknowledged"
-    return "of any age" if choice.range == "any" else f"of the last {choice.range}"
+    length = RANGES.get(choice.range)
+    return f"of the last {_length_words(length)}" if length else "of any age"
+
+
+def _length_words(length: timedelta) -> str:
+    if length > timedelta(days=1):
+        return f"{length.days} days"
+    hours = length // timedelta(hours=1)
+    return f"{hours} hours" if hours > 1 else "hour"
 
 
 SINGLE: Mapping[str, str] = {

@@ -12,7 +12,7 @@ from sentinel_core.decide.hosts import LIMITS, SILENT_AFTER, Host
 from sentinel_core.wording.times import clock
 from viewer import data
 from viewer.bound import ROW_HEIGHT, height
-from viewer.escape import plain
+from viewer.escape import sentence
 
 POINTS = 96  # a quarter of an hour each
 _TITLES = {"cpu": "CPU", "memory": "Memory", "disk": "Disk"}
@@ -24,7 +24,7 @@ def draw() -> None:
     try:
         found = data.hosts()
     except SentinelError as error:
-        st.caption(f"The hosts can't be shown: {plain(str(error))}")
+        st.caption(f"The hosts can't be shown: {sentence(error)}")
         return
     if not found.shown:
         st.caption("No run has told of its host in the last 24 hours.")
@@ -35,6 +35,7 @@ def draw() -> None:
         hide_index=True,
         row_height=ROW_HEIGHT,
         height=height(len(found.shown), 400),
+        placeholder="",
         column_config=_columns(),
     )
     if (shown := len(found.shown)) < found.count:

@@ -11,12 +11,12 @@ from sentinel_core.decide.hosts import ERROR_RATE_LIMIT
 from sentinel_core.wording.times import clock
 from viewer import access, acknowledging, data, hosts, operations, writing
 from viewer.bound import ROW_HEIGHT, height
-from viewer.escape import code, plain
+from viewer.escape import code, plain, sentence
 from viewer.roles import Action
 
 if TYPE_CHECKING:
     from sentinel_core.health.finding import Finding
-    from sentinel_core.health.status import Status
+    from sentinel_core.health.status import Component, Status
 
 REFRESH_SECONDS = 30
 CHECK_SECONDS = 10
@@ -71,22 +71,21 @@ _SYNC_HELP = "compares Prefect's runs with the record now, as the deployment rec
 
 def _sync() -> None:
     try:
-        sentence = writing.reconcile(acknowledging.whoever())
-        st.session_state[_RESULT] = ("done", f"Synchronized: {plain(sentence)}")
+        result = writing.reconcile(acknowledging.whoever())
+        st.session_state[_RESULT] = ("done", f"Synchronized: {plain(result)}")
     except SentinelError as error:
-        st.session_state[_RESULT] = ("failed", f"Not synchronized: {plain(error)}")
+        st.session_state[_RESULT] = ("failed", f"Not synchronized: {sentence(error)}")
     _health.clear()
 
 
 def _score(status: "Status") -> None:
     """Draw the components with what each adds to the score, and how checking goes."""
-    lines = ["| State | Component | Points | |", "|:--|:--|:--|:--|"]
+    lines = ["| State | Component |", "|:--|:--|"]
     for part in status.parts:
         one = status.component(part.component)
-        advice = f" → {plain(one.advice, 200)}" if one.advice else ""
+        points = f"{part.points:g} of {part.weight} points"
         lines.append(
-            f"| {_BADGES[one.state.value]} | **{plain(one.name)}** "
-            f"| {part.points:g} of {part.weight} | {plain(one.sentence, 500)}{advice} |"
+            f"| {_BADGES[one.state.value]} | **{plain(one.name)}** :gray[{points}] · {_said(one)} |"
         )
     st.markdown("\n".join(lines))
     if rates := status.rates:
@@ -95,20 +94,23 @@ def _score(status: "Status") -> None:
         words = [f"{rates.evaluations_per_minute:.1f} evaluations a minute"]
         words += [f"95 % of the runs at most {late:.1f} s late"] if late is not None else []
         if errors is not None:
-            share = f"{errors:.1%} without a result"
+            share = f"{errors * 100:.1f} % without a result"
             words.append(f":red[{share}]" if errors > ERROR_RATE_LIMIT else share)
         st.caption(f"In the last {rates.minutes:g} minutes: {', '.join(words)}.")
 
 
 def _components(found: "Sequence[Finding]") -> None:
-    lines = ["| State | Component | |", "|:--|:--|:--|"]
+    lines = ["| State | Finding |", "|:--|:--|"]
     for one in found:
-        advice = f" → {plain(one.advice, 200)}" if one.advice else ""
-        lines.append(
-            f"| {_BADGES[one.state.value]} | **{plain(one.component)}** {plain(one.name, 80)} "
-            f"| {plain(one.sentence, 500)}{advice} |"
-        )
+        name = f"**{plain(one.component)}** {plain(one.name, 80)}"
+        lines.append(f"| {_BADGES[one.state.value]} | {name} · {_said(one)} |")
     st.markdown("\n".join(lines))
+
+
+def _said(one: "Component | Finding") -> str:
+    """What was found, and what to do about it."""
+    advice = f" → {sentence(one.advice, 200)}" if one.advice else ""
+    return sentence(one.sentence, 500) + advice
 
 
 def _settings(found: "Sequence[Finding]") -> None:

@@ -36,6 +36,7 @@ _FINDINGS = {
     "deliver": ("housekeeping", ("deliver",)),
     "channels": ("channels", None),
 }
+_NO_SUBJECT = ("all", "none")  # names of findings about no one thing
 
 
 class Component(BaseModel):
@@ -198,7 +199,8 @@ def _of_findings(name: str, findings: Sequence[Finding]) -> Component:
     bad = [one for one in mine if one.state is state]
     more = f" (and {len(bad) - 1} more)" if state is not State.OK and len(bad) > 1 else ""
     data = {one.name: one.data for one in mine if one.data}
-    sentence = f"{bad[0].name}: {bad[0].sentence}{more}"
+    subject = "" if bad[0].name in {*_NO_SUBJECT, name} else f"{bad[0].name}: "
+    sentence = f"{subject}{bad[0].sentence}{more}"
     return Component(name=name, state=state, sentence=sentence, advice=bad[0].advice, data=data)
 
 

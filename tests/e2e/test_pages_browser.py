@@ -147,6 +147,10 @@ def test_the_system_page_looks_at_prefect_and_synchronizes(pages: Pages) -> None
         expect(page.get_by_text("SENTINEL_DATABASE_URL").first).to_be_attached()
         page.get_by_role("button", name="Sync now").click()
         expect(page.get_by_text("runs looked at")).to_be_visible()
+        page.set_viewport_size({"width": 400, "height": 900})
+        cell = page.locator("td", has_text="answers in").bounding_box()
+        assert cell is not None
+        assert cell["x"] + cell["width"] <= 400, "a component's sentence is cut off on a phone"
 
 
 @pytest.mark.slow

@@ -60,6 +60,24 @@ def test_the_worst_finding_speaks_for_its_component() -> None:
     assert (found.state, found.score) == (State.DEGRADED, 95)
 
 
+@pytest.mark.parametrize(
+    ("component", "name", "said"),
+    [
+        ("workers", "all", "all is down"),
+        ("workers", "none", "none is down"),
+        ("workers", "pool-1", "pool-1: pool-1 is down"),
+        ("deliver", "deliver", "deliver is down"),
+        ("reconcile", "record", "record: record is down"),
+    ],
+)
+def test_a_sentence_names_what_it_is_about_unless_that_is_the_component(
+    component: str, name: str, said: str
+) -> None:
+    of = "work pools" if component == "workers" else "housekeeping"
+    found = assembled([finding(of, name, State.DOWN)], figures(), NOON)
+    assert found.component(component).sentence == said
+
+
 def test_reconcile_and_deliver_are_looked_at_apart() -> None:
     found = assembled([*FINE, finding("housekeeping", "record", State.DOWN)], figures(), NOON)
     assert found.component("reconcile").state is State.DOWN

@@ -37,6 +37,13 @@ def test_each_entry_has_its_type_its_user_and_what_it_is_about(page: RunPage, st
 
 
 @pytest.mark.usefixtures("story")
+def test_no_order_over_all_pages_is_promised(page: RunPage) -> None:
+    assert "sorts this page only" in words(page("activity"))
+    assert "all pages" not in words(page("activity"))
+    assert "the menu above the table sorts all pages" in words(page("history"))
+
+
+@pytest.mark.usefixtures("story")
 def test_level_source_and_text_narrow_it(page: RunPage) -> None:
     assert [*page("activity", level="warning").dataframe[0].value["Type"]] == ["event opened"]
     assert len(page("activity", by=["person"]).dataframe[0].value) == 2

@@ -39,7 +39,7 @@ def test_the_cards_name_their_figures() -> None:
     [
         ((5, 2), "+3 on the day before"),
         ((2, 5), "-3 on the day before"),
-        ((2, 2), "as the day before"),
+        ((2, 2), "same as the day before"),
         ((10_001, 2), "too many to compare"),
     ],
 )

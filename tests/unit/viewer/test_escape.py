@@ -27,6 +27,21 @@ def test_markup_is_shown_as_it_was_written(text: str, shown: str) -> None:
     assert escape.plain(text) == shown
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("run `sentinel up`.", r"run `sentinel up`\."),
+        ("`a` or `b`", "`a` or `b`"),
+        ("one ` alone, *b*", r"one \` alone, \*b\*"),
+        ("``", r"\`\`"),
+        ("`a\nb:red[c]`", "`a b:red[c]`"),
+        ("`a|b`", r"\`a\|b\`"),
+    ],
+)
+def test_a_command_in_a_sentence_is_code(text: str, shown: str) -> None:
+    assert escape.sentence(text) == shown
+
+
 def test_long_text_is_cut_before_it_is_escaped() -> None:
     assert escape.plain("*" * 9, limit=3) == r"\*\*…"
 

@@ -31,3 +31,10 @@ def test_a_text_with_markup_is_shown_as_it_was_written(event: int, text: str) ->
     written = "\n".join(str(part.value) for part in app.markdown)
     assert plain(text) in written
     assert text not in written
+
+
+def test_the_times_are_said_to_be_of_a_zone(event: int) -> None:
+    app = AppTest.from_file(str(ROOT / "viewer" / "navigation.py"), default_timeout=30)
+    app.query_params["event"] = str(event)
+    app.run()
+    assert any(f"| Event {event} | times in UTC |" in part.value for part in app.markdown)

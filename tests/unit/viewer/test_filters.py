@@ -161,7 +161,14 @@ def test_a_window_of_years_or_none_at_all_still_has_few_bars() -> None:
 
 def test_the_page_always_says_which_time_it_shows() -> None:
     assert filters.shown_window(Choice(), NOON, UTC) == "unacknowledged"
-    assert filters.shown_window(Choice(view="all"), NOON, UTC) == "of the last 24h"
+    assert filters.shown_window(Choice(view="all"), NOON, UTC) == "of the last 24 hours"
+    for span, said in (
+        ("1h", "the last hour"),
+        ("4h", "the last 4 hours"),
+        ("7d", "the last 7 days"),
+    ):
+        words = filters.shown_window(Choice(view="all", range=span), NOON, UTC)
+        assert words == f"of {said}"
     words = filters.shown_window(Choice(since=NOON), NOON, UTC)
     assert words == "2026-11-20 12:00 to now"
 

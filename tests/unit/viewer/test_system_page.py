@@ -15,7 +15,8 @@ def test_each_component_has_a_state_and_a_sentence(page: RunPage) -> None:
     text = words(page("system"))
     assert ":red-badge[:material/error: down]" in text
     assert "does not answer" in text
-    assert "**store**" in text
+    assert "**store** :gray[" in text
+    assert "Start it with `prefect server start`" in text
 
 
 @pytest.mark.usefixtures("without_prefect")
