@@ -36,7 +36,7 @@ def draw(detail: EventDetail) -> None:
         return
     st.markdown("##### Reactions")
     lines = [_line(entry) for entry in timeline(detail.reactions, data.now(), data.local_zone())]
-    st.markdown("\n".join(["| | |", "|:--|:--|", *lines]))
+    st.markdown("\n".join(["| Time | Reaction |", "|:--|:--|", *lines]))
 
 
 def _line(entry: Entry) -> str:

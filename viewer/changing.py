@@ -48,7 +48,7 @@ _CHANGES: dict[OnEvents, str] = {"assign": "assigned_to", "rate": "disposition"}
 _ALL_HELP = f"acts on every event that the filters match, at most {COUNT_CAP:,} at once"
 _NOTES: dict[OnEvents, str] = {
     "snooze": "Acknowledges the events for a time, or until their value crosses a limit. What "
-    "still fires then needs attention again, and is notified of once.",
+    "still fires then needs attention again, and one message says so.",
     "unacknowledge": "Reminders and escalation go on.",
     "resolve": "Ends the events and acknowledges them. A rule that still fires opens a new one "
     "with its next run, unless its cooldown prevents that.",
@@ -129,7 +129,7 @@ def _list(action: str, events: Events) -> None:
         hide_index=True,
         height=min(36 * (len(events) + 1), 330),
         column_config={
-            "id": st.column_config.NumberColumn(width=60, format="%d"),
+            "id": st.column_config.NumberColumn("Event", width=60, format="%d"),
             "Time": time_column(width=110),
             "Importance": st.column_config.TextColumn(width=80),
             "Rule": st.column_config.TextColumn(width=140),

@@ -59,7 +59,7 @@ def draw(detail: EventDetail) -> None:
 def _table(entries: Sequence[Entry], where: tzinfo) -> str:
     """One line for each entry, in two columns, so that it can be read on a phone."""
     lines = [f"| {short_time(entry.at, where)} | {_line(entry)} |" for entry in entries]
-    return "\n".join(["| | |", "|:--|:--|", *lines])
+    return "\n".join(["| Time | Message |", "|:--|:--|", *lines])
 
 
 def _line(entry: Entry) -> str:

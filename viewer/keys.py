@@ -8,7 +8,7 @@ ACKNOWLEDGE, SNOOZE, SILENCE, OPEN, HELP = "a", "z", "s", "Enter", "?"
 MEANINGS = {
     DOWN: "the next row",
     UP: "the row before",
-    SELECT: "selects the row, or no longer",
+    SELECT: "selects the row, or deselects it",
     ACKNOWLEDGE: "acknowledges what is selected, else the row",
     SNOOZE: "snoozes what is selected, else the row",
     SILENCE: "opens the form for a silence of what is selected, else of the row",

@@ -25,7 +25,7 @@ from viewer import (
     silencing,
 )
 from viewer.bound import ROW_HEIGHT, bound, choice, height, readable, search, several, time_column
-from viewer.escape import plain
+from viewer.escape import code, plain
 from viewer.roles import Action
 from viewer.rule_rows import RuleChoice
 
@@ -184,7 +184,7 @@ def _columns(shown: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 def _ask(action: operations.Action, selected: Sequence[Mapping[str, Any]]) -> None:
     """Confirm an action on exactly these rules, and ask who does it."""
     label, did = _VERBS[action]
-    st.markdown("  \n".join(f"`{plain(rule['name'], 100)}`" for rule in selected[:20]))
+    st.markdown("  \n".join(code(rule["name"], 100) for rule in selected[:20]))
     if len(selected) > 20:  # noqa: PLR2004 (as many as fit)
         st.caption(f"and {len(selected) - 20} more")
     by = acknowledging.signed_in()

@@ -74,7 +74,7 @@ def _meant(matchers: Mapping[str, Any], until: datetime | None) -> Silence:
     given |= {name: given[name].strip() for name in _FIELDS if name in given}
     given = {name: value for name, value in given.items() if value}
     if not given:
-        raise ValueError("say what is muted: * in Rule is everything")
+        raise ValueError("Say what is muted. A * as the rule mutes everything")
     return Silence.model_validate(
         {
             "matchers": Matchers.model_validate(given),

@@ -84,5 +84,5 @@ def act(walk: Walk, events: Events) -> None:
 def show() -> None:
     """Say what the keys do."""
     lines = "\n".join(f"| `{key}` | {meaning} |" for key, meaning in keys.MEANINGS.items())
-    st.markdown(f"| | |\n|:--|:--|\n{lines}")
+    st.markdown(f"| Key | What it does |\n|:--|:--|\n{lines}")
     st.caption("They do nothing while you type in a field, or while a dialog or a menu is open.")

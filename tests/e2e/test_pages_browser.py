@@ -117,6 +117,7 @@ def test_a_rule_is_run_paused_and_resumed_from_its_page(pages: Pages) -> None:
             expect(page.get_by_text("1 rule selected")).to_be_visible()
             page.get_by_role("button", name=button, exact=True).click()
             dialog = page.get_by_role("dialog")
+            expect(dialog.get_by_text(NAME, exact=True)).to_be_visible()
             expect(dialog.get_by_label("Your name")).to_have_value("ana")
             dialog.get_by_role("button", name=f"{button}: 1 rule").click()
             expect(dialog).to_be_hidden()

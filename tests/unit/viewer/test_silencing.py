@@ -85,7 +85,7 @@ def test_a_silence_of_nothing_can_not_be_made(page: RunPage, store: Engine) -> N
     fire(store, a_rule("disk"), now())
     app = page("rules")
     app.button(key="silence").click().run()
-    assert "say what is muted" in words(app)
+    assert "Say what is muted. A * as the rule mutes everything." in words(app)
     assert app.button(key="silence-confirm").disabled
 
 
