@@ -16,7 +16,7 @@ _WIDTHS = {
     "Rule": 140,
     "Ticker": 90,
     "State": 96,
-    "Status": 100,
+    "Status": 122,
     "Category": 72,
     "Occurrences": 54,
     "Run": 64,

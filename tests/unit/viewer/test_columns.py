@@ -11,8 +11,8 @@ from viewer.rows import COLUMNS
     [
         (None, COLUMNS, 410),
         (320, COLUMNS, 410),
-        (1_780, COLUMNS, 876 - 1),
-        (1_500, COLUMNS, 596),
+        (1_780, COLUMNS, 846),
+        (1_500, COLUMNS, 566),
         (1_000, ("Time", "Message"), 848),
         (1_000, ("Time", "Comment", "Message"), 738),
     ],
