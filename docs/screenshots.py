@@ -181,6 +181,7 @@ PAGES: tuple[Shot, ...] = (
     ("page-history", page_named("history"), "light", (1440, 760)),
     ("page-rules", page_named("rules"), "light", (1440, 760)),
     ("page-activity", page_named("activity"), "light", (1440, 760)),
+    ("page-system", page_named("system"), "light", (1440, 760)),
 )
 
 
