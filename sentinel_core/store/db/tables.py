@@ -247,7 +247,14 @@ class AlertEvent(SQLModel, table=True):
             "ix_event_not_alert",
             "kind <> 'alert'",
             *("kind", "timestamp", "importance", "category"),
-            *("rule_id", "ticker", "prefect_state", "resolved_at"),
+            *(
+                "rule_id",
+                "ticker",
+                "prefect_state",
+                "resolved_at",
+                "assigned_to",
+                "acknowledged_by",
+            ),
         ),
         _partial(
             "ix_event_assigned",

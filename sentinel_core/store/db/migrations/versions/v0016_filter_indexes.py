@@ -19,7 +19,10 @@ _FIRST = ["timestamp", "importance", "category"]
 _PARTIAL = {
     "ix_event_not_alert": (
         "kind <> 'alert'",
-        ["kind", *_FIRST, "rule_id", "ticker", "prefect_state", "resolved_at"],
+        [
+            *("kind", *_FIRST, "rule_id", "ticker", "prefect_state", "resolved_at"),
+            *("assigned_to", "acknowledged_by"),
+        ],
     ),
     "ix_event_assigned": (
         "assigned_to IS NOT NULL",
