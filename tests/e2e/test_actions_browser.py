@@ -112,7 +112,7 @@ def test_all_that_match_are_acknowledged_by_number_and_it_is_undone(desk: Desk) 
     made = desk.fire("noisy", 3)
     other = desk.fire("stuck", 1)
     with desk.looking_at("noisy") as page:
-        expect(page.get_by_text("3 events of the last 24h")).to_be_visible()
+        expect(page.get_by_text("3 events of the last 24 hours")).to_be_visible()
         dialog = choose(page, "All matching", "Acknowledge")
         expect(dialog.get_by_text("All 3 events that match the filters now.")).to_be_visible()
         confirm(dialog, "Acknowledge 3 events", "Ana")

@@ -292,7 +292,7 @@ def test_filters_live_in_the_address_and_survive_a_reload(blotter: Blotter) -> N
         expect(page.get_by_text("1 unacknowledged, times in")).to_be_visible()
         assert shown_ids(page, 1) == [price]
     with blotter.page("?importance=low&view=all") as page:
-        expect(page.get_by_text("1 event of the last 24h")).to_be_visible()
+        expect(page.get_by_text("1 event of the last 24 hours")).to_be_visible()
         assert shown_ids(page, 1) == [disk]
 
 

@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -298,13 +299,15 @@ class DeployedRun:
     def wait_ticks(self, times: int = 3) -> None:
         """Until a waiting trigger has ticked so many times more."""
         ticks = self.file("ticks")
+
+        def latest() -> str:
+            return ticks.read_text() if ticks.exists() else ""  # it has begun a moment ago
+
+        def moved_on(before: str) -> bool:
+            return latest() not in ("", before)
+
         for _ in range(times):
-            before = ticks.read_text()
-            wait_for(
-                lambda before=before: ticks.read_text() not in ("", before),
-                what=f"{self.rule_name} to go on",
-                every=0.05,
-            )
+            wait_for(partial(moved_on, latest()), what=f"{self.rule_name} to go on", every=0.05)
 
     def wait_stopped(self) -> None:
         """Until a waiting trigger has been left, or its process is gone."""

@@ -17,6 +17,7 @@ from sqlalchemy import Engine, Uuid
 from sqlmodel import SQLModel
 
 from sentinel_core.model.silence import SilenceState
+from sentinel_core.model.system_actions import SystemAction
 from sentinel_core.store.db.schema import SCHEMA_HEAD, schema_revision, upgrade
 from sentinel_core.store.db.tables import UtcDateTime
 from sentinel_core.store.read import event_list, overview, silences
@@ -199,6 +200,8 @@ def test_the_old_store_has_rows_in_every_table_and_keeps_them(
     for table, rows in recorded.items():
         assert rows, table
         kept = [{name: row[name] for name in rows[0]} for row in found[table]]
+        if table == "audit_entry":
+            assert kept.pop()["action"] == SystemAction.STORE_UPGRADED
         assert kept == rows, table
 
 
