@@ -42,13 +42,17 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DueRun:
-    """A run, and the time it was due at. `reason` is a code or a state, for people."""
+    """A run, and the time it was due at. `reason` is a code or a state, for people.
+
+    `planned_at`: when it was to start, where that is not when it was due.
+    """
 
     at: datetime
     end: End
     started_at: datetime | None = None
     reason: str = ""
     id: str = ""
+    planned_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +127,7 @@ def _outcome(at: datetime, run: DueRun | None, overdue: bool, limits: Limits) ->
 def _lateness(at: datetime, run: DueRun, limits: Limits) -> float | None:
     if run.started_at is None or limits.late_seconds is None:
         return None
-    late = (run.started_at - at).total_seconds()
+    late = (run.started_at - (run.planned_at or at)).total_seconds()
     return late if late > limits.late_seconds else None
 
 

@@ -9,9 +9,12 @@ from sentinel_core.model.run import Run
 from sentinel_core.model.times import span
 
 
-def lateness(policy: Policy, due: datetime, now: datetime) -> timedelta | None:
-    """The delay of a run if it exceeds the policy's limit; else None."""
-    late = now - due
+def lateness(policy: Policy, planned: datetime, now: datetime) -> timedelta | None:
+    """The delay of a run if it exceeds the policy's limit; else None.
+
+    `planned` is when it was to start: when it was due, unless its worker spreads runs.
+    """
+    late = now - planned
     if policy.stale_seconds is None or late <= timedelta(seconds=policy.stale_seconds):
         return None
     return late
@@ -22,13 +25,15 @@ def skipped(
     due: datetime,
     now: datetime,
     next_due: Callable[[datetime], datetime | None],
+    planned: datetime | None = None,
 ) -> str | None:
     """The reason to skip a run that was due then and starts now; None if it is evaluated.
 
     `next_due` returns the rule's first due time after a moment, and is asked only when that
     matters. The run is evaluated if an unreadable schedule (ScheduleError) leaves it unknown.
+    `planned` is when it was to start, if not when it was due: it is late from then on.
     """
-    late = lateness(policy, due, now)
+    late = lateness(policy, planned or due, now)
     if late is None or policy.on_stale is Stale.MARK:
         return None
     reason = f"Not checked: the run started {span(late.total_seconds())} late"
@@ -47,5 +52,5 @@ def late_mark(policy: Policy, run: Run) -> str:
     """The suffix of a late alert's message; empty if it is on time."""
     if run.started_at is None or run.run_count > 1:
         return ""
-    late = lateness(policy, run.expected_start, run.started_at)
+    late = lateness(policy, run.planned_start or run.expected_start, run.started_at)
     return f" (detected {span(late.total_seconds())} late)" if late else ""

@@ -5,6 +5,7 @@ Hooks are the fast path. Prefect only logs what they raise; reconcile is the gua
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -28,6 +29,7 @@ from sentinel_core.model.run import Rule, Run, StateType
 from sentinel_core.notify.deliver import deliver
 from sentinel_core.notify.prefect_events import announce
 from sentinel_core.prefect_io.facts import read_rule, rule_settings, run_facts
+from sentinel_core.prefect_io.planned import handed_down
 from sentinel_core.store.db.engine import retrying
 from sentinel_core.store.db.failure import explained, is_failure, unavailable
 from sentinel_core.store.record.recording import Recorded, record
@@ -52,7 +54,7 @@ def record_run(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> No
     if flow_run.start_time is None and (state.is_crashed() or state.is_cancelling()):
         with get_client(sync_client=True) as client:  # hooks of such runs may lack the start time
             flow_run = client.read_flow_run(flow_run.id)
-    run = run_facts(flow_run, state)
+    run = replace(run_facts(flow_run, state), planned_start=handed_down(flow_run.id))
     engine = connect(settings, _RECORDED_LATER)
     with explained(settings.database_url):
         rule = _rule(engine, flow, flow_run)

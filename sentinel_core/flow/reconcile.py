@@ -38,6 +38,7 @@ from sentinel_core.prefect_io.facts import (
     run_facts,
 )
 from sentinel_core.prefect_io.overlap import overlaps
+from sentinel_core.prefect_io.planned import read_planned
 from sentinel_core.store.db.engine import reading
 from sentinel_core.store.db.failure import explained, is_failure
 from sentinel_core.store.record.recording import end_due_snoozes, notify_unmuted, record
@@ -200,7 +201,8 @@ class _Reconciliation:
             self._record_run(self.rules[flow_run.deployment_id], flow_run)
 
     def _record_run(self, rule: Rule, flow_run: FlowRun) -> None:
-        run = run_facts(flow_run)
+        planned = read_planned(self.client, flow_run)
+        run = replace(run_facts(flow_run), planned_start=planned)
         if rule.cancels_new and overlaps(self.client, flow_run):
             run = replace(run, overlaps=True)
         outputs = recovered_outputs(self.client, flow_run)

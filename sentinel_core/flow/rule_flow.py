@@ -25,6 +25,7 @@ from sentinel_core.model.cleaning import clean_text
 from sentinel_core.model.rule import Policy, RuleSettings
 from sentinel_core.model.run import CLOSED, SKIPPED, Schedule
 from sentinel_core.model.trigger import History, Trigger, attempts_of
+from sentinel_core.prefect_io.planned import handed_down
 
 T = TypeVar("T", bound=Trigger)
 
@@ -81,9 +82,12 @@ def _skipped(policy: Policy) -> str | None:
     if run is None or run.deployment_id is None or not run.auto_scheduled:
         return None  # started by hand: a person wants a result now
     now, due = datetime.now(UTC), run.expected_start_time
-    if due is None or (run.run_count or 0) > 1 or lateness(policy, due, now) is None:
+    if due is None or (run.run_count or 0) > 1:
         return None
-    return skipped(policy, due, now, partial(_next_due, run.deployment_id))
+    planned = handed_down(run.id) or due
+    if lateness(policy, planned, now) is None:
+        return None
+    return skipped(policy, due, now, partial(_next_due, run.deployment_id), planned)
 
 
 def _closed(check: Trigger) -> str | None:

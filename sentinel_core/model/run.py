@@ -43,6 +43,7 @@ TERMINAL = (StateType.COMPLETED, StateType.FAILED, StateType.CANCELLED, StateTyp
 class Run:
     """One flow run in one state. Times are aware UTC.
 
+    `planned_start`: when its worker meant to start it, where that is not when it was due.
     `overlaps`: a concurrency limit cancelled it because another run of its rule was under way.
     """
 
@@ -56,6 +57,7 @@ class Run:
     started_at: datetime | None
     run_count: int
     overlaps: bool = False
+    planned_start: datetime | None = None
 
     @property
     def at(self) -> datetime:

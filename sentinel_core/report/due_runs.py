@@ -59,7 +59,7 @@ def pauses_by_rule(connection: Connection, span: Span) -> Mapping[str, Sequence[
 def due_runs(recorded: Iterable[RuleRun]) -> list[DueRun]:
     """Runs on record, at the times that they count for."""
     return [
-        DueRun(run.at, _ENDS[run.outcome], run.started_at, run.reason, str(run.id))
+        DueRun(run.at, _ENDS[run.outcome], run.started_at, run.reason, str(run.id), run.planned_at)
         for run in recorded
     ]
 
@@ -99,7 +99,13 @@ def of_gap(flow_run: FlowRun, recorded: RuleRun | None) -> DueRun:
     run = of_prefect(flow_run)
     if recorded is not None:
         end = _ENDS[recorded.outcome]
-        return replace(run, end=end, started_at=recorded.started_at, reason=recorded.reason)
+        return replace(
+            run,
+            end=end,
+            started_at=recorded.started_at,
+            reason=recorded.reason,
+            planned_at=recorded.planned_at,
+        )
     if run.end in (End.DONE, End.FAILED):
         return replace(run, end=End.NOT_RECORDED, reason="its run ended, and nothing is on record")
     return run

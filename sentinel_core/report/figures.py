@@ -62,6 +62,7 @@ class RuleRun:
     """One run of a rule. `seconds`: from its start to its end; None when it never started.
 
     `reason` says, for people, why it failed or did not check; empty for one that checked.
+    `planned_at`: when it was to start, where that is not when it was due.
     """
 
     at: datetime
@@ -70,6 +71,7 @@ class RuleRun:
     started_at: datetime | None = None
     reason: str = ""
     id: UUID | None = None
+    planned_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

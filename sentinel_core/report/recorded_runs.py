@@ -24,7 +24,8 @@ def read_runs(connection: Connection, wanted: ColumnElement[bool]) -> Iterator[R
     judged = and_(_V.kind.in_([Kind.ALERT.value, Kind.NO_DATA.value]), ~not_checked)
 
     some = [func.max(case((kind, 1), else_=0)) for kind in (not_checked, failed, judged)]
-    times = (func.max(_V.at), func.min(_V.started_at), func.max(_V.completed_at))
+    begins = (func.max(_V.planned_at), func.min(_V.started_at))
+    times = (func.max(_V.at), *begins, func.max(_V.completed_at))
     words = (
         func.max(case((_V.kind == Kind.SKIPPED.value, _V.decision_code))),
         func.max(case((failed, _V.prefect_state_name))),
@@ -33,6 +34,7 @@ def read_runs(connection: Connection, wanted: ColumnElement[bool]) -> Iterator[R
     for (
         run_id,
         at,
+        planned,
         started,
         ended,
         skipped,
@@ -52,4 +54,4 @@ def read_runs(connection: Connection, wanted: ColumnElement[bool]) -> Iterator[R
             outcome = RunOutcome.FAILED
             reason = state if state not in (None, "Completed") else "nothing could be judged"
         seconds = (ended - started).total_seconds() if started else None
-        yield RuleRun(at, outcome, seconds, started, reason, run_id)
+        yield RuleRun(at, outcome, seconds, started, reason, run_id, planned)

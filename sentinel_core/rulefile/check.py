@@ -19,7 +19,7 @@ from sentinel_core.prefect_io.client import prefect_api, work_pool_exists
 from sentinel_core.prefect_io.facts import trigger_of
 from sentinel_core.prefect_io.unfinished_deploy import unfinished_note
 from sentinel_core.rulefile.check_channels import channels_of, check_channels, check_recipients
-from sentinel_core.rulefile.check_effects import check_effects
+from sentinel_core.rulefile.check_effects import check_effects, check_spread
 from sentinel_core.rulefile.check_form import check_entry, check_form
 from sentinel_core.rulefile.check_housekeeping import missing_housekeeping
 from sentinel_core.rulefile.check_parameters import (
@@ -167,6 +167,7 @@ def _check_flow(
         check_rule_templates(file, entry)
         _check_can_trigger(file, entry, schema)
         check_effects(file, entry, flow, schema)
+    check_spread(file, entry, schema if declared.is_rule else None)
     check_words(file, entry, flow)
     return declared
 

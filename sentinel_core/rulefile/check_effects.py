@@ -11,17 +11,21 @@ from pydantic import TypeAdapter, ValidationError
 
 from sentinel_core.base.errors import ScheduleError
 from sentinel_core.decide.schedule import GRACE
+from sentinel_core.decide.stagger import SHARE, window_seconds
 from sentinel_core.model.condition import Condition, each
 from sentinel_core.model.rule import RuleSettings
+from sentinel_core.model.spread import Spread, spread_of
 from sentinel_core.model.times import duration
 from sentinel_core.model.trigger import Trigger
 from sentinel_core.prefect_io.due import due_times
 from sentinel_core.prefect_io.facts import rule_settings, schedule_facts
+from sentinel_core.rulefile.check_form import SPREAD
 from sentinel_core.rulefile.check_parameters import given_parameters, parameter_types
 from sentinel_core.rulefile.phrases import did_you_mean, dotted
 from sentinel_core.rulefile.prefect_schedule import prefect_schedule
 from sentinel_core.rulefile.source import Entry, RuleFile, Where, dig
 
+_DAY_SECONDS = 86_400
 _DUE_TIMES = 50  # enough to see how far apart they are
 
 
@@ -139,6 +143,40 @@ def _check_grace(file: RuleFile, entry: Entry, where: Where, settings: RuleSetti
     else:
         return
     file.complain(entry, where, message, warning=True)
+
+
+def check_spread(file: RuleFile, entry: Entry, schema: dict[str, Any] | None) -> None:
+    """Warn of a spread that does not do what it says; `schema` is a rule's."""
+    spread = spread_of(dig(entry.config, SPREAD))
+    if spread is None:
+        return
+    if not entry.schedules and spread != "none":
+        message: str | None = "has no effect: without a schedule nothing is due by itself"
+    else:
+        given = entry.config.get("parameters")
+        settings = rule_settings(given, schema) if schema and isinstance(given, dict) else None
+        grace = settings.policy.grace_seconds if settings else None
+        message = _spread_cut(spread, _apart(entry), grace)
+    if message:
+        file.complain(entry, SPREAD, message, warning=True)
+
+
+def _spread_cut(spread: Spread, apart: float | None, grace: float | None) -> str | None:
+    """What is left of a spread, and why; None if all of it is, or all that `interval` means."""
+    whole, window = window_seconds(spread, apart), window_seconds(spread, apart, grace)
+    effect = f"only {duration(window)} of it count" if window else "has no effect"
+    if grace is not None and window < whole and (window == 0 or spread != "interval"):
+        return (
+            f"{effect}: the rule is reported as silent {duration(grace)} after it was due "
+            f"(`grace_seconds`), and a run may need up to {duration(GRACE.total_seconds())}"
+        )
+    if isinstance(spread, float) and window < spread:
+        longest = duration(apart) if apart is not None and apart < _DAY_SECONDS else "at most a day"
+        return (
+            f"{effect}: a run starts within {SHARE * 100:g} % of the time until the next one is "
+            f"due ({longest})"
+        )
+    return None
 
 
 def _apart(entry: Entry) -> float | None:

@@ -1,19 +1,22 @@
 """Checks the form of a rule file: keys, types, names. Imports no flow and asks no server."""
 
+import math
 import re
 from typing import Any
 
 from pydantic import ValidationError
 
 from sentinel_core.model.cleaning import clean_text
+from sentinel_core.model.spread import MOST_SECONDS, VARIABLE, WORDS, spread_of
 from sentinel_core.prefect_io.client import default_work_pool
 from sentinel_core.rulefile.check_schedules import check_schedules
-from sentinel_core.rulefile.phrases import kind, shown
+from sentinel_core.rulefile.phrases import did_you_mean, kind, shown
 from sentinel_core.rulefile.placeholders import PLACEHOLDER
-from sentinel_core.rulefile.source import DEFINITIONS, Entry, RuleFile, Where
+from sentinel_core.rulefile.source import DEFINITIONS, Entry, RuleFile, Where, dig
 
 _ODD = re.compile(r"[\x00-\x1f\x7f-\x9f\ufffd]")
 _BANNED = "/%&><"  # Prefect's, in names
+SPREAD: Where = ("work_pool", "job_variables", VARIABLE)
 
 
 def _models() -> Any:
@@ -52,6 +55,7 @@ def check_entry(file: RuleFile, entry: Entry) -> None:
     _check_name(file, entry)
     _check_entrypoint(file, entry)
     _check_work_pool(file, entry)
+    _check_spread(file, entry)
     _check_concurrency(file, entry)
     for key in ("paused", "enforce_parameter_schema"):
         file.expect(entry, (key,), bool, "true or false")
@@ -127,6 +131,17 @@ def _check_work_pool(file: RuleFile, entry: Entry) -> None:
         file.complain(entry, ("work_pool",), f"{example}, got {shown(pool)}")
     elif not default_work_pool():
         file.complain(entry, ("work_pool",), f"missing: {example}")
+
+
+def _check_spread(file: RuleFile, entry: Entry) -> None:
+    spread = dig(entry.config, SPREAD)
+    if spread is None or entry.is_open(SPREAD) or spread_of(spread) is not None:
+        return
+    if isinstance(spread, float) and not math.isfinite(spread):
+        return  # reported by itself
+    hint = did_you_mean(spread, WORDS) if isinstance(spread, str) else ""
+    words = f"expected {', '.join(WORDS)} or 0 to {MOST_SECONDS} seconds"
+    file.complain(entry, SPREAD, f"{words}, got {entry.written(SPREAD, spread)}{hint}")
 
 
 def _check_concurrency(file: RuleFile, entry: Entry) -> None:

@@ -7,13 +7,14 @@ import gc
 import os
 import sys
 
+LATE_AFTER = "PREFECT_SERVER_SERVICES_LATE_RUNS_AFTER_SECONDS"
 SETTINGS = {
     # In memory, a restart forgets who held a rule's slot, and the slot is never freed.
     "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": (
         "prefect.server.concurrency.lease_storage.filesystem"
     ),
     # Marking many runs late at once is what Prefect's own SQLite stumbles over first.
-    "PREFECT_SERVER_SERVICES_LATE_RUNS_AFTER_SECONDS": "60",
+    LATE_AFTER: "60",
     # In each of its loops the scheduler makes all runs of this time ahead anew, to find that most
     # are there: with the defaults, an hour ahead each minute, 300 rules of a minute are 18,000
     # insertions a minute, and the server does little else.

@@ -24,6 +24,7 @@ from sentinel_core.up.commands import (
     viewer_command,
     worker_command,
 )
+from sentinel_core.up.prefect_server import LATE_AFTER, SETTINGS
 from sentinel_core.up.process import HOST, ManagedProcess, listens, program, stopped_by_signals
 
 HEALTH_SECONDS = 120.0
@@ -131,6 +132,7 @@ class Up:
                 "what listens there, or choose another with --server-port"
             )
         else:
+            self.env.setdefault(LATE_AFTER, SETTINGS[LATE_AFTER])  # the worker goes by it as well
             child = self._child("server", server_command(self.server_port))
             with self.console.status("Prefect server …"):
                 self._wait_for(lambda: is_healthy(url), child, "the Prefect server")

@@ -74,6 +74,13 @@ class Deployments:
         self._known[run.deployment_id] = _Copy(found, asked, run.created)
         return found
 
+    async def readable(self, client: PrefectClient, run: FlowRun) -> DeploymentResponse | None:
+        """The run's deployment; None on errors, which preparing the run reports."""
+        try:
+            return await self.of(client, run)
+        except Exception:
+            return None
+
     def _copy_for(self, run: FlowRun) -> _Copy | None:
         copy = self._known.get(run.deployment_id) if run.deployment_id else None
         return copy if copy and run.auto_scheduled and copy.fits(run) else None

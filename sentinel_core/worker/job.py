@@ -18,8 +18,10 @@ from prefect.workers.base import BaseJobConfiguration, BaseVariables
 from pydantic import BaseModel, Field, PrivateAttr
 
 from sentinel_core.decide.misfire import skipped
+from sentinel_core.model.spread import Spread
 from sentinel_core.prefect_io.due import next_due
 from sentinel_core.prefect_io.facts import is_rule, rule_facts, rule_settings
+from sentinel_core.prefect_io.planned import to_hand_down
 from sentinel_core.worker.pool.protocol import Job, ProcessSpec, ReusePolicy
 
 # What the first run in each process would import otherwise.
@@ -64,6 +66,14 @@ class _ProcessSettings(BaseModel):
         gt=0,
         description="A process that uses more memory after a run is replaced.",
     )
+    spread: Spread | None = Field(
+        default=None,
+        description=(
+            "How runs that are due at once are spread: `interval` (until the deployment is due "
+            "again, at most 15 minutes), a number of seconds, or `none`. Empty: as the worker's "
+            "SENTINEL_WORKER_SPREAD_SECONDS says."
+        ),
+    )
 
 
 class SentinelVariables(_ProcessSettings, BaseVariables):
@@ -74,6 +84,7 @@ class SentinelJobConfiguration(_ProcessSettings, BaseJobConfiguration):
     """The job configuration of one run."""
 
     _deployment: DeploymentResponse | None = PrivateAttr(default=None)
+    _planned: datetime | None = PrivateAttr(default=None)
 
     _environment_of: ClassVar[tuple[Settings | None, dict[str, str]]] = (None, {})
 
@@ -136,14 +147,19 @@ class SentinelJobConfiguration(_ProcessSettings, BaseJobConfiguration):
         )
         return configuration
 
+    def plan(self, planned: datetime) -> None:
+        """Have the run told when it was to start, where that is not when it was due."""
+        self._planned = planned
+
     def job(self, flow_run: FlowRun) -> Job:
         """The run as it is handed to a child."""
         own = {name: value for name, value in self.env.items() if name.startswith("PREFECT__")}
-        deployment = self._deployment
+        deployment, planned = self._deployment, self._planned
+        told = {} if planned is None else to_hand_down(flow_run.id, planned)
         named = deployment.model_dump(mode="json", include=_NAMED) if deployment else None
         return Job(
             id=str(flow_run.id),
-            env={name: value for name, value in own.items() if value is not None},
+            env={**{name: value for name, value in own.items() if value is not None}, **told},
             flow_run=flow_run.model_dump(mode="json"),
             entrypoint=deployment.entrypoint if deployment and is_local(deployment) else None,
             deployment=named,
@@ -162,8 +178,12 @@ class SentinelJobConfiguration(_ProcessSettings, BaseJobConfiguration):
         )
 
 
-def out_of_date(run: FlowRun, deployment: DeploymentResponse, now: datetime) -> str | None:
+def out_of_date(
+    run: FlowRun, deployment: DeploymentResponse, planned: datetime, now: datetime
+) -> str | None:
     """Why a rule's run is out of date and skipped; None when it is to run.
+
+    `planned` is when it was to start.
 
     The rule's flow checks this too. But where a rule may not run twice at once (CANCEL_NEW), runs
     that start only to be skipped would cancel the one that is to be evaluated.
@@ -173,7 +193,7 @@ def out_of_date(run: FlowRun, deployment: DeploymentResponse, now: datetime) -> 
         return None
     rule = rule_facts(deployment, "")
     policy = rule_settings(run.parameters, deployment.parameter_openapi_schema or {}).policy
-    return skipped(policy, due, now, partial(next_due, rule.schedules))
+    return skipped(policy, due, now, partial(next_due, rule.schedules), planned)
 
 
 def is_local(deployment: DeploymentResponse) -> bool:

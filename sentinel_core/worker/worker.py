@@ -20,7 +20,7 @@ from uuid import UUID
 import anyio
 from anyio.abc import TaskStatus
 from prefect.client.schemas.objects import FlowRun
-from prefect.client.schemas.responses import DeploymentResponse, WorkerFlowRunResponse
+from prefect.client.schemas.responses import WorkerFlowRunResponse
 from prefect.exceptions import ObjectNotFound
 from prefect.logging import get_logger
 from prefect.logging.configuration import setup_logging
@@ -29,14 +29,16 @@ from prefect.workers.base import BaseWorker, BaseWorkerResult
 
 from sentinel_core.base import logs
 from sentinel_core.base.settings import get_settings
-from sentinel_core.decide.stagger import offset_seconds
 from sentinel_core.model.run import SKIPPED
 from sentinel_core.worker.deployments import Deployments
 from sentinel_core.worker.job import SentinelJobConfiguration, SentinelVariables, out_of_date
 from sentinel_core.worker.pool.pool import ProcessPool
 from sentinel_core.worker.registered import RegisteredStore
 from sentinel_core.worker.run import RunInProcess, propose
+from sentinel_core.worker.spread import Plan, plan_of
+from sentinel_core.worker.waiting import Waiting, is_as_listed
 from sentinel_core.worker.watch import watch
+from sentinel_core.worker.work_pool import WorkPoolFacts
 
 if logs.wanted() and not logs.PREFECT.keys() <= os.environ.keys():
     # Started by hand: Prefect has set up its logs before this module was loaded.
@@ -74,7 +76,10 @@ class SentinelWorker(BaseWorker[SentinelJobConfiguration, SentinelVariables, Bas
         self._asked = time.monotonic()
         self._deployments = Deployments()
         self._registered = RegisteredStore()
+        self._pool_facts = WorkPoolFacts()
         self._stopping = self._run_once = False
+        self._stopped = asyncio.Event()
+        self._waiting = Waiting(self._stopped)
         self._turn = anyio.Lock()
         self._slot_freed = asyncio.Event()
         self._watcher: asyncio.Task[None] | None = None
@@ -99,6 +104,7 @@ class SentinelWorker(BaseWorker[SentinelJobConfiguration, SentinelVariables, Bas
         if self._run_once and exc_info[0] is None:
             await self._until(lambda: not self._taken)
         self._stopping = True
+        self._stopped.set()
         self._slot_freed.set()
         with anyio.CancelScope(shield=True):
             if self._running:
@@ -124,6 +130,7 @@ class SentinelWorker(BaseWorker[SentinelJobConfiguration, SentinelVariables, Bas
         self._asked = time.monotonic()
         self._ended = {run: at for run, at in self._ended.items() if at > self._asked - 600}
         await self._registered.refresh(self.client)
+        await self._pool_facts.refresh(self.client, self._work_pool, self.name)
         return await super().get_and_submit_flow_runs()
 
     async def _submit_scheduled_flow_runs(
@@ -147,17 +154,24 @@ class SentinelWorker(BaseWorker[SentinelJobConfiguration, SentinelVariables, Bas
         return new
 
     async def _start_in_turn(self, run: FlowRun) -> None:
-        """Wait until the run is due and a slot is free, claim it, and see it through."""
+        """Wait until the run is to start and a slot is free, claim it, and see it through."""
         try:
-            await anyio.sleep(await self._seconds_until_start(run))
+            plan = await self._plan(run)
+            if plan is not None:
+                limited = self._pool_facts.limited
+                if await self._waiting.in_prefect(self.client, run, plan, limited=limited):
+                    return
+                await self._waiting.here(plan)
             async with self._turn:
                 while self.limiter.available_tokens < 1 and not self._stopping:
                     self._slot_freed.clear()
                     await self._slot_freed.wait()
-                if self._stopping or await self._skips(run):
+                if self._stopping or await self._skips(run, plan):
                     return
                 self.limiter.acquire_on_behalf_of_nowait(run.id)
-            await self._see_through(run)
+            # Prefect lets a run be claimed again that another worker has done meanwhile.
+            if not self._pool_facts.shared or await is_as_listed(self.client, run):
+                await self._see_through(run, plan)
         except Exception:  # one run must not end the worker; reconcile closes it
             self._logger.exception("The worker lost run %s", run.id)
         finally:
@@ -167,19 +181,26 @@ class SentinelWorker(BaseWorker[SentinelJobConfiguration, SentinelVariables, Bas
             self._taken.discard(run.id)
             self._ended[run.id] = time.monotonic()
 
-    async def _skips(self, run: FlowRun) -> bool:
+    async def _plan(self, run: FlowRun) -> Plan | None:
+        template, seconds = self.work_pool.base_job_template, get_settings().worker_spread_seconds
+        spread = run.auto_scheduled
+        deployment = await self._deployments.readable(self.client, run) if spread else None
+        return plan_of(run, deployment, template, seconds)
+
+    async def _skips(self, run: FlowRun, plan: Plan | None) -> bool:
         """True for a run that is out of date: it is completed here, without a process."""
-        late = time.time() - run.expected_start_time.timestamp() if run.expected_start_time else 0
-        if late < LATE_SECONDS:
+        if plan is None or time.time() - plan.planned.timestamp() < LATE_SECONDS:
             return False
-        deployment = await self._readable_deployment(run)
-        why = out_of_date(run, deployment, datetime.now(UTC)) if deployment else None
+        deployment = await self._deployments.readable(self.client, run)
+        if deployment is None:
+            return False
+        why = out_of_date(run, deployment, plan.planned, datetime.now(UTC))
         if why is None:
             return False
         await propose(self.client, run, Completed(name=SKIPPED, message=why), force=True)
         return True
 
-    async def _see_through(self, run: FlowRun) -> None:
+    async def _see_through(self, run: FlowRun, plan: Plan | None) -> None:
         """Claim the run, prepare and run it; whatever goes wrong is logged, never raised.
 
         Prefect's own worker makes five more API calls here (labels, a second Pending state named
@@ -200,6 +221,8 @@ class SentinelWorker(BaseWorker[SentinelJobConfiguration, SentinelVariables, Bas
                 worker_id=self.backend_id,
                 deployment=await self._deployments.of(self.client, run),
             )
+            if plan is not None and plan.planned != run.expected_start_time:
+                configuration.plan(plan.planned)
         except ObjectNotFound:
             await propose(
                 self.client, run, Cancelled(message="Not started: its deployment is gone.")
@@ -212,22 +235,6 @@ class SentinelWorker(BaseWorker[SentinelJobConfiguration, SentinelVariables, Bas
             await self.run(run, configuration)
         finally:
             self._running.pop(run.id, None)
-
-    async def _seconds_until_start(self, run: FlowRun) -> float:
-        due = run.next_scheduled_start_time or run.expected_start_time
-        if due is None:
-            return 0.0
-        wait = due.timestamp() - time.time()
-        if run.auto_scheduled and (deployment := await self._readable_deployment(run)):
-            wait += offset_seconds(deployment.name, get_settings().worker_spread_seconds)
-        return max(0.0, wait)
-
-    async def _readable_deployment(self, run: FlowRun) -> DeploymentResponse | None:
-        """The run's deployment; None on errors, which preparing the run reports."""
-        try:
-            return await self._deployments.of(self.client, run)
-        except Exception:
-            return None
 
     async def run(
         self,

@@ -17,6 +17,7 @@ from sentinel_core.cli.output import print_json, print_table
 from sentinel_core.cli.store import settings, stored_rules
 from sentinel_core.model.alert import Importance
 from sentinel_core.model.rule import RuleSettings
+from sentinel_core.model.spread import VARIABLE, spread_of
 from sentinel_core.prefect_io.client import all_deployments, prefect_api
 from sentinel_core.prefect_io.facts import is_rule, rule_facts, rule_settings, schedule_words
 from sentinel_core.prefect_io.latest_runs import last_runs, next_runs
@@ -36,9 +37,10 @@ COLUMNS = [
     "last_run",
     "next_run",
 ]
-IF_ANY = ["environment", "timeout", "retries", "retry_delay"]
+IF_ANY = ["environment", "timeout", "retries", "retry_delay", "spread"]
 """Columns of what only some rules say; a table has them if one of its rules does."""
 _LEAST = (
+    "spread",
     "retry delay",
     "retries",
     "timeout",
@@ -167,6 +169,7 @@ def _row(
         "importance": rule.settings.importance.value,
         "category": rule.settings.category,
         **_said(rule.settings),
+        "spread": _spread(item),
         "schedule": "; ".join(schedule_words(s.schedule) for s in item.schedules) or "none",
         "active": _activity(item),
         "last_state": state.name if state else None,
@@ -195,6 +198,7 @@ def _stored_row(rule: RowMapping) -> dict[str, Any]:
         "importance": rule["importance"],
         "category": rule["category"],
         **_said(rule_settings(rule["parameters"], {})),
+        "spread": None,
         "schedule": words,
         "active": "not deployed",
         "last_state": rule["last_prefect_state_name"],
@@ -213,6 +217,12 @@ def _said(settings: RuleSettings) -> dict[str, Any]:
         "retries": None if settings.retries is None else str(settings.retries),
         "retry_delay": None if delay is None else f"{delay:g} s",
     }
+
+
+def _spread(item: DeploymentResponse) -> str | None:
+    """The rule's own spread; None for one that leaves it to its pool and the worker."""
+    spread = spread_of((item.job_variables or {}).get(VARIABLE))
+    return f"{spread:g} s" if isinstance(spread, float) else spread
 
 
 def _second(time: datetime | None) -> datetime | None:

@@ -153,6 +153,7 @@ class Evaluation(SQLModel, table=True):
     kind: str
     ticker: str
     at: datetime = _time()
+    planned_at: datetime | None = _time(nullable=True)
     started_at: datetime | None = _time(nullable=True)
     completed_at: datetime = _time()
     measured_at: datetime | None = _time(nullable=True)

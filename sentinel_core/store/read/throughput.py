@@ -33,8 +33,9 @@ class Throughput:
 
     `minutes` is the length of the window; where it has more than MOST_ROWS evaluations, the time
     that the newest ones cover, and `cut` is true. `runs` are flow runs that checked something,
-    `failed` those that ended without a result. Lateness is the time from when a run was due until
-    it started. What can't be said of an empty window is None.
+    `failed` those that ended without a result. Lateness is the time from when a run was to start,
+    which is when it was due unless its worker spreads runs, until it started. What can't be said of
+    an empty window is None.
     """
 
     minutes: float
@@ -111,7 +112,13 @@ def endings(engine: Engine, now: datetime, window: timedelta = WINDOW) -> Ending
 def _throughput(connection: Connection, now: datetime, window: timedelta) -> Throughput:
     v = EVALUATION.c
     newest = select(
-        v.prefect_flow_run_id, v.kind, v.triggered, v.at, v.started_at, v.completed_at
+        v.prefect_flow_run_id,
+        v.kind,
+        v.triggered,
+        v.at,
+        v.planned_at,
+        v.started_at,
+        v.completed_at,
     ).order_by(v.id.desc())
     found = connection.execute(newest.limit(MOST_ROWS)).all()
     inside = [row for row in found if now - window < row.completed_at <= now]
@@ -130,7 +137,9 @@ def summarized(rows: list[Any], window: timedelta, *, cut: bool = False) -> Thro
         if row.kind == Kind.FAILURE.value and row.triggered
     }
     starts = {
-        row.prefect_flow_run_id: max(0.0, (row.started_at - row.at).total_seconds())
+        row.prefect_flow_run_id: max(
+            0.0, (row.started_at - (row.planned_at or row.at)).total_seconds()
+        )
         for row in checked
         if row.started_at is not None
     }

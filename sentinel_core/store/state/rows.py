@@ -62,6 +62,7 @@ def evaluation_row(
         "kind": observation.kind.value,
         "ticker": observation.ticker,
         "at": observation.at,
+        "planned_at": run.planned_start,
         "started_at": run.started_at,
         "completed_at": run.state_at,
         "measured_at": observation.measured_at,
