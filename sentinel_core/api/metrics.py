@@ -33,7 +33,7 @@ def exposition(found: Status) -> bytes:
         return generate_latest(registry)
     gauge("evaluations_per_minute", "Evaluations in a minute.", rates.evaluations_per_minute)
     gauge("run_error_ratio", "The share of runs without a result.", rates.error_rate)
-    gauge("lateness_p50_seconds", "From due until started, median.", rates.lateness_p50_seconds)
+    gauge("lateness_p50_seconds", "From planned until started, median.", rates.lateness_p50_seconds)
     gauge("lateness_p95_seconds", "The same, 95th percentile.", rates.lateness_p95_seconds)
     return generate_latest(registry)
 

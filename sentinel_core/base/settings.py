@@ -141,7 +141,8 @@ class Settings(BaseSettings):
         5,
         ge=0,
         le=60,
-        description="Time over which a sentinel worker spreads runs that are due at once.",
+        description="Time over which a sentinel worker spreads runs that are due at once, "
+        "unless their rule or its pool says otherwise.",
     )
     worker_overrun_seconds: float = Field(
         15,

@@ -3,7 +3,7 @@
 import contextlib
 import json
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -13,6 +13,7 @@ from uuid import UUID
 
 import psutil
 from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.actions import DeploymentScheduleCreate
 from prefect.client.schemas.filters import LogFilter, LogFilterFlowRunId
 from prefect.client.schemas.objects import ConcurrencyOptions, FlowRun, State
 from prefect.flows import Flow
@@ -109,11 +110,13 @@ class Workplace:
         root: Path = ROOT,
         check: Mapping[str, Any] | None = None,
         env: Mapping[str, str] | None = None,
+        job_variables: Mapping[str, Any] | None = None,
+        schedules: Sequence[DeploymentScheduleCreate] = (),
         cancel_new: bool = False,
     ) -> UUID:
         """What `prefect deploy` makes of a rule; in this process, which is a hundred times faster.
 
-        `env` are the job variables of the deployment, `cancel_new` allows one run at a time.
+        `env` are environment variables of the deployment, `cancel_new` allows one run at a time.
         """
         return self.client.create_deployment(
             flow_id=self.client.create_flow_from_name(flow.name),
@@ -125,7 +128,8 @@ class Workplace:
             pull_steps=[
                 {"prefect.deployments.steps.set_working_directory": {"directory": str(root)}}
             ],
-            job_variables={"env": dict(env)} if env else {},
+            job_variables={**(job_variables or {}), **({"env": dict(env)} if env else {})},
+            schedules=list(schedules),
             concurrency_limit=1 if cancel_new else None,
             concurrency_options=(
                 ConcurrencyOptions(collision_strategy="CANCEL_NEW") if cancel_new else None

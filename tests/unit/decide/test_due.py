@@ -1,5 +1,6 @@
 """What became of due times, hour by hour."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -74,6 +75,13 @@ def test_a_late_run_is_an_evaluation_and_says_how_late() -> None:
         limits = Limits(late_seconds=limit)
         [one] = outcomes(HOURLY[:1], HOURLY[1], [run(0, late=late)], LONG_AFTER, limits)
         assert one.late_seconds is None
+
+
+def test_a_run_is_late_from_when_its_worker_meant_to_start_it() -> None:
+    for late, said in ((720, None), (721, 121)):
+        spread = replace(run(0, late=late), planned_at=NOON + 10 * MINUTE)
+        [one] = outcomes(HOURLY[:1], HOURLY[1], [spread], LONG_AFTER, Limits())
+        assert (one.outcome, one.late_seconds) == (Outcome.EVALUATED, said)
 
 
 @pytest.mark.parametrize(

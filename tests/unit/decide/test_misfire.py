@@ -34,6 +34,16 @@ def test_what_is_late_is_the_policys_to_say() -> None:
     assert lateness(Policy(stale_seconds=None), at(0), at(100_000)) is None
 
 
+def test_a_run_is_late_from_when_its_worker_meant_to_start_it() -> None:
+    following = partial(next_due, EVERY_FIVE)
+    for started, why in ((29, None), (31, "Not checked: the run started 16 min late.")):
+        assert skipped(SKIP, at(0), at(started), following, at(15)) == why
+    assert skipped(ONCE, at(0), at(29), following, at(15)) is None
+    run = replace(a_run(0), planned_start=at(15), started_at=at(31))
+    assert late_mark(MARK, run) == " (detected 16 min late)"
+    assert late_mark(MARK, replace(run, started_at=at(29))) == ""
+
+
 LATER = "and a later one is due as well."
 CASES: dict[str, tuple[Policy, tuple[Schedule, ...], float, str | None]] = {
     "a run in time is evaluated": (SKIP, EVERY_FIVE, 15, None),

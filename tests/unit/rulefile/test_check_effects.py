@@ -286,3 +286,88 @@ def test_a_grace_that_can_not_be_is_an_error(file: Path, grace: object) -> None:
     file.write_text(yaml.safe_dump({"deployments": [rule(policy={"grace_seconds": grace})]}))
     [error] = check(file, ask_prefect=False).errors
     assert error.field == "parameters.policy.grace_seconds"
+
+
+# -- when it starts ------------------------------------------------------------------------
+
+
+def spread(spread: object, **more: Any) -> dict[str, Any]:
+    """A rule of every five minutes that says how it is spread."""
+    pool = {"name": "sentinel", "job_variables": {"spread": spread}}
+    return {**rule(**more), "work_pool": pool}
+
+
+DAILY = [{"cron": "0 9 * * *", "timezone": "UTC"}]
+SECONDS = [{"interval": 10}]
+
+
+@pytest.mark.parametrize(
+    ("given", "more"),
+    [
+        ("interval", {}),
+        ("interval", {"schedules": SECONDS}),
+        ("interval", {"schedules": DAILY, "policy": {"grace_seconds": 600}}),
+        ("none", {}),
+        ("none", {"schedules": SECONDS}),
+        (0, {}),
+        (240, {}),
+        (3600, {"schedules": DAILY}),
+        (3600, {"schedules": DAILY, "policy": {"grace_seconds": 3690}}),
+        (None, {}),
+    ],
+)
+def test_a_spread_that_does_what_it_says(file: Path, given: object, more: dict[str, Any]) -> None:
+    assert warnings(file, spread(given, **more)) == []
+
+
+@pytest.mark.parametrize(
+    ("given", "more", "said"),
+    [
+        (241, {}, "only 4 min of it count: a run starts within 80 % of the time until the next"),
+        (3600, {}, "(5 min)"),
+        (60, {"schedules": SECONDS}, "only 8 s of it count"),
+        (86_400, {"schedules": DAILY}, "(at most a day)"),
+        (3600, {"schedules": DAILY, "policy": {"grace_seconds": 600}}, "only 510 s of it count"),
+        (30, {"policy": {"grace_seconds": 90}}, "has no effect: the rule is reported as silent 90"),
+        ("interval", {"policy": {"grace_seconds": 90}}, "has no effect"),
+    ],
+)
+def test_a_spread_that_is_cut_is_a_warning(
+    file: Path, given: object, more: dict[str, Any], said: str
+) -> None:
+    found = only(file, spread(given, **more))
+    assert found.field == "work_pool.job_variables.spread"
+    assert said in found.message
+
+
+def test_a_spread_without_a_due_time_has_no_effect(file: Path) -> None:
+    found = warnings(file, spread("interval", schedules=[]))
+    assert any("without a schedule nothing is due" in one.message for one in found)
+    assert len(warnings(file, spread("none", schedules=[]))) == len(found) - 1
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("intervall", "got 'intervall'; did you mean interval?"),
+        ("weekly", "expected interval, none or 0 to 86400 seconds, got 'weekly'"),
+        ("30", "got '30'"),
+        (True, "got True"),
+        (-1, "got -1"),
+        (86_401, "got 86401"),
+        ([5], "got [5]"),
+        (float("nan"), "expected a finite number, got nan"),
+        (float("inf"), "expected a finite number, got inf"),
+    ],
+)
+def test_a_spread_that_can_not_be_is_an_error(file: Path, given: object, said: str) -> None:
+    file.write_text(yaml.safe_dump({"deployments": [spread(given)]}))
+    [error] = check(file, ask_prefect=False).errors
+    assert error.field.endswith("work_pool.job_variables.spread")
+    assert said in error.message
+    assert error.line is not None
+    assert "spread:" in file.read_text().splitlines()[error.line - 1]
+
+
+def test_a_spread_that_prefect_fills_in_is_not_judged(file: Path) -> None:
+    assert warnings(file, spread("{{ prefect.variables.spread }}")) == []

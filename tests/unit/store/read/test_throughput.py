@@ -44,6 +44,15 @@ def test_lateness_is_from_due_until_start(engine: Engine) -> None:
     assert (found.lateness_p50, found.lateness_p95) == (2.0, pytest.approx(3.8))
 
 
+def test_a_planned_offset_is_no_lateness(engine: Engine) -> None:
+    due = NOON - 20 * MINUTE
+    planned = due + 10 * MINUTE
+    run = replace(a_run(due), planned_start=planned, started_at=planned + timedelta(seconds=3))
+    observe(engine, a_rule("disk"), run)
+    found = figures(engine, NOON).throughput
+    assert (found.lateness_p50, found.lateness_p95) == (3.0, 3.0)
+
+
 def test_the_newest_evaluations_stand_for_a_busy_window(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
