@@ -1,6 +1,7 @@
 """Hundreds of rules every minute on one sentinel worker: nothing lost, nothing late, nothing grows.
 
-SOAK_RULES and SOAK_MINUTES make it smaller, for trying it out.
+SOAK_RULES and SOAK_MINUTES make it smaller, for trying it out. SOAK_SPREAD=interval spreads the
+rules over the minute.
 """
 
 import os
@@ -20,6 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from flows.system import disk_usage
+from sentinel_core.up.prefect_server import LATE_AFTER, SETTINGS
 from tests.support.load import Lateness, records_of, runs_due
 from tests.support.prefect import prefect_server
 from tests.support.usage import Usage
@@ -29,6 +31,7 @@ pytestmark = pytest.mark.soak
 
 RULES = int(os.environ.get("SOAK_RULES", "300"))
 MINUTES = int(os.environ.get("SOAK_MINUTES", "15"))
+SPREAD = os.environ.get("SOAK_SPREAD")
 MINUTE = timedelta(minutes=1)
 EVERY_MINUTE = CronSchedule(cron="* * * * *", timezone="UTC")
 SETTLE = timedelta(seconds=30)
@@ -56,7 +59,9 @@ def test_every_due_evaluation_of_hundreds_of_rules_is_there_once_and_nothing_gro
     ):
         deploy_rules(place)
         with (
-            place.worker(limit=16, PREFECT_WORKER_QUERY_SECONDS="2") as worker,
+            place.worker(
+                limit=16, PREFECT_WORKER_QUERY_SECONDS="2", **{LATE_AFTER: SETTINGS[LATE_AFTER]}
+            ) as worker,
             Usage(worker=worker.pid, server=server.pid).watched() as usage,
         ):
             first = wait_until_scheduled(place)
@@ -78,6 +83,7 @@ def deploy_rules(place: Workplace) -> None:
             entrypoint="flows/system.py:disk_usage",
             check={"path": "/", "threshold": 0 if n % 10 == 9 else 100},
             cancel_new=True,
+            job_variables={"spread": SPREAD} if SPREAD else None,
         )
         for n in range(RULES)
     ]
