@@ -19,6 +19,7 @@ from prefect.states import Cancelled, Completed, Pending, Running
 
 from sentinel_core.decide.stagger import offset_seconds
 from sentinel_core.prefect_io.planned import put_off, read_planned
+from sentinel_core.worker.work_pool import WorkPoolFacts
 from sentinel_core.worker.worker import SentinelWorker
 from tests.support.patience import patient
 from tests.support.prefect import PrefectServer
@@ -95,8 +96,8 @@ async def ended(runs: Sequence[DeployedRun], *workers: SentinelWorker) -> None:
 
 def test_runs_start_at_their_offset_once_whoever_takes_them(place: Workplace) -> None:
     """The worker that puts a run off ends meanwhile, and two others start it."""
-    due = datetime.now(UTC) + timedelta(seconds=patient(5))
-    names = [named(place, 4, 5), named(place, 6, 7)]
+    due = datetime.now(UTC) + timedelta(seconds=patient(3))
+    names = [named(place, 4, 4.5), named(place, 4.5, 5)]
     runs = [scheduled(place, name, due, spread="interval") for name in names]
 
     async def live() -> None:
@@ -166,3 +167,24 @@ def test_reconcile_finds_out_when_a_run_was_to_start(place: Workplace) -> None:
     assert read_planned(place.client, spread.now) == later
     by_hand = place.rule("asked-by-hand", "ok").run()
     assert read_planned(place.client, by_hand.now) is None
+
+
+def test_a_worker_knows_whether_it_is_alone_and_whether_a_limit_hides_runs(
+    place: Workplace,
+) -> None:
+    async def look(worker: SentinelWorker) -> tuple[bool, bool]:
+        facts = WorkPoolFacts()
+        assert (facts.shared, facts.limited) == (True, False)  # not known yet
+        await facts.refresh(worker.client, worker.work_pool, worker.name)
+        return facts.shared, facts.limited
+
+    async def live() -> None:
+        async with SentinelWorker(place.pool) as first:
+            assert await look(first) == (False, False)
+            async with SentinelWorker(place.pool) as second:
+                assert [await look(worker) for worker in (first, second)] == [(True, False)] * 2
+            [queue] = await first.client.read_work_queues(work_pool_name=place.pool)
+            await first.client.update_work_queue(queue.id, concurrency_limit=3)
+            assert (await look(first))[1]
+
+    asyncio.run(live())
