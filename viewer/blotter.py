@@ -98,7 +98,7 @@ def _draw(armed: bool) -> None:
         _head(shown, walk.at)
         _table(shown, told.width, walk.at)
         _foot(shown)
-        window.tell(told, walk.at, *_alerts())
+        window.tell(told, walk.at, triage.opened(), *_alerts())
         triage.act(walk, shown.page.rows)
         if not overview.any_notification:
             st.caption(

@@ -13,7 +13,7 @@ LOOK_SECONDS = 1
 _BUTTON, _SEEN = "draw-now", "seen"
 _HIDDEN = f"<style>.st-key-{_BUTTON} {{display: none}}</style>"
 # Something in it must differ from the last one, or the page would not run it again.
-_PRESS = "<script>/* {} */ document.querySelector('.st-key-{} button')?.click()</script>"
+_PRESS = "<script>/* {} */ window.sentinelWindow?.press('.st-key-{} button')</script>"
 
 
 def hidden_button() -> None:

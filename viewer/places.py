@@ -20,10 +20,11 @@ class Place:
 
 
 BLOTTER = Place("", "Blotter", ":material/notifications:")
+EVENT = Place("event", "Event", ":material/article:")
 PLACES = (
     BLOTTER,
     Place("history", "History", ":material/history:"),
-    Place("event", "Event", ":material/article:"),
+    EVENT,
     Place("rules", "Rules", ":material/rule:"),
     Place("activity", "Activity", ":material/list_alt:"),
     Place("system", "System", ":material/monitor_heart:"),

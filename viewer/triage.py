@@ -15,8 +15,7 @@ from viewer.window import Told
 
 Events = Sequence[Mapping[str, Any]]
 
-_CURSOR, _HEARD = "cursor", "heard"
-_EVENT_PAGE = "scripts/event.py"
+_CURSOR, _HEARD, _OPENED = "cursor", "heard", "opened"
 
 
 def begin(told: Told) -> None:
@@ -35,6 +34,8 @@ def follow(told: Told, events: Events, table: str) -> Walk:
     walk = keys.walk(_new(told), _cursor(events), chosen, len(events))
     if walk.at is not None:
         st.session_state[_CURSOR] = (events[walk.at]["id"], walk.at)
+        if walk.action == keys.OPEN:
+            st.session_state[_OPENED] = (_last(told), int(events[walk.at]["id"]))
     if list(walk.selected) != sorted(chosen):
         rows = {"rows": list(walk.selected), "columns": [], "cells": []}
         st.session_state[table] = {"selection": rows}
@@ -61,15 +62,17 @@ def _cursor(events: Events) -> int | None:
     return found[0] if found else min(place, len(events) - 1)
 
 
+def opened() -> tuple[float, int] | None:
+    """The last key that opened an event, and the event: for the window, which follows the link."""
+    return st.session_state.get(_OPENED)
+
+
 def act(walk: Walk, events: Events) -> None:
     """Do what the last key asks for, to what is selected, else to the row with the cursor."""
     rows = walk.selected or (() if walk.at is None else (walk.at,))
     meant = [events[row] for row in rows]
     if walk.action == keys.HELP:
         show()
-    elif walk.action == keys.OPEN and walk.at is not None:
-        event = str(events[walk.at]["id"])
-        st.switch_page(_EVENT_PAGE, query_params={"event": event})
     elif walk.action == keys.SILENCE and access.allowed(Action.SILENCES):
         acknowledging.forget_result()
         silencing.ask(silencing.common(meant))

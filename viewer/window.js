@@ -10,17 +10,20 @@ window.sentinelWindow ??= (() => {
   const ROW = 28, HEADER = 36, BAR = 60; // pixels: a table's row, its head, the page's own bar
   const FIELD = "input:not([type=checkbox]):not([type=radio]), textarea, select, [contenteditable]";
   const OPEN = "[role=dialog], [role=menu], [role=listbox], [data-testid=stPopoverBody]";
+  const LINK = "[data-testid=stTopNavLink], [data-testid=stSidebarNavLink], [data-testid=stPageLink-NavLink]";
   const PRESSED_BY_ENTER = "a, button, summary, label, [role]:not([role=grid], [role=main])";
   const pressed = [];
   const told = { sent: 0, width: 0, keys: [] };
   const known = { width: null, heard: 0 }; // what Python answered to
+  let leaving = false; // for another page
+  let opened = 0; // the last key that did
   let cursor = null, newest = null, looked = null, counted = 0, sound = null;
 
   const field = () => document.querySelector(".st-key-window input");
 
   function tell() {
     const input = field();
-    if (!input) return;
+    if (!input || leaving) return;
     told.sent += 1;
     // As if somebody had typed it: a value that is only assigned goes unnoticed by the page.
     const assign = Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, "value").set;
@@ -120,6 +123,21 @@ window.sentinelWindow ??= (() => {
     name(title ? critical.filter((id) => id > looked).length : 0);
   }
 
+  // Streamlit shows an empty page if the blotter asks for anything while the next page is drawn:
+  // it takes the answer for one of another page, and removes what it has drawn. Its own links stop
+  // the blotter's timers; what is told from here stops too.
+  function leave(event) {
+    if (event.target.closest?.(LINK)) leaving = true;
+  }
+
+  // The link may be drawn a moment after it is asked for.
+  function follow(tries = 100) {
+    const link = document.querySelector(".st-key-open-event a");
+    if (link) link.click();
+    else if (tries && field()) setTimeout(follow, 20, tries - 1);
+  }
+
+  document.addEventListener("click", leave, true);
   document.addEventListener("keydown", press, true);
   window.addEventListener("focus", look);
   // Streamlit names the page again whenever it draws all of it.
@@ -128,7 +146,18 @@ window.sentinelWindow ??= (() => {
   setInterval(sayAgain, 1000);
 
   return {
-    now({ row, width, heard, ...alerts }) {
+    arrived() {
+      leaving = false;
+    },
+    press(button) {
+      if (!leaving) document.querySelector(button)?.click();
+    },
+    // `open`: the number of the key that asked for the event that the link leads to; 0: none did.
+    now({ row, width, heard, open, ...alerts }) {
+      if (open > opened) {
+        opened = open;
+        follow();
+      }
       Object.assign(known, { width, heard });
       if (row !== null && row !== cursor) keepInSight(row);
       cursor = row;
@@ -136,3 +165,4 @@ window.sentinelWindow ??= (() => {
     },
   };
 })();
+window.sentinelWindow.arrived();

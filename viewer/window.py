@@ -12,11 +12,12 @@ from pathlib import Path
 import streamlit as st
 
 from viewer.keys import MEANINGS
+from viewer.places import EVENT
 
-_FIELD, _PLACE = "window", "out-of-sight"
+_FIELD, _PLACE, _LINK = "window", "out-of-sight", "open-event"
 _MOST_TEXT = 4_000
 _WIDEST = 10_000  # pixels
-_HIDDEN = f"<style>.st-key-{_PLACE} {{display: none}}</style>"
+_HIDDEN = f"<style>.st-key-{_PLACE}, .st-key-{_LINK} {{display: none}}</style>"
 _SCRIPT = f"<script>\n{Path(__file__).with_name('window.js').read_text('utf-8')}</script>"
 
 
@@ -39,20 +40,41 @@ def listen() -> Told:
 
 
 def tell(
-    told: Told, cursor: int | None, critical: Sequence[int] | None, alerts: Sequence[str]
+    told: Told,
+    cursor: int | None,
+    opened: tuple[float, int] | None,
+    critical: Sequence[int] | None,
+    alerts: Sequence[str],
 ) -> None:
     """Tell the window what was understood of what it told, which row has the cursor, and the ids of
-    the newest critical events."""
+    the newest critical events.
+
+    `opened`: the number of the last key that opened an event, and the event. It is told for as long
+    as the page is shown, for an answer may be overtaken by the next; the window opens it once.
+    """
+    if opened:
+        _link(opened[1])
     now = {
         "width": told.width,
         "heard": told.pressed[-1][0] if told.pressed else 0,
         "row": cursor,
+        "open": opened[0] if opened else 0,
         "critical": None if critical is None else list(critical),
         "title": "title" in alerts,
         "ring": "sound" in alerts,
     }
     script = f"<script>\nwindow.sentinelWindow?.now({json.dumps(now)})</script>"
     st.html(script, unsafe_allow_javascript=True)
+
+
+def _link(event: int) -> None:
+    """Draw a link to the page of an event, which nobody sees and the window clicks.
+
+    Not `st.switch_page`, after which the blotter asks for news until the browser hears of the other
+    page: an answer to that empties the other page.
+    """
+    with st.container(key=_LINK):
+        st.page_link(EVENT.script, label="Open", query_params={"event": str(event)})
 
 
 def read(text: str) -> Told:

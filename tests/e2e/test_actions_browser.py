@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 from sentinel_core.store.db.engine import open_engine
 from sentinel_core.store.db.schema import ensure_schema
 from sentinel_core.store.read.event_detail import event_detail
-from tests.support.blotter import chromium, select, settled, viewer
+from tests.support.blotter import chromium, listening, select, viewer
 from tests.support.patience import patient
 from tests.support.prefect import clean_environment
 from tests.support.recorded import a_rule, fire
@@ -34,7 +34,7 @@ class Desk:
         page = context.new_page()
         page.set_default_timeout(patient(60_000))
         page.goto(f"{self.url}/{path}&rule={rule}")
-        settled(page)
+        listening(page)
         yield page
         context.close()
 

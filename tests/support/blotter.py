@@ -45,6 +45,13 @@ def settled(page: Page) -> None:
     page.wait_for_selector('.stApp[data-test-script-state="notRunning"]')
 
 
+def listening(page: Page) -> None:
+    """Wait until the blotter is drawn and hears the keyboard."""
+    settled(page)
+    page.wait_for_function("window.sentinelWindow")
+    page.wait_for_selector(".st-key-window input", state="attached")
+
+
 def select(page: Page, *rows: int) -> None:
     """Tick these rows of the events table."""
     grid = page.get_by_test_id("stDataFrame").first
