@@ -7,6 +7,7 @@ from sentinel_core.patches import (
     no_retries,
     result_storage,
     suspension,
+    timezones,
 )
 
 PATCHES = (
@@ -16,4 +17,5 @@ PATCHES = (
     lease_renewal.PATCH,
     known_run.PATCH,
     known_deployment.PATCH,
+    timezones.PATCH,
 )

@@ -1,5 +1,5 @@
-"""The patches of Prefect's server on SQLite; on PostgreSQL they change nothing."""
+"""The patches of Prefect's server; those of SQLite change nothing on PostgreSQL."""
 
-from sentinel_core.patches import sqlite_cursors, sqlite_turns
+from sentinel_core.patches import sqlite_cursors, sqlite_turns, timezones
 
-PATCHES = (sqlite_turns.PATCH, sqlite_cursors.PATCH)
+PATCHES = (sqlite_turns.PATCH, sqlite_cursors.PATCH, timezones.PATCH)

@@ -25,7 +25,11 @@ from prefect.exceptions import ObjectNotFound
 from prefect.settings import PREFECT_API_URL, get_current_settings
 
 from sentinel_core.base.errors import PrefectUnreachableError
+from sentinel_core.patches import timezones
+from sentinel_core.patches.patch import apply
 from sentinel_core.wording.text import without_userinfo
+
+apply([timezones.PATCH])  # whoever reads deployments
 
 PAGE = 200  # Prefect gives at most this many at once
 SKEW = timedelta(seconds=5)

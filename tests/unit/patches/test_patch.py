@@ -11,10 +11,11 @@ from uuid import uuid4
 import prefect
 import pytest
 from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.schedules import CronSchedule
 from prefect.events.related import RESOURCE_CACHE, object_as_related_resource
 from prefect.states import Running
 
-from sentinel_core.patches import known_deployment, of_runs, of_server, patch
+from sentinel_core.patches import known_deployment, of_runs, of_server, patch, timezones
 from sentinel_core.patches.known_run import as_running
 from sentinel_core.patches.lease_renewal import later
 from sentinel_core.patches.patch import Patch, apply
@@ -43,9 +44,23 @@ def test_the_installed_prefect_is_one_that_the_suite_has_run_with() -> None:
 
 
 def test_each_patch_has_a_name_of_its_own() -> None:
-    names = [one.name for one in PATCHES]
-    assert len(set(names)) == len(names)
-    assert patch.ALL not in names
+    places: dict[str, set[str]] = {}
+    for one in PATCHES:
+        places.setdefault(one.name, set()).add(str(one.replaces))
+    assert all(len(found) == 1 for found in places.values())
+    assert patch.ALL not in places
+
+
+def test_time_zones_are_looked_up_once_and_a_wrong_one_is_still_refused() -> None:
+    timezones.put_in()
+    timezones.put_in()
+    looked_up = patch.original("prefect._internal.schemas.validators:get_timezones")
+    CronSchedule(cron="* * * * *", timezone="Europe/Berlin")
+    before = looked_up.cache_info().misses
+    CronSchedule(cron="* * * * *", timezone="Asia/Tokyo")
+    assert looked_up.cache_info().misses == before == 1
+    with pytest.raises(ValueError, match="Invalid timezone"):
+        CronSchedule(cron="* * * * *", timezone="Europe/Nowhere")
 
 
 def a_patch(done: list[str], name: str = "one", known: str | None = None) -> Patch:
