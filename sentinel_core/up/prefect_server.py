@@ -20,6 +20,8 @@ SETTINGS = {
     # insertions a minute, and the server does little else.
     "PREFECT_SERVER_SERVICES_SCHEDULER_MIN_SCHEDULED_TIME": "PT5M",
     "PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS": "150",
+    # A worker that sees only the first 200 runs that are due starts the others late.
+    "PREFECT_SERVER_API_DEFAULT_LIMIT": "1000",
     # Written together: a task run or an event is seen up to so many seconds later.
     "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "50",
     "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL": "1",
