@@ -74,6 +74,7 @@ def main() -> None:
     count = parser.parse_args().count
     table: list[list[object]] = []
     together: dict[str, float] = {}
+    ratios: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as folder:
         for name, settings in RULES.items():
             path = Path(folder) / f"{name}.db"
@@ -84,6 +85,7 @@ def main() -> None:
             engine.dispose()
             together[name] = rates["together"]
             bare = rates["sqlite3 fetching (baseline)"]
+            ratios[name] = bare / rates["together"]
             for what, rate in rates.items():
                 table.append([f"{name}: {what}", f"{rate:,.0f}", f"{bare / rate:.1f}"])
     report(
@@ -92,6 +94,7 @@ def main() -> None:
         table,
         {
             "evaluations_per_s": round(min(together.values())),
+            "ratio": round(max(ratios.values()), 2),
             **{f"{name}_per_s": round(rate) for name, rate in together.items()},
         },
     )
