@@ -6,7 +6,7 @@ import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -32,6 +32,12 @@ from tests.support.stores import migrate
 WORKER_TYPES = ("process", "sentinel")
 CONTRACT = "tests/support/rules/contract.py"
 QUERY_SECONDS = 0.5
+
+
+@cache
+def _form(flow: Flow[..., Any]) -> dict[str, Any]:
+    """The parameters of a flow, which take a quarter of a second."""
+    return parameter_schema(flow).model_dump_for_openapi()
 
 
 @dataclass(frozen=True)
@@ -124,7 +130,7 @@ class Workplace:
             entrypoint=entrypoint or f"{CONTRACT}:{flow.fn.__name__}",
             work_pool_name=self.pool,
             parameters={"check": dict(check or {})},
-            parameter_openapi_schema=parameter_schema(flow).model_dump_for_openapi(),
+            parameter_openapi_schema=_form(flow),
             pull_steps=[
                 {"prefect.deployments.steps.set_working_directory": {"directory": str(root)}}
             ],
