@@ -26,6 +26,7 @@ _WIDTHS = {
 }
 _USUAL_WIDTH = 110  # of a column that is as wide as what is in it
 _MESSAGE = (410, 875)  # the least, and the most that Streamlit draws
+_COUNT = "Count"
 _FRAME = 40  # the ticks before the rows, and the table's border
 
 
@@ -46,6 +47,7 @@ def chosen(offered: Sequence[str], usual: Sequence[str]) -> tuple[str, ...]:
             offered,
             selection_mode="multi",
             default=list(usual),
+            format_func=lambda name: _COUNT if name == "Occurrences" else name,
             help="The address keeps your choice: copy it to share this view.",
             **bound("columns"),
         )
@@ -77,7 +79,7 @@ def config(events: Sequence[rows.Row], message: int = _MESSAGE[0]) -> dict[str, 
         ),
         "Category": column.TextColumn(width=wide["Category"]),
         "Occurrences": column.NumberColumn(
-            "Count", format="%d", width=wide["Occurrences"], help="occurrences"
+            _COUNT, format="%d", width=wide["Occurrences"], help="occurrences"
         ),
         "Run": column.LinkColumn(
             width=wide["Run"], display_text="Prefect", help="flow run in Prefect"

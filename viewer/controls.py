@@ -147,9 +147,11 @@ def _more(known: Facets, where: tzinfo) -> dict[str, Any]:
 
 def _is_set(name: str) -> bool:
     """True for a filter that narrows, also before its control has been drawn for the first time."""
-    if name in st.session_state:
-        return bool(st.session_state[name])
-    return bool(st.query_params.get(name))
+    in_page = name in st.session_state
+    value = st.session_state[name] if in_page else st.query_params.get(name)
+    if name == "storm":  # anything but a number filters nothing
+        return filters.storm_number(value or "") is not None
+    return bool(value)
 
 
 def aware(moment: datetime | None, where: tzinfo) -> datetime | None:

@@ -9,12 +9,14 @@ import streamlit as st
 
 from sentinel_core.base.errors import SentinelError
 from sentinel_core.decide.hosts import LIMITS, SILENT_AFTER, Host
+from sentinel_core.wording.colours import BARS_ON_DARK, COLOURS
 from sentinel_core.wording.times import clock
 from viewer import data
 from viewer.bound import ROW_HEIGHT, height
 from viewer.escape import sentence
 
 POINTS = 96  # a quarter of an hour each
+_ABOVE = "above the limit: "
 _TITLES = {"cpu": "CPU", "memory": "Memory", "disk": "Disk"}
 
 
@@ -29,8 +31,10 @@ def draw() -> None:
     if not found.shown:
         st.caption("No run has told of its host in the last 24 hours.")
         return
+    frame = pd.DataFrame(table(found.shown, data.now(), data.local_zone()))
+    words = _above(dark=st.context.theme.type == "dark")
     st.dataframe(
-        pd.DataFrame(table(found.shown, data.now(), data.local_zone())),
+        frame.style.map(lambda said: words if said.startswith(_ABOVE) else "", subset=["State"]),
         key="hosts",
         hide_index=True,
         row_height=ROW_HEIGHT,
@@ -43,6 +47,11 @@ def draw() -> None:
             f"{shown} of {found.count:,} hosts are shown: those above a limit first, then those "
             "not heard of."
         )
+
+
+def _above(*, dark: bool) -> str:
+    """The style of what a host above a limit says of itself."""
+    return f"font-weight: 600; color: {(BARS_ON_DARK if dark else COLOURS)['critical']}"
 
 
 def table(found: Sequence[Host], now: datetime, where: tzinfo) -> list[dict[str, Any]]:
@@ -62,7 +71,7 @@ def state(host: Host, now: datetime, where: tzinfo) -> str:
     if host.silent(now):
         return f"not heard of since {clock(host.latest.at, where)}"
     if over := host.latest.over():
-        said = "above the limit: " + ", ".join(_TITLES[name] for name in over)
+        said = _ABOVE + ", ".join(_TITLES[name] for name in over)
     else:
         said = "within its limits"
     if unknown := [title for name, title in _TITLES.items() if getattr(host.latest, name) is None]:
