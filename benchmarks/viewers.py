@@ -2,13 +2,16 @@
 
 A real viewer process reads a store of generated events. `usable` is a real Chromium, from opening
 the address to a drawn table. A session is what a browser's tab is for the viewer: a WebSocket that
-runs the page once and reruns its fragments when their intervals say so, or a script in them. It
-parses what it gets and draws nothing. `record to screen` is from before a recording until a session
-has its message. The bare page has one table of 50 rows that refreshes as often.
+runs the page once and reruns its fragments when their intervals say so; each second it asks for
+news, and presses the blotter's hidden button when there is any. It parses what it gets and draws
+nothing. First nothing happens, then an event is recorded every few seconds, which all sessions
+draw at once. `record to screen` is from before a recording until a session has its message. The
+bare page has one table of 50 rows that refreshes as often, with Streamlit's own settings.
 """
 
 import argparse
 import asyncio
+import re
 import statistics
 import tempfile
 import threading
@@ -21,6 +24,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import httpx
 import psutil
 import websockets
 from streamlit.proto.BackMsg_pb2 import BackMsg
@@ -38,10 +42,15 @@ from sentinel_core.store.record.recording import record
 from tests.support.blotter import chromium, viewer
 from tests.support.prefect import clean_environment
 from tests.support.processes import BIN, answers, free_port, running, wait_for
+from viewer.blotter import REFRESH_SECONDS
 
 OPENED = 5  # times a browser opens the page
-RECORDED = 10  # events during a measurement
-_PRESSED = b"draw-now button')?.click()"  # in viewer/live.py's script that has the blotter drawn
+RECORDED = 5  # events during a measurement
+SHARE = 3  # as in viewer/window.js
+_NEWS = re.compile(
+    rb'"news": "([0-9a-f]+)"'
+)  # the word for what is drawn, in viewer/window.py's script
+_ASKED = "news"  # among the fragments: not one, and due each second
 _BARE = """
 import pandas as pd
 import streamlit as st
@@ -66,13 +75,14 @@ class Session:
     looks_for: set[bytes] = field(default_factory=set)
     button: tuple[str, str] = ("", "")
     """The blotter's hidden button and its fragment, by their ids."""
+    drawn: bytes = b""
+    """The word for what is drawn."""
 
     async def run(self, fragment: str = "", press: str = "") -> None:
         """Ask for one run of the page or of a fragment, and take everything until it has ended.
 
-        `press` is a button to press. A script that presses the hidden one is obeyed.
+        `press` is a button to press.
         """
-        pressed = False
         message = BackMsg()
         message.rerun_script.query_string = ""
         message.rerun_script.context_info.timezone = "UTC"
@@ -85,6 +95,8 @@ class Session:
         await self.socket.send(message.SerializeToString())
         while True:
             data = await asyncio.wait_for(self.socket.recv(), 120)
+            if word := _NEWS.search(data):
+                self.drawn = word[1]
             for token in [token for token in self.looks_for if token in data]:
                 self.seen.setdefault(token, time.monotonic())
             got = ForwardMsg.FromString(data)
@@ -97,27 +109,38 @@ class Session:
                 element = got.delta.new_element
                 if element.WhichOneof("type") == "button" and element.button.label == "Draw now":
                     self.button = (element.button.id, got.delta.fragment_id)
-                pressed = pressed or _PRESSED in data
             elif kind == "script_finished":
                 if got.script_finished == ForwardMsg.FINISHED_EARLY_FOR_RERUN:
                     continue
                 break
-        if pressed and self.button[0]:
+
+    async def ask(self, client: httpx.AsyncClient, address: str) -> None:
+        """Have the blotter drawn if there is anything new."""
+        answer = await client.get(f"{address}/news")
+        if answer.status_code == httpx.codes.OK and answer.content != self.drawn:
             await self.run(self.button[1], self.button[0])
 
-    async def stay(self, ends: float) -> None:
-        """Rerun each fragment at its interval until then."""
+    async def stay(
+        self, ends: float, client: httpx.AsyncClient, address: str, share: float
+    ) -> None:
+        """Rerun each fragment at its interval until then, from this share of the first one on."""
         begins = time.monotonic()
-        due = {name: begins + seconds for name, seconds in self.waits.items()}
+        if self.drawn:
+            self.waits[_ASKED] = 1
+        due = {name: begins + seconds * share for name, seconds in self.waits.items()}
         while due and (now := time.monotonic()) < ends:
             fragment = min(due, key=lambda name: due[name])
             await asyncio.sleep(max(0, min(due[fragment], ends) - now))
             if time.monotonic() >= ends:
                 return
             began = time.monotonic()
-            await self.run(fragment)
-            if fragment == self.button[1] or not self.button[0]:
-                self.times.append(time.monotonic() - began)  # a look draws nothing
+            if fragment == _ASKED:
+                await self.ask(client, address)
+                took = time.monotonic() - began
+                began = max(began, time.monotonic() + SHARE * took - self.waits[_ASKED])
+            else:
+                await self.run(fragment)
+                self.times.append(time.monotonic() - began)
             known = self.waits
             due = {name: due.get(name, began + seconds) for name, seconds in known.items()}
             if fragment in due:
@@ -139,6 +162,8 @@ class Found:
     """What one number of sessions saw."""
 
     times: list[float]
+    busy: list[float]
+    """Of the refreshes while events are recorded."""
     to_screen: list[float]
     mb_each: float
 
@@ -146,19 +171,30 @@ class Found:
 async def watch(
     address: str, process: psutil.Process, many: int, seconds: float, recorder: "Recorder | None"
 ) -> Found:
-    """So many sessions, opened one after the other, for so long, while events are recorded."""
+    """So many sessions, opened one after the other; for so long, and again with events."""
     before = process.memory_info().rss
     async with AsyncExitStack() as stack:
         tabs = [await stack.enter_async_context(session(address)) for _ in range(many)]
         mb = (process.memory_info().rss - before) / many / 2**20
-        if recorder:
-            for tab in tabs:
-                tab.looks_for |= set(recorder.tokens)
-            recorder.start(seconds)
-        ends = time.monotonic() + seconds
-        await asyncio.gather(*(tab.stay(ends) for tab in tabs))
+        async with httpx.AsyncClient(timeout=120) as client:
+
+            async def stay() -> list[float]:
+                """How long the refreshes of all sessions took."""
+                ends = time.monotonic() + seconds
+                for tab in tabs:
+                    tab.times.clear()
+                both = [tab.stay(ends, client, address, n / many) for n, tab in enumerate(tabs)]
+                await asyncio.gather(*both)
+                return [t for tab in tabs for t in tab.times]
+
+            times, busy = await stay(), []
+            if recorder:
+                for tab in tabs:
+                    tab.looks_for |= set(recorder.tokens)
+                recorder.start(seconds)
+                busy = await stay()
     to_screen = recorder.until_seen(tabs, seconds) if recorder else []
-    return Found([t for tab in tabs for t in tab.times], to_screen, mb)
+    return Found(times, busy, to_screen, mb)
 
 
 class Recorder:
@@ -275,6 +311,10 @@ def lines_of(name: str, found: Mapping[str, Any], many: list[int]) -> list[list[
                 f"{p95_ms(each.times):.0f}",
             ]
         )
+        if each.busy:
+            middle, p95 = statistics.median(each.busy) * 1000, p95_ms(each.busy)
+            label = f"{name}: {number} sessions, a refresh while events come, ms"
+            lines.append([label, f"{middle:.0f}", f"{p95:.0f}"])
         lines.append([f"{name}: {number} sessions, MB each", f"{each.mb_each:.2f}", ""])
         if each.to_screen:
             half, p95 = statistics.median(each.to_screen), p95_ms(each.to_screen) / 1000
@@ -288,7 +328,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--events", type=int, default=1_000_000)
     parser.add_argument("--sessions", type=int, action="append", help="50 and 100 by default")
-    parser.add_argument("--seconds", type=float, default=40, help="of each measurement")
+    parser.add_argument("--seconds", type=float, default=30, help="of each measurement")
     given = parser.parse_args()
     many = given.sessions or [50, 100]
     with tempfile.TemporaryDirectory() as name, database("sqlite", Path(name)) as url:
@@ -300,7 +340,7 @@ def main() -> None:
         env = {**clean_environment(folder), "SENTINEL_DATABASE_URL": url}
         with viewer(env, folder / "viewer.log") as address:
             ours = measured(address, url, many, given.seconds)
-        with bare_page(folder, 5) as address:
+        with bare_page(folder, REFRESH_SECONDS) as address:
             bare = measured(address, None, many, given.seconds)
     lines = lines_of("blotter", ours, many) + lines_of("bare page", bare, many)
     result: dict[str, Any] = {"usable_s": round(statistics.median(ours["usable"]), 2)}

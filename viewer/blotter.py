@@ -27,8 +27,10 @@ from viewer import (
     figures,
     filters,
     live,
+    news,
     prefect_now,
     rows,
+    shading,
     status,
     triage,
     window,
@@ -37,10 +39,11 @@ from viewer.bound import ROW_HEIGHT, bound
 from viewer.escape import number, plain, sentence
 from viewer.filters import Choice
 
-REFRESH_SECONDS = 5
+REFRESH_SECONDS = 15
 TABLE_HEIGHT = 628
 CARD_WIDTH = 178  # two beside each other on a phone
 _AUTO, _SHOWN, _CURSORS, _CHOICE, _UPDATED = "auto", "shown", "cursors", "choice", "updated"
+_FORMER = "shown before"
 _COLUMNS = "shown columns"
 
 
@@ -65,8 +68,6 @@ def draw() -> None:
     """Draw the blotter, which refreshes itself unless that is switched off."""
     auto = bool(st.session_state.get(_AUTO, True))
     st.fragment(run_every=REFRESH_SECONDS if auto else None)(_draw)(auto)
-    if auto:
-        st.fragment(run_every=live.LOOK_SECONDS)(live.watch)()
 
 
 def _draw(armed: bool) -> None:
@@ -76,6 +77,7 @@ def _draw(armed: bool) -> None:
     told = window.listen()
     triage.begin(told)
     try:
+        drawn = news.word(data.stamp())  # before anything is read: what comes meanwhile is new
         overview = data.overview()
         _cards(overview)
         # Written at once: a placeholder filled later would blink with every refresh.
@@ -98,7 +100,7 @@ def _draw(armed: bool) -> None:
         _head(shown, walk.at)
         _table(shown, told.width, walk.at)
         _foot(shown)
-        window.tell(told, walk.at, triage.opened(), *_alerts())
+        window.tell(told, walk.at, triage.opened(), drawn if armed else None, *_alerts())
         triage.act(walk, shown.page.rows)
         if not overview.any_notification:
             st.caption(
@@ -164,8 +166,28 @@ def _current(choice: Choice) -> Shown:
         return last
     page = data.page(choice, after)
     shown = Shown(_key(page, choice, turn), page, choice, after, turn)
+    _select_clicked(shown)
+    if isinstance(last, Shown) and last.key != shown.key:
+        st.session_state[_FORMER] = last
     st.session_state[_SHOWN] = shown
     return shown
+
+
+def _select_clicked(shown: Shown) -> None:
+    """Select what was clicked in the table before, which had other rows and may still be seen.
+
+    New rows come in the moment in which people click: the browser then tells of the old table.
+    """
+    former = st.session_state.get(_FORMER)
+    if not isinstance(former, Shown) or former.key == shown.key:
+        return
+    if (former.choice, former.after, former.turn) != (shown.choice, shown.after, shown.turn):
+        return
+    clicked = {row["id"] for row in former.selected()}
+    if chosen := [place for place, row in enumerate(shown.page.rows) if row["id"] in clicked]:
+        rows = {"rows": chosen, "columns": [], "cells": []}
+        st.session_state[shown.key] = {"selection": rows}
+        del st.session_state[_FORMER]  # once: it can be unselected again
 
 
 def _key(page: Page, choice: Choice, turn: int) -> str:
@@ -236,9 +258,8 @@ def _table(shown: Shown, width: int | None = None, cursor: int | None = None) ->
     named = st.session_state.get(_COLUMNS, rows.COLUMNS)
     frame = rows.table(shown.page.rows, data.settings(), named)
     shades = rows.shades(shown.page.rows, _dark(), cursor)
-    styled = frame.style.apply(lambda _column: shades, axis=0) if any(shades) else frame
     st.dataframe(
-        styled,
+        shading.shaded(frame, shades),
         key=shown.key,
         on_select="rerun",
         selection_mode="multi-row",

@@ -20,7 +20,7 @@ from sentinel_core.store.read import overview as store_overview
 from sentinel_core.store.read import periods as store_periods
 from sentinel_core.store.read import views as store_views
 from sentinel_core.store.read.deliveries import Deliveries
-from sentinel_core.store.read.event_changes import newest_position
+from sentinel_core.store.read.event_changes import newest_position, open_events
 from sentinel_core.store.read.event_detail import EventDetail, event_detail
 from sentinel_core.store.read.event_list import Cursor
 from sentinel_core.store.read.filters import EventFilter
@@ -78,14 +78,26 @@ def now() -> datetime:
 
 @st.cache_data(ttl=LOOK_SECONDS, show_spinner=False)
 def _stamp(url: str) -> str:
-    newest = newest_position(engine_at(url))
-    return f"{newest.events}-{newest.entries}"
+    return _newest(url)
+
+
+def _newest(url: str) -> str:
+    engine = engine_at(url)
+    newest = newest_position(engine)
+    return f"{newest.events}-{newest.entries}-{open_events(engine)}"
+
+
+def newest() -> str:
+    """What `stamp` is now. Raises StoreUnavailableError and StoreRefusedError."""
+    return _newest(settings().database_url)
 
 
 def stamp() -> str:
-    """The newest event and the newest thing that people did, half a second ago at most.
+    """The newest event, the newest thing that people did and the number of open events.
 
-    What is cached by it is read anew with the first event or action after it. Each evaluation that
+    Half a second old at most.
+
+    What is cached by it is read anew with the first change of it. Each evaluation that
     an open event takes in is none: with many rules, that would be every time.
     """
     return _stamp(settings().database_url)

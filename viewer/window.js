@@ -4,6 +4,9 @@
 // Streamlit runs this file whenever it draws the blotter anew; only the first time counts.
 window.sentinelWindow ??= (() => {
   const KEYS = ["j", "k", "x", "a", "z", "s", "Enter", "?"];
+  const LOOK = 1000; // milliseconds
+  const LONGEST = 10_000; // milliseconds
+  const SHARE = 3; // a viewer that takes long to draw is asked that many times less often
   const KEPT = 40; // pressed keys that the page may not have answered yet
   const ATTEMPTS = 5; // at one second each
   const STEP = 20; // pixels: a scrollbar that comes and goes is no other width
@@ -15,6 +18,9 @@ window.sentinelWindow ??= (() => {
   const pressed = [];
   const told = { sent: 0, width: 0, keys: [] };
   const known = { width: null, heard: 0 }; // what Python answered to
+  const drawn = { news: null, asks: null, draws: null };
+  let asking = false, drawnFor = null; // the last word for which it was drawn
+  let pressedAt = null, wait = 0; // when it was asked to be drawn, and until when it is left alone
   let leaving = false; // for another page
   let opened = 0; // the last key that did
   let cursor = null, newest = null, looked = null, counted = 0, sound = null;
@@ -78,6 +84,25 @@ window.sentinelWindow ??= (() => {
     else if (top + ROW > rows.scrollTop + seen) rows.scrollTop = top + ROW - seen;
     const at = rows.getBoundingClientRect().top + HEADER + top - rows.scrollTop;
     if (at < BAR || at + ROW > window.innerHeight) rows.scrollIntoView({ block: "nearest" });
+  }
+
+  // Has the blotter drawn if there is anything that is not on it.
+  async function ask() {
+    if (asking || leaving || !drawn.news || !field() || performance.now() < wait) return;
+    if (document.hidden && newest === null) return; // nobody sees it, and it neither rings nor counts
+    asking = true;
+    try {
+      const answer = await fetch(drawn.asks, { cache: "no-store" });
+      const word = answer.ok ? await answer.text() : drawn.news;
+      if (word !== drawn.news && word !== drawnFor && !leaving) {
+        drawnFor = word;
+        pressedAt = performance.now();
+        document.querySelector(drawn.draws)?.click();
+      }
+    } catch {
+      // the viewer is away, and Streamlit says so
+    }
+    asking = false;
   }
 
   function ring() {
@@ -144,16 +169,21 @@ window.sentinelWindow ??= (() => {
   new MutationObserver(() => name()).observe(document.querySelector("title"), { childList: true });
   document.addEventListener("visibilitychange", look);
   setInterval(sayAgain, 1000);
+  setInterval(ask, LOOK);
 
   return {
     arrived() {
       leaving = false;
     },
-    press(button) {
-      if (!leaving) document.querySelector(button)?.click();
-    },
     // `open`: the number of the key that asked for the event that the link leads to; 0: none did.
-    now({ row, width, heard, open, ...alerts }) {
+    // `news`: the word for what is drawn; null: nobody wants more. `asks`: where to ask for it.
+    now({ row, width, heard, open, news, asks, draws, ...alerts }) {
+      Object.assign(drawn, { news, asks, draws });
+      if (pressedAt !== null) {
+        const took = performance.now() - pressedAt;
+        wait = performance.now() + Math.min(SHARE * took, LONGEST);
+        pressedAt = null;
+      }
       if (open > opened) {
         opened = open;
         follow();

@@ -12,6 +12,8 @@ from pathlib import Path
 import streamlit as st
 
 from viewer.keys import MEANINGS
+from viewer.live import BUTTON
+from viewer.news import address
 from viewer.places import EVENT
 
 _FIELD, _PLACE, _LINK = "window", "out-of-sight", "open-event"
@@ -43,6 +45,7 @@ def tell(
     told: Told,
     cursor: int | None,
     opened: tuple[float, int] | None,
+    news: str | None,
     critical: Sequence[int] | None,
     alerts: Sequence[str],
 ) -> None:
@@ -51,6 +54,7 @@ def tell(
 
     `opened`: the number of the last key that opened an event, and the event. It is told for as long
     as the page is shown, for an answer may be overtaken by the next; the window opens it once.
+    `news`: the word for what is drawn, with which the window asks for more; None: it does not ask.
     """
     if opened:
         _link(opened[1])
@@ -59,6 +63,9 @@ def tell(
         "heard": told.pressed[-1][0] if told.pressed else 0,
         "row": cursor,
         "open": opened[0] if opened else 0,
+        "news": news,
+        "asks": address(),
+        "draws": f".st-key-{BUTTON} button",
         "critical": None if critical is None else list(critical),
         "title": "title" in alerts,
         "ring": "sound" in alerts,

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import Self
 
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Connection, Engine, func, select
 
 from sentinel_core.store.db.bulk import newest_id
 from sentinel_core.store.db.engine import reading
@@ -65,6 +65,13 @@ def newest_position(engine: Engine) -> Position:
     """The position after everything on record. Raises StoreUnavailableError."""
     with answering(engine), reading(engine) as connection:
         return Position(**{name: newest_id(connection, t) for name, t in _TABLES.items()})
+
+
+def open_events(engine: Engine) -> int:
+    """The number of events that are not resolved. Raises StoreUnavailableError."""
+    unresolved = select(func.count()).where(EVENT.c.resolved_at.is_(None))
+    with answering(engine), reading(engine) as connection:
+        return int(connection.scalar(unresolved) or 0)
 
 
 def changes_after(
