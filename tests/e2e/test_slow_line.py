@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
-from playwright.sync_api import Page, WebSocketRoute, expect
+from playwright.sync_api import expect
 from sqlalchemy import text
 
 from sentinel_core.store.db.engine import open_engine
@@ -12,34 +12,7 @@ from tests.support.blotter import chromium, listening, settled, viewer
 from tests.support.patience import patient
 from tests.support.prefect import clean_environment
 from tests.support.recorded import a_rule, fire
-
-
-class SlowLine:
-    """What the server sends to a page, which the page hears when it is let through."""
-
-    def __init__(self, page: Page) -> None:
-        self.held: list[str | bytes] | None = None
-        page.route_web_socket("**/_stcore/stream", self._route)
-
-    def _route(self, socket: WebSocketRoute) -> None:
-        def passed(message: str | bytes) -> None:
-            if self.held is None:
-                socket.send(message)
-            else:
-                self.held.append(message)
-
-        self._send = socket.send
-        socket.connect_to_server().on_message(passed)
-
-    def hold(self) -> None:
-        """Hold what comes from now on."""
-        self.held = []
-
-    def let_through(self, *, hold: bool = True) -> None:
-        """Send what was held, and go on holding what comes, or not."""
-        waiting, self.held = self.held or [], [] if hold else None
-        for message in waiting:
-            self._send(message)
+from tests.support.slow_line import SlowLine
 
 
 def test_an_event_opens_while_store_and_line_are_slow(tmp_path: Path, postgres_url: str) -> None:
