@@ -5,7 +5,7 @@ pandas takes longer for it than Streamlit takes for the rest of the table: 17 ms
 
 import hashlib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import pandas as pd
 import streamlit as st
@@ -26,11 +26,11 @@ def shaded(frame: pd.DataFrame, shades: Sequence[str]) -> "Styler | pd.DataFrame
 
 @st.cache_resource(show_spinner=False, max_entries=_KEPT)
 def _shaded(of: bytes, _frame: pd.DataFrame, _shades: Sequence[str]) -> "Styler":  # noqa: ARG001 (the key)
-    styler = _frame.style.apply(lambda _column: _shades, axis=0)
+    styler: Any = _frame.style.apply(lambda _column: list(_shades), axis=0)
     styler._compute()
     # Streamlit asks for both whenever it draws the table. Without cells it shows the values as they
     # are, which is what pandas would say of them, cell by cell.
     done = {**styler._translate(False, False), "body": []}
     styler._compute = lambda: styler
     styler._translate = lambda *_: done
-    return styler
+    return cast("Styler", styler)
