@@ -25,7 +25,7 @@ _WIDTHS = {
     **dict.fromkeys(_TIMES, 112),
 }
 _USUAL_WIDTH = 110  # of a column that is as wide as what is in it
-_MESSAGE = (410, 875)  # the least, and the most that Streamlit draws
+_MESSAGE = (360, 875)  # the least, and the most that Streamlit draws
 _COUNT = "Count"
 _FRAME = 40  # the ticks before the rows, and the table's border
 

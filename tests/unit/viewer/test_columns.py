@@ -9,8 +9,8 @@ from viewer.rows import COLUMNS
 @pytest.mark.parametrize(
     ("available", "shown", "width"),
     [
-        (None, COLUMNS, 410),
-        (320, COLUMNS, 410),
+        (None, COLUMNS, 360),
+        (320, COLUMNS, 360),
         (1_780, COLUMNS, 846),
         (1_500, COLUMNS, 566),
         (1_000, ("Time", "Message"), 848),
