@@ -48,6 +48,7 @@ from tests.support.processes import wait_for
 from tests.support.usage import Usage
 from tests.support.workers import Workplace, workplace
 
+STOCK = "SENTINEL_STOCK_PREFECT"
 SQLITE = "sqlite"
 LATE_SECONDS = 5.0
 PREFETCH_SECONDS = 10  # how far ahead a worker looks by default
@@ -132,9 +133,11 @@ def say(words: str) -> None:
 
 
 @contextlib.contextmanager
-def measured_server(folder: Path, database: str) -> Iterator[tuple[PrefectServer, dict[str, int]]]:
+def measured_server(
+    folder: Path, database: str, stock: str
+) -> Iterator[tuple[PrefectServer, dict[str, int]]]:
     """A Prefect server on this database, and the processes to be counted for it."""
-    env, pids = {}, {}
+    env, pids = {STOCK: stock}, {}
     if database != SQLITE:
         bare = database.partition("://")[2]
         pids = postmaster(f"postgresql+psycopg://{bare}")
@@ -390,7 +393,7 @@ def measure(setup: Setup, folder: Path) -> dict[str, Measured]:
     """Every worker type in turn, on one server."""
     measured: dict[str, Measured] = {}
     say(f"starting a Prefect server on {setup.engine}")
-    with measured_server(folder, setup.database) as (server, pids):
+    with measured_server(folder, setup.database, setup.worker_env[STOCK]) as (server, pids):
         for kind in setup.workers:
             with workplace(server, folder, kind, f"bench-{kind}") as place:
                 say(f"{kind}: memory of {setup.held} runs at once")
@@ -478,6 +481,7 @@ def parse(arguments: list[str] | None = None) -> Setup:
     parser.add_argument(
         "--overlapping", action="store_true", help="rules without a concurrency limit"
     )
+    parser.add_argument("--stock", default="", help="patches of Prefect to leave out, or `all`")
     parser.add_argument("--query-seconds", default="2", help="how often a worker asks for runs")
     given = parser.parse_args(arguments)
     return Setup(
@@ -491,6 +495,7 @@ def parse(arguments: list[str] | None = None) -> Setup:
         worker_env={
             "PREFECT_WORKER_QUERY_SECONDS": given.query_seconds,
             "PREFECT_LOGGING_LEVEL": given.log_level,
+            STOCK: given.stock,
             "PREFECT_LOGGING_TO_API_ENABLED": str(not given.no_api_logs).lower(),
         },
     )
