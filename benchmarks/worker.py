@@ -496,6 +496,7 @@ def parse(arguments: list[str] | None = None) -> Setup:
             "PREFECT_WORKER_QUERY_SECONDS": given.query_seconds,
             "PREFECT_LOGGING_LEVEL": given.log_level,
             STOCK: given.stock,
+            "SENTINEL_WORKER_SPREAD_SECONDS": "0",  # a planned offset is no lateness
             "PREFECT_LOGGING_TO_API_ENABLED": str(not given.no_api_logs).lower(),
         },
     )
