@@ -30,6 +30,7 @@ from viewer import (
     news,
     prefect_now,
     rows,
+    selection,
     shading,
     status,
     triage,
@@ -43,7 +44,6 @@ REFRESH_SECONDS = 15
 TABLE_HEIGHT = 628
 CARD_WIDTH = 178  # two beside each other on a phone
 _AUTO, _SHOWN, _CURSORS, _CHOICE, _UPDATED = "auto", "shown", "cursors", "choice", "updated"
-_FORMER = "shown before"
 _COLUMNS = "shown columns"
 
 
@@ -59,9 +59,8 @@ class Shown:
 
     def selected(self) -> list[dict[str, Any]]:
         """The rows selected in this table."""
-        state = st.session_state.get(self.key)
-        chosen = state["selection"]["rows"] if state else []
-        return [self.page.rows[position] for position in chosen if position < len(self.page.rows)]
+        rows = self.page.rows
+        return [rows[position] for position in selection.selected(self.key, len(rows))]
 
 
 def draw() -> None:
@@ -166,28 +165,8 @@ def _current(choice: Choice) -> Shown:
         return last
     page = data.page(choice, after)
     shown = Shown(_key(page, choice, turn), page, choice, after, turn)
-    _select_clicked(shown)
-    if isinstance(last, Shown) and last.key != shown.key:
-        st.session_state[_FORMER] = last
     st.session_state[_SHOWN] = shown
     return shown
-
-
-def _select_clicked(shown: Shown) -> None:
-    """Select what was clicked in the table before, which had other rows and may still be seen.
-
-    New rows come in the moment in which people click: the browser then tells of the old table.
-    """
-    former = st.session_state.get(_FORMER)
-    if not isinstance(former, Shown) or former.key == shown.key:
-        return
-    if (former.choice, former.after, former.turn) != (shown.choice, shown.after, shown.turn):
-        return
-    clicked = {row["id"] for row in former.selected()}
-    if chosen := [place for place, row in enumerate(shown.page.rows) if row["id"] in clicked]:
-        rows = {"rows": chosen, "columns": [], "cells": []}
-        st.session_state[shown.key] = {"selection": rows}
-        del st.session_state[_FORMER]  # once: it can be unselected again
 
 
 def _key(page: Page, choice: Choice, turn: int) -> str:

@@ -22,6 +22,7 @@ from viewer import (
     rows,
     rule_data,
     rule_rows,
+    selection,
     silencing,
 )
 from viewer.bound import ROW_HEIGHT, bound, choice, height, readable, search, several, time_column
@@ -95,8 +96,7 @@ def _key(shown: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _positions(shown: Sequence[Mapping[str, Any]]) -> list[int]:
-    state = st.session_state.get(_key(shown))
-    return [n for n in state["selection"]["rows"] if n < len(shown)] if state else []
+    return selection.selected(_key(shown), len(shown))
 
 
 def _bar(shown: Sequence[Mapping[str, Any]], found: int, known: int) -> None:

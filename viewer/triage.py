@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from viewer import access, acknowledging, changing, keys, silencing
+from viewer import access, acknowledging, changing, keys, selection, silencing
 from viewer.keys import Walk
 from viewer.roles import Action
 from viewer.window import Told
@@ -29,16 +29,14 @@ def begin(told: Told) -> None:
 
 def follow(told: Told, events: Events, table: str) -> Walk:
     """Move the cursor and the selection of a table, which is not yet drawn, as the keys say."""
-    state = st.session_state.get(table)
-    chosen = [row for row in (state["selection"]["rows"] if state else []) if row < len(events)]
+    chosen = selection.selected(table, len(events))
     walk = keys.walk(_new(told), _cursor(events), chosen, len(events))
     if walk.at is not None:
         st.session_state[_CURSOR] = (events[walk.at]["id"], walk.at)
         if walk.action == keys.OPEN:
             st.session_state[_OPENED] = (_last(told), int(events[walk.at]["id"]))
     if list(walk.selected) != sorted(chosen):
-        rows = {"rows": list(walk.selected), "columns": [], "cells": []}
-        st.session_state[table] = {"selection": rows}
+        selection.select(table, walk.selected)
     return walk
 
 

@@ -27,13 +27,12 @@ from sentinel_core.store.record import silences
 from sentinel_core.store.record.acknowledge import acknowledge
 from sentinel_core.store.record.annotate import assign, disposition
 from sentinel_core.store.record.resolve import resolve
-from tests.support.blotter import ROW, chromium, listening, select, settled, viewer
+from tests.support.blotter import ROW, chromium, select, settled, viewer
 from tests.support.delivered import EVERYONE, GONE, ONCALL, OPS, attempt, refuse, telling
 from tests.support.patience import patient
 from tests.support.prefect import clean_environment
 from tests.support.processes import wait_for
 from tests.support.recorded import a_rule, a_run, calm, fire, observe
-from tests.support.slow_line import SlowLine
 
 HOSTILE = (
     "=HYPERLINK(1) <!channel> <script>window.hurt=1</script><img src=x onerror=window.hurt=1> "
@@ -198,64 +197,6 @@ def test_rows_that_arrive_between_looking_and_clicking_do_not_shift_the_click(
             assert marked in blotter.acknowledged()
             assert len(blotter.acknowledged()) == turn + 1
             settled(page)
-
-
-def test_a_click_while_rows_are_on_their_way_counts_for_the_row_that_was_seen(
-    blotter: Blotter,
-) -> None:
-    made = several(blotter, 5)
-    with blotter.page() as page:
-        line = SlowLine(page)
-        page.reload()
-        listening(page)
-        eventually(lambda: shown_ids(page, 5) == made, "the events")
-        line.hold()
-        [new] = several(blotter, 1, "critical")
-        while not any(f"event={new}".encode() in bytes(one) for one in line.held or []):
-            page.evaluate("document.querySelector('.st-key-draw-now button')?.click()")
-            page.wait_for_timeout(500)
-        grid = page.get_by_test_id("stDataFrame").first
-        grid.click(position={"x": 16, "y": 36 + ROW * 2.5})
-        page.wait_for_timeout(500)  # Streamlit tells of a click after 0.15 seconds
-        line.let_through(hold=False)
-        chosen = page.get_by_text("1 selected")
-        expect(chosen).to_be_visible()
-        assert shown_ids(page, 6) == [new, *made]
-        settled(page)
-        page.get_by_role("button", name="Acknowledge").click()
-        listed = page.get_by_role("dialog").get_by_test_id("stDataFrame")
-        expect(listed.get_by_test_id("glide-cell-0-0")).to_have_text(str(made[2]))
-        confirm(page)
-        expect(page.get_by_text("Acknowledged 1 event.")).to_be_visible()
-        assert blotter.acknowledged() == [made[2]]
-
-
-def test_what_was_clicked_while_rows_were_on_their_way_can_be_unselected(
-    blotter: Blotter,
-) -> None:
-    made = several(blotter, 5)
-    with blotter.page() as page:
-        line = SlowLine(page)
-        page.reload()
-        listening(page)
-        eventually(lambda: shown_ids(page, 5) == made, "the events")
-        line.hold()
-        [new] = several(blotter, 1, "critical")
-        while not any(f"event={new}".encode() in bytes(one) for one in line.held or []):
-            page.evaluate("document.querySelector('.st-key-draw-now button')?.click()")
-            page.wait_for_timeout(500)
-        grid = page.get_by_test_id("stDataFrame").first
-        grid.click(position={"x": 16, "y": 36 + ROW * 2.5})
-        page.wait_for_timeout(500)
-        line.let_through(hold=False)
-        chosen = page.get_by_text("1 selected")
-        expect(chosen).to_be_visible()
-        settled(page)
-        grid.click(position={"x": 16, "y": 36 + ROW * 3.5})
-        expect(chosen).to_be_hidden()
-        [newest] = several(blotter, 1, "critical")
-        eventually(lambda: shown_ids(page, 1) == [newest], "the next event")
-        expect(chosen).to_be_hidden()
 
 
 @pytest.mark.slow
