@@ -47,9 +47,8 @@ from viewer.blotter import REFRESH_SECONDS
 OPENED = 5  # times a browser opens the page
 RECORDED = 5  # events during a measurement
 SHARE = 3  # as in viewer/window.js
-_NEWS = re.compile(
-    rb'"news": "([0-9a-f]+)"'
-)  # the word for what is drawn, in viewer/window.py's script
+# The word for what is drawn, in viewer/window.py's script.
+_NEWS = re.compile(rb'"news": "([0-9a-f]+)"')
 _ASKED = "news"  # among the fragments: not one, and due each second
 _BARE = """
 import pandas as pd
@@ -183,8 +182,8 @@ async def watch(
                 ends = time.monotonic() + seconds
                 for tab in tabs:
                     tab.times.clear()
-                both = [tab.stay(ends, client, address, n / many) for n, tab in enumerate(tabs)]
-                await asyncio.gather(*both)
+                stays = [tab.stay(ends, client, address, n / many) for n, tab in enumerate(tabs)]
+                await asyncio.gather(*stays)
                 return [t for tab in tabs for t in tab.times]
 
             times, busy = await stay(), []

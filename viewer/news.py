@@ -10,19 +10,17 @@ import time
 
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
-from streamlit import config
 
 from sentinel_core.base.errors import SentinelError
 from viewer import data
+from viewer.places import root
 
-LOOK_SECONDS = 0.5
 _NOTHING_TO_SAY = 503
 
 
 def address() -> str:
     """The path at which this viewer is asked."""
-    base = (config.get_option("server.baseUrlPath") or "").strip("/")
-    return f"/{base}/news" if base else "/news"
+    return f"{root()}/news"
 
 
 def word(stamp: str) -> str:
@@ -54,7 +52,7 @@ class News:
     async def _newest(self) -> str | None:
         """The word, half a second old at most; None while the store can't be read."""
         async with self._lock:
-            if time.monotonic() - self._looked >= LOOK_SECONDS:
+            if time.monotonic() - self._looked >= data.LOOK_SECONDS:
                 self._answer = await asyncio.to_thread(_look)
                 self._looked = time.monotonic()
             return self._answer

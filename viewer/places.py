@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from streamlit import config
+
 PRODUCT = "Sentinel"
 
 
@@ -29,3 +31,9 @@ PLACES = (
     Place("activity", "Activity", ":material/list_alt:"),
     Place("system", "System", ":material/monitor_heart:"),
 )
+
+
+def root() -> str:
+    """The path below which all pages are: empty, or as in `/alerts`."""
+    path = (config.get_option("server.baseUrlPath") or "").strip("/")
+    return f"/{path}" if path else ""

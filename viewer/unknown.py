@@ -4,9 +4,8 @@ from html import escape
 
 from starlette.responses import HTMLResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from streamlit import config
 
-from viewer.places import PLACES, PRODUCT
+from viewer.places import PLACES, PRODUCT, root
 
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Page not found · {product}</title>
@@ -31,7 +30,7 @@ class Unknown:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request or socket."""
-        if scope["type"] != "http" or is_known(scope["path"], _base()):
+        if scope["type"] != "http" or is_known(scope["path"], root()):
             await self._app(scope, receive, send)
             return
         replaced = False
@@ -40,7 +39,7 @@ class Unknown:
             nonlocal replaced
             if message["type"] == "http.response.start" and _is_page(message):
                 replaced = True
-                await not_found(_base())(scope, receive, send)
+                await not_found(root())(scope, receive, send)
             elif not replaced:
                 await send(message)
 
@@ -61,11 +60,6 @@ def not_found(base: str) -> HTMLResponse:
         f'<a href="{escape(base)}/{place.address}">{place.title}</a>' for place in PLACES
     )
     return HTMLResponse(_PAGE.format(product=PRODUCT, links=links), status_code=404)
-
-
-def _base() -> str:
-    path = (config.get_option("server.baseUrlPath") or "").strip("/")
-    return f"/{path}" if path else ""
 
 
 def _is_page(start: Message) -> bool:

@@ -4,9 +4,9 @@
 // Streamlit runs this file whenever it draws the blotter anew; only the first time counts.
 window.sentinelWindow ??= (() => {
   const KEYS = ["j", "k", "x", "a", "z", "s", "Enter", "?"];
-  const LOOK = 1000; // milliseconds
-  const LONGEST = 10_000; // milliseconds
-  const SHARE = 3; // a viewer that takes long to draw is asked that many times less often
+  const LOOK = 1000; // milliseconds between two questions for news
+  // After it was drawn, the viewer is left alone for so many times as long as that took.
+  const SHARE = 3, LONGEST = 10_000; // and for so many milliseconds at most
   const KEPT = 40; // pressed keys that the page may not have answered yet
   const ATTEMPTS = 5; // at one second each
   const STEP = 20; // pixels: a scrollbar that comes and goes is no other width
@@ -22,7 +22,7 @@ window.sentinelWindow ??= (() => {
   let asking = false, drawnFor = null; // the last word for which it was drawn
   let pressedAt = null, wait = 0; // when it was asked to be drawn, and until when it is left alone
   let leaving = false; // for another page
-  let opened = 0; // the last key that did
+  let opened = 0; // the number of the last key that opened an event
   let cursor = null, newest = null, looked = null, counted = 0, sound = null;
 
   const field = () => document.querySelector(".st-key-window input");

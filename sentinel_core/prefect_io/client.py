@@ -29,7 +29,7 @@ from sentinel_core.patches import timezones
 from sentinel_core.patches.patch import apply
 from sentinel_core.wording.text import without_userinfo
 
-apply([timezones.PATCH])  # whoever reads deployments
+apply([timezones.PATCH])  # all commands that read deployments import this
 
 PAGE = 200  # Prefect gives at most this many at once
 SKEW = timedelta(seconds=5)

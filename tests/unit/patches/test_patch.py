@@ -44,11 +44,11 @@ def test_the_installed_prefect_is_one_that_the_suite_has_run_with() -> None:
 
 
 def test_each_patch_has_a_name_of_its_own() -> None:
-    places: dict[str, set[str]] = {}
-    for one in PATCHES:
-        places.setdefault(one.name, set()).add(str(one.replaces))
-    assert all(len(found) == 1 for found in places.values())
-    assert patch.ALL not in places
+    for patches in (of_runs.PATCHES, of_server.PATCHES):
+        names = [one.name for one in patches]
+        assert len(set(names)) == len(names)
+        assert patch.ALL not in names
+    assert len({one.name for one in PATCHES}) == len({id(one) for one in PATCHES})
 
 
 def test_time_zones_are_looked_up_once_and_a_wrong_one_is_still_refused() -> None:

@@ -1,6 +1,7 @@
 """What browsers are told when they ask whether there is anything new."""
 
 import asyncio
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,10 +11,12 @@ from sqlalchemy import Engine
 from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 from streamlit import config
+from streamlit.testing.v1 import AppTest
 
 from sentinel_core.base.settings import get_settings
 from sentinel_core.model.alert import AlertOutput
 from sentinel_core.store.record.acknowledge import acknowledge
+from tests.support.app_pages import RunPage
 from tests.support.recorded import a_rule, a_run, calm, fire, observe
 from viewer import data, news
 
@@ -93,11 +96,44 @@ def test_everybody_who_asks_at_once_is_answered_by_one_look(
 def test_while_the_store_is_away_nothing_is_said(
     store: Engine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    assert asked()[0].status_code == 200
-    monkeypatch.setenv("SENTINEL_DATABASE_URL", f"sqlite:///{tmp_path / 'none.db'}")
-    get_settings.cache_clear()
+    here, before = data.settings().database_url, word()
+    look_at(monkeypatch, f"sqlite:///{tmp_path / 'none.db'}")
     [answer] = asked()
     assert (answer.status_code, answer.text) == (503, "")
+    look_at(monkeypatch, here)
+    assert word() == before
+    fire(store, a_rule("other"), datetime.now(UTC))
+    assert word() != before
+
+
+def look_at(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    """Read another store from now on."""
+    monkeypatch.setenv("SENTINEL_DATABASE_URL", url)
+    get_settings.cache_clear()
+
+
+def told(app: AppTest) -> list[str]:
+    """The words with which the window of this page asks for more."""
+    assert not app.exception
+    scripts = "".join(element.proto.body for element in app.get("html"))
+    return re.findall(r'"news": (null|"[0-9a-f]{16}")', scripts)
+
+
+def test_the_window_asks_with_the_word_for_what_is_drawn(page: RunPage, store: Engine) -> None:
+    fire(store, a_rule("disk"), datetime.now(UTC))
+    app = page("blotter")
+    assert told(app) == [f'"{word()}"']
+    fire(store, a_rule("other"), datetime.now(UTC))
+    assert told(app) != [f'"{word()}"']
+    data.forget()
+    assert told(app.run()) == [f'"{word()}"']
+
+
+def test_nobody_asks_where_refreshing_is_switched_off(page: RunPage, store: Engine) -> None:
+    fire(store, a_rule("disk"), datetime.now(UTC))
+    app = page("blotter")
+    app.toggle(key="auto").set_value(False).run()
+    assert told(app) == ["null"]
 
 
 def test_other_addresses_are_the_applications(store: Engine) -> None:
