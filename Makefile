@@ -18,9 +18,10 @@ COVERING := tests/unit/decide tests/unit/model tests/unit/replay/test_ledger.py 
 SEARCHES := $(addprefix tests/unit/,message/test_injection.py replay/test_lifecycle_machine.py \
 	replay/test_lives.py replay/test_replayed.py store/outbox/test_outbox_machine.py \
 	store/record/test_invariants.py store/retention/test_decisions.py)
+WORKER := $(addprefix tests/integration/,worker test_rule_flow.py test_overlap.py test_stuck.py)
 export SENTINEL_TEST_PATIENCE = $(PATIENCE)
 
-.PHONY: up demo test slow check coverage soak search lint fmt bench mutation screenshots gallery pins clean help
+.PHONY: up demo test slow check coverage stock soak search lint fmt bench mutation screenshots gallery pins clean help
 
 up: .venv/.runtime ## install, start Prefect server, worker and viewer, deploy the example rules (options: UP="--server-port 4300")
 	$(BIN)/sentinel up $(UP)
@@ -46,6 +47,9 @@ coverage: .venv/.dev ## every branch of what decides must be taken by a test
 
 search: .venv/.dev ## property tests with new examples each time, and four times as many
 	HYPOTHESIS_PROFILE=search $(BIN)/pytest -n $(JOBS) $(SEARCHES) $(ARGS)
+
+stock: .venv/.dev ## the worker's tests without anything replaced in Prefect, in server or worker
+	SENTINEL_TEST_STOCK_PREFECT=all $(BIN)/pytest -m "not soak" -n $(JOBS) $(WORKER) $(ARGS)
 
 soak: .venv/.dev ## the tests that take minutes
 	scripts/need-chromium

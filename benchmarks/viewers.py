@@ -2,7 +2,7 @@
 
 A real viewer process reads a store of generated events. `usable` is a real Chromium, from opening
 the address to a drawn table. A session is what a browser's tab is for the viewer: a WebSocket that
-runs the page once and reruns its fragments when their intervals say so; each second it asks for
+runs the page once and reruns its fragments when their intervals say so; it asks for
 news, and presses the blotter's hidden button when there is any. It parses what it gets and draws
 nothing. First nothing happens, then an event is recorded every few seconds, which all sessions
 draw at once. `record to screen` is from before a recording until a session has its message. The
@@ -46,10 +46,10 @@ from viewer.blotter import REFRESH_SECONDS
 
 OPENED = 5  # times a browser opens the page
 RECORDED = 5  # events during a measurement
-SHARE = 3  # as in viewer/window.js
+LOOK, SHARE = 0.7, 1  # as in viewer/window.js
 # The word for what is drawn, in viewer/window.py's script.
 _NEWS = re.compile(rb'"news": "([0-9a-f]+)"')
-_ASKED = "news"  # among the fragments: not one, and due each second
+_ASKED = "news"  # among the fragments: not one, and due after LOOK
 _BARE = """
 import pandas as pd
 import streamlit as st
@@ -125,7 +125,7 @@ class Session:
         """Rerun each fragment at its interval until then, from this share of the first one on."""
         begins = time.monotonic()
         if self.drawn:
-            self.waits[_ASKED] = 1
+            self.waits[_ASKED] = LOOK
         due = {name: begins + seconds * share for name, seconds in self.waits.items()}
         while due and (now := time.monotonic()) < ends:
             fragment = min(due, key=lambda name: due[name])

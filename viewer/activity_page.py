@@ -59,7 +59,7 @@ def draw() -> None:
         else:
             st.info("Nothing happened that matches.", icon=":material/search_off:")
         with st.container(horizontal=True, vertical_alignment="center", key="foot", gap="small"):
-            exporting.paging(places, page.following, sorts=False)
+            exporting.paging(places, lambda: page.following, sorts=False)
 
 
 def _page(wanted: ActivityFilter, size: int, after: Place | None) -> ActivityPage:

@@ -1,5 +1,6 @@
 """The line below a table of events: paging and the CSV export."""
 
+from collections.abc import Callable
 from typing import Any
 
 import streamlit as st
@@ -8,22 +9,30 @@ from sentinel_core.store.read.event_list import EXPORT_LIMIT, Cursor
 from viewer import data, export_files
 from viewer.filters import Choice
 
+Following = Callable[[], object]
 
-def paging(cursors: list[Any], following: object, *, sorts: bool = True) -> None:
+
+def paging(cursors: list[Any], following: Following, *, sorts: bool = True) -> None:
     """Buttons that lead to the newest, newer and older rows, inside of a horizontal container.
 
-    `sorts` is true where a menu orders the rows of all pages.
+    `following` returns where the next page begins; it is called again when the button is pressed,
+    since rows may have arrived meanwhile. `sorts` is true where a menu orders the rows of all
+    pages.
     """
     st.button("Newest", on_click=cursors.clear, disabled=not cursors, key="newest")
     st.button("Newer", on_click=_back, args=(cursors,), disabled=not cursors, key="newer")
-    st.button(
-        "Older", on_click=cursors.append, args=(following,), disabled=following is None, key="older"
-    )
+    last = following() is None
+    st.button("Older", on_click=_on, args=(cursors, following), disabled=last, key="older")
     menu = "; the menu above the table sorts all pages" if sorts else ""
     st.markdown(
         f":gray[page {len(cursors) + 1} · a click on a column's header sorts this page only{menu}]",
         width="content",
     )
+
+
+def _on(cursors: list[Any], following: Following) -> None:
+    if (place := following()) is not None:
+        cursors.append(place)
 
 
 def _back(cursors: list[Any]) -> None:
@@ -58,7 +67,7 @@ def buttons(wanted: Choice) -> None:
     )
 
 
-def foot(cursors: list[Cursor], following: Cursor | None, wanted: Choice, key: str) -> None:
+def foot(cursors: list[Cursor], following: Following, wanted: Choice, key: str) -> None:
     """Paging and export below a list of events."""
     with st.container(horizontal=True, vertical_alignment="center", key=f"foot-{key}", gap="small"):
         paging(cursors, following)

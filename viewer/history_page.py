@@ -22,7 +22,7 @@ def draw() -> None:
         if st.session_state.get(_CHOICE) != wanted:
             st.session_state[_CHOICE], st.session_state[_CURSORS] = wanted, []
         cursors: list[Cursor] = st.session_state[_CURSORS]
-        page = data.page(wanted, cursors[-1] if cursors else None)
+        page = data.page(wanted, cursors[-1] if cursors else None).page
         total = data.count(wanted)
         words = filters.shown_window(wanted, data.now(), data.local_zone())
         noun = "event" if total == 1 else "events"
@@ -32,7 +32,7 @@ def draw() -> None:
             _table(page.rows, shown)
         else:
             st.info("No event matches these filters.", icon=":material/search_off:")
-        exporting.foot(cursors, page.following, wanted, "history")
+        exporting.foot(cursors, lambda: page.following, wanted, "history")
 
 
 def _controls() -> tuple[Choice, tuple[str, ...]]:

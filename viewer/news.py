@@ -50,7 +50,7 @@ class News:
         await answer(scope, receive, send)
 
     async def _newest(self) -> str | None:
-        """The word, half a second old at most; None while the store can't be read."""
+        """The word, a quarter of a second old at most; None while the store can't be read."""
         async with self._lock:
             if time.monotonic() - self._looked >= data.LOOK_SECONDS:
                 self._answer = await asyncio.to_thread(_look)

@@ -4,9 +4,10 @@
 // Streamlit runs this file whenever it draws the blotter anew; only the first time counts.
 window.sentinelWindow ??= (() => {
   const KEYS = ["j", "k", "x", "a", "z", "s", "Enter", "?"];
-  const LOOK = 1000; // milliseconds between two questions for news
-  // After it was drawn, the viewer is left alone for so many times as long as that took.
-  const SHARE = 3, LONGEST = 10_000; // and for so many milliseconds at most
+  const LOOK = 700; // milliseconds between two questions for news
+  // After it was drawn, the viewer is left alone for so many times as long as that took: it is
+  // never busy with news for more than half of the time. For so many milliseconds at most.
+  const SHARE = 1, LONGEST = 10_000;
   const KEPT = 40; // pressed keys that the page may not have answered yet
   const ATTEMPTS = 5; // at one second each
   const STEP = 20; // pixels: a scrollbar that comes and goes is no other width

@@ -32,6 +32,10 @@ from tests.support.processes import (
     wait_for,
 )
 
+STOCK = "SENTINEL_TEST_STOCK_PREFECT"
+"""What of Prefect is not to be replaced in the processes that tests start: as
+SENTINEL_STOCK_PREFECT, which tests themselves do not pass on."""
+
 _NONE: Mapping[Any, Any] = MappingProxyType({})
 
 
@@ -75,8 +79,10 @@ class PrefectServer:
 def clean_environment(folder: Path) -> dict[str, str]:
     """This process's environment without anything that names a server or a store."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("PREFECT_", "SENTINEL_"))}
+    stock = os.environ.get(STOCK)  # `make stock`
     return {
         **kept,
+        **({"SENTINEL_STOCK_PREFECT": stock} if stock else {}),
         "SENTINEL_SOURCE_ROOTS": tempfile.gettempdir(),
         VARIABLE: str(PATIENCE),
         "PATH": f"{BIN}{os.pathsep}{kept.get('PATH', '')}",

@@ -26,4 +26,4 @@ def test_an_acknowledgement_is_shown_at_once_by_all_that_was_read_before(store: 
 
 def acknowledged(choice: Choice) -> dict[int, bool]:
     """Which events of the first page are acknowledged, by id."""
-    return {event["id"]: event["is_acknowledged"] for event in data.page(choice, None).rows}
+    return {event["id"]: event["is_acknowledged"] for event in data.page(choice, None).page.rows}
