@@ -277,7 +277,7 @@ def _firings(connection: Connection, rule_id: int, name: str, over: Span) -> lis
         .join(EVENT, and_(e.rule_id == RULE.c.id, e.kind == Kind.ALERT.value))
         .where(
             RULE.c.id != rule_id,
-            has_items(connection),
+            has_items(connection.dialect.name),
             e.timestamp < over.until,
             or_(e.resolved_at.is_(None), e.resolved_at > over.first),
             e.resolution.is_distinct_from("late"),

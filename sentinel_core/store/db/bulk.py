@@ -70,7 +70,21 @@ class _Plan:
     parameters: tuple[tuple[str, Callable[[Any], Any] | None, Any], ...]
 
 
+def insert_new(connection: Connection, table: Table, row: Row) -> int | None:
+    """Insert a row; returns its id, or None where a row is in its place already."""
+    plan = _inserting(connection.dialect, table, tuple(row))
+    [values] = _values(connection, plan, [row])
+    found: int | None = connection.exec_driver_sql(plan.sql, values).scalar()
+    return found
+
+
 # SQLAlchemy 2.0 compiles each statement with ON CONFLICT anew: a tenth of a recording.
+@lru_cache(maxsize=32)
+def _inserting(dialect: Dialect, table: Table, names: tuple[str, ...]) -> _Plan:
+    statement = _insert_into(dialect, table).on_conflict_do_nothing()
+    return _planned(statement.returning(table.c.id), dialect, names)
+
+
 @lru_cache(maxsize=32)
 def _upserting(
     dialect: Dialect, table: Table, key: tuple[str, ...], names: tuple[str, ...]
@@ -84,13 +98,14 @@ def _upserting(
 def _planned(statement: UpdateBase, dialect: Dialect, names: Sequence[str]) -> _Plan:
     compiled: Any = statement.compile(dialect=dialect, column_keys=list(names))
     order = compiled.positiontup if dialect.positional else list(compiled.params)
+    given = compiled.params | {c.key: c.default.arg for c in compiled.insert_prefetch}
     return _Plan(
         str(compiled),
         tuple(
             (
                 name,
                 compiled.binds[name].type.dialect_impl(dialect).bind_processor(dialect),
-                compiled.params[name],
+                given[name],
             )
             for name in order
         ),
@@ -98,6 +113,11 @@ def _planned(statement: UpdateBase, dialect: Dialect, names: Sequence[str]) -> _
 
 
 def _write(connection: Connection, plan: _Plan, rows: Sequence[Row]) -> None:
+    connection.exec_driver_sql(plan.sql, _values(connection, plan, rows))
+
+
+def _values(connection: Connection, plan: _Plan, rows: Sequence[Row]) -> list[Any]:
+    """The rows' values as the driver takes them."""
     keys = rows[0].keys()
     columns = [
         _converted(
@@ -106,10 +126,10 @@ def _write(connection: Connection, plan: _Plan, rows: Sequence[Row]) -> None:
         for name, convert, default in plan.parameters
     ]
     values: list[Any] = list(zip(*columns, strict=True))
-    if not connection.dialect.positional:
-        names = [name for name, _, _ in plan.parameters]
-        values = [dict(zip(names, row, strict=True)) for row in values]
-    connection.exec_driver_sql(plan.sql, values)
+    if connection.dialect.positional:
+        return values
+    names = [name for name, _, _ in plan.parameters]
+    return [dict(zip(names, row, strict=True)) for row in values]
 
 
 def _converted(

@@ -129,24 +129,32 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN DEFERRED")
 
 
+LIMIT_WAITS = f"set_config('lock_timeout', '{_BUSY_MS}', true)"
+"""PostgreSQL's expression that has this transaction wait no longer for a lock."""
+
+
 @contextmanager
-def transaction(engine: Engine, *, write: bool) -> Iterator[Connection]:
+def transaction(engine: Engine, *, write: bool, limits_waits: bool = True) -> Iterator[Connection]:
     """One transaction, without the engine's check; commits at the end, or not at all.
 
     On SQLite one that may write takes the write lock at once: a deferred transaction that reads
-    first and writes later fails with "database is locked" whatever the busy timeout says.
+    first and writes later fails with "database is locked" whatever the busy timeout says. On
+    PostgreSQL it waits for locks as long as SQLite does, if `limits_waits`.
     """
     with engine.connect() as connection:
         if write:
             connection.execution_options(sentinel_write=True)
         with connection.begin():
-            if write and connection.dialect.name == "postgresql":
-                connection.exec_driver_sql(f"SET LOCAL lock_timeout = {_BUSY_MS}")
+            if write and limits_waits and connection.dialect.name == "postgresql":
+                connection.exec_driver_sql(f"SELECT {LIMIT_WAITS}")
             yield connection
 
 
 def check_each_transaction(engine: Engine, check: Check) -> None:
-    """From now on, `reading` and `writing` begin with this check, and make no file anew."""
+    """From now on, `reading` and `writing` begin with this check, and make no file anew.
+
+    A check limits how long PostgreSQL waits for locks (`LIMIT_WAITS`), before it waits for one.
+    """
     engine.update_execution_options(sentinel_check=check)
     if (file := engine.get_execution_options().get("sentinel_file")) is not None:
         file.must_exist = True
@@ -154,8 +162,8 @@ def check_each_transaction(engine: Engine, check: Check) -> None:
 
 @contextmanager
 def _checked(engine: Engine, *, write: bool) -> Iterator[Connection]:
-    with transaction(engine, write=write) as connection:
-        check: Check | None = engine.get_execution_options().get("sentinel_check")
+    check: Check | None = engine.get_execution_options().get("sentinel_check")
+    with transaction(engine, write=write, limits_waits=check is None) as connection:
         if check is not None:
             check(connection, write)
         yield connection

@@ -11,7 +11,7 @@ from sqlalchemy.pool import StaticPool
 
 from sentinel_core.base.errors import SchemaAheadError, SchemaBehindError, StoreIdentityError
 from sentinel_core.model.system_actions import ACTOR, SystemAction
-from sentinel_core.store.db.engine import check_each_transaction, masked, transaction
+from sentinel_core.store.db.engine import LIMIT_WAITS, check_each_transaction, masked, transaction
 from sentinel_core.store.db.tables import AUDIT
 
 SCHEMA_HEAD = "0017"  # the newest file in migrations/versions; a test compares
@@ -70,7 +70,8 @@ def _revision(connection: Connection) -> str | None:
 def _check(identity: object, connection: Connection, write: bool) -> None:
     if write and connection.dialect.name == "postgresql":
         # An upgrade waits for the writers that have passed this check, and they for an upgrade.
-        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock_shared({_ADVISORY_LOCK})")
+        lock = f"pg_advisory_xact_lock_shared({_ADVISORY_LOCK})"
+        connection.exec_driver_sql(f"SELECT {LIMIT_WAITS}, {lock}")
     try:
         revision, found = connection.exec_driver_sql(_STATE_SQL).one()
     except DBAPIError:

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, bindparam, literal_column, sel
 
 from sentinel_core.decide.fanout import AFTER, dropped_columns, follow_ups
 from sentinel_core.model.reasons import STEPS_LIKE, Suppression, SuppressionCode
-from sentinel_core.store.db.bulk import MANY, chunks, insert_into, newest_id, write_rows
+from sentinel_core.store.db.bulk import MANY, chunks, insert_into, insert_new, newest_id, write_rows
 from sentinel_core.store.db.tables import NOTIFICATION, Row
 from sentinel_core.store.state.events import events_by_id, subject_of
 from sentinel_core.store.state.mutes import Mutes
@@ -91,9 +91,17 @@ def insert_notifications(connection: Connection, rows: Sequence[Row], now: datet
         write_rows(connection, statement, rows)
         new = select(_N.id).where(_N.id > before, IS_PENDING, _N.next_attempt_at <= now)
         return list(connection.scalars(new.order_by(_N.id)))
+    if len(rows) < MANY:
+        keys = [insert_new(connection, NOTIFICATION, row) for row in rows]
+        return [key for key, row in zip(keys, rows, strict=True) if key and _is_due(row, now)]
     columns = (_N.id, _N.status, _N.next_attempt_at)
     written: Any = connection.execute(statement.returning(*columns), rows)
     return [key for key, status, due in written if status == PENDING and due <= now]
+
+
+def _is_due(row: Row, now: datetime) -> bool:
+    due: datetime = row["next_attempt_at"]
+    return row.get("status", PENDING) == PENDING and due <= now
 
 
 def drop_steps(

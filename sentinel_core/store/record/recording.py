@@ -4,9 +4,11 @@ enqueues what was withheld while its rule was muted."""
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Engine, select, update
+from sqlalchemy import ColumnElement, Engine, Update, bindparam, select, update
 
 from sentinel_core.decide.effects import apply_run, end_snoozes, release_withheld
 from sentinel_core.decide.lifecycle import Lifecycle
@@ -66,10 +68,17 @@ def record(
         ledger = SqlLedger(connection, rule_id, rule, run, lifecycle, now, fresh, series)
         judged = apply_run(lifecycle, ledger, fresh, ran=run is not None)
         if run is not None:
-            newest = RULE.c.last_evaluated_at.is_(None) | (RULE.c.last_evaluated_at <= run.at)
-            shown = update(RULE).where(RULE.c.id == rule_id, newest).values(last_run(run, judged))
-            connection.execute(shown)
+            shown = last_run(run, judged)
+            connection.execute(_show(tuple(shown)), {"rule": rule_id, "at": run.at, **shown})
         return Recorded(ledger.evaluations, *ledger.write())
+
+
+@lru_cache
+def _show(columns: tuple[str, ...]) -> Update:
+    """Sets these columns of a rule, unless a later run has."""
+    newest = RULE.c.last_evaluated_at.is_(None) | (RULE.c.last_evaluated_at <= bindparam("at"))
+    values: dict[str, Any] = {name: bindparam(name) for name in columns}
+    return update(RULE).where(RULE.c.id == bindparam("rule"), newest).values(values)
 
 
 def notify_unmuted(

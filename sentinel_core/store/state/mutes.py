@@ -3,10 +3,11 @@
 import logging
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from pydantic import ValidationError
-from sqlalchemy import Connection, and_, func, select
+from sqlalchemy import Connection, Select, and_, bindparam, func, select
 
 from sentinel_core.decide.observe import Kind
 from sentinel_core.decide.state import Status
@@ -14,12 +15,18 @@ from sentinel_core.model.alert import describe
 from sentinel_core.model.reasons import Suppression, SuppressionCode
 from sentinel_core.model.rule import Inhibition
 from sentinel_core.model.silence import Inhibitor, Silence, Subject, muted
-from sentinel_core.store.db.engine import rows
 from sentinel_core.store.db.tables import EVENT, RULE, SERIES, SILENCE, Row
 
 SILENCE_EXPIRED = "silence-expired"  # the audit's action of ending a silence by hand
 
 logger = logging.getLogger("sentinel.store")
+
+
+_CURRENT = (
+    select(SILENCE)
+    .where(SILENCE.c.starts_at <= bindparam("now"), SILENCE.c.ends_at > bindparam("now"))
+    .order_by(SILENCE.c.id)
+)
 
 
 class Mutes:
@@ -33,9 +40,8 @@ class Mutes:
     def reason_for(self, subject: Subject) -> Suppression | None:
         """Why this series is muted now; None if it is not."""
         if self._read is None:
-            c = SILENCE.c
-            current = select(SILENCE).where(c.starts_at <= self._now, c.ends_at > self._now)
-            silences = list(readable(rows(self._connection, current.order_by(c.id))))
+            current = self._connection.execute(_CURRENT, {"now": self._now}).mappings()
+            silences = list(readable(dict(row) for row in current))
             self._read = silences, inhibitors(self._connection)
         return muted(subject, self._now, *self._read)
 
@@ -62,25 +68,29 @@ def inhibitors(connection: Connection) -> list[Inhibitor]:
 
     An inhibited series inhibits nothing, so that two rules can't mute each other.
     """
-    statement = (
+    return [
+        Inhibitor(name, ticker, [Inhibition.model_validate(item) for item in inhibits])
+        for name, inhibits, ticker in connection.execute(_inhibiting(connection.dialect.name))
+    ]
+
+
+@lru_cache
+def _inhibiting(dialect: str) -> Select[Any]:
+    return (
         select(RULE.c.name, RULE.c.inhibits, SERIES.c.ticker)
         .join(SERIES, and_(SERIES.c.rule_id == RULE.c.id, SERIES.c.kind == Kind.ALERT.value))
         .join(EVENT, EVENT.c.id == SERIES.c.event_id)
         .where(
             RULE.c.is_active,
-            has_items(connection),
+            has_items(dialect),
             SERIES.c.status == Status.FIRING.value,
             EVENT.c.suppressed_code.is_distinct_from(SuppressionCode.INHIBITED.value),
         )
         .order_by(RULE.c.name, SERIES.c.ticker)
     )
-    return [
-        Inhibitor(name, ticker, [Inhibition.model_validate(item) for item in inhibits])
-        for name, inhibits, ticker in connection.execute(statement)
-    ]
 
 
-def has_items(connection: Connection) -> Any:
+def has_items(dialect: str) -> Any:
     """SQL condition: the rule inhibits others."""
-    length = "json_array_length" if connection.dialect.name == "sqlite" else "jsonb_array_length"
+    length = "json_array_length" if dialect == "sqlite" else "jsonb_array_length"
     return getattr(func, length)(RULE.c.inhibits) > 0

@@ -11,6 +11,7 @@ from sqlalchemy import (
     Engine,
     RowMapping,
     and_,
+    bindparam,
     exists,
     false,
     func,
@@ -29,15 +30,21 @@ _DEFINES_CHECKING = ("schedules", "is_active", "parameters")
 RECONCILE = "reconcile"  # the checkpoint up to which every ended run is on record
 RETENTION = "retention"  # evaluations of runs that ended before it may have been deleted
 
+_LOCK = (
+    update(RULE)
+    .where(RULE.c.flow_name == bindparam("flow"), RULE.c.name == bindparam("rule"))
+    .values(deployment_id=bindparam("deployment_id"))
+    .returning(RULE.c.id)
+)
+
 
 def lock_rule(connection: Connection, rule: Rule, now: datetime) -> int:
     """The id of this rule's row, created if missing and locked until the transaction ends.
 
     Only `sync` changes the definition in an existing row.
     """
-    there = RULE.c.flow_name == rule.flow_name, RULE.c.name == rule.name
-    lock = update(RULE).where(*there).values(deployment_id=rule.deployment_id)
-    if (found := connection.scalar(lock.returning(RULE.c.id))) is not None:
+    known = {"flow": rule.flow_name, "rule": rule.name, "deployment_id": rule.deployment_id}
+    if (found := connection.scalar(_LOCK, known)) is not None:
         return int(found)
     statement = insert_into(connection, RULE).values(**_definition(rule), **_birth(now))
     statement = statement.on_conflict_do_update(

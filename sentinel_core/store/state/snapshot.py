@@ -7,7 +7,20 @@ from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, and_, func, select, true
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Executable,
+    Select,
+    and_,
+    bindparam,
+    func,
+    literal_column,
+    null,
+    select,
+    true,
+    union_all,
+)
 
 from sentinel_core.decide.conditions import Samples
 from sentinel_core.decide.late import Neighbour
@@ -52,6 +65,37 @@ _IMPORTANCES: dict[str | None, Importance | None] = {
     **{importance.value: importance for importance in Importance},
 }
 
+# Written once: to put a statement together takes as long as to run it.
+_RECORDED = (
+    select(EVALUATION.c.kind, EVALUATION.c.retry_count, func.max(EVALUATION.c.completed_at))
+    .where(EVALUATION.c.prefect_flow_run_id == bindparam("run"))
+    .group_by(EVALUATION.c.kind, EVALUATION.c.retry_count)
+)
+_DELETED = select(null(), null(), CHECKPOINT.c.at).where(CHECKPOINT.c.name == RETENTION)
+_ATTEMPTS = union_all(_RECORDED, _DELETED)
+
+
+def _series(place: int, *conditions: ColumnElement[bool]) -> Select[Any]:
+    """The rule's series that meet the conditions; `place`: where they belong in a union."""
+    state = (SERIES.c[name] for name in _STATE)
+    return (
+        select(
+            literal_column(str(place)),
+            SERIES.c.id,
+            SERIES.c.kind,
+            SERIES.c.ticker,
+            *state,
+            *ACKNOWLEDGED,
+        )
+        .select_from(SERIES.join(EVENT, EVENT.c.id == SERIES.c.event_id, isouter=True))
+        .where(SERIES.c.rule_id == bindparam("rule"), *conditions)
+    )
+
+
+_NAMED = SERIES.c.ticker.in_(bindparam("tickers", expanding=True))
+_EVERY, _OF_TICKERS = _series(0), _series(0, _NAMED)
+_NOT_OK_OR_NAMED = union_all(_series(0, SERIES.c.status != Status.OK.value), _series(1, _NAMED))
+
 _Attempt = tuple[int, datetime]  # number of the attempt, and start of its state
 
 
@@ -75,22 +119,16 @@ class RuleSnapshot:
         """
         if self.run is None:
             return list(observations)
-        c = EVALUATION.c
-        recorded = (
-            select(c.kind, c.retry_count, func.max(c.completed_at))
-            .where(c.prefect_flow_run_id == self.run.id)
-            .group_by(c.kind, c.retry_count)
-        )
+        # One statement, so one state of the store: what was deleted has its checkpoint in it.
+        statement = _ATTEMPTS
         if self.apart:
-            tickers = {observation.ticker for observation in observations}
-            recorded = recorded.where(c.rule_id == self.rule_id, c.ticker.in_(tickers))
-        rows = self.connection.execute(recorded)
-        attempts = sorted((retries, ended, kind) for kind, retries, ended in rows)
-        # Read after the evaluations: it was set before any of those was deleted.
-        deleted = select(CHECKPOINT.c.at).where(CHECKPOINT.c.name == RETENTION)
-        before = self.connection.scalar(deleted)
-        if before is not None and self.run.state_at < before:
+            c, tickers = EVALUATION.c, {observation.ticker for observation in observations}
+            mine = _RECORDED.where(c.rule_id == self.rule_id, c.ticker.in_(tickers))
+            statement = union_all(mine, _DELETED)
+        rows = self.connection.execute(statement, {"run": self.run.id}).all()
+        if any(kind is None and self.run.state_at < before for kind, _, before in rows):
             return []
+        attempts = sorted((retries, ended, kind) for kind, retries, ended in rows if kind)
         measured = next((a[:2] for a in reversed(attempts) if a[2] != Kind.FAILURE), None)
         failed = next((a[:2] for a in reversed(attempts) if a[2] == Kind.FAILURE), None)
         return [each for each in observations if self._is_new(each, measured, failed)]
@@ -136,24 +174,21 @@ class RuleSnapshot:
         """
         tickers = sorted({observation.ticker for observation in observations})
         if self.apart:
-            return self.select_series(SERIES.c.ticker.in_(tickers))
+            return self._select(_OF_TICKERS, tickers=tickers)
         if everything or len(tickers) > CHUNK:
-            return self.select_series()
-        not_ok = self.select_series(SERIES.c.status != Status.OK.value)
-        return not_ok | self.select_series(SERIES.c.ticker.in_(tickers))
+            return self._select(_EVERY)
+        return self._select(_NOT_OK_OR_NAMED, tickers=tickers)
 
     def select_series(self, *conditions: ColumnElement[bool]) -> dict[Key, Series]:
         """The rule's series that meet these conditions, in the order they were created."""
-        event = SERIES.join(EVENT, EVENT.c.id == SERIES.c.event_id, isouter=True)
-        columns = (
-            SERIES.c.kind,
-            SERIES.c.ticker,
-            *(SERIES.c[name] for name in _STATE),
-            *ACKNOWLEDGED,
-        )
-        mine = select(*columns).select_from(event).where(SERIES.c.rule_id == self.rule_id)
-        rows = self.connection.execute(mine.where(*conditions).order_by(SERIES.c.id))
-        return {(_KINDS[kind], ticker): _series_of(state) for kind, ticker, *state in rows}
+        return self._select(_series(0, *conditions))
+
+    def _select(self, statement: Executable, **values: object) -> dict[Key, Series]:
+        rows = self.connection.execute(statement, {"rule": self.rule_id, **values}).all()
+        return {
+            (_KINDS[kind], ticker): _series_of(state)
+            for _place, _id, kind, ticker, *state in sorted(rows, key=itemgetter(0, 1))
+        }
 
     def read_samples(
         self, observations: Sequence[Observation], look_back: timedelta
