@@ -327,6 +327,21 @@ def test_paging_goes_to_older_events_and_back(blotter: Blotter) -> None:
         eventually(lambda: shown_ids(page, 1) == made[:1], "the first page")
 
 
+def test_what_news_push_off_the_page_is_on_the_next_one(blotter: Blotter) -> None:
+    """News draw the table alone: the buttons below it must neither be of before nor lead there."""
+    made = several(blotter, 20)
+    with blotter.page("?size=20") as page:
+        older = page.get_by_role("button", name="Older")
+        expect(older).to_be_disabled()
+        for n in (1, 2):
+            fire(blotter.engine, a_rule(f"newer-{n}", "high"), now())
+            expect(page.get_by_text(f"{20 + n} unacknowledged, times in")).to_be_visible()
+        expect(older).to_be_enabled()
+        older.click()
+        expect(page.get_by_text("page 2")).to_be_visible()
+        eventually(lambda: shown_ids(page, 2) == made[-2:], "both on the second page")
+
+
 def test_selecting_a_row_does_not_move_the_rows(blotter: Blotter) -> None:
     several(blotter, 5)
     with blotter.page() as page:
