@@ -8,7 +8,7 @@ from prefect.client.schemas.objects import State
 from prefect.context import FlowRunContext
 from pydantic import ValidationError
 
-from sentinel_core.model.alert import AlertOutput
+from sentinel_core.model.alert import Outputs
 from sentinel_core.model.attempts import Attempts, TriggerAttempts
 
 
@@ -47,8 +47,8 @@ def attempts_in(parameters: Mapping[str, Any]) -> Attempts:
 
 
 def tried_as(
-    task: Task[..., list[AlertOutput]], attempts: TriggerAttempts, rule: Attempts
-) -> Task[..., list[AlertOutput]]:
+    task: Task[..., Outputs], attempts: TriggerAttempts, rule: Attempts
+) -> Task[..., Outputs]:
     """The task of a check, tried as its rule says."""
     if rule == Attempts():
         return task

@@ -23,7 +23,7 @@ from sentinel_core.decide.observe import judge
 from sentinel_core.flow.host import sample_host
 from sentinel_core.flow.opening import open_store
 from sentinel_core.flow.reacting import start_reactions
-from sentinel_core.model.alert import AlertOutput, as_outputs, describe
+from sentinel_core.model.alert import AlertOutput, Outputs, as_outputs, describe
 from sentinel_core.model.rule import RuleSettings
 from sentinel_core.model.run import Rule, Run, StateType
 from sentinel_core.notify.deliver import deliver
@@ -82,7 +82,8 @@ def returned_outputs(state: State[Any]) -> list[AlertOutput] | None:
     if state.type.value != StateType.COMPLETED.value:
         return None
     try:
-        return as_outputs(state.result(raise_on_failure=False))
+        result = state.result(raise_on_failure=False)
+        return list(result) if isinstance(result, Outputs) else as_outputs(result)
     except Exception:
         return None
 

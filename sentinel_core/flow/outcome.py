@@ -26,7 +26,7 @@ from sentinel_core.prefect_io.facts import (
 MOST_LOGGED = 20  # lines of each kind
 
 
-def final_state(outputs: list[AlertOutput], rule: RuleSettings) -> State[Any]:
+def final_state(outputs: Sequence[AlertOutput], rule: RuleSettings) -> State[Any]:
     """The run's final state in Prefect: "Triggered", "Measured" or checked; the outputs are kept.
 
     "Measured" is for runs that are judged when they are recorded, as conditions over a window are.

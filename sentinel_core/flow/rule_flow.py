@@ -20,7 +20,7 @@ from sentinel_core.flow.history import history_of_this_run
 from sentinel_core.flow.hooks import record_run
 from sentinel_core.flow.outcome import final_state
 from sentinel_core.flow.parameters import schema_of, signature_of
-from sentinel_core.model.alert import AlertOutput, as_outputs
+from sentinel_core.model.alert import Outputs, as_outputs
 from sentinel_core.model.cleaning import clean_text
 from sentinel_core.model.rule import Policy, RuleSettings
 from sentinel_core.model.run import CLOSED, SKIPPED, Schedule
@@ -36,7 +36,7 @@ def rule_flow(trigger: type[T]) -> Flow[..., State[Any]]:
     One line in flows/<family>.py is all it takes: `price_surge = rule_flow(PriceSurge)`.
     """
     attempts = attempts_of(trigger)
-    task: Task[..., list[AlertOutput]] = Task(
+    task: Task[..., Outputs] = Task(
         _measure,
         name=trigger.slug(),
         description=inspect.getdoc(trigger),
@@ -116,10 +116,10 @@ def _next_due(deployment_id: UUID, after: datetime) -> datetime | None:
     return next_due([Schedule(**item) for item in row["schedules"]], after) if row else None
 
 
-def _measure(check: Trigger, history: History) -> list[AlertOutput]:
+def _measure(check: Trigger, history: History) -> Outputs:
     run_process = os.getpid()
     try:
-        return as_outputs(check.measure(history))
+        return Outputs(as_outputs(check.measure(history)))
     except Exception as error:
         text = clean_text(str(error))
         if text == str(error):

@@ -2,10 +2,10 @@
 
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, overload
 
 from pydantic import (
     AfterValidator,
@@ -122,6 +122,40 @@ class AlertOutput(BaseModel):
                 "a series with a `problem` can't have triggered: leave out one of them"
             )
         return self
+
+
+class Outputs(Sequence[AlertOutput]):
+    """What a run measured, checked by `as_outputs`: what a rule's task and flow return.
+
+    Not a list: Prefect looks through each output of a list for futures, which takes as long as
+    everything else about them together.
+    """
+
+    def __init__(self, outputs: Iterable[AlertOutput]) -> None:
+        self._outputs = tuple(outputs)
+
+    @overload
+    def __getitem__(self, at: int) -> AlertOutput: ...
+    @overload
+    def __getitem__(self, at: slice) -> "Outputs": ...
+    def __getitem__(self, at: int | slice) -> "AlertOutput | Outputs":
+        """One of them, or some."""
+        return Outputs(self._outputs[at]) if isinstance(at, slice) else self._outputs[at]
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self._outputs)
+
+    def __eq__(self, other: object) -> bool:
+        """True for the same outputs, also in a list."""
+        same = isinstance(other, Outputs | list | tuple)
+        return self._outputs == tuple(other) if same else NotImplemented  # type: ignore[arg-type]
+
+    __hash__ = None  # type: ignore[assignment]  # as of a list
+
+    def __repr__(self) -> str:
+        """As of a list."""
+        return f"Outputs({list(self._outputs)!r})"
 
 
 def as_outputs(returned: object) -> list[AlertOutput]:

@@ -44,6 +44,8 @@ def clean_json(value: Any) -> Any:
     What JSON has no word for becomes text: evidence must not cost an alert. Raises ValueError for
     what is nested too deeply or too large.
     """
+    if isinstance(value, dict) and not value:
+        return {}
     cleaned = _JsonCleaner().clean(value)
     size = len(json.dumps(cleaned))
     if size > METADATA_LIMIT:

@@ -32,6 +32,9 @@ _LIVENESS = {  # a network that swallows packets is noticed in about half a minu
     "keepalives_count": 4,
     "tcp_user_timeout": 30_000,
 }
+# A statement that psycopg prepares after its fifth time is planned for any value: of a million
+# events, all are read where the index has the few that are critical (1.2 s instead of 20 ms).
+_UNPREPARED = {"prepare_threshold": None}
 
 
 def open_engine(
@@ -48,7 +51,7 @@ def open_engine(
     if parsed.get_backend_name() != "sqlite":
         if pooled:
             pool["pool_pre_ping"] = True  # a restarted database costs one retry, not a page
-        arguments = {"connect_timeout": connect_timeout_seconds, **_LIVENESS}
+        arguments = {"connect_timeout": connect_timeout_seconds, **_LIVENESS, **_UNPREPARED}
         return create_engine(url, **pool, connect_args=arguments)
     options: dict[str, Any] = {"timeout": _BUSY_MS / 1000}
     file = sqlite_file(url)

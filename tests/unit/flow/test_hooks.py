@@ -4,11 +4,14 @@ from pathlib import Path
 
 import pytest
 from prefect.states import Completed, Failed
+from prefect.utilities.collections import visit_collection
 
 from sentinel_core.base.errors import StoreUnavailableError
 from sentinel_core.base.settings import Settings
 from sentinel_core.flow.hooks import connect, returned_outputs
+from sentinel_core.model.alert import Outputs
 from tests.support.processes import free_port
+from tests.support.runs import quiet
 
 
 @pytest.mark.parametrize("consequence", ["", "; this run will be recorded by the next reconcile"])
@@ -46,3 +49,12 @@ def test_an_empty_output_is_one_that_was_checked() -> None:
 
 def test_a_run_that_failed_has_no_output() -> None:
     assert returned_outputs(Failed(message="no")) is None
+
+
+def test_prefect_does_not_look_through_the_outputs_of_a_run() -> None:
+    """It would look at each value of each for a future: with 50,000 tickers for ten seconds."""
+    outputs = Outputs([quiet(ticker=f"T{n}") for n in range(100)])
+    seen: list[object] = []
+    visit_collection(Completed(data=outputs), seen.append, return_data=False)
+    assert len(seen) < 100
+    assert returned_outputs(Completed(data=outputs)) == list(outputs)

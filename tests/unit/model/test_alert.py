@@ -13,6 +13,7 @@ from sentinel_core.base.errors import OutputError
 from sentinel_core.model.alert import (
     AlertOutput,
     Importance,
+    Outputs,
     as_outputs,
     describe,
     dump_outputs,
@@ -118,3 +119,16 @@ def test_a_series_with_a_problem_was_not_measured_and_cannot_have_triggered() ->
     assert AlertOutput(triggered=False, problem="no_data").problem == "no_data"
     with pytest.raises(ValidationError, match="`problem` can't have triggered"):
         AlertOutput(triggered=True, problem="error")
+
+
+def test_the_outputs_of_a_run_are_read_like_a_list() -> None:
+    first, second = fired(ticker="A"), quiet(ticker="B")
+    outputs = Outputs([first, second])
+    assert outputs == [first, second] == outputs
+    assert outputs == Outputs([first, second]) != Outputs([first])
+    assert (len(outputs), outputs[1], list(outputs[:1])) == (2, second, [first])
+    assert isinstance(outputs[:1], Outputs)
+    assert outputs != "AB"
+    assert repr(Outputs([])) == "Outputs([])"
+    with pytest.raises(TypeError, match="unhashable"):
+        hash(outputs)

@@ -100,6 +100,22 @@ def test_a_writer_on_postgres_does_not_wait_for_a_lock_for_ever(postgres_url: st
         assert connection.exec_driver_sql("SHOW lock_timeout").scalar() == "30s"
 
 
+def test_a_writer_that_checks_the_store_does_not_wait_for_ever_either(postgres_url: str) -> None:
+    with own_engine(postgres_url) as engine:
+        ensure_schema(engine)
+        with writing(engine) as connection:
+            assert connection.exec_driver_sql("SHOW lock_timeout").scalar() == "30s"
+
+
+def test_postgres_plans_each_statement_for_its_values(postgres_url: str) -> None:
+    """Prepared after some times, the blotter's cards took a second of a million events."""
+    with own_engine(postgres_url) as engine, reading(engine) as connection:
+        for n in range(10):
+            connection.execute(text("SELECT :n"), {"n": n})
+        prepared = connection.exec_driver_sql("SELECT count(*) FROM pg_prepared_statements")
+        assert prepared.scalar() == 0
+
+
 def test_a_postgres_that_is_not_there_is_an_error_without_its_password() -> None:
     url = f"postgresql+psycopg://nobody:secret@127.0.0.1:{free_port()}/none"
     with own_engine(url) as engine, pytest.raises(OperationalError) as caught:
