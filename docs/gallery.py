@@ -93,6 +93,7 @@ def taken(browser: Browser, url: str, theme: Theme, width: int, file: Path) -> l
     """Take one picture; what is wrong on it."""
     with opened(browser, url, theme, (width, HEIGHT)) as page:
         settled(page)
+        page.wait_for_function("!document.querySelector('[data-testid=stSkeleton]')")
         page.wait_for_timeout(2_500)  # tables and charts are painted after their elements exist
         page.screenshot(path=file)
         return wrong(page)
