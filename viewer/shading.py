@@ -14,7 +14,7 @@ from viewer.data import Listed
 if TYPE_CHECKING:
     from pandas.io.formats.style import Styler
 
-_KEPT = 200  # tables
+_KEPT = 60  # tables of half a megabyte each
 
 
 def shaded(
