@@ -84,6 +84,13 @@ def test_data_quality_is_measured_against_pandas_that_finds_the_same() -> None:
     assert set(result) == {"rows", "postgresql", "parquet"}
 
 
+@pytest.mark.slow
+def test_a_run_of_many_tickers_is_measured_against_the_same_rows() -> None:
+    result = _last_line("benchmarks/series.py", "--tickers", "100")
+    assert result["tickers"] == 100
+    assert result["ratio"] > 0
+
+
 def _last_line(*command: str) -> dict[str, float]:
     """The JSON object with which a benchmark ends."""
     done = subprocess.run(
