@@ -86,6 +86,7 @@ def settled(page: Page) -> None:
     """Wait until Streamlit has drawn everything."""
     page.wait_for_selector('.stApp[data-test-script-state="notRunning"]')
     page.wait_for_selector('[data-testid="stDataFrame"] canvas')
+    page.get_by_text("asking Prefect").wait_for(state="detached")  # until the next refresh
     page.wait_for_timeout(1_500)  # charts and table cells are painted after their elements exist
 
 
