@@ -65,6 +65,11 @@ def remember_name(name: str) -> None:
 def keep_result(text: str, undo: Callable[[], None] | None = None, *, failed: bool = False) -> None:
     """Keep the result of an action for `show_result`, and clear selections."""
     st.session_state[_RESULT] = Result(text, data.now(), undo, failed)
+    clear_selections()
+
+
+def clear_selections() -> None:
+    """Select nothing any more."""
     st.session_state[ROUND] = st.session_state.get(ROUND, 0) + 1
 
 

@@ -21,7 +21,7 @@ from viewer import (
     status,
     triage,
 )
-from viewer.bound import bound
+from viewer.bound import bound, is_dark
 from viewer.escape import plain, sentence
 from viewer.event_table import Asked
 from viewer.filters import Choice
@@ -82,7 +82,7 @@ def _cards(overview: Overview) -> None:
     """Draw the figures of the whole system, in cards that wrap on a narrow screen."""
     waiting = sum(overview.unacknowledged.values())
     shown = cards.cards(data.coverage(), waiting, data.periods(), prefect_now.latest())
-    drawn = cards.lines(data.trends(), figures.LINE[_dark()])
+    drawn = cards.lines(data.trends(), figures.LINE[is_dark()])
     with st.container(horizontal=True, gap="small", key="cards"):
         for place, (text, line) in enumerate(zip(shown, drawn, strict=True)):
             with st.container(width=CARD_WIDTH, key=f"card-{place}", gap=None):
@@ -111,13 +111,9 @@ def _first_steps() -> None:
     )
 
 
-def _dark() -> bool:
-    return bool(st.context.theme.type == "dark")
-
-
 def _histogram(choice: Choice) -> None:
     buckets, step = data.histogram(choice)
-    spec = figures.histogram(buckets, step, dark=_dark())
+    spec = figures.histogram(buckets, step, dark=is_dark())
     st.vega_lite_chart(spec, key="histogram", theme="streamlit")
 
 

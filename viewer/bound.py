@@ -62,6 +62,11 @@ def readable(what: str) -> Iterator[None]:
         st.error(f"{what} can't be shown: {sentence(error)}.", icon=":material/database_off:")
 
 
+def is_dark() -> bool:
+    """True where the page has the dark theme."""
+    return bool(st.context.theme.type == "dark")
+
+
 def time_column(label: str | None = None, width: int = 112, **more: Any) -> Any:
     """A column of times in the viewer's zone."""
     zone = st.context.timezone or "UTC"

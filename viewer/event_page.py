@@ -22,6 +22,7 @@ from sentinel_core.wording.labels import (
 from sentinel_core.wording.text import value_against_threshold
 from sentinel_core.wording.times import stamp
 from viewer import acknowledging, approving, changing, data, delivery_timeline, figures, rows
+from viewer.bound import is_dark
 from viewer.escape import plain, sentence
 
 _LONG = 1_500  # characters of a message above which it scrolls in a box of its own
@@ -165,7 +166,7 @@ def _acknowledged(event: Mapping[str, Any]) -> str:
 
 
 def _chart(detail: EventDetail) -> None:
-    dark = bool(st.context.theme.type == "dark")
+    dark = is_dark()
     spec = figures.readings(
         detail.evaluations, detail.earlier, detail.event["first_seen"], dark=dark
     )

@@ -168,7 +168,12 @@ def _head(shown: Shown, cursor: int | None) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="bar", gap="small"):
         changing.buttons(selected, disabled=not frozen, shortcuts=False)
         changing.all_matching(shown.choice, disabled=frozen or not shown.page.rows)
-        st.button("Clear selection", key="clear", disabled=not frozen, on_click=_clear_selection)
+        st.button(
+            "Clear selection",
+            key="clear",
+            disabled=not frozen,
+            on_click=acknowledging.clear_selections,
+        )
         if frozen:
             newer = data.count(shown.choice, shown.page.newest_id)
             st.markdown(
@@ -179,10 +184,6 @@ def _head(shown: Shown, cursor: int | None) -> None:
         else:
             st.markdown(_what(shown) + at, width="content")
         acknowledging.show_result()
-
-
-def _clear_selection() -> None:
-    st.session_state[acknowledging.ROUND] = st.session_state.get(acknowledging.ROUND, 0) + 1
 
 
 def _what(shown: Shown) -> str:
@@ -207,9 +208,8 @@ def _table(
         return
     named = named or st.session_state.get(_DRAWN, rows.COLUMNS)
     st.session_state[_DRAWN] = named
-    dark = bool(st.context.theme.type == "dark")
     st.dataframe(
-        shading.shaded(shown.listed, named, dark, cursor),
+        shading.shaded(shown.listed, named, bound.is_dark(), cursor),
         key=shown.key,
         on_select="rerun",
         selection_mode="multi-row",

@@ -12,7 +12,7 @@ from sentinel_core.decide.hosts import LIMITS, SILENT_AFTER, Host
 from sentinel_core.wording.colours import BARS_ON_DARK, COLOURS
 from sentinel_core.wording.times import clock
 from viewer import data
-from viewer.bound import ROW_HEIGHT, height
+from viewer.bound import ROW_HEIGHT, height, is_dark
 from viewer.escape import sentence
 
 POINTS = 96  # a quarter of an hour each
@@ -32,7 +32,7 @@ def draw() -> None:
         st.caption("No run has told of its host in the last 24 hours.")
         return
     frame = pd.DataFrame(table(found.shown, data.now(), data.local_zone()))
-    words = _above(dark=st.context.theme.type == "dark")
+    words = _above(dark=is_dark())
     st.dataframe(
         frame.style.map(lambda said: words if said.startswith(_ABOVE) else "", subset=["State"]),
         key="hosts",

@@ -164,7 +164,7 @@ def as_outputs(returned: object) -> list[AlertOutput]:
     Raises OutputError for another type, an invalid output or the same ticker twice.
     """
     outputs: list[AlertOutput] = []
-    for output in returned if isinstance(returned, list | tuple) else [returned]:
+    for output in returned if isinstance(returned, list | tuple | Outputs) else [returned]:
         if not isinstance(output, AlertOutput):
             raise OutputError(
                 f"the trigger returned {type(output).__name__}, expected AlertOutput "

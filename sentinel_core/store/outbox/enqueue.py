@@ -84,16 +84,17 @@ def notify_followers(
 
 def insert_notifications(connection: Connection, rows: Sequence[Row], now: datetime) -> list[int]:
     """Insert these rows; returns the ids of new rows that are due now."""
+    sqlite = connection.dialect.name == "sqlite"
+    if len(rows) == 1 or (sqlite and len(rows) < MANY):  # no network: one by one costs no more
+        keys = [insert_new(connection, NOTIFICATION, row) for row in rows]
+        new_rows = zip(keys, rows, strict=True)
+        return [key for key, row in new_rows if key is not None and _is_due(row, now)]
     statement = insert_into(connection, NOTIFICATION).on_conflict_do_nothing()
-    # SQLite has one writer at a time: every new row of a table is this transaction's.
-    if connection.dialect.name == "sqlite" and len(rows) >= MANY:
+    if sqlite:  # it has one writer at a time: every new row of a table is this transaction's
         before = newest_id(connection, NOTIFICATION)
         write_rows(connection, statement, rows)
         new = select(_N.id).where(_N.id > before, IS_PENDING, _N.next_attempt_at <= now)
         return list(connection.scalars(new.order_by(_N.id)))
-    if len(rows) < MANY:
-        keys = [insert_new(connection, NOTIFICATION, row) for row in rows]
-        return [key for key, row in zip(keys, rows, strict=True) if key and _is_due(row, now)]
     columns = (_N.id, _N.status, _N.next_attempt_at)
     written: Any = connection.execute(statement.returning(*columns), rows)
     return [key for key, status, due in written if status == PENDING and due <= now]

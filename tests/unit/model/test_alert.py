@@ -130,5 +130,6 @@ def test_the_outputs_of_a_run_are_read_like_a_list() -> None:
     assert isinstance(outputs[:1], Outputs)
     assert outputs != "AB"
     assert repr(Outputs([])) == "Outputs([])"
+    assert as_outputs(outputs) == [first, second]  # as of a trigger that hands on another's
     with pytest.raises(TypeError, match="unhashable"):
         hash(outputs)
