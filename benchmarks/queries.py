@@ -26,7 +26,7 @@ from sentinel_core.decide.observe import judge
 from sentinel_core.model.alert import AlertOutput, Importance
 from sentinel_core.model.rule import RuleSettings
 from sentinel_core.model.run import Rule, Run, StateType
-from sentinel_core.store.db.engine import open_engine, transaction
+from sentinel_core.store.db.engine import open_engine, rows, transaction
 from sentinel_core.store.db.schema import ensure_schema, require_schema
 from sentinel_core.store.db.tables import EVENT
 from sentinel_core.store.read import event_list, overview, periods
@@ -92,8 +92,11 @@ def fill(engine: Engine, count: int, now: datetime) -> None:
     statement = text(
         _EVENTS.format(rules=RULES, tickers=TICKERS, known=f"NOT {_WAITS}", ended=_ENDED, **parts)
     )
-    indexes = list(EVENT.indexes)
+    indexes, sqlite = list(EVENT.indexes), engine.dialect.name == "sqlite"
+    known: list[dict[str, Any]] = []  # what SQLite's planner is told of each index
     with transaction(engine, write=True) as connection:
+        if sqlite:
+            known = rows(connection, text("SELECT tbl, idx, stat FROM sqlite_stat1"))
         for index in indexes:
             index.drop(connection)
     start = (now - timedelta(days=365)).timestamp()
@@ -105,7 +108,11 @@ def fill(engine: Engine, count: int, now: datetime) -> None:
     with transaction(engine, write=True) as connection:
         for index in indexes:
             index.create(connection)
-        connection.execute(text("ANALYZE"))
+        if sqlite:
+            connection.execute(text("INSERT INTO sqlite_stat1 VALUES (:tbl, :idx, :stat)"), known)
+    if not sqlite:  # as autovacuum does meanwhile
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.execute(text("VACUUM ANALYZE alert_event"))
 
 
 def _write_rules(engine: Engine, now: datetime) -> None:
@@ -192,7 +199,7 @@ def _counting(wanted: EventFilter) -> Query:
 def _bars(wanted: EventFilter, days: int, hours: int) -> Query:
     def ask(engine: Engine, now: datetime) -> object:
         step, start = timedelta(hours=hours), now - timedelta(days=days)
-        return overview.histogram(engine, wanted, start=start, end=now, step=step, now=now)
+        return overview.histogram(engine, wanted, start=start, end=now, step=step)
 
     return ask
 

@@ -152,9 +152,7 @@ def _histogram(url: str, choice: Choice) -> tuple[list[Bucket], timedelta]:
     at = now()
     start, end, step = filters.bars(choice, at)
     wanted = filters.to_filter(choice, at)
-    buckets = store_overview.histogram(
-        engine_at(url), wanted, start=start, end=end, step=step, now=at
-    )
+    buckets = store_overview.histogram(engine_at(url), wanted, start=start, end=end, step=step)
     return buckets, step
 
 

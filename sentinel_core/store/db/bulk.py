@@ -13,7 +13,7 @@ from functools import lru_cache
 from operator import itemgetter
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Dialect, Table, func, select
+from sqlalchemy import Connection, Dialect, Select, Table, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.dml import UpdateBase
 
@@ -160,4 +160,9 @@ def gc_paused(rows: int) -> Iterator[None]:
 
 def newest_id(connection: Connection, table: Table) -> int:
     """The largest id in a table, 0 if it is empty. It is certain only under the write lock."""
-    return int(connection.scalar(select(func.max(table.c.id))) or 0)
+    return int(connection.scalar(_newest_of(table)) or 0)
+
+
+@lru_cache
+def _newest_of(table: Table) -> Select[tuple[int]]:
+    return select(func.max(table.c.id))

@@ -3,7 +3,7 @@
 import json
 import re
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -193,15 +193,28 @@ def reading(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
-def rows(connection: Connection, statement: Executable) -> list[dict[str, Any]]:
-    """The rows of a query, each with its columns by name."""
-    return [dict(row) for row in connection.execute(statement).mappings()]
+def rows(
+    connection: Connection, statement: Executable, given: Mapping[str, Any] | None = None
+) -> list[dict[str, Any]]:
+    """The rows of a query, each with its columns by name; `given` are its parameters."""
+    found = connection.execute(statement, given)
+    names = tuple(found.keys())
+    return [dict(zip(names, row, strict=True)) for row in found.all()]
 
 
-def count_up_to(connection: Connection, counted: Select[Any], cap: int) -> int:
-    """The number of rows; `cap + 1` if there are more than `cap`, as counting on costs too much."""
-    statement = select(func.count()).select_from(counted.limit(cap + 1).subquery())
-    return int(connection.scalar(statement) or 0)
+def count_up_to(
+    connection: Connection, counted: Select[Any], cap: int, given: Mapping[str, Any] | None = None
+) -> int:
+    """The number of rows; `cap + 1` if there are more than `cap`, as counting on costs too much.
+
+    `given` are the query's parameters.
+    """
+    return int(connection.scalar(up_to(counted, cap), given) or 0)
+
+
+def up_to(counted: Select[Any], cap: int) -> Select[tuple[int]]:
+    """The query of `count_up_to`, for those who keep it."""
+    return select(func.count()).select_from(counted.limit(cap + 1).subquery())
 
 
 def retrying(seconds: float) -> Retrying:

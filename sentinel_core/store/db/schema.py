@@ -14,7 +14,7 @@ from sentinel_core.model.system_actions import ACTOR, SystemAction
 from sentinel_core.store.db.engine import LIMIT_WAITS, check_each_transaction, masked, transaction
 from sentinel_core.store.db.tables import AUDIT
 
-SCHEMA_HEAD = "0017"  # the newest file in migrations/versions; a test compares
+SCHEMA_HEAD = "0018"  # the newest file in migrations/versions; a test compares
 VERSION_TABLE = "sentinel_version"  # alembic's default is taken where Prefect shares the database
 _REVISION_SQL = f"SELECT version_num FROM {VERSION_TABLE}"  # noqa: S608 (a constant)
 _STATE_SQL = f"SELECT ({_REVISION_SQL}), (SELECT id FROM store_identity)"  # noqa: S608

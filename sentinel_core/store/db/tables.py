@@ -241,7 +241,9 @@ class AlertEvent(SQLModel, table=True):
         Index("ix_event_time", "timestamp", "importance", "is_acknowledged", "category"),
         Index("ix_event_importance", "importance", "timestamp", "category"),
         _partial(
-            "ix_event_live", "NOT is_acknowledged", "importance", "resolved_at", "display_until"
+            "ix_event_live",
+            "NOT is_acknowledged",
+            *("importance", "resolved_at", "display_until", "timestamp", "id"),
         ),
         Index("ix_event_state", "prefect_state", "timestamp", "importance", "category"),
         _partial(

@@ -1,15 +1,16 @@
 """Lists of events: filtered, sorted, paged, counted and exported, all in the database."""
 
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Engine, Select, func, or_, select, union_all
+from sqlalchemy import ColumnElement, Engine, Select, bindparam, func, or_, select, union_all
 
 from sentinel_core.model.cleaning import clean_text
 from sentinel_core.store.db.bulk import newest_id
-from sentinel_core.store.db.engine import count_up_to, reading, rows
+from sentinel_core.store.db.engine import reading, rows, up_to
 from sentinel_core.store.db.failure import answering
 from sentinel_core.store.db.tables import EVENT, Row
 from sentinel_core.store.read.deliveries import undelivered
@@ -18,8 +19,10 @@ from sentinel_core.store.read.filters import (
     EventFilter,
     Sort,
     conditions,
+    parameters,
     sorted_by,
     ways,
+    without_times,
 )
 
 EXPORT_LIMIT = 100_000
@@ -92,9 +95,10 @@ def page(
 
     Each row also says whether the event is `undelivered`. Raises StoreUnavailableError.
     """
-    statement = _chosen_first(wanted, now, sort, descending, size + 1, after)
+    statement = _page_of(without_times(wanted), sort, descending, size + 1, after is not None)
+    place = asdict(after) if after else {}
     with answering(engine), reading(engine) as connection:
-        listed = rows(connection, statement)
+        listed = rows(connection, statement, parameters(connection, wanted, now) | place)
         newest = newest_id(connection, EVENT)
         shown = listed[:size]
         lost = undelivered(connection, [row["id"] for row in shown])
@@ -120,9 +124,11 @@ def export(
 
     All parts are of one moment. Raises StoreUnavailableError.
     """
-    statement = _listed(wanted, now, sort, descending, limit + 1, _EXPORTED)
+    statement = _listed(wanted, sort, descending, limit + 1, _EXPORTED)
     with answering(engine), reading(engine) as connection:
-        streamed = connection.execution_options(yield_per=_PART).execute(statement)
+        streamed = connection.execution_options(yield_per=_PART).execute(
+            statement, parameters(connection, wanted, now)
+        )
         for part in streamed.mappings().partitions():
             yield [dict(row) for row in part]
 
@@ -140,13 +146,13 @@ def matching(
 
     Raises StoreUnavailableError.
     """
-    statement = _listed(wanted, now, sort, descending, cap + 1, _GLANCE)
+    statement = _listed(wanted, sort, descending, cap + 1, _GLANCE)
     statement = statement.with_only_columns(
         *(EVENT.c[name] for name in _CHANGED),
         func.substr(EVENT.c.message, 1, _GLANCE).label("message"),
     )
     with answering(engine), reading(engine) as connection:
-        events = rows(connection, statement)
+        events = rows(connection, statement, parameters(connection, wanted, now))
     return events[:cap], len(events) > cap
 
 
@@ -159,38 +165,46 @@ def count(
     cap: int = COUNT_CAP,
 ) -> int:
     """The number of events, counted up to `cap + 1`. Raises StoreUnavailableError."""
-    newer = () if newer_than_id is None else (EVENT.c.id > newer_than_id,)
-    parts = (select(EVENT.c.id).where(*way, *newer) for way in ways(wanted, now))
-    found = union_all(*parts).subquery()
+    statement = _count_of(without_times(wanted), newer_than_id is not None, cap)
     with answering(engine), reading(engine) as connection:
-        return count_up_to(connection, select(found.c.id), cap)
+        given = parameters(connection, wanted, now) | {"newer_than": newer_than_id}
+        return int(connection.scalar(statement, given) or 0)
 
 
 def newest(engine: Engine, wanted: EventFilter, *, now: datetime, most: int = 100) -> list[int]:
     """The ids of up to `most` events, the newest first. Raises StoreUnavailableError."""
-    statement = select(EVENT.c.id).where(*conditions(wanted, now))
+    statement = select(EVENT.c.id).where(*conditions(wanted))
+    statement = statement.order_by(EVENT.c.id.desc()).limit(most)
     with answering(engine), reading(engine) as connection:
-        return list(connection.scalars(statement.order_by(EVENT.c.id.desc()).limit(most)))
+        return list(connection.scalars(statement, parameters(connection, wanted, now)))
 
 
-def _chosen_first(
-    wanted: EventFilter,
-    now: datetime,
-    sort: Sort,
-    descending: bool,
-    limit: int,
-    after: Cursor | None,
+_remembered = lru_cache(maxsize=256)  # to build a statement takes longer than to run it
+
+
+@_remembered
+def _count_of(wanted: EventFilter, newer: bool, cap: int) -> Select[tuple[int]]:
+    """The query of `count`; with `newer`, of events above the id `newer_than`."""
+    above = (EVENT.c.id > bindparam("newer_than", type_=EVENT.c.id.type),) if newer else ()
+    parts = (select(EVENT.c.id).where(*way, *above) for way in ways(wanted))
+    return up_to(select(union_all(*parts).subquery().c.id), cap)
+
+
+@_remembered
+def _page_of(
+    wanted: EventFilter, sort: Sort, descending: bool, limit: int, after: bool
 ) -> Select[Any]:
-    """As `_listed`, but the ids are sorted before the rows are read.
+    """The query of `page`; with `after`, of what follows a cursor's `value` and `id`.
 
-    Where no index has the order, SQLite keeps in its sorter all that is selected: for each of a
-    million events a whole row, although 50 are shown.
+    As `_listed`, but the ids are sorted before the rows are read. Where no index has the order,
+    SQLite keeps in its sorter all that is selected: for each of a million events a whole row,
+    although 50 are shown.
     """
     by, key = sorted_by(sort, wanted), EVENT.c.id
     columns, order = (key, by.label("sorted_by")), _order(by, key, descending)
+    follows = _after(by, descending) if after else ()
     parts = [
-        select(*columns).where(*way, *_after(by, descending, after)).order_by(*order).limit(limit)
-        for way in ways(wanted, now)
+        select(*columns).where(*way, *follows).order_by(*order).limit(limit) for way in ways(wanted)
     ]
     chosen = union_all(*(select(part.subquery()) for part in parts)).subquery("chosen")
     message = func.substr(EVENT.c.message, 1, _PREVIEW).label("message")
@@ -208,26 +222,23 @@ def _order(
     return (by.desc(), key.desc()) if descending else (by.asc(), key.asc())
 
 
-def _after(
-    by: ColumnElement[Any], descending: bool, after: Cursor | None
-) -> tuple[ColumnElement[bool], ...]:
+def _after(by: ColumnElement[Any], descending: bool) -> tuple[ColumnElement[bool], ...]:
     """What follows the last row of a page; the first condition is what an index can use."""
-    if after is None:
-        return ()
-    key = EVENT.c.id
+    value, key = bindparam("value", type_=by.type), EVENT.c.id
+    last = bindparam("id", type_=key.type)
     if descending:
-        return by <= after.value, or_(by < after.value, key < after.id)
-    return by >= after.value, or_(by > after.value, key > after.id)
+        return by <= value, or_(by < value, key < last)
+    return by >= value, or_(by > value, key > last)
 
 
 def _listed(
-    wanted: EventFilter, now: datetime, sort: Sort, descending: bool, limit: int, length: int
+    wanted: EventFilter, sort: Sort, descending: bool, limit: int, length: int
 ) -> Select[Any]:
     by = sorted_by(sort, wanted)
     message = func.substr(EVENT.c.message, 1, length).label("message")
     return (
         select(*(EVENT.c[name] for name in _COLUMNS), message, by.label("sorted_by"))
-        .where(*conditions(wanted, now))
+        .where(*conditions(wanted))
         .order_by(*_order(by, EVENT.c.id, descending))
         .limit(limit)
     )

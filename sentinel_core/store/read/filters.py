@@ -7,11 +7,14 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import (
+    BindParameter,
     ColumnElement,
+    Connection,
     Integer,
     Select,
     Text,
     and_,
+    bindparam,
     case,
     cast,
     false,
@@ -30,6 +33,7 @@ from sentinel_core.store.db.tables import (
     NOTIFICATION,
     RULE,
     UNACKNOWLEDGED,
+    Row,
     UtcDateTime,
 )
 
@@ -151,7 +155,41 @@ class EventFilter:
     """Only events that need attention now: see `live_condition`."""
 
 
-def live_condition(now: datetime, importance: Collection[str] = ()) -> ColumnElement[bool]:
+_NOW, _RESOLVED_AFTER, _SINCE, _UNTIL = (
+    bindparam(name, type_=UtcDateTime()) for name in ("now", "resolved_after", "since", "until")
+)
+
+
+_RULE_IDS: BindParameter[int] = bindparam("rule_ids", expanding=True)
+
+
+def parameters(connection: Connection, wanted: EventFilter, now: datetime) -> Row:
+    """What the SQL of a filter's conditions leaves open: its times, and the ids of its rules.
+
+    Planning for ids, PostgreSQL sees that the index of one rule has its events in order.
+    """
+    return {
+        "now": now,
+        "resolved_after": now - RESOLVED_STAYS,
+        "since": wanted.since,
+        "until": wanted.until,
+        "rule_ids": _ids_of(connection, wanted.rules) if wanted.rules else [],
+    }
+
+
+def _ids_of(connection: Connection, names: frozenset[str]) -> list[int]:
+    ids = select(RULE.c.id).where(RULE.c.name.in_(sorted(names)))
+    return list(connection.scalars(ids.order_by(RULE.c.id)))
+
+
+def without_times(wanted: EventFilter) -> EventFilter:
+    """The filter by which to remember its SQL: alike for all whose times alone differ."""
+    some_since = None if wanted.since is None else EARLIEST
+    some_until = None if wanted.until is None else EARLIEST
+    return replace(wanted, since=some_since, until=some_until)
+
+
+def live_condition(importance: Collection[str] = ()) -> ColumnElement[bool]:
     """Unacknowledged events: critical and high ones, and below that those that go on or resolved
     within a minute, until their `display_until`.
 
@@ -164,8 +202,8 @@ def live_condition(now: datetime, importance: Collection[str] = ()) -> ColumnEle
     if urgent := wanted & URGENT:
         found.append(e.importance.in_(sorted(urgent)))
     if others := wanted - URGENT:
-        shown = and_(e.importance.in_(sorted(others)), e.display_until > now)
-        recently = e.resolved_at > now - RESOLVED_STAYS
+        shown = and_(e.importance.in_(sorted(others)), e.display_until > _NOW)
+        recently = e.resolved_at > _RESOLVED_AFTER
         found += [and_(shown, e.resolved_at.is_(None)), and_(shown, recently)]
     searches = (select(e.id).where(UNACKNOWLEDGED, one).correlate(None) for one in found)
     return e.id.in_(union_all(*searches))
@@ -178,8 +216,8 @@ _STATUS: dict[Status, ColumnElement[bool]] = {
 }
 
 
-def conditions(wanted: EventFilter, now: datetime) -> list[ColumnElement[bool]]:
-    """The SQL conditions of a filter."""
+def conditions(wanted: EventFilter) -> list[ColumnElement[bool]]:
+    """The SQL conditions of a filter, to be executed with its `parameters`."""
     e = EVENT.c
     all_of: list[ColumnElement[bool]] = []
     for chosen, column in (
@@ -195,8 +233,7 @@ def conditions(wanted: EventFilter, now: datetime) -> list[ColumnElement[bool]]:
     if wanted.state:
         all_of.append(_in_states(wanted.state))
     if wanted.rules:
-        named = select(RULE.c.id).where(RULE.c.name.in_(sorted(wanted.rules)))
-        all_of.append(e.rule_id.in_(named))
+        all_of.append(e.rule_id.in_(_RULE_IDS))
     if wanted.status:
         all_of.append(or_(false(), *(_STATUS[status] for status in sorted(wanted.status))))
     mine = or_(e.assigned_to == wanted.mine, e.acknowledged_by == wanted.mine)
@@ -210,25 +247,25 @@ def conditions(wanted: EventFilter, now: datetime) -> list[ColumnElement[bool]]:
         if given:
             all_of.append(condition)
     if wanted.since is not None:
-        all_of.append(e.timestamp >= wanted.since)
+        all_of.append(e.timestamp >= _SINCE)
     if wanted.until is not None:
-        all_of.append(e.timestamp < wanted.until)
+        all_of.append(e.timestamp < _UNTIL)
     if wanted.storm is not None:
         all_of.append(e.id.in_(in_storm(wanted.storm)))
     if wanted.live:
-        all_of.append(live_condition(now, wanted.importance))
+        all_of.append(live_condition(wanted.importance))
     return all_of
 
 
-def ways(wanted: EventFilter, now: datetime) -> list[list[ColumnElement[bool]]]:
+def ways(wanted: EventFilter) -> list[list[ColumnElement[bool]]]:
     """The conditions of a filter, as lists of which an event matches one at most.
 
     What concerns a person is found by an index for each way in which it does: joined by OR, the
     whole table would be read. (The index of a rule or a ticker finds fewer.)
     """
     if not wanted.mine or wanted.rules or wanted.ticker:
-        return [conditions(wanted, now)]
-    others = conditions(replace(wanted, mine=""), now)
+        return [conditions(wanted)]
+    others = conditions(replace(wanted, mine=""))
     assigned = EVENT.c.assigned_to == wanted.mine
     acknowledged = EVENT.c.acknowledged_by == wanted.mine
     only = EVENT.c.assigned_to.is_distinct_from(wanted.mine)

@@ -26,7 +26,7 @@ from sentinel_core.store.db.tables import (
     UNACKNOWLEDGED,
     UtcDateTime,
 )
-from sentinel_core.store.read.filters import COUNT_CAP, EventFilter, conditions
+from sentinel_core.store.read.filters import COUNT_CAP, EventFilter, conditions, parameters
 from sentinel_core.store.state.watched import WATCHED, hooks_of
 
 _FACET_LIMIT = 1_000
@@ -65,8 +65,9 @@ def overview(engine: Engine, *, now: datetime, cap: int = COUNT_CAP) -> Overview
         counts: dict[str, int] = {}
         for importance in Importance:
             wanted = EventFilter(importance=frozenset({importance.value}), live=True)
-            events = select(EVENT.c.id).where(*conditions(wanted, now))
-            counts[importance.value] = count_up_to(connection, events, cap)
+            events = select(EVENT.c.id).where(*conditions(wanted))
+            given = parameters(connection, wanted, now)
+            counts[importance.value] = count_up_to(connection, events, cap, given)
         return Overview(
             counts,
             bool(connection.scalar(select(exists(select(EVENT.c.id))))),
@@ -110,7 +111,6 @@ def histogram(
     start: datetime,
     end: datetime,
     step: timedelta,
-    now: datetime,
 ) -> list[Bucket]:
     """Events by importance in steps from `start` to `end`; the filter's own times don't count.
 
@@ -124,7 +124,7 @@ def histogram(
         .cte("bar")
     )
     matching = conditions(
-        replace(wanted, since=None, until=None, importance=frozenset(), live=False), now
+        replace(wanted, since=None, until=None, importance=frozenset(), live=False)
     )
     if wanted.live:
         matching.append(UNACKNOWLEDGED)
@@ -144,5 +144,7 @@ def histogram(
         for name in names
     ]
     with answering(engine), reading(engine) as connection:
-        rows = connection.execute(select(bars.c.opens, *counts).order_by(bars.c.opens)).all()
+        given = parameters(connection, wanted, end)
+        bar_counts = select(bars.c.opens, *counts).order_by(bars.c.opens)
+        rows = connection.execute(bar_counts, given).all()
     return [Bucket(row[0], dict(zip(names, row[1:], strict=True))) for row in rows]

@@ -128,7 +128,7 @@ def read_overview(engine: Engine) -> dict[str, Any]:
         deliveries(engine, now=NOW),
     )
     bars = overview.histogram(
-        engine, EventFilter(), start=at(0), end=at(60), step=timedelta(minutes=20), now=NOW
+        engine, EventFilter(), start=at(0), end=at(60), step=timedelta(minutes=20)
     )
     return {
         "overview": [seen.unacknowledged, seen.any_event, seen.any_notification],

@@ -59,9 +59,7 @@ def test_the_histogram_counts_each_event_in_the_hour_it_opened(engine: Engine) -
     fire(engine, a_rule("b", "low"), NOON + 59 * MINUTE)
     fire(engine, a_rule("c", "low"), NOON + HOUR)
     fire(engine, a_rule("d", "low"), NOON + 2 * HOUR)  # the end is not part of the range
-    bars = overview.histogram(
-        engine, EventFilter(), start=NOON, end=NOON + 2 * HOUR, step=HOUR, now=NOON
-    )
+    bars = overview.histogram(engine, EventFilter(), start=NOON, end=NOON + 2 * HOUR, step=HOUR)
     assert [(bar.start, bar.counts["critical"], bar.counts["low"]) for bar in bars] == [
         (NOON, 1, 1),
         (NOON + HOUR, 0, 1),
@@ -75,7 +73,7 @@ def test_the_histogram_follows_the_filter(engine: Engine) -> None:
     acknowledge(engine, [taken], by="ana", now=NOON)
 
     def counted(wanted: EventFilter) -> dict[str, int]:
-        [bar] = overview.histogram(engine, wanted, start=NOON, end=NOON + HOUR, step=HOUR, now=NOON)
+        [bar] = overview.histogram(engine, wanted, start=NOON, end=NOON + HOUR, step=HOUR)
         return bar.counts
 
     assert counted(EventFilter(text="needle"))["critical"] == 2

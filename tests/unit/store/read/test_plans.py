@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import Connection, Engine, insert, select, text, update
 from sqlalchemy import event as sqlalchemy_event
 
+from benchmarks import queries
 from sentinel_core.store.db.engine import open_engine, writing
 from sentinel_core.store.db.schema import ensure_schema
 from sentinel_core.store.db.tables import AUDIT, EVENT
@@ -88,11 +89,59 @@ def test_counting_and_the_histogram_read_indexes(sqlite: Engine) -> None:
         assert "SCAN alert_event" not in plan
     [plan] = plans(
         sqlite,
-        lambda: overview.histogram(
-            sqlite, EventFilter(), start=NOON, end=NOON + HOUR, step=HOUR, now=NOON
-        ),
+        lambda: overview.histogram(sqlite, EventFilter(), start=NOON, end=NOON + HOUR, step=HOUR),
     )
     assert plan.count("(importance=? AND timestamp>? AND timestamp<?)") == 4
+
+
+def test_sqlite_is_told_how_large_each_index_of_events_gets(sqlite: Engine) -> None:
+    with sqlite.connect() as connection:
+        told = connection.exec_driver_sql("SELECT idx FROM sqlite_stat1 WHERE tbl = 'alert_event'")
+        assert set(told.scalars()) == {index.name for index in EVENT.indexes}
+
+
+@pytest.mark.parametrize(
+    ("chosen", "index"),
+    [
+        ({"importance": frozenset({"critical", "high"})}, "ix_event_rule (rule_id=?"),
+        ({"mine": "ann"}, "ix_event_rule (rule_id=?"),
+        ({"state": frozenset({"FAILED"})}, "ix_event_rule (rule_id=?"),
+    ],
+)
+def test_events_of_a_rule_are_found_by_its_index_whatever_else_is_asked(
+    sqlite: Engine, chosen: dict[str, Any], index: str
+) -> None:
+    rule = a_rule()
+    fire(sqlite, rule, NOON)
+    wanted = EventFilter(rules=frozenset({rule.name}), **chosen)
+    [_, listed, *_] = plans(sqlite, lambda: event_list.page(sqlite, wanted, now=NOON, size=20))
+    [_, counted] = plans(sqlite, lambda: event_list.count(sqlite, wanted, now=NOON))
+    assert index in listed
+    assert index in counted
+
+
+def test_postgresql_finds_what_waits_by_the_index_of_the_few_that_wait(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = open_engine(postgres_url)
+    ensure_schema(engine)
+    monkeypatch.setattr(queries, "RULES", 3)
+    queries.fill(engine, 50_000, NOON)
+    seen: list[str] = []
+
+    def explain(_c: Connection, cursor: Any, statement: str, given: Any, *_rest: Any) -> None:
+        if "count(*)" in statement:
+            own = cursor.connection.cursor()
+            own.execute(f"EXPLAIN {statement}", given)
+            seen.append("\n".join(row[0] for row in own.fetchall()))
+
+    sqlalchemy_event.listen(engine, "before_cursor_execute", explain)
+    periods.periods(engine, now=NOON)
+    [_, _, *waiting] = seen
+    assert len(waiting) == 2
+    for plan in waiting:
+        assert plan.count("using ix_event_live") == 2
+    engine.dispose()
 
 
 def test_the_trends_of_the_cards_read_indexes(sqlite: Engine) -> None:
