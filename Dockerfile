@@ -11,7 +11,7 @@ COPY triggers /opt/sentinel/triggers
 COPY flows /opt/sentinel/flows
 COPY viewer /opt/sentinel/viewer
 COPY docs /opt/sentinel/docs
-RUN pip install --no-cache-dir --constraint /opt/sentinel/constraints.txt /opt/sentinel "prefect-redis==0.3.0"
+RUN pip install --no-cache-dir --constraint /opt/sentinel/constraints.txt "/opt/sentinel[scale]"
 
 # Nothing runs as root. The home folder holds what a process leaves for itself; a store in SQLite would
 # be there, too, so give it a volume if you use one.

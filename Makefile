@@ -35,6 +35,7 @@ test: .venv/.dev ## the suite: real server, worker, databases, browser
 
 slow: .venv/.dev ## the slow rest of it: a test each after every main case
 	scripts/need-chromium
+	-scripts/need-databases
 	$(BIN)/pytest -m "slow and not soak" -n $(JOBS) --durations=20 $(ARGS)
 
 check: lint ## for the daily loop: style, types, contracts and what needs no server

@@ -13,12 +13,16 @@ start until the last has ended, divided by the number of runs. `cpu_ratio` compa
 step of each worker in which every run ended well, in time or not. The Prefect server is counted
 separately, PostgreSQL included if it has one.
 
+With `--api-processes` the server has several, which share PostgreSQL and Redis, and its services
+have one of their own; each part is counted for itself.
+
 Memory is proportional (PSS) and of all processes of the worker: with runs at work minus with none
 before the first run, divided by the number of runs.
 """
 
 import argparse
 import contextlib
+import subprocess
 import sys
 import tempfile
 import time
@@ -30,11 +34,15 @@ from pathlib import Path
 import psutil
 from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.responses import DeploymentResponse
+from redis import Redis
 from sqlalchemy import create_engine, text
 
 from benchmarks._support import report
 from benchmarks.flows.waiting import waiting
 from flows.system import disk_usage
+from sentinel_core.up.commands import database_commands, services_command
+from sentinel_core.up.scaled import DATABASE, REDIS, settings_of
+from tests.support.databases import debian_postgres, redis_server
 from tests.support.load import (
     Lateness,
     create_runs,
@@ -43,13 +51,13 @@ from tests.support.load import (
     schedule_each_minute,
     unschedule,
 )
-from tests.support.prefect import PrefectServer, prefect_server
-from tests.support.processes import wait_for
+from tests.support.prefect import PrefectServer, clean_environment, prefect_server
+from tests.support.processes import running, wait_for
 from tests.support.usage import Usage
 from tests.support.workers import Workplace, workplace
 
 STOCK = "SENTINEL_STOCK_PREFECT"
-SQLITE = "sqlite"
+SQLITE, POSTGRES = "sqlite", "postgresql"
 LATE_SECONDS = 5.0
 PREFETCH_SECONDS = 10  # how far ahead a worker looks by default
 DRAIN_SECONDS = 45
@@ -68,6 +76,7 @@ class Setup:
     held: int
     limits: dict[str, int]
     database: str
+    api_processes: int
     one_at_a_time: bool
     worker_env: dict[str, str]
 
@@ -87,6 +96,7 @@ class Step:
     worker_cpu: float
     server_cpu: float
     server_load: float
+    parts: dict[str, float]  # CPU seconds for a run of what the server consists of
     failure: str = ""
     complete: bool = False
 
@@ -133,17 +143,37 @@ def say(words: str) -> None:
 
 
 @contextlib.contextmanager
-def measured_server(
-    folder: Path, database: str, stock: str
-) -> Iterator[tuple[PrefectServer, dict[str, int]]]:
-    """A Prefect server on this database, and the processes to be counted for it."""
-    env, pids = {STOCK: stock}, {}
-    if database != SQLITE:
-        bare = database.partition("://")[2]
-        pids = postmaster(f"postgresql+psycopg://{bare}")
-        env["PREFECT_API_DATABASE_CONNECTION_URL"] = f"postgresql+asyncpg://{bare}"
-    with prefect_server(folder, **env) as server:
-        yield server, {"server": server.pid, **pids}
+def measured_server(folder: Path, setup: Setup) -> Iterator[tuple[PrefectServer, dict[str, int]]]:
+    """A Prefect server on its database, and the processes to be counted for it."""
+    env = {STOCK: setup.worker_env[STOCK]}
+    pids: dict[str, int] = {}
+    many, database = setup.api_processes, setup.database
+    with contextlib.ExitStack() as stack:
+        if database == POSTGRES:
+            database = stack.enter_context(debian_postgres())
+        if database != SQLITE:
+            bare = database.partition("://")[2]
+            pids |= postmaster(f"postgresql+psycopg://{bare}")
+            env[DATABASE] = f"postgresql+asyncpg://{bare}"
+        if many > 1:
+            redis = stack.enter_context(redis_server(folder))
+            env |= {REDIS: redis, **settings_of(many, {REDIS: redis}, env.get(DATABASE, ""))}
+            pids |= redis_process(redis)
+            known = {**clean_environment(folder), **env}
+            for command in database_commands():
+                subprocess.run(command, env=known, check=True, capture_output=True)
+        server = stack.enter_context(prefect_server(folder, workers=many, **env))
+        if many > 1:
+            log = folder / "services.log"
+            services = running(*services_command(), env=server.env, log=log)
+            pids["services"] = stack.enter_context(services).pid
+        yield server, {"api": server.pid, **pids}
+
+
+def redis_process(url: str) -> dict[str, int]:
+    """The process of a Redis on this machine."""
+    with Redis.from_url(url) as redis:
+        return {"redis": int(redis.info("server")["process_id"])}
 
 
 def postmaster(url: str) -> dict[str, int]:
@@ -284,6 +314,7 @@ class Load:
             worker / len(runs),
             sum(spent.values()) / len(runs),
             sum(spent.values()) / took,
+            {name: used / len(runs) for name, used in spent.items()},
         )
         if missing := self._missing(runs, made):
             return replace(step, failure=missing)
@@ -379,10 +410,11 @@ def measure_rates(place: Workplace, setup: Setup, pids: dict[str, int]) -> list[
 
 
 def describe(step: Step) -> str:
+    parts = ", ".join(f"{used:.3f} {name}" for name, used in step.parts.items())
     return (
         f"late p50 {step.late.p50:.2f} p95 {step.late.p95:.2f} max {step.late.most:.2f} s, CPU "
-        f"{step.worker_cpu:.3f} s worker, {step.server_cpu:.3f} s server per run, server at "
-        f"{step.server_load:.0%} of a core; {step.failure or 'sustained'}"
+        f"{step.worker_cpu:.3f} s worker, {step.server_cpu:.3f} s server per run ({parts}), "
+        f"server at {step.server_load:.0%} of a core; {step.failure or 'sustained'}"
     )
 
 
@@ -392,8 +424,8 @@ def describe(step: Step) -> str:
 def measure(setup: Setup, folder: Path) -> dict[str, Measured]:
     """Every worker type in turn, on one server."""
     measured: dict[str, Measured] = {}
-    say(f"starting a Prefect server on {setup.engine}")
-    with measured_server(folder, setup.database, setup.worker_env[STOCK]) as (server, pids):
+    say(f"starting a Prefect server on {setup.engine}, {setup.api_processes} processes of its API")
+    with measured_server(folder, setup) as (server, pids):
         for kind in setup.workers:
             with workplace(server, folder, kind, f"bench-{kind}") as place:
                 say(f"{kind}: memory of {setup.held} runs at once")
@@ -419,7 +451,9 @@ def show(setup: Setup, measured: dict[str, Measured]) -> None:
                     step.runs,
                     f"{late.p50:.1f} {late.p95:.1f} {late.most:.1f}",
                     f"{step.worker_cpu:.3f}",
-                    f"{step.server_cpu:.3f}",
+                    " ".join(
+                        [f"{step.server_cpu:.3f}", *(f"{s:.3f}" for s in step.parts.values())]
+                    ),
                     f"{step.server_load:.0%}",
                     step.failure or "sustained",
                 ]
@@ -430,7 +464,8 @@ def show(setup: Setup, measured: dict[str, Measured]) -> None:
             f"{kind}: {memory.none:.0f} MB before the first run, {memory.one:.0f} with one, "
             f"{memory.many:.0f} with {memory.held}; idle {figures.idle_cpu:.2f} CPU s a minute"
         )
-    columns = ["per min", "runs", "late p50 p95 max", "CPU s/run", "server", "load", ""]
+    names = next((" ".join(s.parts) for m in measured.values() for s in m.steps), "")
+    columns = ["per min", "runs", "late p50 p95 max", "CPU s/run", f"server: {names}", "load", ""]
     title = f"Seconds; server on {setup.engine}; server: CPU per run, and share of a core"
     report(title, columns, rows, result_of(measured))
 
@@ -474,7 +509,14 @@ def parse(arguments: list[str] | None = None) -> Setup:
     parser.add_argument(
         "--server",
         default=SQLITE,
-        help="what Prefect's server stores in: sqlite, or postgresql://user@host/empty_database",
+        help="what Prefect's server stores in: sqlite, postgresql (Debian's, started for it), or "
+        "postgresql://user@host/empty_database",
+    )
+    parser.add_argument(
+        "--api-processes",
+        type=int,
+        default=1,
+        help="of Prefect's API; several need PostgreSQL, and a Redis is started for them",
     )
     parser.add_argument("--log-level", default="INFO", help="of worker and runs, e.g. WARNING")
     parser.add_argument("--no-api-logs", action="store_true", help="runs send no logs to Prefect")
@@ -491,6 +533,7 @@ def parse(arguments: list[str] | None = None) -> Setup:
         held=given.held,
         limits={"process": given.process_limit, "sentinel": given.sentinel_limit},
         database=given.server,
+        api_processes=given.api_processes,
         one_at_a_time=not given.overlapping,
         worker_env={
             "PREFECT_WORKER_QUERY_SECONDS": given.query_seconds,

@@ -15,6 +15,7 @@ def up(
     viewer_port: Port = 8501,
     api_port: Port = 8502,
     api: bool = True,
+    server_workers: Annotated[int, Parameter(validator=validators.Number(gte=1, lte=64))] = 1,
     worker_limit: Annotated[int | None, Parameter(validator=validators.Number(gte=1))] = None,
     first_run: bool = True,
     logs: Path | None = None,
@@ -32,6 +33,8 @@ def up(
         The rule file.
     server_port
         Where to start, or find, a local Prefect server.
+    server_workers
+        In how many processes to start a Prefect server; more than one need PostgreSQL and Redis.
     viewer_port
         Where the blotter listens.
     api_port
@@ -64,4 +67,5 @@ def up(
         debug,
         served,
         read_only,
+        server_workers,
     ).run()

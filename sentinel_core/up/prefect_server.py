@@ -44,20 +44,27 @@ def spare_the_collector() -> None:
     gc.set_threshold(*COLLECTIONS)
 
 
-def main() -> None:
-    """Run the `prefect` command with these changes."""
+def prepare() -> None:
+    """Make these changes in this process."""
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
-    from prefect.cli import app
-
     from sentinel_core.patches.of_server import PATCHES
     from sentinel_core.patches.patch import apply
 
     apply(PATCHES)
     spare_the_collector()
+
+
+def main() -> None:
+    """Run the `prefect` command with these changes."""
+    prepare()
+    from prefect.cli import app
+
     sys.argv[0] = "prefect"
     app()
 
 
 if __name__ == "__main__":
     main()
+elif __name__ == "__mp_main__":  # one of the processes of `server start --workers N`
+    prepare()

@@ -20,7 +20,9 @@ from sentinel_core.up.answers import answer, is_healthy
 from sentinel_core.up.commands import (
     SENTINEL,
     api_command,
+    database_commands,
     server_command,
+    services_command,
     viewer_command,
     worker_command,
 )
@@ -62,6 +64,7 @@ class Up:
     debug: bool = False
     api_port: int | None = None  # None: without the HTTP API
     read_only: bool = False
+    server_workers: int = 1
     console: Console = field(default_factory=Console)
     children: list[ManagedProcess] = field(default_factory=list)
     pools: dict[str, str] = field(default_factory=dict)
@@ -132,11 +135,34 @@ class Up:
                 "what listens there, or choose another with --server-port"
             )
         else:
-            self.env.setdefault(LATE_AFTER, SETTINGS[LATE_AFTER])  # the worker goes by it as well
-            child = self._child("server", server_command(self.server_port))
-            with self.console.status("Prefect server …"):
-                self._wait_for(lambda: is_healthy(url), child, "the Prefect server")
-            self._say("Prefect server", f"healthy at {url}")
+            self._own_server(url)
+
+    def _own_server(self, url: str) -> None:
+        self.env.setdefault(LATE_AFTER, SETTINGS[LATE_AFTER])  # the worker goes by it as well
+        many = self.server_workers
+        if many > 1:
+            self._step("Prefect's database", self._prepare_many)
+        child = self._child("server", server_command(self.server_port, many))
+        with self.console.status("Prefect server …"):
+            self._wait_for(lambda: is_healthy(url), child, "the Prefect server")
+        if many > 1:
+            self._child("services", services_command())
+        self._say("Prefect server", f"healthy at {url}" + f", {many} processes" * (many > 1))
+
+    def _prepare_many(self) -> str:
+        """Set what several processes share, and upgrade the database before they start."""
+        from prefect.settings import get_current_settings
+
+        from sentinel_core.up.scaled import settings_of
+
+        url = get_current_settings().server.database.connection_url
+        database = url.get_secret_value() if url else ""
+        self.env.update(settings_of(self.server_workers, self.env, database))
+        for command in database_commands():
+            done = self._run(command)
+            if done.returncode:
+                raise SetupError(f"Prefect's database was not upgraded: {_last_line(done)}")
+        return "upgraded, and shared through Redis"
 
     def _environment(self, api_url: str) -> None:
         """Set the addresses that every program needs."""
@@ -280,12 +306,11 @@ class Up:
         return child
 
     def _quiet(self, module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(  # noqa: S603
-            [*program(module), *arguments],
-            env=self.env,
-            capture_output=True,
-            text=True,
-            check=False,
+        return self._run([*program(module), *arguments])
+
+    def _run(self, command: list[str]) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(  # noqa: S603 (fixed programs, arguments of our own)
+            command, env=self.env, capture_output=True, text=True, check=False
         )
 
 

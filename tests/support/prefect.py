@@ -19,6 +19,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.utilities.asyncutils import run_coro_as_sync
 from prefect.workers.utilities import get_default_base_job_template_for_infrastructure_type
 
+from sentinel_core.up.commands import server_command
 from tests.support.patience import PATIENCE, VARIABLE, patient
 from tests.support.processes import (
     BIN,
@@ -102,13 +103,17 @@ def environment(folder: Path, url: str, **more: str) -> dict[str, str]:
 
 @contextlib.contextmanager
 def prefect_server(
-    folder: Path, port: int | None = None, grace_seconds: float = 15, **more: str
+    folder: Path,
+    port: int | None = None,
+    grace_seconds: float = 15,
+    workers: int = 1,
+    **more: str,
 ) -> Iterator[PrefectServer]:
     """A Prefect server with its own database in `folder`, started as `sentinel up` does.
 
     With a short `grace_seconds` it does not get to see its connections closed when it is stopped.
     """
-    process, server = _start(folder, port, more)
+    process, server = _start(folder, port, more, workers)
     try:
         yield server
     finally:
@@ -126,14 +131,12 @@ _STARTED: list[subprocess.Popen[bytes]] = []  # else Python warns that they stil
 
 
 def _start(
-    folder: Path, port: int | None, more: Mapping[str, str]
+    folder: Path, port: int | None, more: Mapping[str, str], workers: int = 1
 ) -> tuple[subprocess.Popen[bytes], PrefectServer]:
     port = port or free_port()
     url = f"http://127.0.0.1:{port}/api"
     env = environment(folder, url, **more)
-    command = (str(BIN / "python"), "-m", "sentinel_core.up.prefect_server", "server", "start")
-    command += ("--host", "127.0.0.1", "--port", str(port))
-    process = start(*command, env=env, log=folder / "server.log")
+    process = start(*server_command(port, workers), env=env, log=folder / "server.log")
     try:
         wait_for(
             lambda: answers(f"{url}/health"),

@@ -3,7 +3,13 @@
 import pytest
 
 from sentinel_core.cli import app
-from sentinel_core.up.commands import SENTINEL, api_command, viewer_command, worker_command
+from sentinel_core.up.commands import (
+    SENTINEL,
+    api_command,
+    server_command,
+    viewer_command,
+    worker_command,
+)
 from sentinel_core.up.process import program
 
 
@@ -23,3 +29,10 @@ def test_the_api_listens_where_that_is_asked_for() -> None:
 def test_a_worker_without_a_limit_has_its_own() -> None:
     assert worker_command("checks", 4)[-2:] == ["--limit", "4"]
     assert worker_command("checks", None)[-2:] == ["--pool", "checks"]
+
+
+@pytest.mark.parametrize(("workers", "named"), [(1, []), (4, ["--workers", "4"])])
+def test_a_server_in_one_process_keeps_its_services_to_itself(
+    workers: int, named: list[str]
+) -> None:
+    assert server_command(4200, workers)[-2 - len(named) :] == ["--port", "4200", *named]
