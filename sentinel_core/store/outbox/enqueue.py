@@ -42,10 +42,15 @@ def suppress(
     connection.execute(update(NOTIFICATION).where(*which).values(**columns))
 
 
-def lock_notifications(connection: Connection, *which: ColumnElement[bool]) -> None:
-    """Lock these rows in the order of their ids, so that transactions never deadlock."""
-    if connection.dialect.name == "postgresql":
-        connection.execute(select(_N.id).where(*which).order_by(_N.id).with_for_update())
+def lock_notifications(connection: Connection, *which: ColumnElement[bool]) -> bool:
+    """Lock these rows in the order of their ids, so that transactions never deadlock.
+
+    False if there are none; SQLite, which has no locks on rows, is not asked.
+    """
+    if connection.dialect.name != "postgresql":
+        return True
+    ordered = select(_N.id).where(*which).order_by(_N.id).with_for_update()
+    return connection.execute(ordered).first() is not None
 
 
 def plan_follow_ups(
@@ -118,8 +123,8 @@ def drop_steps(
         which = [_N.event_id.in_(some), IS_PENDING, IS_STEP, _N.claimed_at.is_(None)]
         if before is not None:
             which.append(_N.next_attempt_at < before)
-        lock_notifications(connection, *which)
-        suppress(connection, which, why, now)
+        if lock_notifications(connection, *which):
+            suppress(connection, which, why, now)
 
 
 def restore_steps(connection: Connection, event_ids: Sequence[int], now: datetime) -> None:

@@ -53,8 +53,8 @@ def resolve_removed(engine: Engine, rule_id: int, deployment_id: UUID, now: date
         why = Suppression(SuppressionCode.RESOLVED, "resolved: its rule was removed")
         for some in chunks(ended):
             pending = (NOTIFICATION.c.event_id.in_(some), NOTIFICATION.c.status == PENDING)
-            lock_notifications(connection, *pending)
-            suppress(connection, pending, why, now)
+            if lock_notifications(connection, *pending):
+                suppress(connection, pending, why, now)
         notify_followers(connection, ended, NotifyReason.RESOLVED.value, now)
         add_audit(connection, ACTOR, "resolved", now, {"reason": REMOVED}, ended)
         return ended

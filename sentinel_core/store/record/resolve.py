@@ -47,8 +47,8 @@ def resolve(
         why = Suppression(SuppressionCode.RESOLVED, f"resolved by {who}")
         for some in chunks(done):
             pending = (NOTIFICATION.c.event_id.in_(some), NOTIFICATION.c.status == PENDING)
-            lock_notifications(connection, *pending)
-            suppress(connection, pending, why, now)
+            if lock_notifications(connection, *pending):
+                suppress(connection, pending, why, now)
         notify_followers(connection, done, NotifyReason.RESOLVED.value, now)
         change.audit("resolved")
         react_to_ends(connection, done, now)

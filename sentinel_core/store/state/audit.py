@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, insert
+from sqlalchemy import Connection, Engine, insert, literal, select
 
 from sentinel_core.model.system_actions import ACTOR, SystemAction
+from sentinel_core.store.db.bulk import MANY, chunks
 from sentinel_core.store.db.engine import writing
-from sentinel_core.store.db.tables import AUDIT
+from sentinel_core.store.db.tables import AUDIT, EVENT
 
 
 def add_audit(
@@ -19,9 +20,14 @@ def add_audit(
     detail: Mapping[str, Any],
     events: Sequence[int | None] = (None,),
 ) -> None:
-    """Add an audit entry for each event; by default one that concerns no event."""
-    if events:
-        entry = {"at": now, "actor": actor, "action": action, "detail": dict(detail)}
+    """Add an audit entry for each event on record; by default one that concerns no event."""
+    entry = {"at": now, "actor": actor, "action": action, "detail": dict(detail)}
+    if len(events) >= MANY:
+        for some in chunks([key for key in events if key is not None]):
+            values = [literal(value, AUDIT.c[name].type) for name, value in entry.items()]
+            keys = select(EVENT.c.id, *values).where(EVENT.c.id.in_(some)).order_by(EVENT.c.id)
+            connection.execute(insert(AUDIT).from_select(["event_id", *entry], keys))
+    elif events:
         connection.execute(insert(AUDIT), [{**entry, "event_id": key} for key in events])
 
 

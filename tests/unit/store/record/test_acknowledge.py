@@ -6,13 +6,15 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Engine, select
 
+from sentinel_core.model.alert import AlertOutput
+from sentinel_core.store.db.bulk import CHUNK, MANY
 from sentinel_core.store.db.engine import reading
-from sentinel_core.store.db.tables import AUDIT
+from sentinel_core.store.db.tables import AUDIT, EVENT
 from sentinel_core.store.read.event_detail import event_detail
 from sentinel_core.store.read.filters import Status
 from sentinel_core.store.record.acknowledge import acknowledge
 from sentinel_core.store.record.change import BY_LIMIT, COMMENT_LIMIT
-from tests.support.recorded import NOON, a_rule, event_ids, fire
+from tests.support.recorded import NOON, a_rule, a_run, event_ids, fire, observe
 
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
@@ -34,6 +36,24 @@ def test_an_acknowledgement_names_exactly_the_events_it_was_given(engine: Engine
     assert (whole.event["acknowledged_by"], whole.event["comment"]) == ("ana", "ok \ufffd")
     assert whole.event["acknowledged_at"] == NOON
     assert audited(engine) == [("ana", first), ("ana", third)]
+
+
+def test_many_at_once_have_an_audit_entry_each_in_their_order(engine: Engine) -> None:
+    rule, run = a_rule("many"), a_run(NOON)
+    outputs = [
+        AlertOutput(triggered=True, ticker=f"T{n:03}", message="up", timestamp=NOON)
+        for n in range(CHUNK + MANY)
+    ]
+    observe(engine, rule, run, outputs)
+    with reading(engine) as connection:
+        keys = list(connection.scalars(select(EVENT.c.id).order_by(EVENT.c.id)))
+    assert len(keys) == len(outputs)
+    done = acknowledge(engine, keys[::-1], by="ana", comment="seen", now=NOON)
+    assert list(done.done) == keys
+    assert audited(engine) == [("ana", key) for key in keys]
+    with reading(engine) as connection:
+        entries = connection.execute(select(AUDIT.c.action, AUDIT.c.at, AUDIT.c.detail))
+        assert all(entry == ("acknowledged", NOON, {"comment": "seen"}) for entry in entries)
 
 
 def test_what_somebody_else_acknowledged_first_stays_theirs(engine: Engine) -> None:
