@@ -13,7 +13,16 @@ from sentinel_core.store.read.activity_sources import ActivityFilter, Level, Sou
 from sentinel_core.wording.colours import COLOURS
 from sentinel_core.wording.labels import audit_words, system_words
 from viewer import controls, data, exporting, filters, rows
-from viewer.bound import ROW_HEIGHT, bound, choice, height, readable, search, time_column
+from viewer.bound import (
+    ROW_HEIGHT,
+    bound,
+    choice,
+    height,
+    not_understood,
+    readable,
+    search,
+    time_column,
+)
 from viewer.escape import plain
 
 SIZES = ("15", "50", "100")
@@ -26,6 +35,8 @@ TYPES = {
     (Source.DELIVERY, "sent"): "message sent",
     (Source.DELIVERY, "failed"): "message failed",
 }
+_OFFERED = {"range": tuple(filters.RANGES), "level": LEVELS, "by": SOURCES, "size": SIZES}
+_FREE = ("q", "since", "until")
 _LEVEL_COLOURS = {"error": "#d1242f", "warning": "#9a6700", "info": "#57606a"}
 _PLACES, _CHOICE = "activity places", "activity choice"
 _COLUMNS = (
@@ -76,6 +87,7 @@ def _within(span: str, wanted: ActivityFilter) -> ActivityFilter:
 
 def _controls() -> tuple[str, ActivityFilter, int]:
     where = data.local_zone()
+    not_understood("activity", lambda given: filters.not_among(given, _OFFERED, _FREE))
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="filters"):
         span = st.segmented_control(
             "Range",

@@ -21,7 +21,7 @@ from viewer import (
     status,
     triage,
 )
-from viewer.bound import bound, is_dark
+from viewer.bound import bound, is_dark, not_understood
 from viewer.escape import plain, sentence
 from viewer.event_table import Asked
 from viewer.filters import Choice
@@ -67,10 +67,8 @@ def _above(overview: Overview) -> tuple[Choice, tuple[str, ...]]:
     if lines := status.deliveries(data.deliveries(), data.now(), data.local_zone()):
         st.markdown("  \n".join(lines))
     known = data.facets()
-    problems = controls.not_understood(known)
+    not_understood("blotter", lambda given: filters.problems(given, known))
     choice, shown = controls.draw(known, data.local_zone(), data.views())
-    if problems:
-        st.warning("  \n".join(problems), icon=":material/filter_list_off:")
     if overview.any_event:
         _histogram(choice)
     else:

@@ -1,6 +1,6 @@
 """Controls bound to query parameters of their own names, and what pages share around them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -10,11 +10,30 @@ from sentinel_core.base.errors import SentinelError
 from viewer.escape import sentence
 
 ROW_HEIGHT = 28
+_PROBLEMS = "not understood"
 
 
 def bound(name: str) -> dict[str, Any]:
     """The arguments that bind a control to the query parameter of its name."""
-    return {"key": name, "bind": "query-params"}
+    return {"key": name, "bind": "query-params", "on_change": understood}
+
+
+def not_understood(page: str, problems: Callable[[Mapping[str, list[str]]], list[str]]) -> None:
+    """Warn of what this page's address holds and its controls drop, until one of them is used.
+
+    To be called before the first control is drawn. `problems` makes sentences of the parameters.
+    """
+    if st.session_state.get(_PROBLEMS, ("", []))[0] != page:
+        given = {name: st.query_params.get_all(name) for name in st.query_params}
+        st.session_state[_PROBLEMS] = (page, problems(given))
+    if sentences := st.session_state[_PROBLEMS][1]:
+        st.warning("  \n".join(sentences), icon=":material/filter_list_off:")
+
+
+def understood() -> None:
+    """Take the warning back: somebody has used a control."""
+    if _PROBLEMS in st.session_state:
+        st.session_state[_PROBLEMS] = (st.session_state[_PROBLEMS][0], [])
 
 
 def search(placeholder: str) -> str:

@@ -9,25 +9,8 @@ import streamlit as st
 from sentinel_core.store.read.overview import Facets
 from sentinel_core.store.read.views import View
 from viewer import acknowledging, columns, filters, rows, saved_views
+from viewer.bound import bound, understood
 from viewer.filters import Choice
-
-_PROBLEMS = "not understood"
-
-
-def not_understood(known: Facets) -> list[str]:
-    """Invalid parameters of the address bar, determined once, before any control is drawn."""
-    if _PROBLEMS not in st.session_state:
-        given = {name: st.query_params.get_all(name) for name in st.query_params}
-        st.session_state[_PROBLEMS] = filters.problems(given, known)
-    return cast("list[str]", st.session_state[_PROBLEMS])
-
-
-def _changed() -> None:
-    st.session_state[_PROBLEMS] = []
-
-
-def _bound(name: str) -> dict[str, Any]:
-    return {"key": name, "bind": "query-params", "on_change": _changed}
 
 
 def draw(
@@ -42,7 +25,7 @@ def draw(
             required=True,
             label_visibility="collapsed",
             help="live: unacknowledged critical and high, and the others while they are due",
-            **_bound("view"),
+            **bound("view"),
         )
         quick = st.segmented_control(
             "Quick",
@@ -51,7 +34,7 @@ def draw(
             required=True,
             label_visibility="collapsed",
             help="critical: and high; mine: assigned to you, or acknowledged by you",
-            **_bound("quick"),
+            **bound("quick"),
         )
         span = filters.DEFAULT_RANGE
         if view == "all":
@@ -61,7 +44,7 @@ def draw(
                 default=filters.DEFAULT_RANGE,
                 required=True,
                 label_visibility="collapsed",
-                **_bound("range"),
+                **bound("range"),
             )
         text = st.text_input(
             "Search",
@@ -70,11 +53,11 @@ def draw(
             max_chars=200,
             label_visibility="collapsed",
             width=230,
-            **_bound("q"),
+            **bound("q"),
         )
         more = _more(known, where)
         sort = st.selectbox(
-            "Sort", filters.SORTS, label_visibility="collapsed", width=170, **_bound("sort")
+            "Sort", filters.SORTS, label_visibility="collapsed", width=170, **bound("sort")
         )
         size = st.selectbox(
             "Rows",
@@ -83,7 +66,7 @@ def draw(
             label_visibility="collapsed",
             width=80,
             help="rows on a page",
-            **_bound("size"),
+            **bound("size"),
         )
         shown = columns.chosen(rows.ALL_COLUMNS, rows.COLUMNS)
         chosen_quick = None if quick == "all" else quick
@@ -119,27 +102,27 @@ def _more(known: Facets, where: tzinfo) -> dict[str, Any]:
         }
         chosen: dict[str, Any] = {
             name: tuple(
-                st.pills(name.title(), options, selection_mode="multi", **_bound(name)) or ()
+                st.pills(name.title(), options, selection_mode="multi", **bound(name)) or ()
             )
             for name, options in offered.items()
         }
         chosen["state"] = tuple(
-            st.multiselect("Prefect state", filters.STATES, **_bound("state")) or ()
+            st.multiselect("Prefect state", filters.STATES, **bound("state")) or ()
         )
-        chosen["rule"] = tuple(st.multiselect("Rule", known.rules, **_bound("rule")) or ())
+        chosen["rule"] = tuple(st.multiselect("Rule", known.rules, **bound("rule")) or ())
         chosen["environment"] = tuple(
-            st.multiselect("Environment", known.environments, **_bound("environment")) or ()
+            st.multiselect("Environment", known.environments, **bound("environment")) or ()
         )
         ticker, storm = st.columns(2)
         chosen["ticker"] = (
-            ticker.text_input("Ticker (exactly)", max_chars=200, **_bound("ticker")) or ""
+            ticker.text_input("Ticker (exactly)", max_chars=200, **bound("ticker")) or ""
         )
         chosen["storm"] = (
-            storm.text_input("Storm (its number)", max_chars=20, **_bound("storm")) or ""
+            storm.text_input("Storm (its number)", max_chars=20, **bound("storm")) or ""
         )
         first, last = st.columns(2)
         for name, place, title in (("since", first, "Not before"), ("until", last, "Before")):
-            moment = place.datetime_input(title, value=None, **_bound(name))
+            moment = place.datetime_input(title, value=None, **bound(name))
             chosen[name] = aware(moment, where)
         st.button("Clear", on_click=_clear, args=((*names, *typed, *times),), disabled=not active)
     return chosen
@@ -165,4 +148,4 @@ def _clear(names: tuple[str, ...]) -> None:
             None if name in ("since", "until") else "" if name in ("ticker", "storm") else []
         )
         st.session_state[name] = empty
-    _changed()
+    understood()

@@ -126,18 +126,22 @@ def readings(
             "encoding": {"x": x, "color": {"value": colours["low"]}},
         },
     ]
-    if any(value["threshold"] is not None for value in values):
+    thresholds = {value["threshold"] for value in values if value["threshold"] is not None}
+    if thresholds:
+        # A line through the evaluations, where it moved; one that did not crosses the whole chart,
+        # also where there is a single evaluation.
+        moved = {"type": "line", "interpolate": "step-after", "strokeDash": [5, 4]}
+        mark = moved if len(thresholds) > 1 else {"type": "rule", "strokeDash": [5, 4]}
+        y = {"y": _number("threshold", scale=scale), "color": {"value": colours["high"]}}
         layers.append(
             {
-                "mark": {"type": "line", "interpolate": "step-after", "strokeDash": [5, 4]},
+                "mark": mark,
                 "transform": [{"filter": "isValid(datum.threshold)"}],
-                "encoding": {
-                    "x": x,
-                    "y": _number("threshold", scale=scale),
-                    "color": {"value": colours["high"]},
-                },
+                "encoding": {"x": x, **y} if len(thresholds) > 1 else y,
             }
         )
+        if len(thresholds) == 1:
+            layers[-1]["data"] = {"values": [{"threshold": thresholds.pop()}]}
     return {"data": {"values": values}, "height": 180, "layer": layers}
 
 

@@ -4,7 +4,7 @@ Widgets carry these names and values unchanged (no pretty labels): Streamlit fin
 parameter by its label; one that it can't find would be dropped, and everything shown.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 
@@ -203,39 +203,55 @@ def offered(known: Facets) -> dict[str, Sequence[str]]:
 
 
 def problems(params: Mapping[str, Sequence[str]], known: Facets) -> list[str]:
-    """Parameters in the address bar that are invalid, a sentence each (markdown, escaped)."""
-    known_values = {**offered(known), "alert": ALERTS}
+    """The blotter's parameters that are invalid, as `not_among` says."""
+    values = {**offered(known), "alert": ALERTS}
+    return not_among(params, values, ("ticker", "q", "event", "since", "until", "storm"))
+
+
+def not_among(
+    params: Mapping[str, Sequence[str]],
+    known_values: Mapping[str, Sequence[str]],
+    free: Collection[str],
+) -> list[str]:
+    """Parameters in the address bar that are invalid, a sentence each (markdown, escaped).
+
+    Those named in `free` hold texts, times (`since`, `until`) and a number (`storm`).
+    """
     sentences: list[str] = []
     for name, given in params.items():
-        if name in ("since", "until"):
+        if name in ("since", "until") and name in free:
             sentences += [
-                _not_understood(name, value, "a date and time") for value in _no_times(given)
+                _not_understood(name, value, "a date and time as `2026-11-20T10:00`")
+                for value in _no_times(given)
             ]
-        elif name == "storm":
+        elif name == "storm" and name in free:
             wrong = [value for value in given if value.strip() and storm_number(value) is None]
             sentences += [_not_understood(name, value, "a number") for value in wrong[:3]]
         elif name in known_values:
             unknown = [value for value in given if value not in known_values[name]]
             possible = known_values[name][:12]
             expected = "one of " + ", ".join(possible) if possible else "nothing yet"
-            sentences += [_not_understood(name, value, expected) for value in unknown[:3]]
-        elif name not in ("ticker", "q", "event") and not name.startswith("embed"):
+            sentences += [_not_understood(name, value, plain(expected)) for value in unknown[:3]]
+        elif name not in free and not name.startswith("embed"):
             sentences.append(f"There is no filter called “{plain(name, 60)}”; it is ignored.")
     return sentences[:10]
 
 
 def _not_understood(name: str, value: str, expected: str) -> str:
+    """`expected` is markdown."""
     return (
-        f"Filter {name}: “{plain(value, 60)}” is not understood and left out; "
-        f"expected {plain(expected)}."
+        f"Filter {name}: “{plain(value, 60)}” is not understood and left out; expected {expected}."
     )
+
+
+_ADDRESS_TIME = "%Y-%m-%dT%H:%M"
 
 
 def _no_times(given: Sequence[str]) -> list[str]:
     wrong = []
     for value in given:
         try:
-            datetime.fromisoformat(value)
+            datetime.strptime(value, _ADDRESS_TIME)  # noqa: DTZ007 (as its control reads it)
         except ValueError:
             wrong.append(value)
     return wrong

@@ -7,12 +7,30 @@ import streamlit as st
 from sentinel_core.store.read.event_list import Cursor
 from sentinel_core.store.read.filters import COUNT_CAP
 from viewer import columns, controls, data, exporting, filters, rows
-from viewer.bound import ROW_HEIGHT, bound, choice, height, readable, search, several
+from viewer.bound import (
+    ROW_HEIGHT,
+    bound,
+    choice,
+    height,
+    not_understood,
+    readable,
+    search,
+    several,
+)
 from viewer.escape import number, plain
 from viewer.filters import Choice
 
 _CURSORS, _CHOICE = "history cursors", "history choice"
 _RANGES = tuple(filters.RANGES)
+_OFFERED = {
+    "range": _RANGES,
+    "importance": filters.IMPORTANCES,
+    "state": filters.STATES,
+    "sort": filters.SORTS,
+    "size": filters.SIZES,
+    "columns": rows.HISTORY_COLUMNS,
+}
+_FREE = ("q", "since", "until")
 
 
 def draw() -> None:
@@ -37,6 +55,7 @@ def draw() -> None:
 
 def _controls() -> tuple[Choice, tuple[str, ...]]:
     where = data.local_zone()
+    not_understood("history", lambda given: filters.not_among(given, _OFFERED, _FREE))
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="filters"):
         span = st.segmented_control(
             "Range",

@@ -12,12 +12,14 @@ ICON = Path(__file__).with_name("icon.svg")
 WORDMARK = Path(__file__).with_name("wordmark.svg")
 
 st.set_page_config(page_title=PRODUCT, page_icon=str(ICON), layout="wide")
-# Hides Streamlit's own CSV export of tables, which would pass formulas to spreadsheets. And makes
-# what is chosen legible: on a dark ground, the theme's own colour is too dark for text.
+# Hides Streamlit's own CSV export of tables, which would pass formulas to spreadsheets. Makes what
+# is chosen legible: on a dark ground, the theme's own colour is too dark for text. And a wide table
+# of silences is moved by itself, not the page.
 chosen = "#a5d6ff" if st.context.theme.type == "dark" else "#0550ae"
 st.html(
     "<style>[data-testid='stElementToolbar'] {display: none} "
-    f"button[data-selected='true'] p {{color: {chosen}}}</style>"
+    f"button[data-selected='true'] p {{color: {chosen}}} "
+    ".st-key-mutes {overflow-x: auto}</style>"
 )
 st.logo(str(WORDMARK), size="large")
 may_read = gate.open_to()

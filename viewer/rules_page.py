@@ -25,7 +25,17 @@ from viewer import (
     selection,
     silencing,
 )
-from viewer.bound import ROW_HEIGHT, bound, choice, height, readable, search, several, time_column
+from viewer.bound import (
+    ROW_HEIGHT,
+    bound,
+    choice,
+    height,
+    not_understood,
+    readable,
+    search,
+    several,
+    time_column,
+)
 from viewer.escape import code, plain
 from viewer.roles import Action
 from viewer.rule_rows import RuleChoice
@@ -63,6 +73,14 @@ def _draw() -> None:
 
 
 def _controls(categories: tuple[str, ...]) -> tuple[RuleChoice, int]:
+    offered = {
+        "show": rule_rows.CONDITIONS,
+        "importance": filters.IMPORTANCES,
+        "category": categories,
+        "sort": rule_rows.SORTS,
+        "size": rule_rows.SIZES,
+    }
+    not_understood("rules", lambda given: filters.not_among(given, offered, ("q",)))
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="filters"):
         conditions = st.pills(
             "Show",
@@ -180,8 +198,11 @@ def _columns(shown: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
-@st.dialog("Rules")
 def _ask(action: operations.Action, selected: Sequence[Mapping[str, Any]]) -> None:
+    st.dialog(_VERBS[action][0])(_confirm)(action, selected)
+
+
+def _confirm(action: operations.Action, selected: Sequence[Mapping[str, Any]]) -> None:
     """Confirm an action on exactly these rules, and ask who does it."""
     label, did = _VERBS[action]
     st.markdown("  \n".join(code(rule["name"], 100) for rule in selected[:20]))
@@ -233,4 +254,8 @@ def _silences(selected: Sequence[Mapping[str, Any]]) -> None:
             f"{counted(mute.open_events, 'open event')}",
         )
         lines.append(f"| {' | '.join(cells)} |")
-    st.markdown("\n".join(lines))
+    with st.container(key="mutes"):
+        st.markdown("\n".join(lines))
+    st.caption(
+        "`sentinel silences expire NUMBER` ends one, and `sentinel silences list` numbers them."
+    )

@@ -32,7 +32,7 @@ def ask(given: Mapping[str, str]) -> None:
     """Ask what is muted, for how long and why, and show what that would mute now."""
     st.caption(
         "Events go on being recorded and shown; only notifications are held back. An event is "
-        "muted when it matches all of the fields; `*` stands for any text."
+        "muted when it matches all of the fields. An asterisk (\\*) stands for any text."
     )
     matchers: dict[str, Any] = {}
     for name, place in zip(_FIELDS, st.columns(len(_FIELDS)), strict=True):

@@ -13,6 +13,8 @@ from sentinel_core.store.read.event_list import Cursor
 from sentinel_core.store.read.filters import NUMBERS, TIMES, EventFilter, Sort, Status
 
 _LARGEST = 2**63 - 1
+_LARGEST_SHOWN = 2**31 - 1  # of what a list is sorted by: PostgreSQL's integer
+_LONGEST_CURSOR = 8_000  # characters: the longest names, in letters of four bytes
 
 
 def storable(text: str) -> str:
@@ -54,7 +56,7 @@ class EventQuery(BaseModel):
     sort: Sort = Sort.TIME
     descending: bool = True
     size: Annotated[int, Field(ge=1, le=200)] = 50
-    cursor: Annotated[str, Field(max_length=2_000)] | None = None
+    cursor: Annotated[str, Field(max_length=_LONGEST_CURSOR)] | None = None
 
     @model_validator(mode="after")
     def _cursor_can_be_read(self) -> Self:
@@ -93,7 +95,7 @@ class EventQuery(BaseModel):
 
     def _value(self, value: Any) -> Any:
         if self.sort in NUMBERS:
-            return _whole(value)
+            return _whole(value, _LARGEST_SHOWN)
         if not isinstance(value, str):
             raise TypeError
         if self.sort in TIMES:
@@ -101,11 +103,12 @@ class EventQuery(BaseModel):
             if at.tzinfo is None:
                 raise ValueError
             return _possible(at)
+        value.encode()  # raises for half a character, which JSON can hold
         return storable(value)
 
 
-def _whole(value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or abs(value) > _LARGEST:
+def _whole(value: Any, largest: int = _LARGEST) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or abs(value) > largest:
         raise TypeError
     return value
 
@@ -113,4 +116,5 @@ def _whole(value: Any) -> int:
 def written(cursor: Cursor) -> str:
     """The cursor as text."""
     value = cursor.value.isoformat() if isinstance(cursor.value, datetime) else cursor.value
-    return base64.urlsafe_b64encode(json.dumps([value, cursor.id]).encode()).decode("ascii")
+    text = json.dumps([value, cursor.id], ensure_ascii=False)
+    return base64.urlsafe_b64encode(text.encode()).decode("ascii")

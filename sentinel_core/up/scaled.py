@@ -52,5 +52,5 @@ def _ask(url: str) -> None:
     try:
         with Redis.from_url(url, socket_connect_timeout=_CONNECT_SECONDS) as redis:
             redis.ping()
-    except (RedisError, ValueError) as error:
+    except (RedisError, ValueError, TypeError) as error:  # TypeError: an option that is none
         raise SetupError(f"the Redis that {REDIS} names does not answer: {error}") from error

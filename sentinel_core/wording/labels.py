@@ -93,6 +93,8 @@ def _detail(name: str, value: Any) -> str:
         return str(value or "none")
     if name == "sentence":
         return str(value)
+    if name == "undone":
+        return f"undid: {value}"
     if name in ("above", "below") and isinstance(value, int | float):
         return f"until the value is {name} {figure(value)}"
     if name == "until":

@@ -27,7 +27,15 @@ def test_what_is_missing_is_named_and_nothing_else(
     assert [name for name in (DATABASE, REDIS) if name in str(refused.value)] == list(named)
 
 
-@pytest.mark.parametrize("url", ["redis://127.0.0.1:{port}/0", "http://nowhere", "redis://[::1"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://127.0.0.1:{port}/0",
+        "redis://127.0.0.1:{port}/0?ssl_cert_reqs=none",
+        "http://nowhere",
+        "redis://[::1",
+    ],
+)
 def test_a_redis_that_does_not_answer_or_is_none_is_said(url: str) -> None:
     with pytest.raises(SetupError, match=f"the Redis that {REDIS} names does not answer"):
         settings_of(2, {REDIS: url.format(port=free_port())}, POSTGRES)

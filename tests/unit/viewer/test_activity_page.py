@@ -71,4 +71,17 @@ def test_an_empty_store_has_no_activity(page: RunPage) -> None:
 @pytest.mark.parametrize("name", ["q", "range", "level", "by", "since", "size"])
 def test_hostile_parameters_are_harmless(page: RunPage, name: str) -> None:
     shown = page("activity", **{name: "<script>'\x00%"})
-    assert "<script>" not in words(shown)
+    assert all("<script>" not in element.value for element in shown.warning)  # it is escaped
+    assert "<script>" not in "".join(element.value for element in shown.markdown)
+    assert not shown.exception
+
+
+def test_what_the_address_says_wrongly_is_named_until_a_control_is_used(
+    page: RunPage, store: Engine
+) -> None:
+    fire(store, a_rule("disk", "low"), NOW)
+    app = page("activity", level="eror", by="persn")
+    [warning] = [element.value for element in app.warning]
+    assert "eror" in warning
+    assert "persn" in warning
+    assert [*page("activity", q="disk").warning] == []

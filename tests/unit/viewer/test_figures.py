@@ -62,3 +62,30 @@ def test_values_without_a_threshold_are_drawn_without_one() -> None:
     assert not any(
         layer["encoding"].get("y", {}).get("field") == "threshold" for layer in drawn["layer"]
     )
+
+
+@pytest.mark.parametrize(
+    ("limits", "mark", "lines"),
+    [([90.0], "rule", 1), ([90.0] * 3, "rule", 1), ([90.0, 80.0], "line", 2)],
+)
+def test_a_threshold_that_did_not_move_crosses_the_chart_whatever_was_evaluated(
+    limits: list[float], mark: str, lines: int
+) -> None:
+    rows = [
+        {
+            "at": NOON + n * HOUR,
+            "triggered": True,
+            "metrics": {"value": 95.0, "threshold": limit},
+        }
+        for n, limit in enumerate(limits)
+    ]
+    drawn = figures.readings(rows, [], NOON, dark=False)
+    assert drawn is not None
+    [layer] = [
+        layer
+        for layer in drawn["layer"]
+        if layer["encoding"].get("y", {}).get("field") == "threshold"
+    ]
+    assert layer["mark"]["type"] == mark
+    drawn_from = layer.get("data", drawn["data"])["values"]
+    assert len({value["threshold"] for value in drawn_from}) == lines

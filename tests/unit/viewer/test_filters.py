@@ -99,6 +99,8 @@ def test_every_offered_order_is_one_the_store_knows(text: str) -> None:
         ({"sort": ["rule; DROP TABLE alert_event ↓"]}, ["sort", "DROP TABLE"]),
         ({"size": ["1000000"]}, ["1000000"]),
         ({"since": ["yesterday"]}, ["yesterday", "date and time"]),
+        ({"since": ["2030-01-01T00:00:00Z"]}, ["2030", "2026-11-20T10:00"]),
+        ({"until": ["2030-01-01T00:00:00"]}, ["until", "2026-11-20T10:00"]),
         ({"severity": ["high"]}, ["no filter called", "severity"]),
         ({"kind": ["skipped"]}, ["skipped", "no_data"]),
         ({"kind": ["'; DROP TABLE alert_event; --"]}, ["DROP TABLE"]),
@@ -108,6 +110,26 @@ def test_a_value_nobody_understands_is_named(params: dict[str, Any], words: list
     [sentence] = filters.problems(params, KNOWN)
     for word in words:
         assert word in sentence.replace("\\", "")
+
+
+@pytest.mark.parametrize(
+    ("params", "words"),
+    [
+        ({"importance": ["critcal"]}, ["critcal", "critical"]),
+        ({"since": ["soon"]}, ["soon", "date and time"]),
+        ({"until": ["later"]}, ["no filter called", "until"]),
+        ({"storm": ["7"]}, ["no filter called", "storm"]),
+        ({"q": ["anything"], "embed": ["true"]}, None),
+    ],
+)
+def test_a_page_names_what_its_own_controls_do_not_understand(
+    params: dict[str, list[str]], words: list[str] | None
+) -> None:
+    offered = {"importance": filters.IMPORTANCES}
+    sentences = filters.not_among(params, offered, ("q", "since"))
+    assert len(sentences) == (words is not None)
+    for word in words or ():
+        assert word in sentences[0].replace("\\", "")
 
 
 def test_hostile_values_are_shown_as_text_and_not_at_length() -> None:

@@ -52,4 +52,17 @@ def test_hostile_parameters_are_harmless(
 ) -> None:
     fire(store, a_rule("disk"), NOW)
     shown = page("history", **{name: value})
-    assert "<script>" not in words(shown)
+    assert all("<script>" not in element.value for element in shown.warning)  # it is escaped
+    assert "<script>" not in "".join(element.value for element in shown.markdown)
+    assert not shown.exception
+
+
+def test_what_the_address_says_wrongly_is_named_until_a_control_is_used(
+    page: RunPage, store: Engine
+) -> None:
+    fire(store, a_rule("disk", "low"), NOW)
+    app = page("history", importance="critcal", size="7")
+    [warning] = [element.value for element in app.warning]
+    assert "critcal" in warning
+    assert "7" in warning
+    assert [*page("history", q="disk").warning] == []
