@@ -132,6 +132,8 @@ def _is_set(name: str) -> bool:
     """True for a filter that narrows, also before its control has been drawn for the first time."""
     in_page = name in st.session_state
     value = st.session_state[name] if in_page else st.query_params.get(name)
+    if name in ("since", "until") and not in_page:
+        return bool(value) and filters.is_time(str(value))
     if name == "storm":  # anything but a number filters nothing
         return filters.storm_number(value or "") is not None
     return bool(value)

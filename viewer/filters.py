@@ -222,7 +222,8 @@ def not_among(
         if name in ("since", "until") and name in free:
             sentences += [
                 _not_understood(name, value, "a date and time as `2026-11-20T10:00`")
-                for value in _no_times(given)
+                for value in given
+                if not is_time(value)
             ]
         elif name == "storm" and name in free:
             wrong = [value for value in given if value.strip() and storm_number(value) is None]
@@ -244,17 +245,13 @@ def _not_understood(name: str, value: str, expected: str) -> str:
     )
 
 
-_ADDRESS_TIME = "%Y-%m-%dT%H:%M"
-
-
-def _no_times(given: Sequence[str]) -> list[str]:
-    wrong = []
-    for value in given:
-        try:
-            datetime.strptime(value, _ADDRESS_TIME)  # noqa: DTZ007 (as its control reads it)
-        except ValueError:
-            wrong.append(value)
-    return wrong
+def is_time(text: str) -> bool:
+    """True for a time as its control reads it from the address."""
+    try:
+        datetime.strptime(text, "%Y-%m-%dT%H:%M")  # noqa: DTZ007 (in the zone of whoever looks)
+    except ValueError:
+        return False
+    return True
 
 
 def categories(known: Facets) -> tuple[str, ...]:

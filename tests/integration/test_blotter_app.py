@@ -4,7 +4,6 @@ import contextlib
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from sentinel_core.store.db.engine import open_engine
 from sentinel_core.store.db.schema import ensure_schema
 from sentinel_core.store.read.event_detail import event_detail
 from sentinel_core.store.record.acknowledge import acknowledge
+from tests.support.app_pages import labels_of_popovers
 from tests.support.delivered import EVERYONE, GONE, ONCALL, OPS, attempt, refuse, telling
 from tests.support.processes import ROOT
 from tests.support.recorded import a_rule, a_run, calm, fire, observe
@@ -74,13 +74,6 @@ def read(app: AppTest) -> str:
 def listed(app: AppTest) -> list[int]:
     [table] = app.dataframe
     return [int(link.partition("=")[2]) for link in table.value["id"]]
-
-
-def labels_of_popovers(block: Any) -> list[str]:
-    """The labels of the buttons that open filters."""
-    own = block.proto.popover.label if getattr(block, "type", "") == "popover" else ""
-    inside = [labels_of_popovers(child) for child in getattr(block, "children", {}).values()]
-    return [label for label in (own, *chain(*inside)) if label]
 
 
 def test_an_empty_store_says_what_to_do_first(store: Engine) -> None:

@@ -1,6 +1,8 @@
 """Pages of the viewer as Streamlit's AppTest runs them, and what they say."""
 
 from collections.abc import Callable
+from itertools import chain
+from typing import Any
 
 from streamlit.testing.v1 import AppTest
 
@@ -24,3 +26,10 @@ def words(app: AppTest) -> str:
     parts = [*app.markdown, *app.info, *app.warning, *app.error, *app.success, *app.caption]
     text = "\n".join(str(part.value) for part in parts)
     return text.replace("\\", "").replace("\N{WORD JOINER}", "")
+
+
+def labels_of_popovers(block: Any) -> list[str]:
+    """The labels of the buttons that open filters."""
+    own = block.proto.popover.label if getattr(block, "type", "") == "popover" else ""
+    inside = [labels_of_popovers(child) for child in getattr(block, "children", {}).values()]
+    return [label for label in (own, *chain(*inside)) if label]

@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from tests.support.app_pages import labels_of_popovers
+
 
 @pytest.fixture
 def machine_in_new_york(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
@@ -38,3 +40,14 @@ def test_a_time_that_is_typed_is_one_in_the_viewers_zone() -> None:
     choice = app.session_state["drawn"]
     assert choice.since == datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
     assert choice.until == datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("since", "label"),
+    [("2026-11-20T12:00", "Filters (1)"), ("2026-11-20T12:00:00Z", "Filters"), ("soon", "Filters")],
+)
+def test_the_filters_are_counted_that_are_understood(since: str, label: str) -> None:
+    app = AppTest.from_function(_filter_row_in_tokyo)
+    app.query_params["since"] = since
+    app.run()
+    assert label in labels_of_popovers(app.main)
