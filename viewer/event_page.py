@@ -5,8 +5,10 @@ from typing import Any
 
 import pandas as pd
 import streamlit as st
+from pydantic import TypeAdapter, ValidationError
 
 from sentinel_core.base.errors import SentinelError
+from sentinel_core.model.condition import Conditions, each
 from sentinel_core.store.read.event_detail import EventDetail
 from sentinel_core.store.state import system_rule
 from sentinel_core.wording.colours import COLOUR_NAMES
@@ -23,10 +25,12 @@ from sentinel_core.wording.text import value_against_threshold
 from sentinel_core.wording.times import stamp
 from viewer import acknowledging, approving, changing, data, delivery_timeline, figures, rows
 from viewer.bound import is_dark
-from viewer.escape import plain, sentence
+from viewer.escape import code, plain, sentence
 
 _LONG = 1_500  # characters of a message above which it scrolls in a box of its own
 _STATUS = {"open": "yellow", "acknowledged": "blue", "resolved": "green"}
+
+_CONDITIONS: TypeAdapter[Conditions] = TypeAdapter(Conditions)
 
 
 def draw(asked: str | None) -> None:
@@ -170,9 +174,25 @@ def _chart(detail: EventDetail) -> None:
     spec = figures.readings(
         detail.evaluations, detail.earlier, detail.event["first_seen"], dark=dark
     )
-    if spec is not None:
-        st.markdown("##### Value against threshold")
-        st.vega_lite_chart(spec, key="readings")
+    if spec is None:
+        return
+    judged = judged_by(detail.rule)
+    st.markdown("##### Values" if judged else "##### Value against threshold")
+    st.vega_lite_chart(spec, key="readings")
+    if judged:
+        st.caption(f"A point is the value of one run. What is judged: {judged}.")
+
+
+def judged_by(rule: Mapping[str, Any] | None) -> str:
+    """What the rule's conditions compare, as markdown; empty without conditions."""
+    given = ((rule or {}).get("parameters") or {}).get("conditions")
+    try:
+        conditions = _CONDITIONS.validate_python(given or [])
+    except ValidationError:  # of a rule that another release deployed
+        return "its conditions"
+    return ", ".join(
+        code(f"{one.subject} {one.op.sign} {one.value:g}", 200) for one in each(conditions)
+    )
 
 
 def _lifecycle(detail: EventDetail) -> None:
