@@ -126,23 +126,27 @@ def readings(
             "encoding": {"x": x, "color": {"value": colours["low"]}},
         },
     ]
-    thresholds = {value["threshold"] for value in values if value["threshold"] is not None}
-    if thresholds:
-        # A line through the evaluations, where it moved; one that did not crosses the whole chart,
-        # also where there is a single evaluation.
-        moved = {"type": "line", "interpolate": "step-after", "strokeDash": [5, 4]}
-        mark = moved if len(thresholds) > 1 else {"type": "rule", "strokeDash": [5, 4]}
-        y = {"y": _number("threshold", scale=scale), "color": {"value": colours["high"]}}
-        layers.append(
-            {
-                "mark": mark,
-                "transform": [{"filter": "isValid(datum.threshold)"}],
-                "encoding": {"x": x, **y} if len(thresholds) > 1 else y,
-            }
-        )
-        if len(thresholds) == 1:
-            layers[-1]["data"] = {"values": [{"threshold": thresholds.pop()}]}
+    y = _number("threshold", scale=scale)
+    if layer := _threshold(values, x, y, colours["high"]):
+        layers.append(layer)
     return {"data": {"values": values}, "height": 180, "layer": layers}
+
+
+def _threshold(values: Sequence[Mapping[str, Any]], x: Spec, y: Spec, colour: str) -> Spec | None:
+    """The thresholds as a line through the evaluations; one that never moved crosses the chart,
+    also where there is a single evaluation. None without any."""
+    known = {value["threshold"] for value in values if value["threshold"] is not None}
+    if not known:
+        return None
+    dashed, encoding = {"strokeDash": [5, 4]}, {"y": y, "color": {"value": colour}}
+    if len(known) == 1:
+        only = {"values": [{"threshold": known.pop()}]}
+        return {"mark": {"type": "rule", **dashed}, "data": only, "encoding": encoding}
+    return {
+        "mark": {"type": "line", "interpolate": "step-after", **dashed},
+        "transform": [{"filter": "isValid(datum.threshold)"}],
+        "encoding": {"x": x, **encoding},
+    }
 
 
 def _colours(field: str, colours: Mapping[str, str]) -> Spec:

@@ -5,6 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from viewer import gate
+from viewer.bound import is_dark
 from viewer.places import BLOTTER, PLACES, PRODUCT
 
 # Local files: icons by name are fetched from a server on the internet.
@@ -15,7 +16,7 @@ st.set_page_config(page_title=PRODUCT, page_icon=str(ICON), layout="wide")
 # Hides Streamlit's own CSV export of tables, which would pass formulas to spreadsheets. Makes what
 # is chosen legible: on a dark ground, the theme's own colour is too dark for text. And a wide table
 # of silences is moved by itself, not the page.
-chosen = "#a5d6ff" if st.context.theme.type == "dark" else "#0550ae"
+chosen = "#a5d6ff" if is_dark() else "#0550ae"
 st.html(
     "<style>[data-testid='stElementToolbar'] {display: none} "
     f"button[data-selected='true'] p {{color: {chosen}}} "

@@ -256,6 +256,4 @@ def _silences(selected: Sequence[Mapping[str, Any]]) -> None:
         lines.append(f"| {' | '.join(cells)} |")
     with st.container(key="mutes"):
         st.markdown("\n".join(lines))
-    st.caption(
-        "`sentinel silences expire NUMBER` ends one, and `sentinel silences list` numbers them."
-    )
+    st.caption("To end one: `sentinel silences list`, then `sentinel silences expire ID`.")

@@ -21,11 +21,15 @@ def run_page(name: str, **params: str | list[str]) -> AppTest:
     return app
 
 
+def source(app: AppTest) -> str:
+    """Everything written on the page, as markdown."""
+    parts = [*app.markdown, *app.info, *app.warning, *app.error, *app.success, *app.caption]
+    return "\n".join(str(part.value) for part in parts)
+
+
 def words(app: AppTest) -> str:
     """Everything written on the page as people read it."""
-    parts = [*app.markdown, *app.info, *app.warning, *app.error, *app.success, *app.caption]
-    text = "\n".join(str(part.value) for part in parts)
-    return text.replace("\\", "").replace("\N{WORD JOINER}", "")
+    return source(app).replace("\\", "").replace("\N{WORD JOINER}", "")
 
 
 def labels_of_popovers(block: Any) -> list[str]:

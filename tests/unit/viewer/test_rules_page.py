@@ -66,14 +66,3 @@ def test_actions_wait_for_a_selection(page: RunPage, store: Engine) -> None:
     calm(store, a_rule("disk"), NOW)
     app = page("rules")
     assert all(app.button(key=key).disabled for key in ("run", "pause", "resume"))
-
-
-def test_what_the_address_says_wrongly_is_named_until_a_control_is_used(
-    page: RunPage, store: Engine
-) -> None:
-    fire(store, a_rule("disk", "low"), NOW)
-    app = page("rules", importance="critcal", sort="by luck")
-    [warning] = [element.value for element in app.warning]
-    assert "critcal" in warning
-    assert "by luck" in warning
-    assert [*page("rules", q="disk").warning] == []
