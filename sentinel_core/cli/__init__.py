@@ -1,5 +1,6 @@
 """The `sentinel` command. The modules of a group are imported when a command of it is used."""
 
+import gc
 import logging
 import sys
 
@@ -124,6 +125,7 @@ def main(arguments: list[str] | None = None) -> None:
 
     Errors that Sentinel did not foresee keep their traceback.
     """
+    gc.set_threshold(50_000, 20, 100)  # importing frees nothing: a seventh of a command's time
     logs.configure()
     try:
         names, apps, rest = app.parse_commands(arguments)

@@ -55,7 +55,9 @@ def rule_flow(trigger: type[T]) -> Flow[..., State[Any]]:
 
     evaluate.__name__ = evaluate.__qualname__ = trigger.slug().replace("-", "_")
     evaluate.__doc__ = inspect.getdoc(trigger)
-    evaluate.__annotations__ = {}  # Prefect derives a schema of what it finds; ours comes below
+    # Prefect derives a schema of what it finds, here of nothing; ours comes below.
+    evaluate.__annotations__ = {}
+    evaluate.__signature__ = inspect.Signature()  # type: ignore[attr-defined]
     flow = BoundedFlow(
         evaluate,
         name=trigger.slug(),

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from cryptography import x509
 
 from triggers.sources.errors import SourceError
 
@@ -35,6 +34,8 @@ def earliest_end(response: httpx.Response) -> Ending | None:
     tls = stream.get_extra_info("ssl_object") if stream is not None else None
     if not isinstance(tls, ssl.SSLObject | ssl.SSLSocket):
         return None
+    from cryptography import x509  # importing it takes longer than all rules that use no TLS
+
     now = datetime.now(UTC)
     found = []
     for number, encoded in enumerate(_chain(tls)):
