@@ -24,6 +24,7 @@ from prefect.client.schemas.responses import WorkerFlowRunResponse
 from prefect.exceptions import ObjectNotFound
 from prefect.logging import get_logger
 from prefect.logging.configuration import setup_logging
+from prefect.settings import PREFECT_WORKER_QUERY_SECONDS
 from prefect.states import Cancelled, Completed, Crashed, Pending
 from prefect.workers.base import BaseWorker, BaseWorkerResult
 
@@ -32,6 +33,7 @@ from sentinel_core.base.settings import get_settings
 from sentinel_core.model.run import SKIPPED
 from sentinel_core.worker.deployments import Deployments
 from sentinel_core.worker.job import SentinelJobConfiguration, SentinelVariables, out_of_date
+from sentinel_core.worker.pace import Pace
 from sentinel_core.worker.pool.pool import ProcessPool
 from sentinel_core.worker.registered import RegisteredStore
 from sentinel_core.worker.run import RunInProcess, propose
@@ -74,6 +76,7 @@ class SentinelWorker(BaseWorker[SentinelJobConfiguration, SentinelVariables, Bas
         self._taken: set[UUID] = set()
         self._ended: dict[UUID, float] = {}
         self._asked = time.monotonic()
+        self._pace = Pace(PREFECT_WORKER_QUERY_SECONDS.value(), self._prefetch_seconds)
         self._deployments = Deployments()
         self._registered = RegisteredStore()
         self._pool_facts = WorkPoolFacts()
@@ -126,7 +129,9 @@ class SentinelWorker(BaseWorker[SentinelJobConfiguration, SentinelVariables, Bas
             await asyncio.sleep(0.05)
 
     async def get_and_submit_flow_runs(self) -> list[FlowRun]:
-        """Ask Prefect for runs that are due soon, and line them up."""
+        """Ask Prefect for runs that are due soon, if it is time to, and line them up."""
+        if not self._pace.is_time(time.monotonic()):
+            return []
         self._asked = time.monotonic()
         self._ended = {run: at for run, at in self._ended.items() if at > self._asked - 600}
         await self._registered.refresh(self.client)
@@ -147,6 +152,8 @@ class SentinelWorker(BaseWorker[SentinelJobConfiguration, SentinelVariables, Bas
             ended_since = self._ended.get(run.id, 0.0) >= self._asked
             if not self._stopping and run.id not in self._taken and not ended_since:
                 new.append(run)
+        known = len(flow_run_response) - len(new)
+        self._pace.answered(time.monotonic(), known, limited=self._pool_facts.limited)
         await self._deployments.refresh(self.client, new)
         for run in new:
             self._taken.add(run.id)
