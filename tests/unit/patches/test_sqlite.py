@@ -275,3 +275,82 @@ def test_the_command_is_prefects_own(tmp_path: Path, arguments: list[str]) -> No
     )
     assert done.returncode == 0, done.stderr
     assert ("Version:" if arguments == ["version"] else "prefect server start") in done.stdout
+
+
+def test_prefects_events_and_task_runs_are_written_in_their_turn(tmp_path: Path) -> None:
+    """Else they wait for a moment in which nobody writes, which under load never comes."""
+    program = """
+        import os
+        os.environ["PREFECT_API_DATABASE_CONNECTION_URL"] = config.connection_url
+        from datetime import UTC, datetime
+        from uuid import UUID, uuid4
+
+        from prefect.server.database import provide_database_interface
+        from prefect.server.events.schemas.events import ReceivedEvent
+        from prefect.server.events.services import event_persister
+        from prefect.server.services import task_run_recorder
+
+        sqlite_turns.begin_immediate()
+        order = []
+
+        def event(name, **resource):
+            at = datetime.now(UTC)
+            return ReceivedEvent(
+                id=uuid4(), occurred=at, received=at, event=name,
+                resource={"prefect.resource.id": f"prefect.task-run.{uuid4()}", **resource},
+            )
+
+        async def main():
+            db = provide_database_interface()
+            await db.create_db()
+            begun, may_end = asyncio.Event(), asyncio.Event()
+
+            async def turn(name, hold=False):
+                async with db.session_context(begin_transaction=True) as session:
+                    begun.set()
+                    if hold:
+                        await may_end.wait()
+                    await session.execute(sa.text("SELECT 1"))
+                order.append(name)
+
+            async def events():
+                async with event_persister.create_handler(batch_size=1) as handle:
+                    message = type("M", (), {"data": event("seen").model_dump_json()})()
+                    await handle(message)
+                order.append("events")
+
+            async def task_runs():
+                state = {"type": "RUNNING", "name": "Running", "timestamp": datetime.now(UTC)}
+                run = event("prefect.task-run.Running")
+                run.payload = {
+                    "validated_state": {"type": "RUNNING", "name": "Running"},
+                    "intended": {"from": None, "to": "RUNNING"},
+                    "task_run": {
+                        "task_key": "k", "dynamic_key": "d", "name": "n", "run_count": 1,
+                        "empirical_policy": {}, "tags": [],
+                    },
+                }
+                await task_run_recorder.record_bulk_task_run_events([run])
+                order.append("task runs")
+
+            tasks = [asyncio.create_task(turn("first", hold=True))]
+            await begun.wait()
+            for what in (events(), turn("second"), task_runs(), turn("third")):
+                tasks.append(asyncio.create_task(what))
+                await asyncio.sleep(0.1)
+            may_end.set()
+            await asyncio.gather(*tasks)
+            print(order)
+            async with db.session_context() as session:
+                for table in ("events", "task_run"):
+                    count = await session.execute(sa.text(f"SELECT count(*) FROM {table}"))
+                    print(table, count.scalar_one())
+
+        asyncio.run(main())
+    """
+    found = run(tmp_path, COMMON, textwrap.dedent(program))
+    assert found == [
+        "['first', 'events', 'second', 'task runs', 'third']",
+        "events 1",
+        "task_run 1",
+    ]
