@@ -431,12 +431,14 @@ def measure(setup: Setup, folder: Path) -> dict[str, Measured]:
                 say(f"{kind}: memory of {setup.held} runs at once")
                 memory, idle = measure_memory(place, setup)
                 measured[kind] = Measured(memory, idle, measure_rates(place, setup, pids))
-        say(f"the server said {busy(folder)} times that its database was locked")
+        locked, dropped = said(folder, "database is locked"), said(folder, "dropping message")
+        say(f"the server's database was locked {locked} times; it dropped {dropped} events")
     return measured
 
 
-def busy(folder: Path) -> int:
-    return (folder / "server.log").read_text(errors="replace").count("database is locked")
+def said(folder: Path, words: str) -> int:
+    """How often the server's log has these words."""
+    return (folder / "server.log").read_text(errors="replace").count(words)
 
 
 def show(setup: Setup, measured: dict[str, Measured]) -> None:

@@ -3,10 +3,11 @@
 import math
 import statistics
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -22,8 +23,10 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.states import Scheduled, to_state_create
-from sqlalchemy import Engine
+from sqlalchemy import Engine, select
 
+from sentinel_core.store.db.engine import reading
+from sentinel_core.store.db.tables import EVALUATION
 from tests.support.deployed import rows
 from tests.support.prefect import PrefectServer
 from tests.support.processes import wait_for
@@ -110,11 +113,19 @@ def runs_due(client: SyncPrefectClient, pool: str, start: datetime, end: datetim
             return [run for run in found if run.expected_start_time != end]
 
 
-def lateness(run: FlowRun) -> float:
-    """Seconds from when the run was due to when it started. The run must have started."""
+def planned_starts(engine: Engine) -> dict[UUID, datetime]:
+    """When runs were to start that were spread (docs/worker.md), by their id."""
+    query = select(EVALUATION.c.prefect_flow_run_id, EVALUATION.c.planned_at)
+    with reading(engine) as connection:
+        return {run: at for run, at in connection.execute(query) if at is not None}
+
+
+def lateness(run: FlowRun, planned: Mapping[UUID, datetime]) -> float:
+    """Seconds from when the run was due or planned to when it started. It must have started."""
+    due = planned.get(run.id, run.expected_start_time)
     assert run.start_time is not None
-    assert run.expected_start_time is not None
-    return (run.start_time - run.expected_start_time).total_seconds()
+    assert due is not None
+    return (run.start_time - due).total_seconds()
 
 
 @dataclass(frozen=True)
@@ -126,9 +137,14 @@ class Lateness:
     most: float
 
     @classmethod
-    def of(cls, runs: Sequence[FlowRun]) -> "Lateness":
-        """Of runs that have all started; for ever, when there is none."""
-        seconds = sorted(lateness(run) for run in runs) or [math.inf]
+    def of(
+        cls, runs: Sequence[FlowRun], planned: Mapping[UUID, datetime] = MappingProxyType({})
+    ) -> "Lateness":
+        """Of runs that have all started; for ever, when there is none.
+
+        `planned`: see planned_starts; without, a spread counts as lateness.
+        """
+        seconds = sorted(lateness(run, planned) for run in runs) or [math.inf]
         return cls(percentile(seconds, 50), percentile(seconds, 95), seconds[-1])
 
 
