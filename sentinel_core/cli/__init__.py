@@ -125,7 +125,7 @@ def main(arguments: list[str] | None = None) -> None:
 
     Errors that Sentinel did not foresee keep their traceback.
     """
-    gc.set_threshold(50_000, 20, 100)  # importing frees nothing: a seventh of a command's time
+    gc.set_threshold(50_000, 20, 100)  # importing frees nothing: a tenth of a command's time
     logs.configure()
     try:
         names, apps, rest = app.parse_commands(arguments)
