@@ -13,6 +13,7 @@ from sentinel_core.cli.reconcile import reconcile
 from sentinel_core.cli.report import report
 from sentinel_core.cli.up import up
 from sentinel_core.cli.viewer import viewer
+from sentinel_core.up.prefect_server import COLLECTIONS
 
 
 def _version() -> str:
@@ -125,7 +126,7 @@ def main(arguments: list[str] | None = None) -> None:
 
     Errors that Sentinel did not foresee keep their traceback.
     """
-    gc.set_threshold(50_000, 20, 100)  # importing frees nothing: a tenth of a command's time
+    gc.set_threshold(*COLLECTIONS)  # importing frees nothing: a tenth of a command's time
     logs.configure()
     try:
         names, apps, rest = app.parse_commands(arguments)

@@ -12,8 +12,8 @@ behind, and from 10,000 on Prefect dropped them. They come in turn as well.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
 from contextvars import ContextVar
 from functools import wraps
 from typing import Any
@@ -49,49 +49,47 @@ def begin_immediate() -> None:
             async with begin(self, session, with_for_update=with_for_update) as transaction:
                 yield transaction
             return
-        async with _turn():
-            token = _in_turn.set(True)
+        async with _turn(), begin(self, session, with_for_update=True) as transaction:
+            await session.connection()  # begins now, not with the first statement
+            # Pausing a work queue reads in a second session, which would begin like this.
+            mode = SQLITE_BEGIN_MODE.set("DEFERRED")
             try:
-                async with begin(self, session, with_for_update=True) as transaction:
-                    await session.connection()  # begins now, not with the first statement
-                    # Pausing a work queue reads in a second session, which would begin like this.
-                    mode = SQLITE_BEGIN_MODE.set("DEFERRED")
-                    try:
-                        yield transaction
-                    finally:
-                        SQLITE_BEGIN_MODE.reset(mode)
+                yield transaction
             finally:
-                _in_turn.reset(token)
+                SQLITE_BEGIN_MODE.reset(mode)
 
     replace(_BEGIN, immediate)
-    replace(_EVENTS, _in_its_turn(original(_EVENTS), commits=False))
-    replace(_TASK_RUNS, _in_its_turn(original(_TASK_RUNS), commits=True))
+    _begin_events_and_task_runs()
 
 
-def _in_its_turn(
-    write: Callable[..., Awaitable[None]], *, commits: bool
-) -> Callable[..., Awaitable[None]]:
-    """A function that writes, waiting for its turn first and committing before it is over."""
+def _begin_events_and_task_runs() -> None:
+    """Make the two services that write without a beginning wait for their turn as well."""
     from prefect.server.database import provide_database_interface
     from prefect.server.database.configurations import SQLITE_BEGIN_MODE, AioSqliteConfiguration
 
-    @wraps(write)
-    async def waiting(*args: Any, **kwargs: Any) -> None:
+    write_events, record_task_runs = original(_EVENTS), original(_TASK_RUNS)
+
+    @wraps(write_events)
+    async def events_in_turn(session: AsyncSession, events: list[Any]) -> None:
+        async with provide_database_interface().database_config.begin_transaction(session):
+            await write_events(session, events)
+
+    @wraps(record_task_runs)
+    async def task_runs_in_turn(events: list[Any]) -> None:
+        """Opens its session and commits by itself."""
         configuration = provide_database_interface().database_config
         if _in_turn.get() or not isinstance(configuration, AioSqliteConfiguration):
-            await write(*args, **kwargs)
+            await record_task_runs(events)
             return
         async with _turn():
-            token, mode = _in_turn.set(True), SQLITE_BEGIN_MODE.set("IMMEDIATE")
+            mode = SQLITE_BEGIN_MODE.set("IMMEDIATE")
             try:
-                await write(*args, **kwargs)
-                if not commits:
-                    await kwargs["session"].commit()
+                await record_task_runs(events)
             finally:
                 SQLITE_BEGIN_MODE.reset(mode)
-                _in_turn.reset(token)
 
-    return waiting
+    replace(_EVENTS, events_in_turn)
+    replace(_TASK_RUNS, task_runs_in_turn)
 
 
 @asynccontextmanager
@@ -101,16 +99,17 @@ async def _turn() -> AsyncGenerator[None, None]:
     One that has waited too long goes on without its turn; SQLite locks in any case.
     """
     lock = _locks.setdefault(asyncio.get_running_loop(), asyncio.Lock())
-    try:
+    held = False
+    with suppress(TimeoutError):
         async with asyncio.timeout(LONGEST_TURN_SECONDS):
-            await lock.acquire()
-    except TimeoutError:
-        yield
-        return
+            held = await lock.acquire()
+    token = _in_turn.set(True)
     try:
         yield
     finally:
-        lock.release()
+        _in_turn.reset(token)
+        if held:
+            lock.release()
 
 
 PATCH = Patch(

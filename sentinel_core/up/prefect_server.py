@@ -32,7 +32,7 @@ SETTINGS = {
 }
 """The server's settings where its environment has none."""
 COLLECTIONS = (50_000, 50, 100)
-"""Thresholds of the garbage collector: the server's objects are many, and nearly all stay."""
+"""Thresholds of the garbage collector where objects are many, and nearly all stay."""
 
 
 def spare_the_collector() -> None:

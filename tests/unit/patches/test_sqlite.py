@@ -283,7 +283,7 @@ def test_prefects_events_and_task_runs_are_written_in_their_turn(tmp_path: Path)
         import os
         os.environ["PREFECT_API_DATABASE_CONNECTION_URL"] = config.connection_url
         from datetime import UTC, datetime
-        from uuid import UUID, uuid4
+        from uuid import uuid4
 
         from prefect.server.database import provide_database_interface
         from prefect.server.events.schemas.events import ReceivedEvent
@@ -293,11 +293,11 @@ def test_prefects_events_and_task_runs_are_written_in_their_turn(tmp_path: Path)
         sqlite_turns.begin_immediate()
         order = []
 
-        def event(name, **resource):
+        def event(name):
             at = datetime.now(UTC)
             return ReceivedEvent(
                 id=uuid4(), occurred=at, received=at, event=name,
-                resource={"prefect.resource.id": f"prefect.task-run.{uuid4()}", **resource},
+                resource={"prefect.resource.id": f"prefect.task-run.{uuid4()}"},
             )
 
         async def main():
@@ -320,7 +320,6 @@ def test_prefects_events_and_task_runs_are_written_in_their_turn(tmp_path: Path)
                 order.append("events")
 
             async def task_runs():
-                state = {"type": "RUNNING", "name": "Running", "timestamp": datetime.now(UTC)}
                 run = event("prefect.task-run.Running")
                 run.payload = {
                     "validated_state": {"type": "RUNNING", "name": "Running"},
