@@ -16,12 +16,13 @@ import pytest
 import yaml
 from prefect import flow
 from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.responses import DeploymentResponse
 from prefect.states import Scheduled
 from sqlalchemy import Engine
 
 from sentinel_core.base.settings import get_settings
 from sentinel_core.cli import main
-from sentinel_core.prefect_io.client import server_time
+from sentinel_core.prefect_io.client import all_deployments, server_time
 from tests.support.command import changes
 from tests.support.deployed import deploy, rule_yaml
 from tests.support.faulty import incoming_webhook
@@ -96,8 +97,16 @@ class Project:
         return out
 
     def names(self) -> set[str]:
-        found = self.client.read_deployments(limit=200)
-        return {item.name for item in found if item.name == self.rule}
+        return {item.name for item, _ in self.deployed() if item.name == self.rule}
+
+    def deployed(self) -> list[tuple[DeploymentResponse, str]]:
+        """Its deployments, each with its flow's name; others on the server have nightly ones, too."""
+        ours = (self.name, f"{self.name}-other")
+        return [
+            (item, flow_name)
+            for item, flow_name in all_deployments(self.client)
+            if flow_name in ours or item.name == self.rule
+        ]
 
     def scene(self, store: Engine) -> Scene:
         found = self.client.read_deployment_by_name(f"prefect-sla/{self.rule}")
@@ -121,9 +130,8 @@ def project(
         make_pool(client, POOL)
         made = Project(server, client, tmp_path, capsys, f"etl-{uuid.uuid4().hex[:6]}")
         yield made
-        for item in client.read_deployments(limit=200):
-            if item.name in (made.rule, "nightly", "other"):
-                client.delete_deployment(item.id)
+        for item, _ in made.deployed():
+            client.delete_deployment(item.id)
     sys.path[:] = path  # loading a flow puts its folder there
 
 
@@ -177,24 +185,13 @@ def test_rules_deploy_takes_a_file_that_plain_prefect_deploy_does_not_finish(
     project.write(SLAS)
     done = project.server.prefect("--no-prompt", "deploy", "--all", check=False, cwd=project.folder)
     assert done.returncode == 1
-    there = {f"{name}/{item}" for name, item in _deployed(project)}
+    there = {f"{name}/{item.name}" for item, name in project.deployed()}
     assert there == {project.nightly}, "Prefect stops at the first deployment with SLAs"
     said = project.sentinel("rules", "deploy", "--yes", "--no-gate")
     assert f"{project.rule}: new" in said
-    assert {item for _, item in _deployed(project)} == {"nightly", "other", project.rule}
+    assert {item.name for item, _ in project.deployed()} == {"nightly", "other", project.rule}
     again = project.sentinel("rules", "deploy", "--yes", "--no-gate")
     assert "3 unchanged" in again
-
-
-def _deployed(project: Project) -> set[tuple[str, str]]:
-    from sentinel_core.prefect_io.client import all_deployments
-
-    ours = (project.name, f"{project.name}-other")
-    return {
-        (flow_name, item.name)
-        for item, flow_name in all_deployments(project.client)
-        if flow_name in ours or item.name == project.rule
-    }
 
 
 @pytest.fixture
