@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from prefect import Flow, Task
-from prefect.client.schemas.objects import State
+from prefect.client.schemas.objects import FlowRun, State
 from prefect.context import FlowRunContext
 from prefect.states import Completed
 
@@ -17,7 +17,6 @@ from sentinel_core.base.errors import SentinelError, StoreRefusedError
 from sentinel_core.decide.misfire import lateness, skipped
 from sentinel_core.flow.bounded_flow import BoundedFlow, tried_as
 from sentinel_core.flow.history import history_of_this_run
-from sentinel_core.flow.hooks import record_run
 from sentinel_core.flow.outcome import final_state
 from sentinel_core.flow.parameters import schema_of, signature_of
 from sentinel_core.model.alert import Outputs, as_outputs
@@ -45,6 +44,8 @@ def rule_flow(trigger: type[T]) -> Flow[..., State[Any]]:
     )
 
     def evaluate(check: T, **settings: Any) -> State[Any]:
+        import sentinel_core.flow.hooks  # noqa: F401 (what records the run is there from its start)
+
         rule = RuleSettings.model_validate(settings)
         if (why := _skipped(rule.policy)) is not None:
             return Completed(name=SKIPPED, message=why, data=[])
@@ -73,8 +74,15 @@ def rule_flow(trigger: type[T]) -> Flow[..., State[Any]]:
     evaluate.__signature__ = signature  # type: ignore[attr-defined]
     evaluate.__annotations__ = {p.name: p.annotation for p in signature.parameters.values()}
     update_wrapper(flow, evaluate)
-    flow.parameters = schema_of(trigger)
+    flow.schema = partial(schema_of, trigger)
     return flow
+
+
+def record_run(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:
+    """The hook of every rule. A command that only reads a rule file does without the event store."""
+    from sentinel_core.flow import hooks
+
+    hooks.record_run(flow, flow_run, state)
 
 
 def _skipped(policy: Policy) -> str | None:

@@ -1,7 +1,8 @@
 """The housekeeping flows, for deployments that name them as modules.
 
 `entrypoint: sentinel_core.flow.scheduled.reconcile` with `pull: []` runs the installed code,
-whatever the folders of a project are called. They hold no logic.
+whatever the folders of a project are called. They hold no logic, and import what does the work in
+the run: a command that only reads a rule file does without the event store.
 """
 
 from datetime import UTC, datetime
@@ -10,7 +11,6 @@ from typing import Annotated
 from prefect import flow, get_run_logger, runtime
 from pydantic import Field
 
-from sentinel_core.flow.housekeeping import delete_old, publish_report, record_missed, send_due
 from sentinel_core.model.routing import Routed, Routes
 from sentinel_core.report.run_figures import SLOW_SECONDS
 
@@ -23,6 +23,8 @@ def reconcile(settle_seconds: Annotated[float, Field(ge=0, le=3600)] = 30) -> st
 
     `settle_seconds`: runs that ended less long ago than this are left to their hooks.
     """
+    from sentinel_core.flow.housekeeping import record_missed
+
     logger = get_run_logger()
     sentence = record_missed(settle_seconds, logger.warning)
     logger.info(sentence)
@@ -35,6 +37,8 @@ def deliver(notify: Routes = Routes()) -> str:  # noqa: B008 (frozen)
 
     `notify`: the channels to inform when a channel fails for good, but for that channel itself.
     """
+    from sentinel_core.flow.housekeeping import send_due
+
     sentence = send_due(notify)
     get_run_logger().info(sentence)
     return sentence
@@ -57,6 +61,8 @@ def daily_report(
 
     Each reader gets the report of a day once, however often this runs that day.
     """
+    from sentinel_core.flow.housekeeping import publish_report
+
     # When the run was due, not when it started: a second run is about the same time.
     due = runtime.flow_run.scheduled_start_time
     until = due if isinstance(due, datetime) else datetime.now(UTC)
@@ -74,6 +80,8 @@ def retention(
     dry_run: Annotated[bool, Field(description="Count what would go, and delete nothing.")] = False,
 ) -> str:
     """Deletes old evaluations, events and series, as the SENTINEL_RETENTION_* settings say."""
+    from sentinel_core.flow.housekeeping import delete_old
+
     sentence = delete_old(minutes, dry_run)
     get_run_logger().info(sentence)
     return sentence
