@@ -1,11 +1,12 @@
 """A flow whose timeout is that of the rule it runs, which may differ from its trigger's."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from prefect import Flow, Task
 from prefect.client.schemas.objects import State
 from prefect.context import FlowRunContext
+from prefect.utilities.callables import ParameterSchema
 from pydantic import ValidationError
 
 from sentinel_core.model.alert import Outputs
@@ -13,10 +14,26 @@ from sentinel_core.model.attempts import Attempts, TriggerAttempts
 
 
 class BoundedFlow(Flow[..., State[Any]]):
-    """Prefect asks a flow for its timeout once the run's parameters are known."""
+    """Prefect asks a flow for its timeout once the run's parameters are known.
+
+    The schema of its parameters is derived when it is first asked for: runs do without.
+    """
 
     attempts: TriggerAttempts | None = None
+    schema: Callable[[], ParameterSchema] | None = None
     _timeout: float | None = None
+    _parameters: ParameterSchema
+
+    @property
+    def parameters(self) -> ParameterSchema:
+        """What `schema` returns, else what Prefect has derived from the function."""
+        if self.schema is not None:
+            self._parameters, self.schema = self.schema(), None
+        return self._parameters
+
+    @parameters.setter
+    def parameters(self, value: ParameterSchema) -> None:
+        self._parameters, self.schema = value, None
 
     @property
     def timeout_seconds(self) -> float | None:
