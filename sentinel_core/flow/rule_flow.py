@@ -79,7 +79,7 @@ def rule_flow(trigger: type[T]) -> Flow[..., State[Any]]:
 
 
 def record_run(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:
-    """The hook of every rule. A command that only reads a rule file does without the event store."""
+    """The hook of every rule. Commands that only read a rule file do without the event store."""
     from sentinel_core.flow import hooks
 
     hooks.record_run(flow, flow_run, state)

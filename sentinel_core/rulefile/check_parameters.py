@@ -5,9 +5,11 @@ Prefect's own `deploy` misses unknown and missing parameters, and never looks in
 
 import contextlib
 import inspect
+import json
 import logging
+import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, get_type_hints
 
@@ -22,6 +24,7 @@ from sentinel_core.rulefile.source import Entry, RuleFile, Where, dig
 
 ROUTED = ("notify", "escalation")
 """The parameters that name channels."""
+_REFERENCE = re.compile(r'"#/definitions/([^"]+)"')
 
 
 @contextlib.contextmanager
@@ -105,7 +108,7 @@ class _Parameters:
     def _check_as_the_server_does(self, given: dict[str, Any]) -> None:
         """Prefect's server is stricter than pydantic in places: "90" is no number to it."""
         mine = {k: v for k, v in given.items() if self._is_mine(k) and k not in self.wrong}
-        for refused in validate(mine, self.schema, ignore_required=True):
+        for refused in validate(mine, part_of(self.schema, mine), ignore_required=True):
             error = _nearest(refused)
             path = tuple(error.absolute_path)
             if not self.entry.is_open((*self.where, *path)):
@@ -117,6 +120,20 @@ class _Parameters:
     def _say(self, path: Where, message: str) -> None:
         self.wrong.add(path[0])
         self.file.complain(self.entry, (*self.where, *path), message)
+
+
+def part_of(schema: dict[str, Any], names: Collection[str]) -> dict[str, Any]:
+    """The schema of these parameters alone. Prefect goes through the whole of it for each check."""
+    defined = schema.get("definitions", {})
+    properties = {name: of for name, of in schema["properties"].items() if name in names}
+    needed: dict[str, Any] = {}
+    referring = [*properties.values()]
+    while referring:
+        for name in _REFERENCE.findall(json.dumps(referring.pop())):
+            if name in defined and name not in needed:
+                needed[name] = defined[name]
+                referring.append(defined[name])
+    return {**schema, "properties": properties, "definitions": needed}
 
 
 def _nearest(error: Any) -> Any:

@@ -100,7 +100,7 @@ class Project:
         return {item.name for item, _ in self.deployed() if item.name == self.rule}
 
     def deployed(self) -> list[tuple[DeploymentResponse, str]]:
-        """Its deployments, each with its flow's name; others on the server have nightly ones, too."""
+        """Its deployments, each with its flow's name; others have nightly ones, too."""
         ours = (self.name, f"{self.name}-other")
         return [
             (item, flow_name)
