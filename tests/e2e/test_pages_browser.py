@@ -149,9 +149,13 @@ def test_the_system_page_looks_at_prefect_and_synchronizes(pages: Pages) -> None
         page.get_by_role("button", name="Sync now").click()
         expect(page.get_by_text("runs looked at")).to_be_visible()
         page.set_viewport_size({"width": 400, "height": 900})
-        cell = page.locator("td", has_text="answers in").first.bounding_box()
-        assert cell is not None
-        assert cell["x"] + cell["width"] <= 400, "a component's sentence is cut off on a phone"
+        sentence = page.locator("td", has_text="answers in").first
+
+        def fits() -> bool:  # soon: the page is laid out anew after the window has its width
+            cell = sentence.bounding_box()
+            return cell is not None and cell["x"] + cell["width"] <= 400
+
+        wait_for(fits, what="a component's sentence that is not cut off on a phone", seconds=10)
 
 
 @pytest.mark.slow
