@@ -8,7 +8,10 @@ from xdist.scheduler import LoadScopeScheduling
 
 # Each starts many processes of its own; besides, reconcile records, closes and notifies of the runs
 # of its whole server, so that two that reconcile disturb each other.
-_RECONCILING = r"worker|test_(reconcile|store_restart|lifecycle_scenarios)"
+_RECONCILING = (
+    r"worker|hooks/test_(lost_hooks|hook_surroundings|causes)"
+    r"|test_(reconcile|store_restart|store_identity|lifecycle_scenarios|overlap|stuck|removed_rule)"
+)
 _TOGETHER = re.compile(rf"tests/(e2e|acceptance|integration/({_RECONCILING}))\b")
 # A test of these runs once for each database; each of them is a share of its own.
 _KIND = re.compile(r"\[(?:.*-)?(sqlite|postgres)\b")
