@@ -166,7 +166,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path, shared: Shared)
 @pytest.fixture
 def engine(database_url: str) -> Iterator[Engine]:
     """An engine over an event store with its tables, of each kind."""
-    engine = open_engine(database_url)
+    engine = open_engine(database_url, pooled=True)
     yield engine
     engine.dispose()
 
@@ -175,7 +175,7 @@ def engine(database_url: str) -> Iterator[Engine]:
 def store(_own_store: Path, shared: Shared) -> Iterator[Engine]:
     """The store that this process's settings name, where the kind of database does not matter."""
     copy_sqlite(shared, _own_store)
-    engine = open_engine(f"sqlite:///{_own_store}")
+    engine = open_engine(f"sqlite:///{_own_store}", pooled=True)
     yield engine
     engine.dispose()
 

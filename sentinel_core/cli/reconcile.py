@@ -21,16 +21,20 @@ def reconcile(*, settle_seconds: float = 30, as_json: Json = False) -> int:
 
     from sentinel_core.base.settings import get_settings
     from sentinel_core.cli.output import print_json
-    from sentinel_core.flow.hooks import connect
+    from sentinel_core.flow.hooks import connected
     from sentinel_core.flow.reconcile import reconcile as run
     from sentinel_core.prefect_io.client import prefect_api
 
     console = Console(stderr=as_json)
     settings = get_settings()
-    with prefect_api() as client, console.status("Reconciling …"):
+    with (
+        prefect_api() as client,
+        connected(settings) as engine,
+        console.status("Reconciling …"),
+    ):
         report = run(
             client,
-            connect(settings),
+            engine,
             settings,
             say=lambda line: console.print(line, markup=False, highlight=False, soft_wrap=True),
             settle=timedelta(seconds=settle_seconds),

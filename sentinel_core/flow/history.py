@@ -73,7 +73,11 @@ def _store(what: str) -> Iterator["Engine"]:
 
     try:
         with explained(get_settings().database_url):
-            yield open_store(get_settings())
+            engine = open_store(get_settings(), pooled=True)
+            try:
+                yield engine
+            finally:
+                engine.dispose()
     except (StoreUnavailableError, StoreRefusedError) as error:
         raise HistoryUnavailableError(f"{what} could not be read: {error}") from error
 

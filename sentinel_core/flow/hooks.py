@@ -4,7 +4,8 @@ Hooks are the fast path. Prefect only logs what they raise; reconcile is the gua
 """
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -55,8 +56,7 @@ def record_run(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> No
         with get_client(sync_client=True) as client:  # hooks of such runs may lack the start time
             flow_run = client.read_flow_run(flow_run.id)
     run = replace(run_facts(flow_run, state), planned_start=handed_down(flow_run.id))
-    engine = connect(settings, _RECORDED_LATER)
-    with explained(settings.database_url):
+    with connected(settings, _RECORDED_LATER) as engine, explained(settings.database_url):
         rule = _rule(engine, flow, flow_run)
         if not rule.trigger:
             log.error(
@@ -124,6 +124,16 @@ def connect(settings: Settings, consequence: str = "") -> Engine:
     Raises StoreUnavailableError, and StoreRefusedError for a store of another Sentinel.
     """
     return _once_available(settings, lambda: open_store(settings), consequence)
+
+
+@contextmanager
+def connected(settings: Settings, consequence: str = "") -> Iterator[Engine]:
+    """The store as `connect` opens it, for many transactions on few connections, closed after."""
+    engine = _once_available(settings, lambda: open_store(settings, pooled=True), consequence)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
 
 
 def record_facts(

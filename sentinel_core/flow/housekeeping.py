@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from prefect.client.orchestration import get_client
 
 from sentinel_core.base.settings import get_settings
-from sentinel_core.flow.hooks import connect
+from sentinel_core.flow.hooks import connected
 from sentinel_core.flow.host import sample_host
 from sentinel_core.flow.reacting import keep_up_reactions
 from sentinel_core.flow.reconcile import reconcile
@@ -24,8 +24,7 @@ from sentinel_core.store.retention.prune import prune, would_prune
 def send_due(notify: Routes) -> str:
     """Send notifications and Prefect events that are due; failing channels are sent to `notify`."""
     settings = get_settings()
-    engine = connect(settings)
-    with explained(settings.database_url):
+    with connected(settings) as engine, explained(settings.database_url):
         reacted = keep_up_reactions(engine)
         delivered = deliver_all(engine, settings, notify)
         keep_up(engine, settings)
@@ -36,10 +35,10 @@ def record_missed(settle_seconds: float, say: Callable[[str], None]) -> str:
     """Record the runs that no hook recorded. Raises ReconcileError if some can't be recorded."""
     settings = get_settings()
     settle = timedelta(seconds=settle_seconds)
-    engine = connect(settings)
-    with get_client(sync_client=True) as client:
-        done = reconcile(client, engine, settings, say=say, settle=settle)
-    sample_host(engine, datetime.now(UTC))
+    with connected(settings) as engine:
+        with get_client(sync_client=True) as client:
+            done = reconcile(client, engine, settings, say=say, settle=settle)
+        sample_host(engine, datetime.now(UTC))
     return done.sentence()
 
 
@@ -53,8 +52,7 @@ def publish_report(
 ) -> str:
     """Publish the report of the `hours` before `until`, once to each reader."""
     settings = get_settings()
-    engine = connect(settings)
-    with explained(settings.database_url):
+    with connected(settings) as engine, explained(settings.database_url):
         made = make_report(engine, name, until, timedelta(hours=hours), timezone, slow_seconds)
         return publish(engine, settings, made, notify)
 
@@ -62,9 +60,8 @@ def publish_report(
 def delete_old(minutes: float, dry_run: bool) -> str:
     """Delete what the settings no longer keep, for at most so many minutes; or only count it."""
     settings = get_settings()
-    engine = connect(settings)
     periods, now = Periods.of(settings), datetime.now(UTC)
-    with explained(settings.database_url):
+    with connected(settings) as engine, explained(settings.database_url):
         if dry_run:
             return would_prune(engine, periods, now).sentence()
         return prune(

@@ -16,7 +16,7 @@ from sentinel_core.base.errors import SentinelError, VerdictError
 from sentinel_core.base.settings import get_settings
 from sentinel_core.decide.observe import observed
 from sentinel_core.flow.history import history_of
-from sentinel_core.flow.hooks import connect
+from sentinel_core.flow.hooks import connected
 from sentinel_core.hooks.bounded import Log, bounded
 from sentinel_core.hooks.hook import brief, is_rule, with_rule
 from sentinel_core.hooks.public import described
@@ -176,21 +176,21 @@ def _full(name: str, ticker: str) -> str:
 
 def _recorded(hook: Hook, subject: Subject, outputs: Sequence[AlertOutput], log: Log) -> Recorded:
     settings = brief(get_settings())
-    engine = connect(settings)
-    hook = with_rule(engine, hook, log)
-    rule = watched.rule_of(
-        subject.flow_name, subject.deployment_id, subject.deployment_name, hook.settings
-    )
-    run = replace(subject.run, state_at=datetime.now(UTC))
-    named = [
-        output.model_copy(update={"ticker": _full(hook.ticker, output.ticker)})
-        for output in outputs
-    ]
-    _register(engine, rule, hook, named)
-    observations = [observed(run, hook.settings, output) for output in named]
-    done = record(engine, rule, run, observations, now=datetime.now(UTC))
-    if done.opened or done.resolved:
-        announce(engine, settings, run, done)
+    with connected(settings) as engine:
+        hook = with_rule(engine, hook, log)
+        rule = watched.rule_of(
+            subject.flow_name, subject.deployment_id, subject.deployment_name, hook.settings
+        )
+        run = replace(subject.run, state_at=datetime.now(UTC))
+        named = [
+            output.model_copy(update={"ticker": _full(hook.ticker, output.ticker)})
+            for output in outputs
+        ]
+        _register(engine, rule, hook, named)
+        observations = [observed(run, hook.settings, output) for output in named]
+        done = record(engine, rule, run, observations, now=datetime.now(UTC))
+        if done.opened or done.resolved:
+            announce(engine, settings, run, done)
     for output in outputs:
         if output.triggered or output.problem:
             log.warning("Sentinel: %s", output.message)

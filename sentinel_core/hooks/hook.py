@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 from sentinel_core.base.errors import SentinelError
 from sentinel_core.base.settings import Settings, get_settings
 from sentinel_core.decide.watch import EndedRun, observe
-from sentinel_core.flow.hooks import connect
+from sentinel_core.flow.hooks import connected
 from sentinel_core.flow.watched import record_hook
 from sentinel_core.hooks.bounded import Log, bounded
 from sentinel_core.hooks.causes import failed_below, failing_starter
@@ -91,29 +91,28 @@ class AlertHook:
         else:
             subject = subject_of_flow(flow.name, flow_run, state)
         hook = self._as_listed(flow, subject)
-        settings = brief(get_settings())
-        engine = connect(settings)
-        rule = watched.rule_of(
-            subject.flow_name, subject.deployment_id, subject.deployment_name, hook.settings
-        )
-        _register_once(engine, rule, hook)
-        if state.is_running():
-            return
-        hook = with_rule(engine, hook, log)
-        rule = watched.rule_of(
-            subject.flow_name, subject.deployment_id, subject.deployment_name, hook.settings
-        )
-        if isinstance(flow_run, FlowRun) and hook.kind in _OF_FAILURES:
-            above = failing_starter(engine, flow_run, state)
-            if above is not None:
-                said = "%s: part of the failure of %s, which started this run."
-                log.info(said, self.__name__, above)
+        with connected(brief(get_settings())) as engine:
+            rule = watched.rule_of(
+                subject.flow_name, subject.deployment_id, subject.deployment_name, hook.settings
+            )
+            _register_once(engine, rule, hook)
+            if state.is_running():
                 return
-        recorded = record_hook(engine, rule, hook, self._ended(hook, subject, state))
-        if recorded.opened:
-            log.info("%s opened event %s.", self.__name__, recorded.opened[0])
-        if recorded.resolved:
-            log.info("%s resolved event %s.", self.__name__, recorded.resolved[0])
+            hook = with_rule(engine, hook, log)
+            rule = watched.rule_of(
+                subject.flow_name, subject.deployment_id, subject.deployment_name, hook.settings
+            )
+            if isinstance(flow_run, FlowRun) and hook.kind in _OF_FAILURES:
+                above = failing_starter(engine, flow_run, state)
+                if above is not None:
+                    said = "%s: part of the failure of %s, which started this run."
+                    log.info(said, self.__name__, above)
+                    return
+            recorded = record_hook(engine, rule, hook, self._ended(hook, subject, state))
+            if recorded.opened:
+                log.info("%s opened event %s.", self.__name__, recorded.opened[0])
+            if recorded.resolved:
+                log.info("%s resolved event %s.", self.__name__, recorded.resolved[0])
 
     def _as_listed(self, flow: Any, subject: Subject) -> Hook:
         """The hook's record, with what the flow (or task) and its lists of hooks say about it."""

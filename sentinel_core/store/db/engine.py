@@ -42,7 +42,8 @@ def open_engine(
 ) -> Engine:
     """An engine for `sqlite:///…` or `postgresql+psycopg://…`. Does not connect yet.
 
-    `pooled` is for long-lived readers (the viewer); a hook needs one connection for a moment.
+    `pooled` keeps connections from one transaction to the next, until `dispose`: opening one takes
+    longer than most transactions. Without, each has its own.
     An SQLite file and its folder are created if they are missing, unless `create` is False; then
     connecting raises StoreIdentityError.
     """
