@@ -70,14 +70,11 @@ def _store(what: str) -> Iterator["Engine"]:
     from sentinel_core.base.settings import get_settings
     from sentinel_core.flow.opening import open_store
     from sentinel_core.store.db.failure import explained
+    from sentinel_core.store.db.kept import kept_engine
 
     try:
-        with explained(get_settings().database_url):
-            engine = open_store(get_settings(), pooled=True)
-            try:
-                yield engine
-            finally:
-                engine.dispose()
+        with explained(url := get_settings().database_url), kept_engine(url) as engine:
+            yield open_store(get_settings(), using=engine)
     except (StoreUnavailableError, StoreRefusedError) as error:
         raise HistoryUnavailableError(f"{what} could not be read: {error}") from error
 

@@ -5,7 +5,7 @@ Hooks are the fast path. Prefect only logs what they raise; reconcile is the gua
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -33,6 +33,7 @@ from sentinel_core.prefect_io.facts import read_rule, rule_settings, run_facts
 from sentinel_core.prefect_io.planned import handed_down
 from sentinel_core.store.db.engine import retrying
 from sentinel_core.store.db.failure import explained, is_failure, unavailable
+from sentinel_core.store.db.kept import kept_engine
 from sentinel_core.store.record.recording import Recorded, record
 from sentinel_core.store.state.rules import rule_of_deployment
 from sentinel_core.wording.text import counted
@@ -129,11 +130,13 @@ def connect(settings: Settings, consequence: str = "") -> Engine:
 @contextmanager
 def connected(settings: Settings, consequence: str = "") -> Iterator[Engine]:
     """The store as `connect` opens it, for many transactions on few connections, closed after."""
-    engine = _once_available(settings, lambda: open_store(settings, pooled=True), consequence)
-    try:
-        yield engine
-    finally:
-        engine.dispose()
+    with ExitStack() as stack:
+
+        def opened() -> Engine:
+            engine = stack.enter_context(kept_engine(settings.database_url))
+            return open_store(settings, using=engine)
+
+        yield _once_available(settings, opened, consequence)
 
 
 def record_facts(

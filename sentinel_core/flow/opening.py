@@ -54,22 +54,22 @@ _SENTENCES = {
 }
 
 
-def open_store(settings: Settings, *, upgrading: bool = False, pooled: bool = False) -> Engine:
+def open_store(
+    settings: Settings, *, upgrading: bool = False, using: Engine | None = None
+) -> Engine:
     """The registered store; the first writer creates it where Prefect knows of none.
 
-    `upgrading` brings the tables of an older Sentinel up to date; whoever asks for a `pooled`
-    engine disposes of it. Raises StoreRefusedError, and SQLAlchemy's OperationalError when the
-    database does not answer.
+    `upgrading` brings the tables of an older Sentinel up to date; `using` is an engine for it, a
+    new one if None. Raises StoreRefusedError, and SQLAlchemy's OperationalError when the database
+    does not answer.
     """
     variable = settings.store_variable
     answer, fresh = _known(variable)
     for _ in range(5):  # each turn has created, registered or asked
-        engine, identity = look(settings.database_url, upgrading=upgrading, pooled=pooled)
+        engine, identity = look(settings.database_url, upgrading=upgrading, using=using)
         verdict = judge_store(answer.known, answer.identity, identity)
         if verdict is Verdict.USE and engine is not None:
             return engine
-        if engine is not None:
-            engine.dispose()
         if verdict is Verdict.CREATE:
             create(settings.database_url)
         elif verdict is Verdict.REGISTER and identity is not None:
@@ -111,20 +111,16 @@ def described(registered: Registration) -> str:
 
 
 def look(
-    url: str, *, upgrading: bool = False, pooled: bool = False
+    url: str, *, upgrading: bool = False, using: Engine | None = None
 ) -> tuple[Engine | None, UUID | None]:
     """The store at this address and its identity; None, twice, where there is none."""
     file = sqlite_file(url)
     if file is not None and not file.exists():
         return None, None
-    engine, identity = open_engine(url, pooled=pooled, create=False), None
-    try:
-        if upgrading and schema_revision(engine) is not None:
-            upgrade(engine)
-        identity = identity_of(engine)
-    finally:
-        if identity is None:
-            engine.dispose()
+    engine = using if using is not None else open_engine(url, create=False)
+    if upgrading and schema_revision(engine) is not None:
+        upgrade(engine)
+    identity = identity_of(engine)
     return (engine, identity) if identity is not None else (None, None)
 
 

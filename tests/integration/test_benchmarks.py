@@ -17,6 +17,12 @@ def test_recording_is_measured_against_bare_drivers_on_both_databases() -> None:
     assert all(value > 0 for value in result.values())
 
 
+def test_a_kept_engine_is_measured_against_a_new_one_on_both_databases() -> None:
+    result = _last_line("benchmarks/connections.py", "--count", "20")
+    assert set(result) == {"ratio_sqlite", "ms_sqlite", "ratio_postgres", "ms_postgres"}
+    assert all(value > 0 for value in result.values())
+
+
 def test_deciding_and_a_recording_of_many_tickers_are_measured_against_the_same_rows() -> None:
     small = ["--tickers", "50", "--rounds", "2", "--decisions", "2000"]
     result = _last_line("benchmarks/decide.py", *small)
