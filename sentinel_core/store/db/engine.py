@@ -38,17 +38,25 @@ _UNPREPARED = {"prepare_threshold": None}
 
 
 def open_engine(
-    url: str, *, pooled: bool = False, create: bool = True, connect_timeout_seconds: int = 5
+    url: str,
+    *,
+    pooled: bool = False,
+    unlimited: bool = False,
+    create: bool = True,
+    connect_timeout_seconds: int = 5,
 ) -> Engine:
     """An engine for `sqlite:///…` or `postgresql+psycopg://…`. Does not connect yet.
 
     `pooled` keeps connections from one transaction to the next, until `dispose`: opening one takes
-    longer than most transactions. Without, each has its own.
+    longer than most transactions. Without, each has its own. A pool has fifteen at most, and who
+    finds none waits for one, unless it is `unlimited`.
     An SQLite file and its folder are created if they are missing, unless `create` is False; then
     connecting raises StoreIdentityError.
     """
     parsed = make_url(url)
     pool: dict[str, Any] = {"poolclass": QueuePool if pooled else NullPool}
+    if pooled and unlimited:
+        pool["max_overflow"] = -1
     if parsed.get_backend_name() != "sqlite":
         if pooled:
             pool["pool_pre_ping"] = True  # a restarted database costs one retry, not a page

@@ -31,15 +31,16 @@ def kept_engine(url: str) -> Iterator[Engine]:
         if engine is None:
             for other in [other for other in _engines if not _users[other]]:
                 del _engines[other]  # a process has one store; tests have one after the other
-            engine = _engines[url] = open_engine(url, pooled=True, create=False)
+            engine = _engines[url] = open_engine(url, pooled=True, unlimited=True, create=False)
         _users[url] += 1
     try:
         yield engine.execution_options()
     finally:
         with _lock:
-            _users[url] -= 1
-            if not _users[url]:
-                engine.dispose()
+            if _engines.get(url) is engine:  # or this is the copy of the process that opened it
+                _users[url] -= 1
+                if not _users[url]:
+                    engine.dispose()
 
 
 def _forget() -> None:

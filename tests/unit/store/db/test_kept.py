@@ -123,6 +123,42 @@ def test_a_forked_process_has_an_engine_of_its_own(url: str) -> None:
         assert count(kept) == 0  # its connection is as it was
 
 
+def test_a_forked_process_that_leaves_closes_nothing(url: str) -> None:
+    def backend(engine: Engine) -> object:
+        with engine.connect() as connection:
+            asked = "SELECT 1" if url.startswith("sqlite") else "SELECT pg_backend_pid()"
+            return connection.execute(text(asked)).scalar_one()
+
+    def forked_inside() -> bool:
+        with kept_engine(url) as kept:
+            before = backend(kept)
+            child = os.fork()
+            if child:
+                os.waitpid(child, 0)
+                return bool(backend(kept) == before)
+        with kept_engine(url) as own:  # the child, which has left
+            count(own)
+        os._exit(0)
+
+    assert forked_inside()
+
+
+def test_more_threads_than_a_pool_has_connections_wait_for_nothing(url: str) -> None:
+    together, found = threading.Barrier(20, timeout=60), []
+
+    def use() -> None:
+        with kept_engine(url) as kept, reading(kept) as connection:
+            together.wait()  # all of them are inside a transaction
+            found.append(connection.execute(ONE).scalar_one())
+
+    threads = [threading.Thread(target=use) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [0] * 20
+
+
 def test_no_file_is_made_and_the_engine_of_another_store_is_let_go(tmp_path: Path) -> None:
     urls = [f"sqlite:///{tmp_path / name}.db" for name in ("one", "two")]
     with kept_engine(urls[0]) as one, pytest.raises(StoreIdentityError, match="missing"):
