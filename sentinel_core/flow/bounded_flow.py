@@ -16,7 +16,8 @@ from sentinel_core.model.attempts import Attempts, TriggerAttempts
 class BoundedFlow(Flow[..., State[Any]]):
     """Prefect asks a flow for its timeout once the run's parameters are known.
 
-    The schema of its parameters is derived when it is first asked for: runs do without.
+    The schema of its parameters is derived when it is first asked for, as a file of many flows is
+    often imported for one of them.
     """
 
     attempts: TriggerAttempts | None = None
@@ -27,8 +28,8 @@ class BoundedFlow(Flow[..., State[Any]]):
     @property
     def parameters(self) -> ParameterSchema:
         """What `schema` returns, else what Prefect has derived from the function."""
-        if self.schema is not None:
-            self._parameters, self.schema = self.schema(), None
+        if (derive := self.schema) is not None:  # once: another thread may ask meanwhile
+            self._parameters, self.schema = derive(), None
         return self._parameters
 
     @parameters.setter

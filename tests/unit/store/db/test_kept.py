@@ -2,6 +2,7 @@
 
 import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from uuid import uuid4
 
@@ -31,6 +32,15 @@ def connections(engine: Engine, url: str) -> int:
     with engine.connect() as connection:
         others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
         return int(connection.execute(text(others)).scalar_one()) - 1
+
+
+def in_threads(work: Callable[[], None], number: int) -> None:
+    """Have so many threads do it at once; returns when all are done."""
+    threads = [threading.Thread(target=work) for _ in range(number)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
 
 
 @pytest.fixture
@@ -102,11 +112,7 @@ def test_many_threads_use_it_at_once(url: str, engine: Engine) -> None:
             with kept_engine(url) as kept:
                 found.append(count(kept))
 
-    threads = [threading.Thread(target=use) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    in_threads(use, 8)
     assert found == [0] * 80
     engine.dispose()
     assert connections(engine, url) == 0
@@ -151,11 +157,7 @@ def test_more_threads_than_a_pool_has_connections_wait_for_nothing(url: str) -> 
             together.wait()  # all of them are inside a transaction
             found.append(connection.execute(ONE).scalar_one())
 
-    threads = [threading.Thread(target=use) for _ in range(20)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    in_threads(use, 20)
     assert found == [0] * 20
 
 
