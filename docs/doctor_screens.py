@@ -2,8 +2,8 @@
 
     python docs/doctor_screens.py
 
-starts a Prefect server and a worker for it, looks once at a whole installation and once at a broken
-one, and writes both into the page.
+starts a Prefect server and a worker for it, looks at a whole installation, then at one whose parts
+are broken, each of them on one of three screens, and writes them into the page.
 """
 
 import contextlib
@@ -14,7 +14,7 @@ import re
 import struct
 import subprocess
 import termios
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -27,11 +27,12 @@ from sentinel_core.flow.opening import registration_of
 from sentinel_core.prefect_io.registration import register
 from sentinel_core.store.db.engine import open_engine
 from sentinel_core.store.db.schema import require_schema
-from sentinel_core.store.state.rules import RECONCILE, set_checkpoint
+from sentinel_core.store.state.rules import RECONCILE, set_checkpoint, sync
 from tests.support.command import Command
 from tests.support.health import House
 from tests.support.prefect import client_of, prefect_server, prefect_worker
 from tests.support.processes import BIN, wait_for
+from tests.support.recorded import a_rule
 from tests.support.stores import migrate
 
 PAGE = Path(__file__).parent / "doctor.md"
@@ -41,7 +42,7 @@ _BLOCK = r"(<!-- {name} -->\n```text\n).*?(```\n)"
 
 
 def main() -> None:
-    """Print both screens into the page."""
+    """Print the screens into the page."""
     with TemporaryDirectory(prefix="doctor-") as name, contextlib.ExitStack() as stack:
         folder = Path(name)
         server = stack.enter_context(prefect_server(folder))
@@ -77,13 +78,19 @@ def main() -> None:
         client.delete_deployment(home.id_of("deliver"))
         home.ran("reconcile", "the event store does not answer", "again", "again")
         _write("broken", _screen(home, SENTINEL_RETENTION_EVNT_DAYS="30"))
+        sync(engine, [a_rule("quotes", cron="* * * * *")], datetime.now(UTC) - timedelta(hours=1))
+        home.write(parameters={"check": {"path": "/srv/gone", "threshold": 90}}, name="srv-full")
+        _write("unchecked", _screen(home, "--sources"))
+        nowhere = {"PREFECT_API_URL": "http://127.0.0.1:9/api"}
+        missing = f"sqlite:///{folder / 'moved.db'}"
+        _write("away", _screen(home, SENTINEL_DATABASE_URL=missing, **nowhere))
 
 
-def _screen(home: House, **env: str) -> str:
+def _screen(home: House, *flags: str, **env: str) -> str:
     """What the command prints on a terminal of 80 columns, without colours."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
-    command = [str(BIN / "sentinel"), "doctor", "--file", str(home.file)]
+    command = [str(BIN / "sentinel"), "doctor", "--file", str(home.file), *flags]
     defaults = {"SENTINEL_STORE_VARIABLE": "", "SENTINEL_SOURCE_ROOTS": ""}
     shown = {"TERM": "xterm", "COLUMNS": "80"}
     environment = {**home.sentinel.environment, **defaults, **env, **shown}

@@ -114,8 +114,12 @@ def look_at_record(settings: Settings, now: datetime) -> list[Finding]:
     url = settings.database_url
     with explained(url):
         engine, _ = opening.look(url)
-        at = checkpoint(engine, RECONCILE) if engine is not None else None
-        made = _made_at(engine) if engine is not None else None
+        if engine is None:
+            sentence = "not checked, as there is no event store"
+            advice = "see what is said about the store"
+            return [_finding("record", State.UNKNOWN, sentence, advice)]
+        at = checkpoint(engine, RECONCILE)
+        made = _made_at(engine)
     if at is None and made is not None and now - made <= FIRST_RECONCILE:
         return [_finding("record", State.OK, "nothing yet: the store has just been made")]
     if at is None:

@@ -242,6 +242,8 @@ def test_a_store_that_does_not_exist(home: House, tmp_path: Path) -> None:
     assert (finding["name"], finding["state"]) == ("database", "down")
     assert "sentinel db upgrade" in finding["advice"]
     assert not (tmp_path / "none.db").exists()
+    record = looked.of("housekeeping", "record")
+    assert (record["state"], record["advice"]) == ("unknown", "see what is said about the store")
 
 
 @pytest.mark.slow
