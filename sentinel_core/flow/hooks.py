@@ -119,17 +119,13 @@ def unreadable_settings(parameters: Mapping[str, Any]) -> str | None:
     return None
 
 
-def connect(settings: Settings, consequence: str = "") -> Engine:
-    """The registered event store, ready for writing; waits a bounded time while it restarts.
-
-    Raises StoreUnavailableError, and StoreRefusedError for a store of another Sentinel.
-    """
-    return _once_available(settings, lambda: open_store(settings), consequence)
-
-
 @contextmanager
 def connected(settings: Settings, consequence: str = "") -> Iterator[Engine]:
-    """The store as `connect` opens it, for many transactions on few connections, closed after."""
+    """The registered event store, ready for writing; waits a bounded time while it restarts.
+
+    Many transactions use few connections, which are closed afterwards. Raises
+    StoreUnavailableError, and StoreRefusedError for a store of another Sentinel.
+    """
     with ExitStack() as stack:
 
         def opened() -> Engine:

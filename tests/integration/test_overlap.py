@@ -13,7 +13,7 @@ from prefect.states import Cancelling, Failed, Pending, Running, Scheduled
 from sqlalchemy import Engine, text
 
 from sentinel_core.base.settings import Settings, get_settings
-from sentinel_core.flow.hooks import connect
+from sentinel_core.flow.opening import open_store
 from sentinel_core.flow.reconcile import Report, reconcile
 from sentinel_core.prefect_io.facts import checked_state
 from sentinel_core.store.db.engine import writing
@@ -47,7 +47,7 @@ class Place:
 
     def __init__(self, client: SyncPrefectClient, settings: Settings, name: str) -> None:
         self.client, self.settings, self.name = client, settings, name
-        self.store: Engine = connect(settings)
+        self.store: Engine = open_store(settings)
         # Other tests' runs on this server are none of this store's business.
         set_checkpoint(self.store, RECONCILE, datetime.now(UTC))
         limit = {"limit": 1, "collision_strategy": "CANCEL_NEW"}

@@ -255,9 +255,10 @@ def test_a_server_that_is_away_costs_a_recording_nothing(
     script = (
         "import os\n"
         "from tests.support.runs import a_rule, a_run, fired\n"
-        "from sentinel_core.flow.hooks import connect, record_facts\n"
+        "from sentinel_core.flow.hooks import record_facts\n"
+        "from sentinel_core.flow.opening import open_store\n"
         "from sentinel_core.base.settings import get_settings\n"
-        "engine = connect(get_settings())\n"
+        "engine = open_store(get_settings())\n"
         "recorded = record_facts(engine, a_rule(), a_run(), [fired()])\n"
         "print(len(recorded.opened), flush=True)\n"
         "os._exit(0)\n"

@@ -18,7 +18,7 @@ from sqlalchemy import Engine, text
 
 from sentinel_core.base.errors import ReconcileError
 from sentinel_core.base.settings import Settings, get_settings
-from sentinel_core.flow.hooks import connect
+from sentinel_core.flow.opening import open_store
 from sentinel_core.flow.reconcile import Report, reconcile
 from sentinel_core.prefect_io.client import PAGE
 from sentinel_core.prefect_io.facts import checked_state
@@ -79,7 +79,7 @@ def worker(server: PrefectServer, url: str) -> Iterator[None]:
 
 @pytest.fixture
 def store(settings: Settings) -> Engine:
-    return connect(settings)
+    return open_store(settings)
 
 
 def _rule(

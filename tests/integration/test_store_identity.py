@@ -26,7 +26,6 @@ from sentinel_core.base.errors import (
 )
 from sentinel_core.base.settings import Settings, get_settings
 from sentinel_core.flow.history import history_of
-from sentinel_core.flow.hooks import connect
 from sentinel_core.flow.housekeeping import record_missed, send_due
 from sentinel_core.flow.opening import open_store
 from sentinel_core.model.routing import Routes
@@ -175,7 +174,7 @@ def _set_revision(system: System, revision: str) -> None:
 
 def test_thefirst_writer_registers_the_store_it_has_created(system: System) -> None:
     registered = system.registered()
-    with_tables = connect(system.settings())
+    with_tables = open_store(system.settings())
     assert registered["identity"] == str(require_schema(with_tables))
     assert registered["place"] == system.url
     said = system.sentinel()("db", "status")
@@ -185,7 +184,7 @@ def test_thefirst_writer_registers_the_store_it_has_created(system: System) -> N
 def test_a_deleted_store_is_refused_by_everybody_and_goes_on_when_it_is_restored(
     system: System, tmp_path: Path
 ) -> None:
-    running, long_running = system.sentinel(), connect(system.settings())
+    running, long_running = system.sentinel(), open_store(system.settings())
     [event] = rows(long_running, OPEN)
     assert data.event(event["id"]) is not None  # the viewer has the file open
     aside = system.file.with_name("aside.db")
@@ -261,13 +260,13 @@ def test_a_second_store_neither_backfills_nor_notifies_until_it_is_adopted(
     assert [item["code"] for item in again["unchanged"]] == ["already"]
     upgraded = changes(command("db", "upgrade", "--json"))
     assert [item["code"] for item in upgraded["unchanged"]] == ["already"]
-    assert connect(system.settings(second))
+    assert open_store(system.settings(second))
     with pytest.raises(StoreIdentityError, match="is not the one that is registered"):
-        connect(system.settings())
+        open_store(system.settings())
 
     system.sentinel()("db", "adopt", "--yes")
     assert system.registered()["identity"] == first["identity"]
-    assert connect(system.settings())
+    assert open_store(system.settings())
 
 
 @pytest.mark.parametrize(
@@ -280,7 +279,7 @@ def test_a_second_store_neither_backfills_nor_notifies_until_it_is_adopted(
 def test_tables_of_another_sentinel_are_refused_by_everybody(
     system: System, revision: str, error: type[Exception], step: str
 ) -> None:
-    long_running = connect(system.settings())
+    long_running = open_store(system.settings())
     assert data.overview()
     _set_revision(system, revision)
     try:
@@ -292,7 +291,7 @@ def test_tables_of_another_sentinel_are_refused_by_everybody(
             lambda: deliver_due(long_running, system.settings()),
             lambda: writing.change_events("acknowledge", {1: None}, Given("ana")),
             data.overview,
-            lambda: connect(system.settings()),
+            lambda: open_store(system.settings()),
         ):
             with pytest.raises(error, match=step):
                 use()
@@ -323,14 +322,14 @@ def test_a_variable_with_garbage_stops_writers_until_a_store_is_adopted(
     own = replace(system, variable=f"store_{uuid.uuid4().hex}", file=tmp_path / "own.db")
     system.client.create_variable(VariableCreate(name=own.variable, value="garbage"))
     with pytest.raises(StoreIdentityError, match="can't be read"):
-        connect(own.settings())
+        open_store(own.settings())
     assert not own.file.exists()
     said = own.sentinel()("db", "adopt", "--yes")
     assert "a value that can't be read" in said
     [entry] = stored(open_engine(own.url), "audit_entry")
     assert (entry["actor"], entry["action"]) == ("sentinel", "store-adopted")
     assert set(entry["detail"]) == {"host"}
-    assert own.registered()["identity"] == str(require_schema(connect(own.settings())))
+    assert own.registered()["identity"] == str(require_schema(open_store(own.settings())))
 
 
 def test_adopting_an_older_store_upgrades_its_tables_only_when_it_is_confirmed(
@@ -377,16 +376,16 @@ def test_while_prefect_is_away_a_store_is_used_but_none_is_made(
 ) -> None:
     nowhere = f"http://127.0.0.1:{free_port()}/api"
     with temporary_settings({PREFECT_API_URL: nowhere}):
-        assert connect(system.settings())
+        assert open_store(system.settings())
         with pytest.raises(StoreIdentityError, match="does not answer"):
-            connect(system.settings(tmp_path / "new.db"))
+            open_store(system.settings(tmp_path / "new.db"))
     assert not (tmp_path / "new.db").exists()
 
 
 def test_without_a_prefect_a_store_is_made_and_used(tmp_path: Path) -> None:
     with temporary_settings({PREFECT_API_URL: None}):
-        connect(Settings(database_url=f"sqlite:///{tmp_path / 'library.db'}"))
-        connect(Settings(database_url=f"sqlite:///{tmp_path / 'library.db'}"))
+        open_store(Settings(database_url=f"sqlite:///{tmp_path / 'library.db'}"))
+        open_store(Settings(database_url=f"sqlite:///{tmp_path / 'library.db'}"))
 
 
 def test_a_dropped_and_recreated_database_is_refused(system: System, postgres_url: str) -> None:
@@ -396,7 +395,7 @@ def test_a_dropped_and_recreated_database_is_refused(system: System, postgres_ur
         store_variable=variable,
         record_timeout_seconds=1,
     )
-    engine = connect(settings)
+    engine = open_store(settings)
     found = system.client.read_variable_by_name(variable)
     assert found is not None
     assert found.value["identity"] == str(require_schema(engine))
@@ -404,7 +403,7 @@ def test_a_dropped_and_recreated_database_is_refused(system: System, postgres_ur
     with pytest.raises(StoreIdentityError, match="holds no event store"):
         deliver_due(engine, settings)
     with pytest.raises(StoreIdentityError, match="restore it"):
-        connect(settings)
+        open_store(settings)
 
 
 def _drop_everything(engine: Engine) -> None:

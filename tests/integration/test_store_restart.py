@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from sentinel_core.base.settings import get_settings
-from sentinel_core.flow.hooks import connect
+from sentinel_core.flow.opening import open_store
 from sentinel_core.flow.reconcile import reconcile
 from tests.support.deployed import Deployed, deploy, rows, rule_yaml
 from tests.support.postgres import own_postgres
@@ -48,7 +48,7 @@ def test_triggered_runs_of_an_outage_have_their_event_and_full_output_after_one_
     get_settings.cache_clear()
     settings = get_settings()
     migrate(settings.database_url)
-    store = connect(settings)
+    store = open_store(settings)
     with (
         client_of(server) as client,
         prefect_worker(

@@ -21,7 +21,7 @@ from prefect.utilities.callables import parameter_schema
 from sqlalchemy import Engine
 
 from sentinel_core.base.settings import Settings
-from sentinel_core.flow.hooks import connect
+from sentinel_core.flow.opening import open_store
 from sentinel_core.flow.reconcile import Report, reconcile
 from tests.support.deployed import rows
 from tests.support.prefect import PrefectServer, client_of, make_pool
@@ -334,7 +334,7 @@ def workplace(server: PrefectServer, folder: Path, kind: str, pool: str) -> Iter
     migrate(settings.database_url)
     with client_of(server) as client:
         make_pool(client, pool, kind)
-        store = connect(settings)
+        store = open_store(settings)
         try:
             yield Workplace(kind, pool, server, client, store, settings, folder)
         finally:

@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 
 from sentinel_core.base.settings import get_settings
 from sentinel_core.flow import watched_causes
-from sentinel_core.flow.hooks import connect
+from sentinel_core.flow.opening import open_store
 from sentinel_core.flow.reconcile import reconcile
 from tests.support import own_flows
 from tests.support.own_flows import run
@@ -42,7 +42,7 @@ def open_events(store: Engine, pair: tuple[Flow[..., None], ...]) -> list[tuple[
 
 def reconciled(client: SyncPrefectClient) -> None:
     settings = get_settings()
-    reconcile(client, connect(settings), settings, say=print, settle=timedelta(0))
+    reconcile(client, open_store(settings), settings, say=print, settle=timedelta(0))
 
 
 def test_failures_below_a_failing_run_are_part_of_its_event_until_it_recovers_without_them(

@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 
 from sentinel_core.base.settings import get_settings
 from sentinel_core.cli import main
-from sentinel_core.flow.hooks import connect
+from sentinel_core.flow.opening import open_store
 from sentinel_core.flow.reconcile import reconcile
 from sentinel_core.model.rule import RuleSettings
 from sentinel_core.model.run import Rule
@@ -111,7 +111,7 @@ def test_hooks_and_reconcile_on_postgresql(
         assert event["rule_name"] == above.name
         assert [one["state"] for one in event["metadata"]["started"]] == ["Failed"]
         run(above, below, ["ok"], "raise")
-        reconcile(client, connect(get_settings()), get_settings(), say=print)
+        reconcile(client, open_store(get_settings()), get_settings(), say=print)
         # Reconcile records the runs of other tests on this server as well.
         [event] = rows(engine, "alert_event", rule_name=above.name)
         assert event["resolution"] == "recovered"

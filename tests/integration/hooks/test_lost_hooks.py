@@ -14,7 +14,7 @@ from prefect.states import Crashed
 from sqlalchemy import Engine
 
 from sentinel_core.base.settings import get_settings
-from sentinel_core.flow.hooks import connect
+from sentinel_core.flow.opening import open_store
 from sentinel_core.flow.reconcile import Report, reconcile
 from tests.support import own_flows
 from tests.support.own_flows import run
@@ -31,7 +31,7 @@ def client(reconciling_server: PrefectServer) -> Iterator[SyncPrefectClient]:
 
 def reconciled(client: SyncPrefectClient) -> Report:
     settings = get_settings()
-    return reconcile(client, connect(settings), settings, say=print, settle=timedelta(0))
+    return reconcile(client, open_store(settings), settings, say=print, settle=timedelta(0))
 
 
 def killed(

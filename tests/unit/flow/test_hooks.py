@@ -8,7 +8,7 @@ from prefect.utilities.collections import visit_collection
 
 from sentinel_core.base.errors import StoreUnavailableError
 from sentinel_core.base.settings import Settings
-from sentinel_core.flow.hooks import connect, returned_outputs
+from sentinel_core.flow.hooks import connected, returned_outputs
 from sentinel_core.model.alert import Outputs
 from tests.support.processes import free_port
 from tests.support.runs import quiet
@@ -18,8 +18,8 @@ from tests.support.runs import quiet
 def test_a_store_that_does_not_answer_is_named_with_what_follows(consequence: str) -> None:
     url = f"postgresql+psycopg://nobody@127.0.0.1:{free_port()}/sentinel"
     settings = Settings(database_url=url, record_timeout_seconds=1)
-    with pytest.raises(StoreUnavailableError) as raised:
-        connect(settings, consequence)
+    with pytest.raises(StoreUnavailableError) as raised, connected(settings, consequence):
+        pass
     sentence = str(raised.value)
     assert sentence.startswith("the event store postgresql+psycopg://nobody@127.0.0.1:")
     assert "the database server does not answer (" in sentence
@@ -30,10 +30,14 @@ def test_a_damaged_store_is_named_at_once_with_what_to_do(tmp_path: Path) -> Non
     file = tmp_path / "sentinel.db"
     file.write_text("no database, though long enough to be read as one" * 9)
     settings = Settings(database_url=f"sqlite:///{file}", record_timeout_seconds=600)
-    with pytest.raises(StoreUnavailableError, match="the file is damaged") as raised:
-        connect(settings, "; this run will be recorded by the next reconcile")
+    follows = "; this run will be recorded by the next reconcile"
+    with (
+        pytest.raises(StoreUnavailableError, match="the file is damaged") as raised,
+        connected(settings, follows),
+    ):
+        pass
     assert "Restore it from a backup" in str(raised.value)
-    assert str(raised.value).endswith("; this run will be recorded by the next reconcile")
+    assert str(raised.value).endswith(follows)
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,8 @@ from pydantic import ValidationError
 from sentinel_core.base.errors import HistoryUnavailableError
 from sentinel_core.base.settings import get_settings
 from sentinel_core.flow.history import history_of
-from sentinel_core.flow.hooks import connect, record_facts
+from sentinel_core.flow.hooks import record_facts
+from sentinel_core.flow.opening import open_store
 from sentinel_core.model.rule import RuleSettings
 from sentinel_core.model.run import Rule, Run, StateType
 from sentinel_core.model.trigger import NoHistory, PastEvaluation
@@ -290,7 +291,7 @@ def test_an_unreadable_past_loses_no_alert_and_hides_no_doubt(leaky: Leaky) -> N
 def test_a_leak_is_found_from_what_earlier_runs_recorded(leaky: Leaky) -> None:
     """Real process, real event store: each run's output is recorded, the next one reads it."""
     check = rule(process_name=None, command_contains=leaky.mark, minimum_points=4, limit_mb=5_000)
-    engine = connect(get_settings())
+    engine = open_store(get_settings())
     deployment = uuid.uuid4()
     facts = Rule(deployment, "leak", "memory-leak", RuleSettings(), trigger="memory-leak")
     triggered = []
