@@ -1,4 +1,4 @@
-"""Puts the pages of the documentation into the wheel, for `sentinel docs`."""
+"""Puts the pages of the documentation and the changelog into the wheel, for `sentinel docs`."""
 
 from pathlib import Path
 from typing import Any
@@ -16,3 +16,5 @@ class CustomBuildHook(BuildHookInterface[Any]):
             for page in docs.rglob("*.md"):
                 place = f"sentinel_core/docs/{page.relative_to(docs).as_posix()}"
                 build_data["force_include"][str(page)] = place
+            changes = Path(self.root) / "CHANGELOG.md"
+            build_data["force_include"][str(changes)] = "sentinel_core/docs/changelog.md"

@@ -10,12 +10,14 @@ import pandas as pd
 from sentinel_core.base.settings import Settings
 from sentinel_core.model.alert import Importance
 from sentinel_core.store.read.rule_history import RuleHistory
+from sentinel_core.store.state.system_rule import OWN
+from sentinel_core.store.state.watched import WATCHED
 from sentinel_core.wording.schedules import cron_words, interval_words
 from viewer.rows import one_line, rule_url
 
 Row = Mapping[str, Any]
 
-CONDITIONS = ("active", "paused", "firing", "overdue")
+CONDITIONS = ("active", "paused", "hook", "built-in", "firing", "overdue")
 SORTS = (
     "by rule",
     "by importance",
@@ -41,6 +43,8 @@ class RuleChoice:
 
 def frequency(rule: Row) -> str:
     """The schedules of a rule in words; `no schedule` for none."""
+    if rule["trigger"] == WATCHED:
+        return "each run of its flow"
     words = [_schedule_words(item) for item in rule["schedules"]]
     return "; ".join(words) or "no schedule"
 
@@ -55,13 +59,22 @@ def _schedule_words(schedule: Row) -> str:
 
 
 def conditions_of(rule: Row, history: RuleHistory, overdue: Sequence[str]) -> list[str]:
-    """What is true of a rule: active or paused, and also firing or overdue."""
-    found = ["active" if rule["is_active"] else "paused"]
+    """What is true of a rule: active, paused, hook or built-in, and also firing or overdue."""
+    found = [_kind(rule)]
     if history.firing:
         found.append("firing")
     if rule["is_active"] and rule["name"] in overdue:
         found.append("overdue")
     return found
+
+
+def _kind(rule: Row) -> str:
+    """Only a rule with a deployment is ever paused: a hook is called by Prefect's runs."""
+    if rule["trigger"] == WATCHED:
+        return "hook"
+    if rule["deployment_id"] in OWN:
+        return "built-in"
+    return "active" if rule["is_active"] else "paused"
 
 
 def _now(conditions: Sequence[str]) -> str:

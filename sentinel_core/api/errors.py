@@ -52,7 +52,10 @@ def handle_errors(app: FastAPI) -> None:
     def invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"][1:])
-        text = flat(f"{name}: {first['msg'].removeprefix('Value error, ')}", 300)
+        sentence = first["msg"].removeprefix("Value error, ")
+        if first["type"] == "extra_forbidden":
+            sentence = "there is no such parameter; /openapi.json lists those that there are"
+        text = flat(f"{name}: {sentence}", 300)
         return answer(422, "invalid-parameter", text)
 
     @app.exception_handler(SentinelError)

@@ -59,24 +59,28 @@ def _show(text: str, page: str, *, as_json: bool) -> None:
 
 
 def _pages() -> dict[str, Path]:
-    """The pages by name, such as `notifications` and `triggers/disk_usage`; the index first."""
+    """The pages by name, such as `notifications` and `triggers/disk_usage`; the index first.
+
+    Also the history of changes, which is no page of the folder in a checkout.
+    """
     installed, checkout = _PACKAGE / "docs", _PACKAGE.parent / "docs"
     folder = installed if installed.is_dir() else checkout
     found = {
         path.relative_to(folder).with_suffix("").as_posix(): path for path in folder.rglob("*.md")
     }
+    found.setdefault("changelog", _PACKAGE.parent / "CHANGELOG.md")
     return dict(sorted(found.items(), key=lambda item: (item[0] != "index", item[0])))
 
 
 def _found(name: str, pages: dict[str, Path]) -> Path:
     """The page of that name; the folder of a page need not be said. Raises UsageError."""
-    for candidate in (name, name.replace("-", "_")):
+    for candidate in (name, name.lower(), name.replace("-", "_")):
         for known, path in pages.items():
             if candidate in (known, known.rpartition("/")[2]):
                 return path
     close = difflib.get_close_matches(name, [known.rpartition("/")[2] for known in pages], 1)
     hint = f"; did you mean {close[0]}?" if close else ""
-    raise UsageError(f"there is no page {quoted(name)}{hint} `sentinel docs` lists all")
+    raise UsageError(f"there is no page {quoted(name)}{hint}; `sentinel docs` lists all")
 
 
 def _title(path: Path) -> str:

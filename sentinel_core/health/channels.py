@@ -1,4 +1,4 @@
-"""Channels: whether those that the rules name exist and load, and how sending went."""
+"""Channels: whether those that rules and hooks name exist and load, and how sending went."""
 
 from collections.abc import Mapping, Sequence
 
@@ -11,7 +11,7 @@ from sentinel_core.health.finding import Finding, Reporter, State
 from sentinel_core.health.installation import Installation
 from sentinel_core.notify.channel.outcome import Delivery
 from sentinel_core.notify.channel.send import load
-from sentinel_core.notify.uses import Use, plain_uses, uses
+from sentinel_core.notify.uses import Use, plain_uses, uses, watched_uses
 from sentinel_core.prefect_io.client import prefect_api, read_channel, wrong_channel
 from sentinel_core.prefect_io.facts import rule_settings
 from sentinel_core.store.db.failure import explained
@@ -24,21 +24,28 @@ _finding = Reporter(COMPONENT)
 
 
 def look(installation: Installation) -> list[Finding]:
-    """The findings on each channel that a rule names, in Prefect or in the rule file."""
+    """The findings on each channel that a rule in Prefect or in the file names, or a hook."""
+    try:
+        sent, hooks = _recorded(installation.settings)
+    except SentinelError:  # said about the store
+        sent, hooks = None, []
     rules: dict[str, set[str]] = {}
-    for use in _uses(installation):
+    for use in [*_uses(installation), *hooks]:
         rules.setdefault(use.channel, set()).add(use.rule)
     if not rules:
-        return [_finding("none", State.OK, "no rule names a channel, so nobody is notified")]
-    try:
-        sent: Mapping[str, ChannelState] | None = _states(installation.settings)
-    except SentinelError:  # said about the store
-        sent = None
+        return [_nobody(sent)]
     with prefect_api() as client:
         return [
             _look_at(client, channel, sorted(names), sent)
             for channel, names in sorted(rules.items())
         ]
+
+
+def _nobody(sent: Mapping[str, ChannelState] | None) -> Finding:
+    if sent is None:
+        sentence = "no rule names a channel; those of hooks are not known: the store can't be read"
+        return _finding("none", State.UNKNOWN, sentence, "see what is said about the store")
+    return _finding("none", State.OK, "no rule or hook names a channel, so nobody is notified")
 
 
 def _uses(installation: Installation) -> Sequence[Use]:
@@ -59,10 +66,11 @@ def _uses(installation: Installation) -> Sequence[Use]:
     return found
 
 
-def _states(settings: Settings) -> Mapping[str, ChannelState]:
+def _recorded(settings: Settings) -> tuple[Mapping[str, ChannelState] | None, Sequence[Use]]:
+    """The channels' states and the uses of hooks by what is on record; None without a store."""
     with explained(settings.database_url):
         engine, _ = opening.look(settings.database_url)
-        return states(engine) if engine is not None else {}
+        return (states(engine), watched_uses(engine)) if engine is not None else (None, [])
 
 
 def _look_at(

@@ -24,7 +24,7 @@ _OF_CHANNELS = ("SLACK_", "EMAIL_", "PAGERDUTY_")  # `sentinel channels setup` r
 
 def look(environment: Mapping[str, str] = os.environ) -> list[Finding]:
     """A finding for each setting, and one for each variable that looks like a misspelled one."""
-    found = [_prefect()]
+    found = [_prefect(environment)]
     given = {name.upper() for name, value in environment.items() if value}
     try:
         settings = Settings()
@@ -46,13 +46,13 @@ def invalid() -> list[Finding]:
     return []
 
 
-def _prefect() -> Finding:
+def _prefect(environment: Mapping[str, str]) -> Finding:
     """Prefect's own setting without which nothing works."""
     url = PREFECT_API_URL.value()
     if not url:
         return _setting("PREFECT_API_URL", "not set", DEFAULT)
     profile = get_settings_context().profile
-    if os.environ.get("PREFECT_API_URL"):
+    if environment.get("PREFECT_API_URL"):
         source = ENVIRONMENT
     elif profile.settings.get(PREFECT_API_URL) == url:
         source = f"profile {profile.name}"

@@ -1,5 +1,6 @@
 """All checks of an installation, in the order in which people read them."""
 
+import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
@@ -31,7 +32,9 @@ def look(path: Path | None, seconds: float, *, with_sources: bool = False) -> li
     also runs the check of each rule in the file.
     """
     prefect = Check(prefect_server.COMPONENT, "API", prefect_server.look, seconds)
-    configured = Check(configuration.COMPONENT, "all", configuration.look, seconds)
+    # As it is now: what is run for `with_sources` adds variables of its own.
+    look_at_settings = partial(configuration.look, dict(os.environ))
+    configured = Check(configuration.COMPONENT, "all", look_at_settings, seconds)
     if configuration.invalid():  # nothing else can be looked at
         return gather([prefect, configured])
     file, unreadable = _file(path)

@@ -16,7 +16,7 @@ from sentinel_core.rulefile.sla_rule import deployment_names
 from sentinel_core.store.db.failure import explained
 from sentinel_core.store.state.rules import all_rules
 from sentinel_core.store.state.system_rule import DEPLOYMENT_ID
-from sentinel_core.wording.text import counted, flat
+from sentinel_core.wording.text import counted, flat, listed
 
 COMPONENT = "rules"
 _finding = Reporter(COMPONENT)
@@ -118,5 +118,4 @@ def _recorded(settings: Settings) -> Sequence[Any]:
 
 
 def _names(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return ", ".join(flat(name, 60) for name in names[:_NAMED]) + more
+    return listed(names, _NAMED)

@@ -1,4 +1,7 @@
-"""Sources: one check of each rule of the file, here and now. Records nothing, notifies nobody."""
+"""Sources: one check of each rule of the file, here and now. Records nothing, notifies nobody.
+
+Rules that the file pauses are named and not run.
+"""
 
 import contextlib
 import os
@@ -31,7 +34,9 @@ def look(path: Path, url: str, seconds: float) -> list[Finding]:
         for entry in (report.file.entries if report.file else ())
         if entry.index not in loaded
     ]
-    rules = [item for item in report.declared if item.is_rule]
+    every = [item for item in report.declared if item.is_rule]
+    paused = [item.entry.name for item in every if item.entry.is_paused]
+    rules = [item for item in every if not item.entry.is_paused]
     with contextlib.chdir(report.file.folder if report.file else Path.cwd()):  # as the runs are
         for start in range(0, len(rules), AT_ONCE):
             found += gather(
@@ -40,6 +45,9 @@ def look(path: Path, url: str, seconds: float) -> list[Finding]:
                     for rule in rules[start : start + AT_ONCE]
                 ]
             )
+    if paused:
+        sentence = f"not run, as the file pauses them: {flat(', '.join(paused), 400)}"
+        found.append(_finding("paused", State.OK, sentence, paused=paused))
     return found
 
 

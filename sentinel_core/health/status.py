@@ -20,7 +20,7 @@ from sentinel_core.health.score import WEIGHTS, Part, overall, parts, score, wor
 from sentinel_core.store.db.failure import explained
 from sentinel_core.store.read.hosts import hosts_now
 from sentinel_core.store.read.throughput import Backlog, Figures, figures
-from sentinel_core.wording.text import counted, flat
+from sentinel_core.wording.text import counted, flat, listed
 
 SECONDS = 10.0  # for each check
 BACKLOG_DEGRADED = timedelta(minutes=5)  # deliver runs every minute
@@ -243,12 +243,10 @@ def _sources(known: Figures) -> Component:
         if not known.active:
             sentence = "no rule is active"
         return Component(name="sources", state=State.OK, sentence=sentence, data=data)
-    more = f" and {len(rules) - _NAMED} more" if len(rules) > _NAMED else ""
-    names = ", ".join(flat(name, 60) for name in rules[:_NAMED]) + more
     return Component(
         name="sources",
         state=State.DOWN if len(rules) >= known.active else State.DEGRADED,
-        sentence=f"without a result from their source: {names}",
+        sentence=f"without a result from their source: {listed(rules, _NAMED)}",
         advice=f"sentinel rules test {flat(rules[0], 60)}",
         data=data,
     )

@@ -14,10 +14,11 @@ from prefect.client.schemas.sorting import LogSort
 from prefect.logging.handlers import APILogWorker
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from sentinel_core.notify.channel.redact import redact
+from sentinel_core.notify.channel.redact import redact, without_secrets
 from sentinel_core.prefect_io.registration import BRIEF
 
 LINES = 20
+_LONGEST, _BEGINNING = 1_500, 300  # characters of a line
 _SHORTEST = 6  # shorter values are hardly secrets, and would be replaced inside of words
 _SECRET = re.compile(r"SECRET|TOKEN|PASSWORD|PASSWD|API_?KEY|CREDENTIAL|AUTH", re.IGNORECASE)
 
@@ -49,7 +50,17 @@ def last_log_lines(flow_run_id: UUID | None, task_run_id: UUID | None) -> list[s
     except Exception as error:
         return [f"(the log could not be read: {type(error).__name__})"]
     hidden = secrets_here()
-    return [redact(f"{log.timestamp:%T} {log.message[:2_000]}", hidden) for log in reversed(logs)]
+    return [
+        _shortened(without_secrets(f"{log.timestamp:%T} {log.message}", hidden))
+        for log in reversed(logs)
+    ]
+
+
+def _shortened(line: str) -> str:
+    """The beginning and the end of a long line: a traceback ends with what was raised."""
+    if len(line) <= _LONGEST:
+        return line
+    return f"{line[:_BEGINNING]} … {line[_BEGINNING - _LONGEST + 3 :]}"
 
 
 def exception_of(state: State[Any]) -> BaseException | None:

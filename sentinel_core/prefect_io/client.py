@@ -161,8 +161,8 @@ def wrong_channel(slug: str, block: BlockDocument | None) -> str | None:
     if block is None:
         return (
             f"unknown notification block {slug}: Prefect has no block {name!r} of the type "
-            f"{kind!r}. Create it (`sentinel channels setup`, docs/notifications.md), or remove it "
-            "from the rule"
+            f"{kind!r}. Create it (in Prefect's UI, or the usual ones by `sentinel channels "
+            "setup`: docs/notifications.md), or remove it from the rule"
         )
     if not can_notify(block):
         return f"{slug} can't send notifications: choose another block"

@@ -206,7 +206,7 @@ def _advice(folder: Path, name: str) -> str | None:
         content = (folder / name).read_text("utf-8", errors="replace")
     except OSError:
         content = ""
-    requirement = files()["requirements.txt"].decode().strip()
+    requirement = files()["requirements.txt"].decode().splitlines()[-1]
     return None if sign in content else advice.format(requirement=requirement)
 
 

@@ -2,7 +2,6 @@
 
 import contextlib
 import importlib
-import pkgutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +14,7 @@ from sentinel_core.rulefile.check_parameters import parameter_types, stdout_to_s
 from sentinel_core.rulefile.load_flow import import_place
 
 _FLOWS, _TRIGGERS = "flows", "triggers"
+_OURS = Path(__file__).parents[2] / _TRIGGERS
 _SOURCES = "triggers.sources"  # what triggers read from, no triggers
 
 
@@ -44,10 +44,21 @@ class CatalogueEntry:
 
     @property
     def page(self) -> str:
-        """The page of a trigger of Sentinel's own; empty for others."""
-        module = self.trigger.__module__
-        page = f"{module.rpartition('.')[2]}.md"
-        return f"docs/triggers/{page}" if module.startswith(f"{_TRIGGERS}.") else ""
+        """The page of a trigger of Sentinel's own, by the name it has in docs; empty for others."""
+        family, _, name = self.trigger.__module__.removeprefix(f"{_TRIGGERS}.").partition(".")
+        return f"triggers/{name}" if (_OURS / family / f"{name}.py").is_file() else ""
+
+    @property
+    def missing_lines(self) -> tuple[str, list[str]]:
+        """Where no flow has the trigger: a file for one, and the lines to add to it."""
+        module, name = self.trigger.__module__, self.trigger.__name__
+        family = module.split(".")[1] if module.count(".") > 1 else module.rpartition(".")[2]
+        return f"{_FLOWS}/{family}.py", [
+            "from sentinel_core import rule_flow",
+            f"from {module} import {name}",
+            "",
+            f"{self.name.replace('-', '_')} = rule_flow({name})",
+        ]
 
     def parameters(self) -> list[TriggerParameter]:
         """The fields that `check` takes, in their order."""
@@ -93,22 +104,18 @@ def catalogue(folder: Path) -> Catalogue:
 
 
 def _of_flows(folder: Path, found: Catalogue) -> Iterator[tuple[str, type[Trigger]]]:
-    """The triggers that the files in `flows` make flows of, each with its entrypoint."""
-    places = [folder / _FLOWS, Path(__file__).parents[2] / _FLOWS]
-    seen: set[str] = set()
-    for place in dict.fromkeys(path.resolve() for path in places):
-        for file in sorted(place.glob("*.py")):
-            if file.name.startswith("_") or file.name in seen:
-                continue
-            seen.add(file.name)
-            with contextlib.chdir(place.parent):  # as the rules' runs are
-                module = import_place(f"{_FLOWS}/{file.name}")
-            if isinstance(module, str):
-                found.problems.append(module)
-                continue
-            for name, value in vars(module).items():
-                if isinstance(value, Flow) and (trigger := trigger_of_flow(value)):
-                    yield f"{_FLOWS}/{file.name}:{name}", trigger
+    """The triggers that the project's files in `flows` make flows of, each with its entrypoint."""
+    for file in sorted((folder / _FLOWS).glob("*.py")):
+        if file.name.startswith("_"):
+            continue
+        with contextlib.chdir(folder):  # as the rules' runs are
+            module = import_place(f"{_FLOWS}/{file.name}")
+        if isinstance(module, str):
+            found.problems.append(module)
+            continue
+        for name, value in vars(module).items():
+            if isinstance(value, Flow) and (trigger := trigger_of_flow(value)):
+                yield f"{_FLOWS}/{file.name}:{name}", trigger
 
 
 def trigger_of_flow(flow: Flow[..., Any]) -> type[Trigger] | None:
@@ -118,12 +125,11 @@ def trigger_of_flow(flow: Flow[..., Any]) -> type[Trigger] | None:
 
 
 def _of_package(found: Catalogue) -> Iterator[type[Trigger]]:
-    """The triggers of the installed modules, whether a flow is made of them or not."""
-    package = importlib.import_module(_TRIGGERS)
-    for module in pkgutil.walk_packages(package.__path__, f"{_TRIGGERS}."):
-        if module.name.startswith(_SOURCES) or "._" in module.name:
+    """The triggers of the modules, installed and the project's, flows made of them or not."""
+    for module in _modules():
+        if module.startswith(_SOURCES) or "._" in module:
             continue
-        imported = import_place(module.name)
+        imported = import_place(module)
         if isinstance(imported, str):
             found.problems.append(imported)
             continue
@@ -131,10 +137,23 @@ def _of_package(found: Catalogue) -> Iterator[type[Trigger]]:
             if (
                 isinstance(value, type)
                 and issubclass(value, Trigger)
-                and value.__module__ == module.name
+                and value.__module__ == module
                 and value.display_name
             ):
                 yield value
+
+
+def _modules() -> list[str]:
+    """Their names. Folders need no `__init__.py`, so that pkgutil would not see them."""
+    package = importlib.import_module(_TRIGGERS)
+    return sorted(
+        {
+            ".".join((_TRIGGERS, *file.relative_to(folder).with_suffix("").parts))
+            for folder in package.__path__
+            for file in Path(folder).rglob("*.py")
+            if file.name != "__init__.py"
+        }
+    )
 
 
 def _type_words(about: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:

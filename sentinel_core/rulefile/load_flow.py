@@ -40,7 +40,10 @@ def load_flow(entrypoint: str) -> Flow[..., Any] | str:
 def _load(entrypoint: str, imported: Callable[[str], ModuleType | str]) -> Flow[..., Any] | str:
     place, _, name = entrypoint.rpartition(":" if ":" in entrypoint else ".")
     module = imported(place)
-    return module if isinstance(module, str) else _pick(module, place, name)
+    if not isinstance(module, str):
+        return _pick(module, place, name)
+    missing = place.endswith(".py") and not Path(place).is_file()
+    return f"{module}{_lines_to_add(name)}" if missing else module
 
 
 def import_place(place: str) -> ModuleType | str:
@@ -66,7 +69,16 @@ def _pick(module: ModuleType, place: str, name: str) -> Flow[..., Any] | str:
         return found
     flows = [key for key, value in vars(module).items() if isinstance(value, Flow)]
     what = "is not a flow" if found is not None else "does not exist"
-    return f"{shorten(name)} {what} in {shorten(place)}{did_you_mean(name, flows)}"
+    hint = _lines_to_add(name) or did_you_mean(name, flows)
+    return f"{shorten(name)} {what} in {shorten(place)}{hint}"
+
+
+def _lines_to_add(name: str) -> str:
+    """Where a flow that is missing would be of a trigger of Sentinel's; else empty."""
+    if not name.isidentifier() or not list((_INSTALLED / "triggers").glob(f"*/{name}.py")):
+        return ""
+    trigger = name.replace("_", "-")
+    return f": add the lines that `sentinel triggers show {trigger}` prints"
 
 
 def _reason(error: BaseException) -> str:

@@ -81,6 +81,13 @@ class Entry:
             found = [self.config["schedule"]]
         return found if isinstance(found, list) else []
 
+    @property
+    def is_paused(self) -> bool:
+        """True if no run is scheduled until somebody resumes the deployment or a schedule of it."""
+        switches = [item.get("active") for item in self.schedules if isinstance(item, dict)]
+        no_schedule = bool(switches) and all(active is False for active in switches)
+        return self.config.get("paused") is True or no_schedule
+
     def is_open(self, path: Sequence[str | int]) -> bool:
         """True if the value at `path` has a placeholder that only Prefect's API can fill."""
         value = dig(self.config, path)

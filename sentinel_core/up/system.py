@@ -96,9 +96,7 @@ class Up:
                 f"there is no rule file {self.file}: run `sentinel up` in the folder of "
                 "your prefect.yaml, name it with --file, or make a project with `sentinel init`"
             )
-        self._refuse_busy(self.viewer_port, "another with --viewer-port")
-        if self.api_port is not None:
-            self._refuse_busy(self.api_port, "another with --api-port, or leave it out: --no-api")
+        self._refuse_busy()
         self._server()
         self._step("event store", self._migrate)
         self._step("work pools", self._pools)
@@ -110,10 +108,18 @@ class Up:
         if self.api_port is not None:
             self._api(self.api_port)
 
-    @staticmethod
-    def _refuse_busy(port: int, other: str) -> None:
-        if listens(port):
-            raise SetupError(f"port {port} is busy: stop what listens there, or choose {other}")
+    def _refuse_busy(self) -> None:
+        """Raises SetupError that names every port that is busy, before anything is started."""
+        wanted = {self.viewer_port: "another with --viewer-port"}
+        if self.api_port is not None:
+            wanted[self.api_port] = "another with --api-port, or leave it out: --no-api"
+        busy = [
+            f"port {port} is busy: stop what listens there, or choose {other}"
+            for port, other in wanted.items()
+            if listens(port)
+        ]
+        if busy:
+            raise SetupError("; ".join(busy))
 
     def _server(self) -> None:
         from prefect.settings import PREFECT_API_URL

@@ -1,7 +1,7 @@
 """Text for every medium: on one line, shortened, with readable numbers."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sentinel_core.model.cleaning import clean_text
@@ -78,6 +78,12 @@ def value_against_threshold(metrics: Mapping[str, Any], metadata: Mapping[str, A
         return None
     unit = unit_of(metadata)
     return f"{with_unit(value, unit)} against threshold {with_unit(threshold, unit)}"
+
+
+def listed(names: Sequence[str], most: int) -> str:
+    """`a, b and 3 more`: at most so many names, each on one line and cut at 60 characters."""
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(flat(name, 60) for name in names[:most]) + more
 
 
 def counted(count: int, one: str, many: str | None = None) -> str:

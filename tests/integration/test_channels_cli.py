@@ -37,6 +37,7 @@ DISK = "flows/system.py:disk_usage"
 SECRET = "xyzzy-7f3a9b-geheim"
 NOBODY = "http://127.0.0.1:9/api"
 SETUP = {
+    "SENTINEL_SLACK_URL": f"https://hooks.example.org/services/T0/B3/{SECRET}",
     "SENTINEL_SLACK_CRITICAL_URL": f"http://127.0.0.1:9/services/T0/B0/{SECRET}",
     "SENTINEL_SLACK_WARNINGS_URL": f"https://hooks.example.org/services/T0/B1/{SECRET}",
     "SENTINEL_SLACK_INFO_URL": f"https://hooks.example.org/services/T0/B2/{SECRET}",
@@ -47,6 +48,7 @@ SETUP = {
     "SENTINEL_EMAIL_PASSWORD": f" {SECRET} with spaces ",
 }
 MADE = (
+    "slack-incoming-webhook/alerts",
     "slack-incoming-webhook/alerts-critical",
     "slack-incoming-webhook/alerts-warnings",
     "slack-incoming-webhook/alerts-info",
@@ -236,8 +238,11 @@ def test_setup_leaves_blocks_that_exist_as_they_are(
             {"SENTINEL_PAGERDUTY_KEY": f"<%{SECRET}%>"},
             "SENTINEL_PAGERDUTY_KEY is not an integration key",
         ),
-        ({}, "set at least one of SENTINEL_SLACK_CRITICAL_URL"),
-        ({"SENTINEL_SLACK_INFO_URL": "  "}, "set at least one of SENTINEL_SLACK_CRITICAL_URL"),
+        ({}, "set at least one of SENTINEL_SLACK_URL, SENTINEL_SLACK_CRITICAL_URL"),
+        (
+            {"SENTINEL_SLACK_INFO_URL": "  "},
+            "set at least one of SENTINEL_SLACK_URL, SENTINEL_SLACK_CRITICAL_URL",
+        ),
     ],
 )
 def test_setup_names_the_variable_that_is_wrong_and_never_its_value(
@@ -321,7 +326,7 @@ def test_a_test_of_pagerduty_leaves_no_incident_behind(
     slack.answer = 202
     try:
         sentinel("setup")
-        assert "the incident it opened is resolved" in sentinel("test", MADE[4]).out
+        assert "the incident it opened is resolved" in sentinel("test", "pager-duty-webhook/alerts").out
     finally:
         remove(client, *MADE)
     opened, resolved = (request.body for request in slack.received)

@@ -19,9 +19,12 @@ from prefect_slack import SlackWebhook
 from pydantic import SecretStr
 from sqlalchemy import Engine, insert, update
 
+from sentinel_core.model.rule import RuleSettings
+from sentinel_core.model.watched import Hook, HookKind
 from sentinel_core.store.db.engine import open_engine, writing
 from sentinel_core.store.db.tables import CHECKPOINT, HOST, NOTIFICATION
 from sentinel_core.store.state.rules import RECONCILE, set_checkpoint, sync
+from sentinel_core.store.state.watched import register, rule_of
 from tests.support.command import Command
 from tests.support.deployed import deploy, rule_yaml
 from tests.support.faulty_prefect import FaultyPrefect, faulty_prefect
@@ -350,6 +353,18 @@ def test_a_channel_that_does_not_exist(home: House) -> None:
     assert finding["data"]["rules"] == [home.rule]
 
 
+def test_a_channel_that_only_a_hook_names(home: House, store: Engine) -> None:
+    channel = "slack-incoming-webhook/no-such-block"
+    settings = RuleSettings.model_validate({"notify": {"high": [channel]}})
+    watched = rule_of("nightly", None, "", settings)
+    hook = Hook(kind=HookKind.FAILURE, ticker="nightly failure", settings=settings)
+    register(store, watched, hook, NOON)
+    looked = home.look()
+    finding = looked.of("channels")
+    assert (looked.code, finding["name"], finding["state"]) == (1, channel, "down")
+    assert finding["data"]["rules"] == ["nightly: nightly failure"]
+
+
 def test_a_channel_that_exists_and_one_that_fails(
     home: House, own_server: PrefectServer, store: Engine
 ) -> None:
@@ -386,6 +401,26 @@ def test_a_source_that_fails_and_one_that_hangs(home: House) -> None:
     home.write(entrypoint="flows/custom.py:script", parameters={"check": {"path": str(script)}})
     hanging = home.look("--sources", "--seconds", "2").of("sources", home.rule)
     assert hanging["state"] == "unknown"
+
+
+@pytest.mark.parametrize(
+    "paused", [{"paused": True}, {"schedules": [{"cron": "0 0 * * *", "active": False}]}]
+)
+def test_a_source_of_a_paused_rule_is_not_asked(home: House, paused: dict[str, object]) -> None:
+    home.write(parameters={"check": {"path": "/no/such/place", "threshold": 90}}, **paused)
+    looked = home.look("--sources")
+    assert looked.of("sources")["data"] == {"paused": [home.rule]}
+    assert looked.code == 0
+
+
+def test_measuring_sources_changes_nothing_about_the_settings(home: House, tmp_path: Path) -> None:
+    nothing_given = {"SENTINEL_DATABASE_URL": "", "XDG_DATA_HOME": str(tmp_path)}
+    settings = [
+        home.look("--all", *flags, **nothing_given).of("settings", "SENTINEL_DATABASE_URL")
+        for flags in ((), ("--sources",))
+    ]
+    assert settings[0] == settings[1]
+    assert settings[0]["data"]["source"] == "default"
 
 
 def test_settings_that_are_wrong(home: House) -> None:

@@ -427,7 +427,7 @@ def test_a_failing_rule_test_keeps_the_file_from_being_deployed(
     assert "policy" not in deployed(client, gate)
     done = gate.deploy("--no-gate")
     assert done.code == 0, done.err
-    assert "no gate: no rule tests were run, nothing was replayed" in done.out
+    assert "without a gate (--no-gate): no rule tests were run, nothing was replayed" in done.out
     assert deployed(client, gate)["policy"] == {"breaches": 2}
 
 

@@ -49,7 +49,7 @@ from prefect import flow
 
 @flow
 def tidy(days: int = 30) -> None:
-    "Throw old files away."
+    pass  # no description, which Prefect's first deploy writes down as the word None
 """
 
 TELLING_FLOW = """
@@ -178,7 +178,8 @@ def test_deploying_the_same_file_twice_changes_nothing(project: Project) -> None
     assert "3 new" in first.stdout
     before = [project.get("cron"), project.get("everything"), project.get("plain", "tidy")]
     second = project.deploy()
-    assert second.stdout.count(": unchanged") == 3, second.stdout
+    names = ", ".join(project.name(each) for each in ("cron", "everything", "plain"))
+    assert f"unchanged: {names}" in second.stdout.splitlines()
     after = [project.get("cron"), project.get("everything"), project.get("plain", "tidy")]
     assert [item.model_dump() for item in after] == [item.model_dump() for item in before]
 
@@ -193,7 +194,7 @@ def test_plain_prefect_deploy_of_the_same_file_leaves_nothing_to_change(
     server.prefect(*plain)
     assert project.get("plain").id == before
     assert len(project.get("plain").schedules) == 1
-    assert f"{project.name('plain')}: unchanged" in project.deploy().stdout
+    assert f"unchanged: {project.name('plain')}" in project.deploy().stdout
 
 
 def test_an_edited_rule_takes_effect_and_every_change_is_named(project: Project) -> None:
@@ -383,7 +384,8 @@ def test_only_rules_of_this_project_are_pruned(project: Project, server: Prefect
     project.write(project.rule("stays"))
     told = project.deploy().stdout
     assert f"{project.name('goes')}: not in the file, still deployed and running" in told
-    assert f"{project.name('foreign')}: not in the file, from another project" in told
+    left_alone = next(line for line in told.splitlines() if line.startswith("left alone"))
+    assert project.name("foreign") in left_alone
     assert project.names() == {"stays", "goes", "foreign"}
     assert f"{project.name('goes')}: removed" in project.deploy("--prune").stdout
     assert project.names() == {"stays", "foreign"}
@@ -391,6 +393,11 @@ def test_only_rules_of_this_project_are_pruned(project: Project, server: Prefect
     mine = {row["rule"]: row["active"] for row in listed if row["rule"].endswith(project.tag)}
     assert mine[project.name("goes")] == "not deployed"
     assert mine[project.name("stays")] == "active"
+
+    project.write(project.rule("stays"), project.rule("foreign"))
+    told = project.deploy().stdout
+    before = "warning: deployed from another folder or repository before:"
+    assert f"{before} {project.name('foreign')}." in told
 
 
 @pytest.mark.slow

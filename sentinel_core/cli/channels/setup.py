@@ -41,10 +41,12 @@ def setup(
     overwrite: Annotated[bool, Flag, Parameter(help="Replace blocks that exist.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Create the blocks for critical, warnings and info channels from environment variables.
+    """Create the blocks of channels from environment variables.
 
     The value of a variable goes into Prefect's block only and is never printed. Set those you have,
     in the environment and not on a command line, and run this once:
+
+    - SENTINEL_SLACK_URL: slack-incoming-webhook/alerts
 
     - SENTINEL_SLACK_CRITICAL_URL: slack-incoming-webhook/alerts-critical
 
@@ -166,8 +168,10 @@ def _one_word(value: str, variable: str) -> str:
     return value
 
 
-def _slack_webhook(name: str) -> Wanted:
-    variable = f"SENTINEL_SLACK_{name.upper()}_URL"
+def _slack_webhook(block: str) -> Wanted:
+    """The variable of `alerts-info` is SENTINEL_SLACK_INFO_URL, that of `alerts` has no name."""
+    name = block.removeprefix("alerts").replace("-", "_").upper()
+    variable = f"SENTINEL_SLACK{name}_URL"
 
     def make(url: str, _environment: Environment) -> Block:
         from prefect_slack import SlackWebhook
@@ -182,16 +186,17 @@ def _slack_webhook(name: str) -> Wanted:
                 f"{variable} is not a web address: copy the webhook's whole URL, with https:// in "
                 "front"
             )
-        block: Block = SlackWebhook(url=SecretStr(url))
-        return block
+        made: Block = SlackWebhook(url=SecretStr(url))
+        return made
 
-    return Wanted(f"alerts-{name}", variable, make)
+    return Wanted(block, variable, make)
 
 
 WANTED = (
-    _slack_webhook("critical"),
-    _slack_webhook("warnings"),
-    _slack_webhook("info"),
+    _slack_webhook("alerts"),
+    _slack_webhook("alerts-critical"),
+    _slack_webhook("alerts-warnings"),
+    _slack_webhook("alerts-info"),
     Wanted("alerts", "SENTINEL_SLACK_BOT_TOKEN", _slack_bot),
     Wanted("alerts", "SENTINEL_PAGERDUTY_KEY", _pagerduty),
     Wanted("alerts", "SENTINEL_EMAIL_SERVER", _email),

@@ -96,7 +96,7 @@ def deploy(
         plan = make_plan(client, rule_file, report.declared)
         print_plan(plan, say, pruning=prune)
         if past is None:
-            say("no gate: no rule tests were run, nothing was replayed")
+            say("without a gate (--no-gate): no rule tests were run, nothing was replayed")
         else:
             pass_gate(report, plan, say, since=past[0], until=past[1], budget=budget)
         return plan, plan.gone if prune else ()

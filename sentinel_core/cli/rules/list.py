@@ -22,6 +22,7 @@ from sentinel_core.prefect_io.client import all_deployments, prefect_api
 from sentinel_core.prefect_io.facts import is_rule, rule_facts, rule_settings, schedule_words
 from sentinel_core.prefect_io.latest_runs import last_runs, next_runs
 from sentinel_core.prefect_io.unfinished_deploy import unfinished_note
+from sentinel_core.store.state.system_rule import OWN
 from sentinel_core.store.state.watched import WATCHED
 from sentinel_core.wording.schedules import cron_words, interval_words
 from sentinel_core.wording.times import stamp
@@ -51,7 +52,7 @@ _LEAST = (
     "importance",
     "last run",
 )
-Activity = Literal["active", "paused", "no-schedule", "not-deployed"]
+Activity = Literal["active", "paused", "no-schedule", "not-deployed", "hook", "built-in"]
 Order = Literal["rule", "importance", "category", "active", "last-state", "last-run", "next-run"]
 _LEVELS = [level.value for level in reversed(Importance)]
 
@@ -69,7 +70,9 @@ def list_rules(
     state: Annotated[
         tuple[Activity, ...],
         Several,
-        Parameter(help="active, paused, no-schedule or not-deployed. May be repeated."),
+        Parameter(
+            help="active, paused, no-schedule, not-deployed, hook or built-in. May be repeated."
+        ),
     ] = (),
     last_state: Annotated[
         tuple[str, ...],
@@ -88,8 +91,10 @@ def list_rules(
 ) -> None:
     """List the rules Prefect has: schedule, last state, last and next run (times in UTC).
 
-    Also those that are in the event store and no longer deployed. On a narrow terminal some columns
-    are left out. Options that may be repeated mean "one of these"; all options together must hold.
+    Also those in the event store without a deployment: flows with hooks ("hook"), Sentinel's own
+    ("built-in"), and rules that are no longer deployed ("not deployed"). On a narrow terminal some
+    columns are left out. Options that may be repeated mean "one of these"; all options together
+    must hold.
 
     `sentinel rules list "disk-*" --importance high --sort last-run`
     """
@@ -101,11 +106,11 @@ def list_rules(
     rows = [_row(item, flow, last.get(item.id), ahead.get(item.id)) for item, flow in deployed]
     try:
         known = {str(key) for key in ids}
-        stored = [_stored_row(rule) for rule in stored_rules() if rule["trigger"] != WATCHED]
+        stored = [_stored_row(rule) for rule in stored_rules()]
         rows.extend(row for row in stored if row["deployment_id"] not in known)
         note = None
     except SentinelError as error:
-        note = f"rules that are no longer deployed are not listed: {error}"
+        note = f"hooks and rules that are no longer deployed are not listed: {error}"
     chosen = [
         row
         for row in rows
@@ -200,12 +205,18 @@ def _stored_row(rule: RowMapping) -> dict[str, Any]:
         **_said(rule_settings(rule["parameters"], {})),
         "spread": None,
         "schedule": words,
-        "active": "not deployed",
+        "active": _activity_of_stored(rule),
         "last_state": rule["last_prefect_state_name"],
         "last_run": _second(rule["last_evaluated_at"]),
         "next_run": None,
         "deployment_id": str(rule["deployment_id"]),
     }
+
+
+def _activity_of_stored(rule: RowMapping) -> str:
+    if rule["trigger"] == WATCHED:
+        return "hook"
+    return "built-in" if rule["deployment_id"] in OWN else "not deployed"
 
 
 def _said(settings: RuleSettings) -> dict[str, Any]:

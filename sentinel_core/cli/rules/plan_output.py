@@ -9,6 +9,9 @@ from sentinel_core.cli.output import print_changes
 from sentinel_core.cli.rules.deploying import Say
 from sentinel_core.model.cleaning import clean_text
 from sentinel_core.rulefile.deploy.plan import Action, Deployed, Plan
+from sentinel_core.wording.text import listed
+
+_NAMED = 8
 
 
 def say_here(line: str) -> None:
@@ -46,7 +49,8 @@ def print_plan_as_json(plan: Plan, gone: Sequence[Deployed], *, dry_run: bool) -
 
 
 def print_plan(plan: Plan, say: Say, *, pruning: bool) -> None:
-    """Each deployment and what becomes of it, field by field."""
+    """Each deployment that changes, field by field; the names of the others."""
+    unchanged = []
     for step in plan.steps:
         # Pauses stay although plain `prefect deploy` would undo them.
         kept = ""
@@ -57,8 +61,10 @@ def print_plan(plan: Plan, say: Say, *, pruning: bool) -> None:
             kept = f", a paused schedule stays paused ({advice})"
         if step.action is Action.CREATE:
             say(f"{step.name}: new")
-        elif step.action is Action.UNCHANGED:
+        elif step.action is Action.UNCHANGED and kept:
             say(f"{step.name}: unchanged{kept}")
+        elif step.action is Action.UNCHANGED:
+            unchanged.append(step.name)
         else:
             why = step.wanted.incomparable
             say(f"{step.name}: {f'deployed again, it {why}' if why else 'changes'}{kept}")
@@ -67,8 +73,17 @@ def print_plan(plan: Plan, say: Say, *, pruning: bool) -> None:
     for item in plan.gone:
         fate = "will be removed" if pruning else "still deployed and running; --prune removes it"
         say(f"{item.name}: not in the file, {fate}")
-    for item in plan.foreign:
-        say(f"{item.name}: not in the file, from another project: left alone")
+    if unchanged:
+        say(f"unchanged: {listed(unchanged, _NAMED)}")
+    if plan.foreign:
+        names = listed([item.name for item in plan.foreign], _NAMED)
+        say(f"left alone, as they are of another project and not in the file: {names}")
+    if taken := [step.name for step in plan.to_deploy if step.from_elsewhere]:
+        say(
+            f"warning: deployed from another folder or repository before: {listed(taken, _NAMED)}. "
+            "This file takes them over; if another project still has them, rename them in one of "
+            "the two"
+        )
 
 
 def counts(plan: Plan, gone: Sequence[Deployed]) -> str:

@@ -21,7 +21,8 @@ File = Annotated[Path, Parameter(help="The rule file; the project's own flows ar
 def list_triggers(*, file: File = RULE_FILE, as_json: Json = False) -> None:
     """List the triggers that rules can use: Sentinel's, and those of the project's own flows.
 
-    `entrypoint` is what a rule in prefect.yaml names.
+    `entrypoint` is what a rule in prefect.yaml names; where it is missing, `sentinel triggers show`
+    has the lines to add.
     """
     found = _catalogue(file)
     if as_json:
@@ -61,10 +62,15 @@ def show(
         ("importance", trigger.default_importance.value),
         ("category", trigger.default_category),
         ("timeout", f"{trigger.timeout_seconds:g} s"),
-        ("page", entry.page),
+        ("page", entry.page and f"sentinel docs {entry.page}"),
     ):
         if value:
             print(f"{label:12}{one_line(value)}")
+    if not entry.entrypoint:
+        file_name, lines = entry.missing_lines
+        print(f"\nno flow of this project has it: add to {file_name}\n")
+        print("\n".join(f"    {line}".rstrip() for line in lines))
+        print(f"\nthen a rule names {file_name}:{lines[-1].partition(' ')[0]}")
     print("\nparameters of `check`")
     print_table(
         ("name", "type", "default", "description"),
@@ -101,6 +107,6 @@ def _plain(entry: CatalogueEntry) -> dict[str, Any]:
         "importance": trigger.default_importance.value,
         "category": trigger.default_category,
         "timeout_seconds": trigger.timeout_seconds,
-        "page": entry.page or None,
+        "page": f"docs/{entry.page}.md" if entry.page else None,
         "parameters": [asdict(one) for one in entry.parameters()],
     }

@@ -43,6 +43,11 @@ def _secrets(value: Any, *, is_secret: bool) -> Iterator[str]:
 
 def redact(text: str, secrets: Iterable[str] = ()) -> str:
     """`text` cleaned and shortened, without any of `secrets` in any usual spelling."""
+    return without_secrets(text, secrets)[:LIMIT]
+
+
+def without_secrets(text: str, secrets: Iterable[str] = ()) -> str:
+    """The same at its full length, for whoever cuts it elsewhere: never before."""
     replacements = {
         form: shown
         for secret in secrets
@@ -58,7 +63,7 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
         return text
 
     # Before cleaning, which changes characters, and after it, as removals may complete a secret.
-    return _ADDRESS.sub(r"\1\2/…", hidden(clean_text(hidden(text))))[:LIMIT]
+    return _ADDRESS.sub(r"\1\2/…", hidden(clean_text(hidden(text))))
 
 
 def _forms(secret: str) -> Iterator[tuple[str, str]]:

@@ -132,7 +132,8 @@ def _deployed(item: DeploymentResponse, flow_name: str) -> Deployed:
         name=item.name,
         flow_name=flow_name,
         fields={
-            "description": item.description,
+            # A new deployment that has none is given this word by `prefect deploy`.
+            "description": None if item.description == "None" else item.description,
             "tags": sorted(item.tags),
             "parameters": item.parameters,
             "entrypoint": item.entrypoint,

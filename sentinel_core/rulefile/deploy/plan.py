@@ -106,6 +106,11 @@ class Step:
         """The rule's name."""
         return self.wanted.name
 
+    @property
+    def from_elsewhere(self) -> bool:
+        """True if its code came from another place until now: perhaps another project's."""
+        return self.deployed is not None and self.deployed.pull_steps != self.wanted.pull_steps
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:

@@ -41,6 +41,9 @@ def test_a_flow_that_fails_after_its_last_retry_opens_one_event(
     assert evidence["last_frame"]["exception"] == "builtins.RuntimeError"
     assert str(state.state_details.flow_run_id) in evidence["url"]
     assert any("about to fail with the key ***" in line for line in evidence["log"])
+    # A traceback fills more than one line may: the end says what was raised.
+    traceback = next(line for line in evidence["log"] if "Traceback" in line)
+    assert traceback.rstrip().splitlines()[-1].startswith("RuntimeError: ")
     assert "s3cr3t" not in str(event)
     assert 1 < len(evidence["log"]) <= 20
 

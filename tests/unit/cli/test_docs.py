@@ -26,7 +26,8 @@ def test_every_page_is_listed_and_the_index_is_first(capsys: Capture) -> None:
     listed = json.loads(printed(capsys, "--json"))
     assert listed[0] == {"page": "index", "title": "Documentation"}
     written = {path.relative_to(ROOT / "docs") for path in (ROOT / "docs").rglob("*.md")}
-    assert {page["page"] for page in listed} == {p.with_suffix("").as_posix() for p in written}
+    names = {path.with_suffix("").as_posix() for path in written}
+    assert {page["page"] for page in listed} == names | {"changelog"}
     assert all(page["title"] for page in listed)
 
 
@@ -39,6 +40,7 @@ def test_every_page_is_listed_and_the_index_is_first(capsys: Capture) -> None:
         ("disk_usage", "triggers/disk_usage.md"),
         ("disk-usage", "triggers/disk_usage.md"),
         (" daily-report ", "daily-report.md"),
+        ("CHANGELOG.md", "../CHANGELOG.md"),
     ],
 )
 def test_a_page_is_printed_as_it_is_written(asked: str, file: str, capsys: Capture) -> None:

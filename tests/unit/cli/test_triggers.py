@@ -64,6 +64,25 @@ def test_a_trigger_is_shown_with_types_defaults_and_descriptions(capsys: Capture
     assert rows["threshold"][:5] == ["threshold", "number", "90", "percent", "used,"]
 
 
+def test_what_no_flow_of_a_project_has_comes_with_the_lines_to_add(
+    project: Path, capsys: Capture
+) -> None:
+    out, _ = run(capsys, "show", "cpu-usage", "--file", str(project))
+    lines = [
+        "from sentinel_core import rule_flow",
+        "from triggers.system.cpu_usage import CpuUsage",
+        "",
+        "cpu_usage = rule_flow(CpuUsage)",
+    ]
+    assert "add to flows/system.py\n\n    " + "\n    ".join(lines).replace("    \n", "\n") in out
+    assert "then a rule names flows/system.py:cpu_usage" in out
+    assert "page        sentinel docs triggers/cpu_usage" in out
+    (project.parent / "flows" / "system.py").write_text("\n".join(lines), "utf-8")
+    out, _ = run(capsys, "show", "cpu-usage", "--file", str(project))
+    assert "entrypoint  flows/system.py:cpu_usage" in out
+    assert "add to" not in out
+
+
 @pytest.mark.slow
 def test_a_teams_own_trigger_is_there_and_a_broken_file_is_named(
     project: Path, capsys: Capture
@@ -79,7 +98,11 @@ def test_a_teams_own_trigger_is_there_and_a_broken_file_is_named(
         ("limit", "number or nothing", False),
     ]
     assert "flows/broken.py can't be imported: ModuleNotFoundError" in err
-    assert "disk-usage" in run(capsys, "list", "--file", str(project))[0]
+    listed = json.loads(run(capsys, "list", "--file", str(project), "--json")[0])
+    places = {one["name"]: one["entrypoint"] for one in listed}
+    pages = {path.stem.replace("_", "-") for path in Path("docs/triggers").glob("*.md")}
+    assert places.keys() == pages | {"queue-depth"}
+    assert {name for name, place in places.items() if place} == {"queue-depth"}
 
 
 @pytest.mark.parametrize(

@@ -84,7 +84,8 @@ def test_the_workflow_runs_every_check_and_the_gate() -> None:
 
 def test_the_requirement_is_the_version_that_wrote_it() -> None:
     low, high = re.fullmatch(
-        r"prefect-sentinel>=(\d+\.\d+),<(\d+\.\d+)\n", files()["requirements.txt"].decode()
+        r"prefect-sentinel>=(\d+\.\d+),<(\d+\.\d+)\n",
+        files()["requirements.txt"].decode().splitlines(keepends=True)[-1],
     ).groups()  # type: ignore[union-attr]
     project = (ROOT / "pyproject.toml").read_text()
     version = re.search(r'^version = "(\d+\.\d+)', project, re.MULTILINE)

@@ -65,6 +65,16 @@ def test_a_housekeeping_flow_is_named_as_a_module_or_by_its_old_file(
         ("sentinel_core.flow.scheduled.flow", "flow is not a flow in sentinel_core.flow"),
         ("no_such_package.flows.tidy", "no_such_package.flows can't be imported: ModuleNotFound"),
         ("flows/system.py", "can't be imported"),
+        ("flows/system.py:cpu_usages", "did you mean cpu_usage?"),
+        (
+            "flows/reconcile.py:cpu_usage",
+            ": add the lines that `sentinel triggers show cpu-usage` prints",
+        ),
+        (
+            "flows/nowhere.py:cpu_usage",
+            ": add the lines that `sentinel triggers show cpu-usage` prints",
+        ),
+        ("flows/nowhere.py:*", "there is no file flows/nowhere.py in"),
     ],
 )
 def test_what_is_no_flow_is_named(entrypoint: str, sentence: str) -> None:

@@ -1,8 +1,10 @@
 """docs/trigger-authors.md: its example is run, and its tables name every field."""
 
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -16,10 +18,12 @@ TRIGGER, TESTS = re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.D
 
 
 @pytest.fixture
-def example() -> dict[str, Any]:
-    """What the two blocks of the page define."""
+def example(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """What the two blocks of the page define, in files of the names that it gives them."""
+    module = ModuleType("triggers.files.spool_depth")
+    exec(compile(TRIGGER, "trigger-authors.md", "exec"), vars(module))
+    monkeypatch.setitem(sys.modules, module.__name__, module)
     names: dict[str, Any] = {"__name__": "example"}
-    exec(compile(TRIGGER, "trigger-authors.md", "exec"), names)
     exec(compile(TESTS, "trigger-authors.md", "exec"), names)
     return names
 

@@ -130,6 +130,15 @@ def test_a_trigger_has_a_docs_page_that_names_its_parameters(
 
 
 @EVERY_TRIGGER
+def test_its_page_has_the_lines_that_a_project_needs(path: Path, trigger: type[Trigger]) -> None:
+    page = (ROOT / "docs" / "triggers" / f"{path.stem}.md").read_text()
+    module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+    assert f"`from {module} import {trigger.__name__}`" in page
+    assert f"`{path.stem} = rule_flow({trigger.__name__})`" in page
+    assert f"`flows/{path.parent.name}.py`" in page
+
+
+@EVERY_TRIGGER
 def test_a_trigger_says_what_it_is_and_what_its_parameters_mean(
     path: Path, trigger: type[Trigger]
 ) -> None:
