@@ -1,6 +1,6 @@
 """From the address bar to what the store is asked."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -132,6 +132,20 @@ def test_a_page_names_what_its_own_controls_do_not_understand(
         assert word in sentences[0].replace("\\", "")
 
 
+def test_each_of_several_values_is_named_and_at_most_three_of_one_filter() -> None:
+    given = {
+        "severity": ["high"],
+        "storm": ["a", "b", "c", "d"],
+        "status": ["closed"],
+        "importance": ["w", "x", "y", "z"],
+    }
+    sentences = filters.problems(given, KNOWN)
+    named = ["severity", "a", "b", "c", "closed", "w", "x", "y"]
+    assert len(sentences) == len(named)
+    for sentence, name in zip(sentences, named, strict=True):
+        assert f"“{name}”" in sentence
+
+
 def test_hostile_values_are_shown_as_text_and_not_at_length() -> None:
     sentences = filters.problems(
         {"importance": ["<img src=x> **a** :red[b] \x00\n" + "x" * 9_999] * 50}, KNOWN
@@ -193,6 +207,12 @@ def test_the_page_always_says_which_time_it_shows() -> None:
         assert words == f"of {said}"
     words = filters.shown_window(Choice(since=NOON), NOON, UTC)
     assert words == "2026-11-20 12:00 to now"
+    early = Choice(since=NOON, until=NOON + DAY)
+    words = filters.shown_window(early, NOON, timezone(timedelta(hours=-5)))
+    assert words.startswith("2026-11-20 07:00")
+    assert " to 2026-11-21 07:00" in words
+    words = filters.shown_window(Choice(view="all", range="2h"), NOON, UTC)
+    assert words == "of any age"  # no such range: nothing is cut off
 
 
 @pytest.mark.parametrize(

@@ -154,10 +154,14 @@ def test_a_failed_run_has_another_badge_than_one_that_ended_well() -> None:
     )
     assert set(badges) == {"Triggered", "TimedOut"}
     assert badges["Triggered"] != badges["TimedOut"]
+    assert rows.state_colour("Triggered", "COMPLETED") == badges["Triggered"]
+    assert rows.state_colour("Completed", "COMPLETED") != badges["Triggered"]
 
 
 def test_a_dialog_lists_exactly_the_chosen_events() -> None:
-    assert list(rows.chosen([row(id=3), row(id=9)])["id"]) == [3, 9]
+    frame = rows.chosen([row(id=3), row(id=9)])
+    assert list(frame["id"]) == [3, 9]
+    assert list(frame.columns) == ["id", "Time", "Importance", "Rule", "Ticker", "Message"]
 
 
 def test_only_a_rule_that_is_deployed_has_a_page_in_prefect() -> None:

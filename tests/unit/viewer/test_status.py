@@ -58,6 +58,16 @@ def test_a_rule_that_never_ran_though_due_is_overdue_and_a_new_one_is_not() -> N
     assert (found.overdue, found.never) == (("old",), ("new",))
 
 
+def test_a_rule_with_a_patience_of_its_own_is_overdue_after_it() -> None:
+    patient = a_row(
+        "patient",
+        last_evaluated_at=NOON - HOUR,
+        parameters={"policy": {"grace_seconds": 7200}},
+    )
+    assert status.coverage([patient], NOON, NOON).overdue == ()
+    assert status.coverage([patient], NOON + 2 * HOUR, NOON).overdue == ("patient",)
+
+
 def test_a_paused_rule_is_nobody_s_worry() -> None:
     paused = a_row("paused", is_active=False, last_evaluated_at=NOON - HOUR)
     assert status.coverage([paused], NOON, None) == Coverage(0, (), (), ())
@@ -165,6 +175,11 @@ def test_what_a_provider_says_is_text_and_nothing_else() -> None:
             "[1 event](./?view=all&range=any&storm=7), their one message is not sent yet",
         ),
         (
+            OpenStorm(7, STORM.channel, "", NOON, 60, "sent", 1),
+            "[60 events](./?view=all&range=any&storm=7), in one message; "
+            "1 of them waits for the next message",
+        ),
+        (
             OpenStorm(7, STORM.channel, "", NOON, 60, "sent", 9),
             "[60 events](./?view=all&range=any&storm=7), in one message; "
             "9 of them wait for the next message",
@@ -185,3 +200,10 @@ def test_messages_that_nobody_sends_ask_whether_the_delivery_runs() -> None:
     assert "`deliver`" in line
     [capped] = said(Deliveries((), (), 10_001))
     assert "10,000+ messages" in capped
+    [one] = said(Deliveries((), (), 1))
+    assert "1 message has been due" in one
+
+
+def test_many_storms_take_four_lines() -> None:
+    lines = said(Deliveries((), (STORM,) * 5, 0))
+    assert lines[3:] == [":orange-badge[storm] on 2 more channels"]
