@@ -44,8 +44,12 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """The process that controls the run makes the folder in which all of them meet."""
-    given = getattr(config, "workerinput", {}).get("shared")
+    """The process that controls the run makes the folder in which all of them meet.
+
+    Many short runs may share one, which belongs to whoever set the variable (scripts/mutation).
+    """
+    given = os.environ.get("SENTINEL_TEST_SHARED")
+    given = getattr(config, "workerinput", {}).get("shared", given)
     config.stash[_SHARED] = Shared(Path(given)) if given else Shared.new()
     if not given and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
         signal.signal(signal.SIGTERM, _end)  # what was started must not stay behind
@@ -70,7 +74,8 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     """What was started for all ends with the process that controls the run."""
-    if not hasattr(config, "workerinput") and (shared := config.stash.get(_SHARED, None)):
+    given = hasattr(config, "workerinput") or "SENTINEL_TEST_SHARED" in os.environ
+    if not given and (shared := config.stash.get(_SHARED, None)):
         shared.end()
 
 
