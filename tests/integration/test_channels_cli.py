@@ -171,7 +171,7 @@ def test_setup_makes_the_blocks_and_no_secret_is_anywhere_else(
         again = sentinel.spawn("channels", "setup", "--overwrite")
         assert [f"{slug} replaced from" in again.stdout for slug in MADE] == [True] * len(MADE)
         listed = sentinel.spawn("channels", "list", "--json")
-        failed = sentinel.spawn("channels", "test", MADE[0])  # nobody is there
+        failed = sentinel.spawn("channels", "test", MADE[1])  # nobody is there
         assert failed.returncode == 1
         block = SlackWebhook.load("alerts-critical", _sync=True)
         assert block.url.get_secret_value() == SETUP["SENTINEL_SLACK_CRITICAL_URL"]
