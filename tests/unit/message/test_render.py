@@ -102,8 +102,9 @@ def test_an_event_from_before_suggestions_has_none() -> None:
         (
             "resolved",
             {"resolved_at": T0 + timedelta(hours=2), "resolution": "recovered"},
-            "resolved after 2 h",
+            "resolved after 2 h: now 151.2 USD",
         ),
+        ("resolved", {"resolution": "recovered", "metrics": {"depth": 3}}, "resolved"),
         ("resolved", {"resolution": "by-hand"}, "resolved (by hand)"),
     ],
 )
