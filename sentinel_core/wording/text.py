@@ -8,7 +8,7 @@ from sentinel_core.model.cleaning import clean_text
 
 _THOUSANDS = 1e3
 _LARGE, _HUGE = 1e5, 1e15  # from here on no decimals; from here on no thousands either
-_USERINFO = re.compile(r"(\w+://)\S*@")  # to the last @: passwords are not always escaped
+_USERINFO = re.compile(r"(\w{1,30}://)\S*@")  # to the last @: passwords are not always escaped
 _ADDRESS = re.compile(r"https?://[^\s<>|\"'`\\^{}()\[\]]{1,2000}", re.ASCII)
 
 

@@ -15,8 +15,9 @@ LIMIT = 500
 _SHORTEST = 4  # shorter values are no secrets, and would be replaced inside of words
 _LONG_SEGMENT = 8
 _HIDDEN = "***"
-# A webhook's URL is its password: only the host of an address is shown.
-_ADDRESS = re.compile(r"(\w+://)(?:[^\s/@'\"]*@)?([^\s/?#@'\"]+)(?:[/?#][^\s'\"]*)?")
+# A webhook's URL is its password: only the host of an address is shown. Without a limit to its
+# scheme, a megabyte of letters takes hours.
+_ADDRESS = re.compile(r"(\w{1,30}://)(?:[^\s/@'\"]*@)?([^\s/?#@'\"]+)(?:[/?#][^\s'\"]*)?")
 # Plain text in Prefect's custom webhook, but the usual place for a token.
 _AS_GOOD_AS_SECRET = ("url", "headers", "cookies", "params")
 

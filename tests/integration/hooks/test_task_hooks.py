@@ -80,6 +80,7 @@ def test_an_error_of_megabytes_is_recorded_in_short(store: Engine) -> None:
     [event] = rows(store, "alert_event")
     assert (event["ticker"], event["metadata"]["last_frame"]["function"]) == ("failure", "hostile")
     assert len(str(event)) < 40_000
+    assert max(map(len, event["metadata"]["log"])) == 1_500
 
 
 def test_an_error_without_text_ends_the_run_as_it_would_without_the_hook(store: Engine) -> None:

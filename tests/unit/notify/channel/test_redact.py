@@ -14,7 +14,8 @@ from prefect_slack.credentials import SlackCredentials
 from prefect_slack.credentials import SlackWebhook as SlackIncomingWebhook
 from pydantic import BaseModel, SecretBytes, SecretStr
 
-from sentinel_core.notify.channel.redact import LIMIT, redact, secrets_of
+from sentinel_core.notify.channel.redact import LIMIT, redact, secrets_of, without_secrets
+from sentinel_core.wording.text import without_userinfo
 
 TOKENS = st.text(string.ascii_letters + string.digits + "-_+/=%&'\" ü💥", min_size=4).filter(
     lambda text: len(text.strip("*./…: ")) >= 4 and "://" not in text
@@ -58,6 +59,14 @@ def test_an_address_nobody_called_secret_is_shortened_as_well() -> None:
     assert redact("no route to https://u:p@a.example:8443/x/y?z=1 today") == (
         "no route to https://a.example:8443/… today"
     )
+
+
+@pytest.mark.timeout(60)
+def test_a_megabyte_takes_no_hours() -> None:
+    words = "x" * 1_000_000
+    assert without_secrets(words) == words
+    assert without_secrets(f"{words}://ana:geheim@db.example/x").endswith("x://db.example/…")
+    assert len(without_userinfo(words)) == len(words)
 
 
 def test_a_secret_cut_off_by_the_limit_is_not_told_in_part() -> None:
