@@ -326,7 +326,8 @@ def test_a_test_of_pagerduty_leaves_no_incident_behind(
     slack.answer = 202
     try:
         sentinel("setup")
-        assert "the incident it opened is resolved" in sentinel("test", "pager-duty-webhook/alerts").out
+        told = sentinel("test", "pager-duty-webhook/alerts").out
+        assert "the incident it opened is resolved" in told
     finally:
         remove(client, *MADE)
     opened, resolved = (request.body for request in slack.received)

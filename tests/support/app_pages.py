@@ -1,14 +1,21 @@
 """Pages of the viewer as Streamlit's AppTest runs them, and what they say."""
 
 from collections.abc import Callable
+from functools import cache
 from itertools import chain
 from typing import Any
 
+from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
 from tests.support.processes import ROOT
 
 RunPage = Callable[..., AppTest]
+
+# Each run of a page reads what every installed package says of itself, 0.2 s: it stays the same.
+manifest_scanner.scan_component_manifests = cache(  # type: ignore[assignment]
+    manifest_scanner.scan_component_manifests
+)
 
 
 def run_page(name: str, **params: str | list[str]) -> AppTest:

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from sentinel_core.base.tls import trusted_authorities
 from sentinel_core.model.fault import REFUSALS, Fault
 from triggers.sources.allowed import allowed_file, file_warning, host_warning
 from triggers.sources.errors import SourceError
@@ -93,7 +94,10 @@ def _download(url: str, timeout_seconds: float) -> Content:
     try:
         with (
             httpx.Client(
-                timeout=timeout_seconds, follow_redirects=True, event_hooks=hooks
+                verify=trusted_authorities(),
+                timeout=timeout_seconds,
+                follow_redirects=True,
+                event_hooks=hooks,
             ) as client,
             client.stream("GET", url, extensions={"trace": guard.trace}) as response,
         ):

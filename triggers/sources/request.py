@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 from pydantic import BaseModel
 
+from sentinel_core.base.tls import trusted_authorities
 from sentinel_core.model.fault import Fault
 from triggers.sources.certificates import earliest_end
 from triggers.sources.decoding import UndecodableError, decode
@@ -64,6 +65,7 @@ async def ask(
     a host that rules may not ask, SourceError for headers that HTTP does not allow.
     """
     guard = Guard(secret_headers)
+    trust = trusted_authorities() if verify is True else verify
     seen: dict[str, Any] = {"url": url, "asked": url}
     started = monotonic()
 
@@ -79,7 +81,7 @@ async def ask(
         async with (
             asyncio.timeout(timeout_seconds),
             httpx.AsyncClient(
-                verify=verify,
+                verify=trust,
                 timeout=timeout_seconds,
                 follow_redirects=follow_redirects,
                 event_hooks={"request": [guard.before_async], "response": [note_certificate]},

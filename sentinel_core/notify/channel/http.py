@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 
+from sentinel_core.base.tls import trusted_authorities
 from sentinel_core.notify.channel.attempt import Attempt, TooLateError
 from sentinel_core.notify.channel.classify import by_status
 from sentinel_core.notify.channel.outcome import Delivery
@@ -56,7 +57,8 @@ def request(
     """
     until = time.monotonic() + min(timeout or attempt.left, attempt.left)
     # httpx logs the whole URL of a request, which for a webhook is its password.
-    with quiet("httpx"), httpx.Client(**{"headers": _HEADERS, **(client or {})}) as session:
+    usual = {"headers": _HEADERS, "verify": trusted_authorities()}
+    with quiet("httpx"), httpx.Client(**{**usual, **(client or {})}) as session:
         attempt.at_the_end(session.close)
         left = until - time.monotonic()
         if left <= 0:  # creating the client can take that long; sockets refuse a negative timeout
