@@ -20,7 +20,13 @@ from tests.support.prefect import PrefectServer
 from tests.support.processes import ROOT
 from tests.support.shared import Shared
 from tests.support.spread import Spread, first
-from tests.support.stores import StoreDatabase, copy_sqlite, postgres_database, variable_for
+from tests.support.stores import (
+    StoreDatabase,
+    copy_sqlite,
+    postgres_database,
+    share_dialect,
+    variable_for,
+)
 
 # The same examples each time: a suite that fails only now and then is not believed. With
 # HYPOTHESIS_PROFILE=search it looks for new ones.
@@ -171,7 +177,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path, shared: Shared)
 @pytest.fixture
 def engine(database_url: str) -> Iterator[Engine]:
     """An engine over an event store with its tables, of each kind."""
-    engine = open_engine(database_url, pooled=True)
+    engine = share_dialect(open_engine(database_url, pooled=True))
     yield engine
     engine.dispose()
 
@@ -180,7 +186,7 @@ def engine(database_url: str) -> Iterator[Engine]:
 def store(_own_store: Path, shared: Shared) -> Iterator[Engine]:
     """The store that this process's settings name, where the kind of database does not matter."""
     copy_sqlite(shared, _own_store)
-    engine = open_engine(f"sqlite:///{_own_store}", pooled=True)
+    engine = share_dialect(open_engine(f"sqlite:///{_own_store}", pooled=True))
     yield engine
     engine.dispose()
 
