@@ -14,13 +14,15 @@ WORDMARK = Path(__file__).with_name("wordmark.svg")
 
 st.set_page_config(page_title=PRODUCT, page_icon=str(ICON), layout="wide")
 # Hides Streamlit's own CSV export of tables, which would pass formulas to spreadsheets. Makes what
-# is chosen legible: on a dark ground, the theme's own colour is too dark for text. And a wide table
-# of silences is moved by itself, not the page.
+# is chosen legible: on a dark ground, the theme's own colour is too dark for text. A wide table
+# of silences is moved by itself, not the page. And a long name in a sentence is broken where it has
+# to be, or a phone would show its table cut off.
 chosen = "#a5d6ff" if is_dark() else "#0550ae"
 st.html(
     "<style>[data-testid='stElementToolbar'] {display: none} "
     f"button[data-selected='true'] p {{color: {chosen}}} "
-    ".st-key-mutes {overflow-x: auto}</style>"
+    ".st-key-mutes {overflow-x: auto} "
+    "[data-testid='stMarkdownContainer'] td:last-child {overflow-wrap: anywhere}</style>"
 )
 st.logo(str(WORDMARK), size="large")
 may_read = gate.open_to()
