@@ -1,6 +1,7 @@
 """Channels: whether those that rules and hooks name exist and load, and how sending went."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 
 from prefect.client.orchestration import SyncPrefectClient
 
@@ -21,6 +22,7 @@ from sentinel_core.wording.times import moment
 
 COMPONENT = "channels"
 _finding = Reporter(COMPONENT)
+_LATELY = timedelta(days=1)
 
 
 def look(installation: Installation) -> list[Finding]:
@@ -30,15 +32,21 @@ def look(installation: Installation) -> list[Finding]:
     except SentinelError:  # said about the store
         sent, hooks = None, []
     rules: dict[str, set[str]] = {}
-    for use in [*_uses(installation), *hooks]:
+    for use in (named := _uses(installation)):
+        rules.setdefault(use.channel, set()).add(use.rule)
+    by_rules = {use.channel for use in named}
+    for use in hooks:
         rules.setdefault(use.channel, set()).add(use.rule)
     if not rules:
         return [_nobody(sent)]
     with prefect_api() as client:
-        return [
-            _look_at(client, channel, sorted(names), sent)
-            for channel, names in sorted(rules.items())
-        ]
+        found = {
+            channel: _look_at(client, channel, sorted(rules[channel]), sent) for channel in rules
+        }
+    return [
+        finding if channel in by_rules else _of_hooks(finding, installation.now)
+        for channel, finding in sorted(found.items())
+    ]
 
 
 def _nobody(sent: Mapping[str, ChannelState] | None) -> Finding:
@@ -46,6 +54,21 @@ def _nobody(sent: Mapping[str, ChannelState] | None) -> Finding:
         sentence = "no rule names a channel; those of hooks are not known: the store can't be read"
         return _finding("none", State.UNKNOWN, sentence, "see what is said about the store")
     return _finding("none", State.OK, "no rule or hook names a channel, so nobody is notified")
+
+
+def _of_hooks(finding: Finding, now: datetime) -> Finding:
+    """The finding on a channel that hooks alone name: down only if it failed lately.
+
+    A hook stays on record when it is taken out of the code, and its channel may go with it.
+    """
+    failed: datetime | None = finding.data["last_failed_at"]
+    lately = finding.data["pending"] or (failed is not None and now - failed < _LATELY)
+    if finding.state is not State.DOWN or lately:
+        return finding
+    sentence = f"{finding.sentence}. Only hooks on record name it, and nothing failed lately"
+    advice = finding.advice or "nothing, if the hook is gone from the code"
+    changed = {"state": State.DEGRADED, "sentence": sentence, "advice": advice}
+    return finding.model_copy(update=changed)
 
 
 def _uses(installation: Installation) -> Sequence[Use]:

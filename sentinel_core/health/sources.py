@@ -1,6 +1,6 @@
 """Sources: one check of each rule of the file, here and now. Records nothing, notifies nobody.
 
-Rules that the file pauses are named and not run.
+Rules that the file pauses are not run.
 """
 
 import contextlib
@@ -35,7 +35,6 @@ def look(path: Path, url: str, seconds: float) -> list[Finding]:
         if entry.index not in loaded
     ]
     every = [item for item in report.declared if item.is_rule]
-    paused = [item.entry.name for item in every if item.entry.is_paused]
     rules = [item for item in every if not item.entry.is_paused]
     with contextlib.chdir(report.file.folder if report.file else Path.cwd()):  # as the runs are
         for start in range(0, len(rules), AT_ONCE):
@@ -45,9 +44,9 @@ def look(path: Path, url: str, seconds: float) -> list[Finding]:
                     for rule in rules[start : start + AT_ONCE]
                 ]
             )
-    if paused:
-        sentence = f"not run, as the file pauses them: {flat(', '.join(paused), 400)}"
-        found.append(_finding("paused", State.OK, sentence, paused=paused))
+    if every and not rules:
+        sentence = f"nothing was run, as {path} pauses {counted(len(every), 'rule')}, all it has"
+        found.append(_finding("none", State.UNKNOWN, sentence))
     return found
 
 

@@ -19,9 +19,10 @@ from sentinel_core.prefect_io.registration import BRIEF
 
 LINES = 20
 _LONGEST, _BEGINNING = 1_500, 300  # characters of a line
-_READ = 20_000  # of its beginning, and as many of its end
 _SHORTEST = 6  # shorter values are hardly secrets, and would be replaced inside of words
-_SECRET = re.compile(r"SECRET|TOKEN|PASSWORD|PASSWD|API_?KEY|CREDENTIAL|AUTH", re.IGNORECASE)
+_SECRET = re.compile(
+    r"SECRET|TOKEN|PASSWORD|PASSWD|PASSPHRASE|API_?KEY|_KEY$|CREDENTIAL|AUTH", re.IGNORECASE
+)
 
 
 def secrets_here() -> list[str]:
@@ -51,14 +52,17 @@ def last_log_lines(flow_run_id: UUID | None, task_run_id: UUID | None) -> list[s
     except Exception as error:
         return [f"(the log could not be read: {type(error).__name__})"]
     hidden = secrets_here()
-    return [_shortened(f"{log.timestamp:%T} {log.message}", hidden) for log in reversed(logs)]
+    return [
+        shortened(without_secrets(f"{log.timestamp:%T} {log.message}", hidden))
+        for log in reversed(logs)
+    ]
 
 
-def _shortened(line: str, secrets: list[str]) -> str:
-    """The beginning and the end of a long line: a traceback ends with what was raised."""
-    if len(line) > 2 * _READ:  # far from what is shown, so that no half of a secret is
-        line = line[:_READ] + line[-_READ:]
-    line = without_secrets(line, secrets)
+def shortened(line: str) -> str:
+    """The beginning and the end of a long line: a traceback ends with what was raised.
+
+    Secrets must be gone from it already: cut in half they are not found.
+    """
     if len(line) <= _LONGEST:
         return line
     return f"{line[:_BEGINNING]} … {line[_BEGINNING - _LONGEST + 3 :]}"

@@ -73,7 +73,7 @@ def view(item: Item, content: Content, links: Links) -> View:
         "kind": str(event.get("kind") or "alert"),
         "kind_words": KINDS.get(str(event.get("kind")), ""),
         "reason": reason,
-        "news": news(event, reason, content.at) + _recovered_at(item, unit),
+        "news": news(event, reason, content.at),
         "status": status_words(
             {"resolved_at": None, "is_acknowledged": False, **event, "suppressed": None}
         ),
@@ -98,17 +98,6 @@ def view(item: Item, content: Content, links: Links) -> View:
         "flow_run_url": links.flow_run(quote(str(run), safe="")) if run else "",
     }
     return {name: plain(value) for name, value in known.items()}
-
-
-def _recovered_at(item: Item, unit: str) -> str:
-    """`: now 3 files`, of an event that recovered: its own numbers are those of its last breach."""
-    values = [value for _, value in item.history if math.isfinite(value)]
-    event = item.event
-    recovered = item.reason == "resolved" and event.get("resolution") == "recovered"
-    # Without a `value`, the history is that of another metric, which has no unit.
-    if not recovered or not values or "value" not in (event.get("metrics") or {}):
-        return ""
-    return f": now {with_unit(values[-1], unit)}"
 
 
 def evidence(metrics: Mapping[str, Any], metadata: Mapping[str, Any]) -> list[dict[str, str]]:

@@ -1,7 +1,7 @@
 """The triggers that rules can use: those of Sentinel, and those of the project's own flows."""
 
 import contextlib
-import importlib
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -45,8 +45,9 @@ class CatalogueEntry:
     @property
     def page(self) -> str:
         """The page of a trigger of Sentinel's own, by the name it has in docs; empty for others."""
-        family, _, name = self.trigger.__module__.removeprefix(f"{_TRIGGERS}.").partition(".")
-        return f"triggers/{name}" if (_OURS / family / f"{name}.py").is_file() else ""
+        top, *parts = self.trigger.__module__.split(".")
+        ours = top == _TRIGGERS and parts and _OURS.joinpath(*parts).with_suffix(".py").is_file()
+        return f"triggers/{parts[-1]}" if ours else ""
 
     @property
     def missing_lines(self) -> tuple[str, list[str]]:
@@ -88,7 +89,7 @@ def catalogue(folder: Path) -> Catalogue:
     """The triggers of Sentinel, and those of the flows in this project's folder."""
     found = Catalogue()
     by_trigger: dict[type[Trigger], str] = {}
-    with stdout_to_stderr():
+    with stdout_to_stderr(), _on_path(folder):
         for place, trigger in _of_flows(folder, found):
             by_trigger.setdefault(trigger, place)
         for trigger in _of_package(found):
@@ -126,9 +127,7 @@ def trigger_of_flow(flow: Flow[..., Any]) -> type[Trigger] | None:
 
 def _of_package(found: Catalogue) -> Iterator[type[Trigger]]:
     """The triggers of the modules, installed and the project's, flows made of them or not."""
-    for module in _modules():
-        if module.startswith(_SOURCES) or "._" in module:
-            continue
+    for module in _modules(found):
         imported = import_place(module)
         if isinstance(imported, str):
             found.problems.append(imported)
@@ -143,17 +142,47 @@ def _of_package(found: Catalogue) -> Iterator[type[Trigger]]:
                 yield value
 
 
-def _modules() -> list[str]:
-    """Their names. Folders need no `__init__.py`, so that pkgutil would not see them."""
-    package = importlib.import_module(_TRIGGERS)
-    return sorted(
-        {
-            ".".join((_TRIGGERS, *file.relative_to(folder).with_suffix("").parts))
-            for folder in package.__path__
-            for file in Path(folder).rglob("*.py")
-            if file.name != "__init__.py"
-        }
+def _modules(found: Catalogue) -> list[str]:
+    """The names of the modules. pkgutil does not see folders without `__init__.py`.
+
+    Left out: what triggers read from, private modules, tests, and what can't be imported by name.
+    """
+    package = import_place(_TRIGGERS)
+    if isinstance(package, str):
+        found.problems.append(package)
+        return []
+    folders = [Path(folder) for folder in package.__path__]
+    if _OURS not in folders:
+        found.problems.append(
+            f"{package.__file__} hides Sentinel's triggers: `sentinel docs install` says what to do"
+        )
+    names = {
+        (_TRIGGERS, *file.relative_to(folder).with_suffix("").parts)
+        for folder in folders
+        for file in folder.rglob("*.py")
+        if file.is_file()
+    }
+    return sorted(".".join(parts) for parts in names if _is_public(parts))
+
+
+def _is_public(parts: tuple[str, ...]) -> bool:
+    name = ".".join(parts)
+    return (
+        all(part.isidentifier() and not part.startswith("_") for part in parts)
+        and not name.startswith(_SOURCES)
+        and not parts[-1].startswith("test_")
+        and parts[-1] != "conftest"
     )
+
+
+@contextlib.contextmanager
+def _on_path(folder: Path) -> Iterator[None]:
+    """Let modules of the project be imported by their names, as its runs do."""
+    sys.path.insert(0, str(folder))
+    try:
+        yield
+    finally:
+        sys.path.remove(str(folder))
 
 
 def _type_words(about: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:

@@ -1,5 +1,6 @@
 """Loads the flow that an entrypoint names, or says why it can't be loaded."""
 
+import re
 import sys
 import traceback
 from collections.abc import Callable
@@ -74,8 +75,11 @@ def _pick(module: ModuleType, place: str, name: str) -> Flow[..., Any] | str:
 
 
 def _lines_to_add(name: str) -> str:
-    """Where a flow that is missing would be of a trigger of Sentinel's; else empty."""
-    if not name.isidentifier() or not list((_INSTALLED / "triggers").glob(f"*/{name}.py")):
+    """A hint where the missing flow is called like one of Sentinel's triggers; else empty."""
+    made = re.compile(rf"^{re.escape(name)} = rule_flow\(", re.MULTILINE)
+    if not any(
+        made.search(file.read_text("utf-8")) for file in (_INSTALLED / "flows").glob("*.py")
+    ):
         return ""
     trigger = name.replace("_", "-")
     return f": add the lines that `sentinel triggers show {trigger}` prints"

@@ -8,7 +8,7 @@ from sentinel_core.model.cleaning import clean_text
 
 _THOUSANDS = 1e3
 _LARGE, _HUGE = 1e5, 1e15  # from here on no decimals; from here on no thousands either
-_USERINFO = re.compile(r"(\w{1,30}://)\S*@")  # to the last @: passwords are not always escaped
+_WORD = re.compile(r"\S+")
 _ADDRESS = re.compile(r"https?://[^\s<>|\"'`\\^{}()\[\]]{1,2000}", re.ASCII)
 
 
@@ -24,7 +24,13 @@ def flat(text: str, limit: int = 200) -> str:
 
 def without_userinfo(text: str) -> str:
     """`text` without user names and passwords in its addresses."""
-    return _USERINFO.sub(r"\1***@", text)
+
+    def bare(word: re.Match[str]) -> str:
+        scheme, mark, rest = word[0].partition("://")
+        _user, at, host = rest.rpartition("@")  # the last one: passwords are not always escaped
+        return f"{scheme}{mark}***@{host}" if mark and at else word[0]
+
+    return _WORD.sub(bare, text)
 
 
 def fitting(text: str, limit: int, escape: Callable[[str], str]) -> str:

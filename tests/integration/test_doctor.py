@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import socket
 import uuid
 from collections.abc import Iterator
@@ -19,10 +20,12 @@ from prefect_slack import SlackWebhook
 from pydantic import SecretStr
 from sqlalchemy import Engine, insert, update
 
+from sentinel_core.base.settings import get_settings
+from sentinel_core.health import everything
 from sentinel_core.model.rule import RuleSettings
 from sentinel_core.model.watched import Hook, HookKind
 from sentinel_core.store.db.engine import open_engine, writing
-from sentinel_core.store.db.tables import CHECKPOINT, HOST, NOTIFICATION
+from sentinel_core.store.db.tables import CHECKPOINT, HOST, NOTIFICATION, RULE
 from sentinel_core.store.state.rules import RECONCILE, set_checkpoint, sync
 from sentinel_core.store.state.watched import register, rule_of
 from tests.support.command import Command
@@ -361,8 +364,29 @@ def test_a_channel_that_only_a_hook_names(home: House, store: Engine) -> None:
     register(store, watched, hook, NOON)
     looked = home.look()
     finding = looked.of("channels")
-    assert (looked.code, finding["name"], finding["state"]) == (1, channel, "down")
+    # The hook may be gone from the code: nobody takes it off the record.
+    assert (looked.code, finding["name"], finding["state"]) == (0, channel, "degraded")
     assert finding["data"]["rules"] == ["nightly: nightly failure"]
+    now = datetime.now(UTC)
+    fire(store, a_rule(notify={"high": [channel]}), now)
+    failed = {"status": "failed", "settled_at": now, "attempts": 1, "last_error": "no block"}
+    with writing(store) as connection:
+        connection.execute(update(NOTIFICATION).values(**failed))
+    looked = home.look()
+    assert (looked.code, looked.of("channels")["state"]) == (1, "down")
+
+
+def test_a_hook_that_names_a_rule_which_cannot_be_read_hides_no_channel(
+    home: House, store: Engine
+) -> None:
+    sync(store, [a_rule("odd")], NOON)
+    with writing(store) as connection:
+        connection.execute(update(RULE).values(parameters={"notify": {"high": "no-slash"}}))
+    channel = "slack-incoming-webhook/no-such-block"
+    settings = RuleSettings.model_validate({"notify": {"high": [channel]}})
+    hook = Hook(kind=HookKind.FAILURE, ticker="failure", rule="odd", settings=settings)
+    register(store, rule_of("nightly", None, "", settings), hook, NOON)
+    assert home.look().of("channels")["name"] == channel
 
 
 def test_a_channel_that_exists_and_one_that_fails(
@@ -409,18 +433,21 @@ def test_a_source_that_fails_and_one_that_hangs(home: House) -> None:
 def test_a_source_of_a_paused_rule_is_not_asked(home: House, paused: dict[str, object]) -> None:
     home.write(parameters={"check": {"path": "/no/such/place", "threshold": 90}}, **paused)
     looked = home.look("--sources")
-    assert looked.of("sources")["data"] == {"paused": [home.rule]}
-    assert looked.code == 0
+    assert (looked.code, looked.of("sources")["state"]) == (1, "unknown")
+    assert "nothing was run" in looked.of("sources")["sentence"]
 
 
-def test_measuring_sources_changes_nothing_about_the_settings(home: House, tmp_path: Path) -> None:
-    nothing_given = {"SENTINEL_DATABASE_URL": "", "XDG_DATA_HOME": str(tmp_path)}
-    settings = [
-        home.look("--all", *flags, **nothing_given).of("settings", "SENTINEL_DATABASE_URL")
-        for flags in ((), ("--sources",))
-    ]
-    assert settings[0] == settings[1]
-    assert settings[0]["data"]["source"] == "default"
+def test_measuring_sources_changes_nothing_about_the_settings(
+    home: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PREFECT_API_URL", home.sentinel.env["PREFECT_API_URL"])
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    monkeypatch.delenv("SENTINEL_DATABASE_URL")
+    get_settings.cache_clear()
+    found = everything.look(home.file, 10, with_sources=True)
+    assert os.environ["SENTINEL_DATABASE_URL"]  # set for the rules that were measured
+    [finding] = [one for one in found if one.name == "SENTINEL_DATABASE_URL"]
+    assert finding.data["source"] == "default"
 
 
 def test_settings_that_are_wrong(home: House) -> None:

@@ -17,7 +17,7 @@ _LONG_SEGMENT = 8
 _HIDDEN = "***"
 # A webhook's URL is its password: only the host of an address is shown. Without a limit to its
 # scheme, a megabyte of letters takes hours.
-_ADDRESS = re.compile(r"(\w{1,30}://)(?:[^\s/@'\"]*@)?([^\s/?#@'\"]+)(?:[/?#][^\s'\"]*)?")
+_ADDRESS = re.compile(r"(\w{1,30}://)([^\s'\"]+)")
 # Plain text in Prefect's custom webhook, but the usual place for a token.
 _AS_GOOD_AS_SECRET = ("url", "headers", "cookies", "params")
 
@@ -48,7 +48,7 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
 
 
 def without_secrets(text: str, secrets: Iterable[str] = ()) -> str:
-    """The same at its full length, for whoever cuts it elsewhere: never before."""
+    """`text` as `redact` gives it, but not shortened. Cut what it returns, never what it gets."""
     replacements = {
         form: shown
         for secret in secrets
@@ -64,7 +64,18 @@ def without_secrets(text: str, secrets: Iterable[str] = ()) -> str:
         return text
 
     # Before cleaning, which changes characters, and after it, as removals may complete a secret.
-    return _ADDRESS.sub(r"\1\2/…", hidden(clean_text(hidden(text))))
+    return _ADDRESS.sub(_host_alone, hidden(clean_text(hidden(text))))
+
+
+def _host_alone(address: re.Match[str]) -> str:
+    """The scheme and the host of an address; no host where it can't be told from a password."""
+    scheme, rest = address.groups()
+    authority = rest.partition("/")[0]
+    _user, at, after = authority.rpartition("@")  # a password may have another @, unescaped
+    host = re.split("[?#]", after)[0]
+    if at and (not host or re.search("[?#]", authority)):
+        return f"{scheme}{_HIDDEN}/…"
+    return f"{scheme}{host}/…" if host else address[0]
 
 
 def _forms(secret: str) -> Iterator[tuple[str, str]]:

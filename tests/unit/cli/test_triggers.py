@@ -1,6 +1,8 @@
 """`sentinel triggers`: the catalogue is made from the classes, a team's own included."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -103,6 +105,34 @@ def test_a_teams_own_trigger_is_there_and_a_broken_file_is_named(
     pages = {path.stem.replace("_", "-") for path in Path("docs/triggers").glob("*.md")}
     assert places.keys() == pages | {"queue-depth"}
     assert {name for name, place in places.items() if place} == {"queue-depth"}
+
+
+def test_triggers_of_a_project_are_found_whatever_else_lies_there(
+    project: Path, capsys: Capture
+) -> None:
+    for name in ("broken.py", "own.py"):
+        (project.parent / "flows" / name).unlink()
+    files = project.parent / "triggers" / "files"
+    (files / ".ipynb_checkpoints").mkdir(parents=True)
+    (files / "queue_depth.py").write_text(OWN.partition("queue_depth =")[0], "utf-8")
+    for name in ("test_queue.py", "conftest.py", "old-check.py", ".ipynb_checkpoints/x.py"):
+        (files / name).write_text("raise RuntimeError('not to be imported')", "utf-8")
+    (files / "weird.py").mkdir()
+    (files / "gone.py").symlink_to("nowhere.py")
+    out, err = run(capsys, "show", "queue-depth", "--file", str(project))
+    assert "from triggers.files.queue_depth import QueueDepth" in out
+    assert "sentinel docs" not in out
+    assert err == ""
+
+
+@pytest.mark.slow
+def test_a_package_that_hides_sentinels_triggers_is_named(project: Path) -> None:
+    """In a process of its own, which has imported none of them yet."""
+    (project.parent / "triggers").mkdir()
+    (project.parent / "triggers" / "__init__.py").touch()
+    command = [sys.executable, "-m", "sentinel_core.cli", "triggers", "list"]
+    done = subprocess.run(command, cwd=project.parent, capture_output=True, text=True, check=True)
+    assert "triggers/__init__.py hides Sentinel's triggers" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -75,6 +75,8 @@ def test_a_housekeeping_flow_is_named_as_a_module_or_by_its_old_file(
             ": add the lines that `sentinel triggers show cpu-usage` prints",
         ),
         ("flows/nowhere.py:*", "there is no file flows/nowhere.py in"),
+        ("flows/pipelines.py:slow_flow", "did you mean slow_flows?"),
+        ("flows/pipelines.py:stuck", "did you mean stuck_runs?"),  # a module beside the triggers
     ],
 )
 def test_what_is_no_flow_is_named(entrypoint: str, sentence: str) -> None:

@@ -66,7 +66,27 @@ def test_a_megabyte_takes_no_hours() -> None:
     words = "x" * 1_000_000
     assert without_secrets(words) == words
     assert without_secrets(f"{words}://ana:geheim@db.example/x").endswith("x://db.example/…")
-    assert len(without_userinfo(words)) == len(words)
+    assert without_userinfo(words) == words
+    addresses = "a://" * 250_000
+    assert without_userinfo(addresses) == addresses
+    assert len(redact(addresses)) <= LIMIT
+    assert without_userinfo(f"{addresses}b@c") == "a://***@c"
+
+
+@pytest.mark.parametrize(
+    ("address", "told"),
+    [
+        ("postgresql+psycopg://ana:geh@eim@db.example/x", "postgresql+psycopg://db.example/…"),
+        ("https://ana:ge?heim@db.example/x", "https://***/…"),
+        ("https://db.example?token=a@geheim", "https://***/…"),
+        ("https://ana:geheim@/x", "https://***/…"),
+        ("file:///etc/motd", "file:///etc/motd"),
+        ("https://db.example?token=geheim", "https://db.example/…"),
+        ("'https://ana:geheim@db.example/x'", "'https://db.example/…'"),
+    ],
+)
+def test_no_part_of_a_password_is_taken_for_a_host(address: str, told: str) -> None:
+    assert redact(address) == told
 
 
 def test_a_secret_cut_off_by_the_limit_is_not_told_in_part() -> None:
