@@ -79,8 +79,8 @@ def _found(name: str, pages: dict[str, Path]) -> Path:
             if candidate in (known, known.rpartition("/")[2]):
                 return path
     close = difflib.get_close_matches(name, [known.rpartition("/")[2] for known in pages], 1)
-    hint = f"; did you mean {close[0]}?" if close else ""
-    raise UsageError(f"there is no page {quoted(name)}{hint}; `sentinel docs` lists all")
+    hint = f"; did you mean {close[0]}?" if close else "; `sentinel docs` lists all"
+    raise UsageError(f"there is no page {quoted(name)}{hint}")
 
 
 def _title(path: Path) -> str:

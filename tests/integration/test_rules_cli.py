@@ -396,7 +396,7 @@ def test_only_rules_of_this_project_are_pruned(project: Project, server: Prefect
 
     project.write(project.rule("stays"), project.rule("foreign"))
     told = project.deploy().stdout
-    before = "warning: deployed from another folder or repository before:"
+    before = "warning: deployed with other pull steps before:"
     assert f"{before} {project.name('foreign')}." in told
 
 

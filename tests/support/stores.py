@@ -156,11 +156,13 @@ _FIRST: dict[str, Engine] = {}
 def share_dialect(engine: Engine) -> Engine:
     """The engine with the statements that earlier ones of its kind have compiled.
 
-    A third of what a test of the store took was compiling the same statements again.
+    A third of what a test of the store took was compiling the same statements again. What a test
+    changes about the dialect itself, the later ones have, too.
     """
-    if (first := _FIRST.get(engine.dialect.name)) is None:
+    kind = f"{engine.dialect.name}+{engine.dialect.driver}"
+    if (first := _FIRST.get(kind)) is None:
         engine.connect().close()  # it asks once for the database's version
-        _FIRST[engine.dialect.name] = engine
+        _FIRST[kind] = engine
     else:
         engine.dialect = engine.pool._dialect = first.dialect
         engine._compiled_cache = first._compiled_cache

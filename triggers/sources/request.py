@@ -65,7 +65,6 @@ async def ask(
     a host that rules may not ask, SourceError for headers that HTTP does not allow.
     """
     guard = Guard(secret_headers)
-    trust = trusted_authorities() if verify is True else verify
     seen: dict[str, Any] = {"url": url, "asked": url}
     started = monotonic()
 
@@ -77,6 +76,7 @@ async def ask(
     # identity: a small compressed body could unpack to more than memory holds
     asked = {"user-agent": "sentinel-health-check", "accept-encoding": "identity", **headers}
     try:
+        trust = trusted_authorities() if verify is True else verify
         # The client's own timeouts start anew with each byte; this one does not.
         async with (
             asyncio.timeout(timeout_seconds),

@@ -77,12 +77,12 @@ def print_plan(plan: Plan, say: Say, *, pruning: bool) -> None:
         say(f"unchanged: {listed(unchanged, _NAMED)}")
     if plan.foreign:
         names = listed([item.name for item in plan.foreign], _NAMED)
-        say(f"left alone, as they are of another project and not in the file: {names}")
+        say(f"left alone (rules of another project, not in this file): {names}")
     if taken := [step.name for step in plan.to_deploy if step.from_elsewhere]:
         say(
-            f"warning: deployed from another folder or repository before: {listed(taken, _NAMED)}. "
-            "This file takes them over; if another project still has them, rename them in one of "
-            "the two"
+            f"warning: deployed with other pull steps before: {listed(taken, _NAMED)}. They get "
+            "their code as this file says; if another project has rules of these names, rename "
+            "them in one of the two"
         )
 
 

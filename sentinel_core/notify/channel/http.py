@@ -57,8 +57,10 @@ def request(
     """
     until = time.monotonic() + min(timeout or attempt.left, attempt.left)
     # httpx logs the whole URL of a request, which for a webhook is its password.
-    usual = {"headers": _HEADERS, "verify": trusted_authorities()}
-    with quiet("httpx"), httpx.Client(**{**usual, **(client or {})}) as session:
+    given: dict[str, Any] = {"headers": _HEADERS, **(client or {})}
+    if not {"verify", "transport"} & given.keys():
+        given["verify"] = trusted_authorities()
+    with quiet("httpx"), httpx.Client(**given) as session:
         attempt.at_the_end(session.close)
         left = until - time.monotonic()
         if left <= 0:  # creating the client can take that long; sockets refuse a negative timeout

@@ -133,6 +133,7 @@ def test_a_trigger_has_a_docs_page_that_names_its_parameters(
 def test_its_page_has_the_lines_that_a_project_needs(path: Path, trigger: type[Trigger]) -> None:
     page = (ROOT / "docs" / "triggers" / f"{path.stem}.md").read_text()
     module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+    assert "`from sentinel_core import rule_flow`" in page
     assert f"`from {module} import {trigger.__name__}`" in page
     assert f"`{path.stem} = rule_flow({trigger.__name__})`" in page
     assert f"`flows/{path.parent.name}.py`" in page
