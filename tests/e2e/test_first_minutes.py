@@ -1,5 +1,9 @@
-"""A fresh system with the example rules: no event of its first minutes is of its own making."""
+"""A fresh system: no event of its first minutes is of its own making.
 
+With the example rules, and with those that `sentinel init` writes.
+"""
+
+import subprocess
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,7 +12,7 @@ import pytest
 
 from tests.support.deployed import rows
 from tests.support.prefect import clean_environment
-from tests.support.processes import ROOT, free_port, wait_for
+from tests.support.processes import BIN, ROOT, free_port, wait_for
 from tests.support.up import System, sentinel_up
 
 ABOUT_SENTINEL = {
@@ -19,15 +23,16 @@ ABOUT_SENTINEL = {
 }
 """Example rules about Sentinel and Prefect; the others are about the machine and the quotes."""
 
+EXAMPLES = ROOT / "prefect.yaml"
 SECONDS = (5, 30, 55)  # of the minute, at which it is started
 
 
-def run_fresh(folder: Path, second: int, seconds: float) -> None:
+def run_fresh(folder: Path, second: int, seconds: float, file: Path = EXAMPLES) -> None:
     """Start a system at this second of a minute, let it run, and look at its events."""
     wait_for(lambda: datetime.now(UTC).second == second, seconds=120, what="the second to start at")
     env, port = clean_environment(folder), free_port()
     options = ("--server-port", str(port))
-    with sentinel_up(folder, ROOT / "prefect.yaml", *options, env=env) as system:
+    with sentinel_up(folder, file, *options, env=env) as system:
         time.sleep(seconds)
         require_only_the_world(system)
         wait_for(
@@ -67,3 +72,13 @@ def test_no_event_of_a_fresh_system_is_of_its_own_making(tmp_path: Path, second:
 @pytest.mark.parametrize("second", SECONDS)
 def test_nor_is_one_of_its_first_five_minutes(tmp_path: Path, second: int) -> None:
     run_fresh(tmp_path, second, 300)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("second", SECONDS)
+def test_nor_one_of_a_new_project(tmp_path: Path, second: int) -> None:
+    project = tmp_path / "alerts"
+    made = [BIN / "sentinel", "init", project]
+    subprocess.run(made, env=clean_environment(tmp_path), check=True, stdin=subprocess.DEVNULL)
+    run_fresh(tmp_path, second, 300, project / "prefect.yaml")
