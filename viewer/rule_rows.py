@@ -10,8 +10,7 @@ import pandas as pd
 from sentinel_core.base.settings import Settings
 from sentinel_core.model.alert import Importance
 from sentinel_core.store.read.rule_history import RuleHistory
-from sentinel_core.store.state.system_rule import OWN
-from sentinel_core.store.state.watched import WATCHED
+from sentinel_core.store.state.watched import WATCHED, kind_without_deployment
 from sentinel_core.wording.schedules import cron_words, interval_words
 from viewer.rows import one_line, rule_url
 
@@ -60,21 +59,13 @@ def _schedule_words(schedule: Row) -> str:
 
 def conditions_of(rule: Row, history: RuleHistory, overdue: Sequence[str]) -> list[str]:
     """What is true of a rule: active, paused, hook or built-in, and also firing or overdue."""
-    found = [_kind(rule)]
+    # Only a rule with a deployment is ever paused: a hook is called by Prefect's runs.
+    found = [kind_without_deployment(rule) or ("active" if rule["is_active"] else "paused")]
     if history.firing:
         found.append("firing")
     if rule["is_active"] and rule["name"] in overdue:
         found.append("overdue")
     return found
-
-
-def _kind(rule: Row) -> str:
-    """Only a rule with a deployment is ever paused: a hook is called by Prefect's runs."""
-    if rule["trigger"] == WATCHED:
-        return "hook"
-    if rule["deployment_id"] in OWN:
-        return "built-in"
-    return "active" if rule["is_active"] else "paused"
 
 
 def _now(conditions: Sequence[str]) -> str:

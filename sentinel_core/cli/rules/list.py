@@ -22,8 +22,7 @@ from sentinel_core.prefect_io.client import all_deployments, prefect_api
 from sentinel_core.prefect_io.facts import is_rule, rule_facts, rule_settings, schedule_words
 from sentinel_core.prefect_io.latest_runs import last_runs, next_runs
 from sentinel_core.prefect_io.unfinished_deploy import unfinished_note
-from sentinel_core.store.state.system_rule import OWN
-from sentinel_core.store.state.watched import WATCHED
+from sentinel_core.store.state.watched import kind_without_deployment
 from sentinel_core.wording.schedules import cron_words, interval_words
 from sentinel_core.wording.times import stamp
 
@@ -205,18 +204,12 @@ def _stored_row(rule: RowMapping) -> dict[str, Any]:
         **_said(rule_settings(rule["parameters"], {})),
         "spread": None,
         "schedule": words,
-        "active": _activity_of_stored(rule),
+        "active": kind_without_deployment(rule) or "not deployed",
         "last_state": rule["last_prefect_state_name"],
         "last_run": _second(rule["last_evaluated_at"]),
         "next_run": None,
         "deployment_id": str(rule["deployment_id"]),
     }
-
-
-def _activity_of_stored(rule: RowMapping) -> str:
-    if rule["trigger"] == WATCHED:
-        return "hook"
-    return "built-in" if rule["deployment_id"] in OWN else "not deployed"
 
 
 def _said(settings: RuleSettings) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from sentinel_core.model.watched import Hook
 from sentinel_core.store.db.engine import reading, writing
 from sentinel_core.store.db.tables import EVALUATION, EVENT, RULE
 from sentinel_core.store.state.rules import lock_rule
+from sentinel_core.store.state.system_rule import OWN
 
 WATCHED = "watched-flow"  # in place of a trigger's name
 # Runs that are fine are not all on record, so the share of changes is not known.
@@ -48,6 +49,13 @@ def rule_of(
         parameters={_DEPLOYMENT: str(deployment_id) if deployment_id else None, _HOOKS: {}},
         active=False,
     )
+
+
+def kind_without_deployment(row: RowMapping | Mapping[str, Any]) -> str | None:
+    """`hook` for a watched flow, `built-in` for a rule of Sentinel's own; None for other rules."""
+    if row["trigger"] == WATCHED:
+        return "hook"
+    return "built-in" if row["deployment_id"] in OWN else None
 
 
 def register(engine: Engine, rule: Rule, hook: Hook, now: datetime) -> None:
