@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import logging
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -12,7 +13,9 @@ import pytest
 from sqlalchemy import Engine
 
 from sentinel_core.base.settings import Settings
-from sentinel_core.notify.deliver import deliver, deliver_due
+from sentinel_core.decide.delivery import MOST_ATTEMPTS
+from sentinel_core.model.routing import Routes
+from sentinel_core.notify.deliver import deliver, deliver_all, deliver_due
 from sentinel_core.store.db.engine import open_engine
 from sentinel_core.store.record.acknowledge import acknowledge, unacknowledge
 from tests.support.channels import talking_to
@@ -28,6 +31,7 @@ from tests.support.faulty import (
     notifications,
     owed,
     providers_at,
+    set_attempts,
 )
 from tests.support.killed import deliverers
 from tests.support.prefect import PrefectServer
@@ -124,6 +128,53 @@ def test_the_pauses_between_attempts_grow(engine: Engine, endpoint: Endpoint, ch
         assert "500" in row["last_error"]
         wait = (row["next_attempt_at"] - datetime.now(UTC)).total_seconds()
         assert longest / 2 - 5 < wait <= longest
+
+
+def test_of_a_group_only_what_was_tried_often_enough_is_given_up(
+    engine: Engine, endpoint: Endpoint, channel: str
+) -> None:
+    """One of three has had all its attempts but for this one; the others joined it later."""
+    endpoint.answer = 500
+    first, *later = owed(engine, channel, tickers=["AAPL", "GOOG", "MSFT"])
+    set_attempts(engine, first, MOST_ATTEMPTS - 1)
+    assert deliver(engine, SETTINGS, [first]) == 0
+    given_up, *others = notifications(engine)
+    assert (given_up["status"], given_up["attempts"]) == ("failed", MOST_ATTEMPTS)
+    assert given_up["last_error"].startswith(f"given up after {MOST_ATTEMPTS} attempts: ")
+    assert given_up["settled_at"] is not None
+    assert [row["id"] for row in others] == later
+    assert {(row["status"], row["attempts"]) for row in others} == {("pending", 1)}
+    assert len(endpoint.received) == 1
+
+
+def test_the_log_names_the_channel_the_events_and_the_error(
+    store: Engine, endpoint: Endpoint, channel: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    endpoint.answer = 500
+    with caplog.at_level(logging.WARNING, logger="prefect.sentinel"):
+        deliver(store, SETTINGS, owed(store, channel))
+        deliver(store, SETTINGS, owed(store, channel, tickers=["B", "C", "D"], name="other"))
+    said = [record.getMessage() for record in caplog.records if record.name.endswith("sentinel")]
+    assert [line.partition(": Slack")[0] for line in said] == [
+        f"{channel}: event 1",
+        f"{channel}: event 2 and 2 more",
+    ]
+    assert all("500" in line for line in said)
+
+
+def test_a_round_tells_of_a_failing_channel_in_the_same_round(
+    store: Engine, endpoint: Endpoint, channel: str
+) -> None:
+    owed(store, "slack-incoming-webhook/nowhere", name="one")
+    owed(store, channel, name="other")
+    routes = Routes.model_validate({"critical": [channel], "high": [channel]})
+    done = deliver_all(store, SETTINGS, routes)
+    assert done.failing == ["slack-incoming-webhook/nowhere"]
+    assert done.sent == len(endpoint.received) == 2  # the event, and that the other channel fails
+    assert done.sentence() == (
+        "2 notifications sent; channels that fail: slack-incoming-webhook/nowhere"
+    )
+    assert deliver_all(store, SETTINGS, routes).sent == 0
 
 
 def test_however_many_messages_a_hanging_channel_is_owed_the_run_is_not_held_up(

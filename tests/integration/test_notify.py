@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -165,6 +166,14 @@ def test_what_was_refused_a_connection_has_not_arrived(channel: Callable[[str], 
     # Apprise calls a refused connection and a lost answer the same.
     assert delivery.unknown is (channel is mattermost_webhook)
     assert SECRET not in str(delivery.error)
+
+
+def test_a_server_that_never_finishes_the_handshake_has_got_nothing() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # takes the call and says nothing
+        port = silent.getsockname()[1]
+        channel = slack_incoming_webhook(f"https://127.0.0.1:{port}")
+        delivery = send(Address(channel), MESSAGE, IMPATIENT)
+    assert (delivery.outcome, delivery.unknown) == (Outcome.RETRY, False)
 
 
 @every_channel

@@ -21,6 +21,7 @@ from prefect.types import SecretDict
 from pydantic import SecretStr
 
 from sentinel_core.message.content import Message
+from sentinel_core.notify.channel import webhook
 from sentinel_core.notify.channel.outcome import Address, Delivery, Outcome, Signal
 from sentinel_core.notify.channel.send import send
 from tests.support.certificates import Certificates, certificates
@@ -212,6 +213,7 @@ def test_a_custom_webhook_fills_its_own_template(endpoint: Endpoint) -> None:
     assert request.json == {"text": f"{MESSAGE.subject}\n{MESSAGE.body}", "by": "own"}
     assert request.headers["authorization"] == f"Bearer {SECRET}"
     assert request.path == f"/hook/{SECRET}"
+    assert request.headers["user-agent"] == "Prefect Notifications"
 
 
 def test_what_an_event_says_is_no_placeholder_of_a_webhook(endpoint: Endpoint) -> None:
@@ -249,6 +251,19 @@ def test_a_webhook_that_must_not_reach_private_addresses_does_not(endpoint: Endp
         name="own", url=endpoint.url, json_data={}, allow_private_urls=False
     )
     assert send(Address(saved(block)), MESSAGE, SETTINGS).outcome is Outcome.FAILED
+    assert endpoint.received == []
+
+
+def test_nor_does_it_where_a_name_is_found_private_only_when_it_connects(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever owns a name may answer with another address the second time it is looked up."""
+    monkeypatch.setattr(webhook, "validate_restricted_url", lambda url: None)
+    block = CustomWebhookNotificationBlock(
+        name="own", url=endpoint.url, json_data={}, allow_private_urls=False
+    )
+    delivery = send(Address(saved(block)), MESSAGE, SETTINGS)
+    assert (delivery.outcome is not Outcome.SENT, delivery.unknown) == (True, False)
     assert endpoint.received == []
 
 

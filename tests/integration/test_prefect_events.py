@@ -3,6 +3,7 @@
 import gc
 import socket
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -109,6 +110,24 @@ def test_what_a_recording_does_arrives_with_the_rule_as_its_resource(
     assert payload["metadata"] == {"unit": "USD"}
     assert payload["url"].endswith(f"/?event={payload['id']}")
     assert resolved.payload["resolution"] == "recovered"
+
+
+def test_a_rise_in_importance_arrives_with_the_run_that_found_it_and_when(
+    client: SyncPrefectClient, store: Engine
+) -> None:
+    rule, second = new_rule(), now_run()
+    rule = replace(rule, settings=rule.settings.model_copy(update={"environment": "production"}))
+    record_facts(store, rule, now_run(-5), [fired(importance="low")])
+    record_facts(store, rule, second, [fired(importance="critical")])
+    opened, raised = arrived(client, rule, 2)
+    assert (opened.event, raised.event) == ("sentinel.event.opened", "sentinel.event.escalated")
+    assert ("flow-run", f"prefect.flow-run.{second.id}") in {
+        (one.role, one.id) for one in raised.related
+    }
+    assert raised.resource["sentinel.environment"] == "production"
+    today = datetime.now(UTC)
+    recorded = since(store, today - timedelta(days=1), today, today)
+    assert [event.occurred for event in (opened, raised)] == [change.at for change in recorded]
 
 
 def test_the_flow_that_records_a_run_for_another_is_not_related(

@@ -106,6 +106,13 @@ def make_due(engine: Engine) -> None:
         )
 
 
+def set_attempts(engine: Engine, key: int, attempts: int) -> None:
+    """A notification has been tried so often."""
+    with writing(engine) as connection:
+        statement = update(NOTIFICATION).where(NOTIFICATION.c.id == key)
+        connection.execute(statement.values(attempts=attempts))
+
+
 # -- what arrived ----------------------------------------------------------------------------
 
 

@@ -11,11 +11,14 @@ from sentinel_core.model.alert import Importance
 from sentinel_core.model.run import Rule, Run
 from sentinel_core.notify import changes as steps
 from sentinel_core.notify.change import EventChange
+from sentinel_core.store.db.engine import writing
+from sentinel_core.store.db.tables import STORM
 from sentinel_core.store.outbox.settle import settle
 from sentinel_core.store.record.acknowledge import acknowledge, unacknowledge
 from sentinel_core.store.record.annotate import assign, comment
 from sentinel_core.store.record.recording import record
 from sentinel_core.store.record.resolve import resolve
+from sentinel_core.store.state.audit import add_audit
 from tests.support.runs import NOW, a_rule, a_run, at, fired, quiet, told
 
 RULE = a_rule(notify={"high": ["slack-incoming-webhook/x", "slack-incoming-webhook/y"]})
@@ -72,16 +75,10 @@ def test_a_failure_that_is_over_is_found_although_no_evaluation_says_so(engine: 
 
 
 def test_a_rule_that_is_silent_and_runs_again_is_found(engine: Engine) -> None:
-    def silent(minute: float, breached: bool) -> None:
-        seen = Observation(
-            Kind.SILENT, "", at(minute), breached, Importance.HIGH, "silent", evaluated=False
-        )
-        record(engine, RULE, None, [seen], now=at(minute))
-
-    silent(10, breached=True)
-    silent(11, breached=True)
+    silent(engine, 10, breached=True)
+    silent(engine, 11, breached=True)
     assert names(everything(engine)) == ["event.opened"]
-    silent(12, breached=False)
+    silent(engine, 12, breached=False)
     # What it was is over: that it had begun, its series does not say any more.
     assert names(everything(engine)) == ["event.resolved"]
 
@@ -179,3 +176,97 @@ def test_the_first_row_after_a_moment_is_found_however_many_there_are(
     for first in range(0, count + 1, 7):
         found = steps.since(engine, at(first), at(1_000), at(-1))
         assert len(found) == count - first
+
+
+def test_a_message_about_no_event_that_failed_for_good_is_a_step_of_its_channel(
+    engine: Engine,
+) -> None:
+    [key, _] = told(engine, RULE, a_run(), [fired()], now=at(0)).notifications
+    settle(engine, [key], status="failed", error="404", now=at(1))
+    with writing(engine) as connection:
+        connection.exec_driver_sql("UPDATE notification SET event_id = NULL")
+    [failed] = [step for step in everything(engine) if step.name.endswith("failed")]
+    assert (failed.at, failed.event) == (at(1), {})
+    assert failed.subject == ("channel.slack-incoming-webhook/x", "slack-incoming-webhook/x")
+    assert failed.detail["error"] == "404"
+
+
+def test_a_storm_begins_and_ends_each_once_in_the_period_it_did(engine: Engine) -> None:
+    channel = "slack-incoming-webhook/x"
+    storm = {"channel": channel, "recipient": "#a", "threshold": 50, "window_seconds": 60.0}
+    with writing(engine) as connection:
+        connection.execute(STORM.insert().values(**storm, started_at=at(1), ended_at=at(9)))
+        connection.execute(STORM.insert().values(**storm, started_at=at(10)))
+    found = everything(engine)
+    assert [(step.name, step.at) for step in found] == [
+        ("storm.started", at(1)),
+        ("storm.ended", at(9)),
+        ("storm.started", at(10)),
+    ]
+    assert [step.subject for step in found] == [
+        ("storm.1", channel),
+        ("storm.1", channel),
+        ("storm.2", channel),
+    ]
+    assert found[0].detail == {"channel": channel, "threshold": 50, "window_seconds": 60.0}
+    assert len({step.id for step in found}) == 3
+    assert names(steps.since(engine, at(1), at(9), at(9))) == ["storm.ended"]
+    assert names(steps.since(engine, at(9), at(10), at(10))) == ["storm.started"]
+
+
+def test_a_storm_of_a_new_store_is_another_one(engine: Engine) -> None:
+    storm = {"channel": "x/y", "threshold": 50, "window_seconds": 60.0}
+    ids = set()
+    for minute in (1, 2):
+        with writing(engine) as connection:
+            connection.execute(STORM.delete())
+            connection.execute(STORM.insert().values(id=1, **storm, started_at=at(minute)))
+        ids.add(everything(engine)[0].id)
+    assert len(ids) == 2
+
+
+def test_a_reminder_of_before_is_no_step_of_a_period(engine: Engine) -> None:
+    rule = a_rule(policy={"repeat_seconds": 300})
+    done(engine, a_run(0), [fired()], at(0.1), rule=rule)
+    done(engine, a_run(10), [fired()], at(10.1), rule=rule)
+    found = done(engine, a_run(20), [fired()], at(20.1), rule=rule)
+    assert [(step.name, step.at) for step in found] == [("event.reminded", at(20.1))]
+    assert names(steps.since(engine, at(15), at(30), at(30))) == ["event.reminded"]
+    assert names(steps.since(engine, at(21), at(30), at(30))) == []
+
+
+def test_what_an_audit_says_besides_is_no_step(engine: Engine) -> None:
+    done(engine, a_run(0), [fired()], at(0))
+    with writing(engine) as connection:
+        add_audit(connection, "ann", "approved", at(1), {}, [1])
+        add_audit(connection, "ann", "view-saved", at(1), {})
+    assert names(everything(engine)) == ["event.opened"]
+
+
+def silent(engine: Engine, minute: float, breached: bool) -> list[EventChange]:
+    """A rule's silence, which no run evaluates; the steps of its recording."""
+    seen = Observation(
+        Kind.SILENT, "", at(minute), breached, Importance.HIGH, "silent", evaluated=False
+    )
+    recorded = record(engine, RULE, None, [seen], now=at(minute))
+    return steps.of_recording(engine, None, recorded, at(minute))
+
+
+def test_what_no_run_evaluated_is_known_when_it_was_recorded(engine: Engine) -> None:
+    [opened] = silent(engine, 10, breached=True)
+    assert (opened.name, opened.at) == ("event.opened", at(10))
+    [found] = everything(engine)
+    assert (found.id, found.at) == (opened.id, at(10))
+    [ended] = silent(engine, 12, breached=False)
+    assert (ended.name, ended.at) == ("event.resolved", at(12))
+    [found] = everything(engine)
+    assert (found.id, found.at) == (ended.id, at(12))
+    assert steps.since(engine, at(12), at(20), at(20)) == []
+
+
+def test_an_evaluation_of_another_ticker_does_not_hide_an_end_without_one(engine: Engine) -> None:
+    silent(engine, 10, breached=True)
+    silent(engine, 12, breached=False)
+    seen = Observation(Kind.SILENT, "B", at(12), False, Importance.HIGH, "runs")
+    record(engine, RULE, a_run(12), [seen], now=at(12))
+    assert names(everything(engine)) == ["event.resolved"]

@@ -47,6 +47,24 @@ def test_an_email_shows_text_or_html_with_its_chart_inside() -> None:
     assert image.get_content() == PNG
 
 
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [
+        (PNG, "png"),
+        (b"\xff\xd8\xff\xe0 JFIF", "jpeg"),
+        (b"GIF89a", "gif"),
+        (b"of a kind unknown here", "png"),
+    ],
+)
+def test_a_picture_is_inside_the_page_under_its_kind(data: bytes, kind: str) -> None:
+    mail = read(TO, Message("s", "b", html="<p></p>", images={"my chart": data}))
+    *_, image = mail.walk()
+    assert image.get_content_type() == f"image/{kind}"
+    assert image.get_content_disposition() == "inline"
+    assert image.get_filename() == f"mychart.{kind}"
+    assert image["Content-ID"] == "<mychart>"
+
+
 def test_an_email_without_html_is_plain_text() -> None:
     assert read(TO, Message("s", "b")).get_content_type() == "text/plain"
 
