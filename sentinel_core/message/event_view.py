@@ -28,7 +28,7 @@ VALUE_LIMIT = 200  # characters of one piece of evidence on a line
 _DEPTH = 8
 _NOT_EVIDENCE = frozenset({"value", "threshold", "unit"})  # shown in a sentence of their own
 # How far the watchers of runs have read, for their next evaluation: of no use to a reader.
-_BOOKKEEPING = frozenset({"checked_until", "newest_failed", "newest_slow", "not_listed"})
+BOOKKEEPING = frozenset({"checked_until", "newest_failed", "newest_slow", "not_listed"})
 _NAMES = ("name", "promise", "series", "ticker", "id")  # of an item of a list, the best one first
 
 View = dict[str, Any]
@@ -106,7 +106,7 @@ def evidence(metrics: Mapping[str, Any], metadata: Mapping[str, Any]) -> list[di
     return [
         {"name": flat(str(name), 80), "value": one_line(value)}
         for name, value in both.items()
-        if name not in _NOT_EVIDENCE | _BOOKKEEPING and value not in (None, "", [], {})
+        if name not in _NOT_EVIDENCE | BOOKKEEPING and value not in (None, "", [], {})
     ]
 
 

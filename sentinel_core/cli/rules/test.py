@@ -17,6 +17,7 @@ from sentinel_core.cli.options import RULE_FILE, Json, RuleFilePath, RuleName, S
 from sentinel_core.cli.rules.checked import find_rule
 from sentinel_core.cli.store import settings
 from sentinel_core.flow.one_check import check_once, recorded_history, trigger_of_rule
+from sentinel_core.message.event_view import BOOKKEEPING
 from sentinel_core.model.alert import AlertOutput, dump_outputs
 from sentinel_core.model.trigger import History, NoHistory, Trigger
 from sentinel_core.rulefile.check import Declared
@@ -122,7 +123,8 @@ def _print(
         print(f"  message     {output.message.replace(chr(10), chr(10) + ' ' * 14)}")
         print(f"  importance  {ours}")
         for name, value in output.metrics.items():
-            print(f"  {name:10}  {value:g}")
+            if name not in BOOKKEEPING:
+                print(f"  {name:10}  {value:g}")
         if output.metadata:
             print(f"  evidence    {json.dumps(output.metadata, ensure_ascii=False)}")
     print("\nnothing was recorded, nobody was notified")

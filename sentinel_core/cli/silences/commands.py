@@ -24,7 +24,7 @@ from sentinel_core.model.times import utc
 from sentinel_core.store.read import silences as read_silences
 from sentinel_core.store.read.silences import Preview
 from sentinel_core.store.record import silences as record
-from sentinel_core.wording.text import counted
+from sentinel_core.wording.text import counted, listed
 from sentinel_core.wording.times import stamp
 
 _NAMED = 5  # rules, or events, that a preview names; the others it counts
@@ -199,11 +199,9 @@ def _print_preview(seen: Preview, silence: Silence, now: datetime) -> None:
     if not seen.rules:
         print("  matches no series of any active rule now; later ones are muted as well")
     else:
-        names = ", ".join(one_line(name, 60) for name in seen.rules[:_NAMED])
-        more = f" and {len(seen.rules) - _NAMED:,} more" if len(seen.rules) > _NAMED else ""
         rules = counted(len(seen.rules), "rule")
         series = counted(len(seen.series), "series", "series")
-        print(f"  matches {series} of {rules}: {names}{more}")
+        print(f"  matches {series} of {rules}: {listed(seen.rules, _NAMED)}")
     still = counted(seen.open_count, "open event")
     if silence.active(now):
         print(f"  muted now: {still}")
