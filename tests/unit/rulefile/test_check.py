@@ -1,6 +1,7 @@
 """A rule file is judged as a whole: every problem at once, each with its place and what to do."""
 
 import json
+import logging
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -302,6 +303,31 @@ def test_a_rule_that_would_never_run_is_an_error_unless_that_is_written(file: Pa
     for meant in ({"schedules": []}, {"paused": True}):
         (warning,) = told(file, {**without("schedules"), **meant})
         assert warning.startswith("warning: schedules: no schedule")
+
+
+def test_what_a_schedules_own_parameters_lack_is_said_to_have_been_replaced(file: Path) -> None:
+    rule = {**GOOD, "entrypoint": "flows/custom.py:sql_query"}
+    whole = {"url": "sqlite:///x.db", "query": "SELECT 1 AS value"}
+    schedule = {"cron": "0 * * * *", "parameters": {"check": {"url": whole["url"]}}}
+    rule |= {"schedules": [schedule], "parameters": {"check": whole}}
+    replaced = " (a schedule's own `check` replaces the rule's as a whole)"
+    [problem] = [line for line in told(file, rule) if line.startswith("error")]
+    assert problem.startswith("error: schedules[0].parameters.check.query: missing: this")
+    assert problem.endswith(replaced)
+    rule |= {"schedules": GOOD["schedules"], "parameters": {"check": {"url": whole["url"]}}}
+    [problem] = [line for line in told(file, rule) if line.startswith("error")]
+    assert "missing: this parameter is required" in problem
+    assert replaced not in problem
+
+
+def test_what_prefect_logs_of_a_flows_parameters_is_kept_back_only_meanwhile(file: Path) -> None:
+    (file.parent / "plain.py").write_text(
+        "from prefect import flow\n\n@flow\ndef plain(number: int): ...\n"
+    )
+    rule = {**GOOD, "entrypoint": "plain.py:plain", "parameters": {"number": "many"}}
+    [problem] = [line for line in told(file, rule) if line.startswith("error")]
+    assert "number" in problem
+    assert not logging.getLogger("prefect.flows").disabled
 
 
 def test_values_from_the_environment_are_checked_and_never_shown(

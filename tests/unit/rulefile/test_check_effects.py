@@ -266,6 +266,7 @@ def test_a_grace_shorter_than_a_run_needs_is_a_warning(
     else:
         found = only(file, given)
         assert found.field == "parameters.policy.grace_seconds"
+        assert found.message.startswith("the rule is reported as silent 89 s after it was due")
         assert said in found.message
 
 
@@ -278,7 +279,10 @@ def test_a_grace_of_one_schedule_alone_has_no_effect(file: Path) -> None:
     schedule = {"cron": "0 * * * *", "parameters": {"policy": {"grace_seconds": 600}}}
     found = only(file, rule(schedules=[schedule]))
     assert found.field == "schedules[0].parameters.policy.grace_seconds"
-    assert "one grace for all its schedules" in found.message
+    assert found.message == (
+        "has no effect: a rule has one grace for all its schedules. Write it in the rule's own "
+        "`parameters`"
+    )
 
 
 @pytest.mark.parametrize("grace", [0, -5, "soon", 1e12])

@@ -96,6 +96,26 @@ def test_parameters_that_do_not_fit_are_errors(
         assert problem.startswith(f"error: {place}: ")
 
 
+def test_what_evidence_will_be_is_not_known_before_wherever_it_stands(file: Path) -> None:
+    for tags in (["{{ event.metadata.a }}"], {"any": ["{{ event.metadata.a }}"]}):
+        problems = told(file, run(model="x", drift=1, tags=tags))
+        assert not [problem for problem in problems if "{{ event.metadata.a }}" in problem]
+
+
+def test_a_problem_of_a_reaction_is_one_of_its_rule_and_has_a_line(file: Path) -> None:
+    told(file, run(model="x"))
+    [problem] = check(file, ask_prefect=False).errors
+    assert problem.deployment == "disk"
+    assert problem.line is not None
+    assert "retrain/nightly" in file.read_text().splitlines()[problem.line - 1] or (
+        "parameters" in file.read_text().splitlines()[problem.line - 1]
+    )
+
+
+def test_a_retry_needs_no_deployment(file: Path) -> None:
+    assert told(file, [{"retry": "failed-run"}]) == []
+
+
 def test_what_the_deployment_has_itself_is_not_missing(file: Path) -> None:
     assert told(file, [{"run": "retrain/half", "parameters": {"drift": 1}}]) == []
 

@@ -7,6 +7,8 @@ import pytest
 import yaml
 
 from sentinel_core.rulefile.check import Report, check, check_slas
+from sentinel_core.rulefile.sla_rule import deployment_names
+from sentinel_core.rulefile.source import read
 
 ETL = """
 from prefect import flow
@@ -148,3 +150,18 @@ def test_a_flow_that_cannot_be_loaded_is_an_error(file: Path) -> None:
     assert problem.startswith(
         "entrypoint: its flow is needed for the SLAs: etl.py can't be imported"
     )
+
+
+def test_slas_of_a_file_that_cannot_be_read_are_one_error_with_the_reason(file: Path) -> None:
+    file.write_text("deployments: [")
+    [problem] = check_slas(file).problems
+    assert problem.line is not None
+    assert "not YAML" in problem.message
+    assert problem.file == str(file)
+
+
+def test_the_rule_has_the_name_that_the_definitions_give(file: Path) -> None:
+    report = checked(file, [TIME], definitions={"sla": {"name": "promises"}})
+    assert [item.entry.name for item in report.declared if item.is_rule] == ["promises"]
+    assert deployment_names(read(file)) == ["nightly", "promises"]
+    assert deployment_names(read(written(file, []))) == ["nightly"]

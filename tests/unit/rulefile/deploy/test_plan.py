@@ -146,3 +146,42 @@ def test_of_what_is_installed_only_flows_of_the_same_module_are_ours() -> None:
     found = plan([wanted(), mine], [deployed(), *others])
     assert [item.name for item in found.gone] == ["ours"]
     assert [item.name for item in found.foreign] == ["another-rule"]
+
+
+def test_the_folder_of_a_flow_counts_at_every_depth() -> None:
+    housekeeping: dict[str, Any] = {"is_rule": False, "pull_steps": HERE}
+    others = [
+        deployed(name="beside", entrypoint="./flows/eu/b.py:x", **housekeeping),
+        deployed(name="above", entrypoint="flows/c.py:x", **housekeeping),
+    ]
+    found = plan([wanted(entrypoint="flows/eu/a.py:x")], [deployed(), *others])
+    assert [item.name for item in found.gone] == ["beside"]
+
+
+def test_a_value_that_becomes_a_mapping_is_one_change() -> None:
+    old = deployed(fields={**FIELDS, "parameters": {"check": None}})
+    assert told(wanted(), old) == ["parameters.check: nothing -> {'threshold': 90}"]
+    back = wanted(fields={**FIELDS, "parameters": {"check": 5}})
+    assert told(back, deployed()) == ["parameters.check: {'threshold': 90} -> 5"]
+
+
+def test_schedules_that_come_and_go_and_their_parameters_are_named_with_both_values() -> None:
+    old = deployed(schedules=(at("1 *", 1, active=True, parameters={"check": {"path": "/"}}),))
+    new = wanted(schedules=(at("1 *", parameters={"check": {"path": "/tmp"}}), at("2 *")))
+    assert told(new, old) == [
+        "schedules[0].parameters.check.path: '/' -> '/tmp'",
+        "schedules[1]: nothing -> 2 *",
+    ]
+    assert told(wanted(schedules=()), old) == ["schedules: 1 * -> nothing"]
+
+
+def test_where_only_some_schedules_have_slugs_prefect_replaces_them_all() -> None:
+    mixed = deployed(schedules=(at("1 *", 1, slug="a", active=True), at("2 *", 2, active=True)))
+    assert step(wanted(schedules=(at("1 *", slug="a"),)), mixed).drop == ()
+
+
+def test_a_long_value_is_cut_where_its_line_is_full() -> None:
+    old = deployed(fields={**FIELDS, "description": "x" * 118})
+    assert told(wanted(), old) == [f"description: '{'x' * 118}' -> 'Disk.'"]
+    old = deployed(fields={**FIELDS, "description": "x" * 119})
+    assert told(wanted(), old) == [f"description: '{'x' * 118}… -> 'Disk.'"]
