@@ -23,7 +23,6 @@ from sentinel_core.base.settings import get_settings
 from sentinel_core.cli import main
 from sentinel_core.model.run import Rule
 from sentinel_core.notify.deliver import deliver
-from sentinel_core.notify.uses import plain_uses
 from sentinel_core.store.outbox.claim import due
 from tests.support.command import Command, changes
 from tests.support.deployed import deploy, rule_yaml
@@ -379,19 +378,6 @@ def test_a_block_that_cannot_notify_is_named(sentinel: Sentinel, client: SyncPre
 
 
 # -- list --------------------------------------------------------------------------------------
-
-
-def test_flows_that_are_no_rules_name_channels_in_either_form() -> None:
-    one = {"channel": "email-server-credentials/x", "to": "a@example.org"}
-    found = list(plain_uses("report", {"notify": ["slack-webhook/a", one]}))
-    assert [(use.channel, use.when, use.to) for use in found] == [
-        ("slack-webhook/a", "all", ""),
-        ("email-server-credentials/x", "all", "a@example.org"),
-    ]
-    [routed] = plain_uses("deliver", {"notify": {"high": ["slack-webhook/a"]}})
-    assert (routed.rule, routed.when) == ("deliver", "high")
-    for other in ({}, {"notify": None}, {"notify": "me"}, {"notify": ["me"]}, {"notify": {"a": 1}}):
-        assert list(plain_uses("other", other)) == []
 
 
 def test_the_list_shows_what_uses_a_channel_and_how_it_has_gone(

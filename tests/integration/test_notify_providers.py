@@ -263,7 +263,8 @@ def test_nor_does_it_where_a_name_is_found_private_only_when_it_connects(
         name="own", url=endpoint.url, json_data={}, allow_private_urls=False
     )
     delivery = send(Address(saved(block)), MESSAGE, SETTINGS)
-    assert (delivery.outcome is not Outcome.SENT, delivery.unknown) == (True, False)
+    assert (delivery.outcome, delivery.unknown) == (Outcome.RETRY, False)
+    assert "private address" in str(delivery.error)
     assert endpoint.received == []
 
 

@@ -40,6 +40,15 @@ def everything(engine: Engine) -> list[EventChange]:
     return steps.since(engine, at(0) - AGES, at(0) + AGES, at(0) + AGES)
 
 
+def silent(engine: Engine, minute: float, breached: bool) -> list[EventChange]:
+    """A rule's silence, which no run evaluates; the steps of its recording."""
+    seen = Observation(
+        Kind.SILENT, "", at(minute), breached, Importance.HIGH, "silent", evaluated=False
+    )
+    recorded = record(engine, RULE, None, [seen], now=at(minute))
+    return steps.of_recording(engine, None, recorded, at(minute))
+
+
 def test_a_run_that_finds_nothing_has_no_step(engine: Engine) -> None:
     assert done(engine, a_run(), [quiet()]) == []
     assert everything(engine) == []
@@ -241,15 +250,6 @@ def test_what_an_audit_says_besides_is_no_step(engine: Engine) -> None:
         add_audit(connection, "ann", "approved", at(1), {}, [1])
         add_audit(connection, "ann", "view-saved", at(1), {})
     assert names(everything(engine)) == ["event.opened"]
-
-
-def silent(engine: Engine, minute: float, breached: bool) -> list[EventChange]:
-    """A rule's silence, which no run evaluates; the steps of its recording."""
-    seen = Observation(
-        Kind.SILENT, "", at(minute), breached, Importance.HIGH, "silent", evaluated=False
-    )
-    recorded = record(engine, RULE, None, [seen], now=at(minute))
-    return steps.of_recording(engine, None, recorded, at(minute))
 
 
 def test_what_no_run_evaluated_is_known_when_it_was_recorded(engine: Engine) -> None:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from sqlalchemy import Engine
 
 from sentinel_core.model.rule import RuleSettings
@@ -42,17 +43,24 @@ def test_a_rule_without_channels_names_none() -> None:
     assert list(uses("prices", RuleSettings())) == []
 
 
-def test_what_is_no_rule_names_channels_with_their_recipients() -> None:
-    found = list(plain_uses("report", {"notify": [SLACK, TO_ANN]}))
-    assert found == [
+def test_flows_that_are_no_rules_name_channels_in_either_form() -> None:
+    assert list(plain_uses("report", {"notify": [SLACK, TO_ANN]})) == [
         Use(SLACK, "report", "all"),
         Use(EMAIL, "report", "all", "ann@example.org"),
     ]
-    assert list(plain_uses("deliver", {"notify": {"high": [TO_ANN]}}))[-1] == Use(
-        EMAIL, "deliver", "high", "ann@example.org"
-    )
-    assert list(plain_uses("other", {"notify": {"high": [{"to": "ann"}]}})) == []
-    assert list(plain_uses("other", {})) == []
+    [routed] = plain_uses("deliver", {"notify": {"high": [TO_ANN]}})
+    assert routed == Use(EMAIL, "deliver", "high", "ann@example.org")
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {},
+        *({"notify": given} for given in (None, "me", ["me"], {"a": 1}, {"high": [{"to": "ann"}]})),
+    ],
+)
+def test_what_cannot_be_routes_names_no_channel(parameters: dict[str, Any]) -> None:
+    assert list(plain_uses("other", parameters)) == []
 
 
 def test_of_the_rules_on_record_those_that_are_gone_name_no_channel(engine: Engine) -> None:

@@ -98,8 +98,7 @@ def test_parameters_that_do_not_fit_are_errors(
 
 def test_what_evidence_will_be_is_not_known_before_wherever_it_stands(file: Path) -> None:
     for tags in (["{{ event.metadata.a }}"], {"any": ["{{ event.metadata.a }}"]}):
-        problems = told(file, run(model="x", drift=1, tags=tags))
-        assert not [problem for problem in problems if "{{ event.metadata.a }}" in problem]
+        assert told(file, run(model="x", drift=1, tags=tags)) == []
 
 
 def test_a_problem_of_a_reaction_is_one_of_its_rule_and_has_a_line(file: Path) -> None:
@@ -107,9 +106,7 @@ def test_a_problem_of_a_reaction_is_one_of_its_rule_and_has_a_line(file: Path) -
     [problem] = check(file, ask_prefect=False).errors
     assert problem.deployment == "disk"
     assert problem.line is not None
-    assert "retrain/nightly" in file.read_text().splitlines()[problem.line - 1] or (
-        "parameters" in file.read_text().splitlines()[problem.line - 1]
-    )
+    assert file.read_text().splitlines()[problem.line - 1].split() == ["-", "parameters:"]
 
 
 def test_a_retry_needs_no_deployment(file: Path) -> None:

@@ -84,7 +84,10 @@ def test_a_limit_comes_with_its_strategy_and_grace() -> None:
     assert fields["concurrency_limit.limit"] == 3
     assert fields["concurrency_limit.collision_strategy"] == "CANCEL_NEW"
     assert fields["concurrency_limit.grace_period_seconds"] == 90
-    without = _deployed(a_deployment(), "disk-usage").fields
-    assert {without[f"concurrency_limit.{name}"] for name in ("limit", "collision_strategy")} == {
-        None
-    }
+
+
+def test_without_a_limit_there_is_no_strategy() -> None:
+    fields = _deployed(a_deployment(), "disk-usage").fields
+    assert fields["concurrency_limit.limit"] is None
+    assert fields["concurrency_limit.collision_strategy"] is None
+    assert fields["concurrency_limit.grace_period_seconds"] is None
