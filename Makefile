@@ -20,6 +20,8 @@ SEARCHES := $(addprefix tests/unit/,message/test_injection.py replay/test_lifecy
 	store/record/test_invariants.py store/retention/test_decisions.py)
 WORKER := $(addprefix tests/integration/,worker test_rule_flow.py test_overlap.py test_stuck.py)
 export SENTINEL_TEST_PATIENCE = $(PATIENCE)
+# Containers often set it, and then each of the hundreds of programs that tests start compiles anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: up demo test slow check coverage stock soak search lint fmt bench mutation screenshots gallery pins clean help
 

@@ -192,12 +192,21 @@ def store(_own_store: Path, shared: Shared) -> Iterator[Engine]:
 
 
 @pytest.fixture(scope="session")
-def server(shared: Shared) -> PrefectServer:
+def server(shared: Shared) -> Iterator[PrefectServer]:
     """One real Prefect server."""
-    return shared.prefect()
+    yield from _server(shared, "prefect")
 
 
 @pytest.fixture(scope="session")
-def reconciling_server(shared: Shared) -> PrefectServer:
+def reconciling_server(shared: Shared) -> Iterator[PrefectServer]:
     """Another one, for tests that reconcile: they record and notify of the rules of all others."""
-    return shared.prefect("reconciling")
+    yield from _server(shared, "reconciling")
+
+
+def _server(shared: Shared, name: str) -> Iterator[PrefectServer]:
+    """The server of this name; one of this run alone where many runs share the rest and say so."""
+    if os.environ.get("SENTINEL_TEST_SERVER") != "each":
+        yield shared.prefect(name)
+        return
+    with shared.prefect_of_one_run(name) as server:
+        yield server

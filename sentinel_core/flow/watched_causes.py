@@ -99,7 +99,7 @@ def released_runs(
         for page in run_pages(client, below):
             for run in page:
                 row = known.get(_identity(client, run))
-                if row and not _recovered(client, run):
+                if row and not has_recovered(client, run):
                     yield row, run
 
 
@@ -108,7 +108,7 @@ def _identity(client: SyncPrefectClient, run: FlowRun) -> object:
     return identity_of(name, run.deployment_id)
 
 
-def _recovered(client: SyncPrefectClient, run: FlowRun) -> bool:
+def has_recovered(client: SyncPrefectClient, run: FlowRun) -> bool:
     """True if a later run of the same flow, or deployment, has completed."""
     of_deployment = (
         FlowRunFilterDeploymentId(any_=[run.deployment_id])

@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from prefect import flow
 from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterId
-from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.objects import FlowRun, State
 from prefect.deployments import run_deployment
 from prefect.events.actions import RunDeployment
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
@@ -16,6 +16,7 @@ from prefect.states import Completed, Crashed, Failed, Running
 from sqlalchemy import Engine
 
 from flows.pipelines import failure_storm, flow_run_failures
+from sentinel_core.flow.watched_causes import has_recovered
 from sentinel_core.prefect_io.starters import read_starters, starter_tag
 from tests.support.pipelines import Team, watcher
 from tests.support.prefect import PrefectServer, client_of
@@ -104,6 +105,40 @@ def test_a_tag_names_the_run_that_started_another(team: Team) -> None:
     assert {key: [run.id for run in row] for key, row in found.items()} == {
         tagged.id: [starting.id]
     }
+
+
+def test_a_failure_has_recovered_with_a_later_run_of_the_same_deployment_that_completed(
+    team: Team,
+) -> None:
+    named = uuid4().hex
+    nightly, hourly = team.deploy(load, f"nightly-{named}"), team.deploy(load, f"hourly-{named}")
+    team.put(nightly, Running(), Completed())
+    failed = team.put(nightly, Running(), Failed())
+    assert not has_recovered(team.client, failed)  # it completed before that
+    team.put(hourly, Running(), Completed())
+    by_hand = team.client.create_flow_run(load, state=Running())
+    team.client.set_flow_run_state(by_hand.id, Completed(), force=True)
+    team.put(nightly, Running(), Failed())
+    assert not has_recovered(team.client, failed)
+    team.put(nightly, Running(), Completed())
+    assert has_recovered(team.client, failed)
+
+
+def test_a_failure_without_a_deployment_has_recovered_with_a_later_run_without_one(
+    team: Team,
+) -> None:
+    alone = flow(name=f"causes-{uuid4().hex}")(load.fn)
+
+    def ended(state: State[Any]) -> FlowRun:
+        run = team.client.create_flow_run(alone, state=Running())
+        team.client.set_flow_run_state(run.id, state, force=True)
+        return team.client.read_flow_run(run.id)
+
+    failed = ended(Failed())
+    team.put(team.deploy(alone, "nightly"), Running(), Completed())
+    assert not has_recovered(team.client, failed)
+    ended(Completed())
+    assert has_recovered(team.client, failed)
 
 
 @pytest.mark.slow

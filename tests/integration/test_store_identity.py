@@ -354,7 +354,7 @@ def test_a_deleted_variable_is_written_again_by_the_next_writer(system: System) 
     assert system.registered()["identity"] == registered["identity"]
 
 
-def test_offirst_writers_at_once_with_different_stores_one_wins(
+def test_of_first_writers_at_once_with_different_stores_one_wins(
     system: System, tmp_path: Path
 ) -> None:
     variable = f"store_{uuid.uuid4().hex}"
@@ -366,7 +366,7 @@ def test_offirst_writers_at_once_with_different_stores_one_wins(
     assert [url for url, mine in zip(urls, won, strict=True) if mine] == [found.value["place"]]
 
 
-def test_offirst_writers_at_once_with_one_store_all_go_on(system: System, tmp_path: Path) -> None:
+def test_of_first_writers_at_once_with_one_store_all_go_on(system: System, tmp_path: Path) -> None:
     variable, url = f"store_{uuid.uuid4().hex}", f"sqlite:///{tmp_path / 'one.db'}"
     assert all(at_once(first_writer, [(system.server.api_url, variable, url)] * 4))
 

@@ -33,8 +33,7 @@ from tests.support.runs import T0
 
 SECRET = "s3cr3tT0ken0123456789abcdefABCDE"
 SETTINGS = Settings(notify_timeout_seconds=20)
-PATIENCE = patient(4.0)  # importing a provider's library takes a part of it on a busy machine
-IMPATIENT = Settings(notify_timeout_seconds=PATIENCE)
+IMPATIENT = Settings(notify_timeout_seconds=patient(1.5))
 MESSAGE = Message(subject="HIGH · AAPL <b>", body="<!channel> AAPL trades at 151.2")
 INCIDENT = "aapl-price-surge/AAPL"
 

@@ -12,7 +12,7 @@ import shutil
 import signal
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +50,14 @@ class Shared:
         url, pid = self.once(f"server-{name}", start)
         return PrefectServer(url, environment(folder, url), folder, pid)
 
+    @contextlib.contextmanager
+    def prefect_of_one_run(self, name: str = "prefect") -> Iterator[PrefectServer]:
+        """A real Prefect server of this name that no other run of tests has, ended with it."""
+        name = f"{name}-{os.getpid()}"
+        yield self.prefect(name)
+        self._end_server(self.folder / f"server-{name}.json")
+        shutil.rmtree(self.folder / name, ignore_errors=True)
+
     def once(self, name: str, make: Callable[[], Any]) -> Any:
         """What `make` returned in the process that came first; it is made by nobody else."""
         file = self.folder / f"{name}.json"
@@ -63,11 +71,16 @@ class Shared:
     def end(self) -> None:
         """Stop what was started and remove every trace."""
         for server in self.folder.glob("server-*.json"):
-            _, pid = json.loads(server.read_text())
-            _end_group(pid)
+            self._end_server(server)
         if (self.folder / "pg").exists():
             stop_postgres(self.folder / "pg")
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _end_server(self, written: Path) -> None:
+        """End the server that this file tells of."""
+        _, pid = json.loads(written.read_text())
+        _end_group(pid)
+        written.unlink()
 
 
 def _end_group(pid: int) -> None:

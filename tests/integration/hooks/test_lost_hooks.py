@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 
 from sentinel_core.base.settings import get_settings
 from sentinel_core.flow.opening import open_store
-from sentinel_core.flow.reconcile import Report, reconcile
+from sentinel_core.flow.reconcile import Report, Say, reconcile
 from tests.support import own_flows
 from tests.support.own_flows import run
 from tests.support.prefect import PrefectServer, client_of
@@ -29,9 +29,9 @@ def client(reconciling_server: PrefectServer) -> Iterator[SyncPrefectClient]:
         yield client
 
 
-def reconciled(client: SyncPrefectClient) -> Report:
+def reconciled(client: SyncPrefectClient, say: Say = print) -> Report:
     settings = get_settings()
-    return reconcile(client, open_store(settings), settings, say=print, settle=timedelta(0))
+    return reconcile(client, open_store(settings), settings, say=say, settle=timedelta(0))
 
 
 def killed(
@@ -63,11 +63,16 @@ def test_the_first_run_of_a_flow_whose_process_was_killed_is_recorded(
     name = own_flows.renamed(own_flows.mortal).name
     killed(reconciling_server, tmp_path, "mortal", name)
     assert rows(store, "alert_event", rule_name=name) == []
-    crash(client, the_run(client, name).id)
-    reconciled(client)
+    lost = the_run(client, name)
+    crash(client, lost.id)
+    said: list[str] = []
+    reconciled(client, said.append)
     [event] = rows(store, "alert_event", rule_name=name)
     assert (event["ticker"], event["importance"]) == ("crash", "high")
+    assert event["message"].startswith(f"{name}, run {lost.name}: ended as Crashed")
     assert "The process was lost." in event["message"]
+    assert event["metrics"]["retries"] == 0
+    assert f"{name}: recorded run {lost.name} (Crashed) for crash." in said
     reconciled(client)
     assert rows(store, "alert_event", rule_name=name) == [event]
     assert len(rows(store, "evaluation", rule_id=event["rule_id"])) == 1

@@ -10,7 +10,7 @@ import pytest
 from prefect.settings import PREFECT_HOME, temporary_settings
 from sqlalchemy import Engine
 
-from sentinel_core.flow.host import sample_host
+from sentinel_core.flow.host import _cpu, sample_host
 from sentinel_core.store.db.engine import open_engine
 from sentinel_core.store.read.hosts import hosts
 
@@ -60,6 +60,26 @@ def test_after_a_long_pause_or_a_restart_the_processors_are_unknown(
     assert sample_host(store, now + timedelta(minutes=12))
     [host] = hosts(store, now + timedelta(minutes=12)).shown
     assert [one.cpu for one in host.samples] == [None, None, None]
+
+
+@pytest.mark.parametrize(
+    ("idle", "every", "percent"),
+    [
+        (25.0, 100.0, 75.0),
+        (0.0, 100.0, 100.0),
+        (100.0, 100.0, 0.0),
+        (0.0, 0.0, None),  # the counters have not moved
+        (101.0, 100.0, None),  # idle for longer than there was time
+        (-1.0, 100.0, None),
+        (25.0, -100.0, None),
+    ],
+)
+def test_processors_are_busy_for_the_share_that_they_were_not_idle(
+    idle: float, every: float, percent: float | None
+) -> None:
+    now = datetime.now(UTC)
+    before = {"at": (now - MINUTE).timestamp(), "idle": 1_000.0, "all": 4_000.0}
+    assert _cpu(before, now, {"idle": 1_000.0 + idle, "all": 4_000.0 + every}) == percent
 
 
 @pytest.mark.parametrize("broken", ["", "[]", "{", '{"at": "x"}', "\x00"])
