@@ -180,7 +180,7 @@ def brief(settings: Settings) -> Settings:
 
 
 def with_rule(engine: Engine, hook: Hook, log: Log) -> Hook:
-    """The hook with the settings of the rule that it names; a warning if there is none."""
+    """The hook with the settings of the rule that it names; a warning if that can't be had."""
     try:
         return watched.with_settings_of_rule(engine, hook)
     except SentinelError as error:

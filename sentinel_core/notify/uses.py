@@ -65,7 +65,7 @@ def watched_uses(engine: Engine) -> list[Use]:
 def _effective(engine: Engine, hook: Hook) -> Hook:
     try:
         return with_settings_of_rule(engine, hook)
-    except (SentinelError, ValidationError):  # the hook itself says so at each of its runs
+    except SentinelError:  # the hook itself says so at each of its runs
         return hook
 
 

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from sqlalchemy import Connection, Engine, RowMapping, select, update
 
 from sentinel_core.base.errors import SentinelError
+from sentinel_core.model.alert import describe
 from sentinel_core.model.rule import RuleSettings
 from sentinel_core.model.run import Rule
 from sentinel_core.model.watched import Hook
@@ -161,7 +162,8 @@ def rule_of_row(row: RowMapping, hook: Hook) -> Rule:
 def with_settings_of_rule(engine: Engine, hook: Hook) -> Hook:
     """The hook with the routes, policy and suggestions of the rule it names.
 
-    What is written at the hook itself goes first. Raises SentinelError if there is no such rule.
+    What is written at the hook itself goes first. Raises SentinelError if there is no such rule,
+    or if its parameters can't be read.
     """
     if not hook.rule:
         return hook
@@ -178,4 +180,11 @@ def with_settings_of_rule(engine: Engine, hook: Hook) -> Hook:
         taken["policy"] = {**WITHOUT_FLAPPING, **policy}
     own = hook.settings.model_dump(mode="json")
     kept = {name: own[name] for name in own if name not in taken or name in hook.given}
-    return hook.model_copy(update={"settings": RuleSettings.model_validate({**taken, **kept})})
+    try:
+        settings = RuleSettings.model_validate({**taken, **kept})
+    except ValidationError as error:
+        raise SentinelError(
+            f"the routes and policy of the rule {hook.rule!r} can't be read, so they don't apply: "
+            f"{describe(error)}; correct the rule and deploy it"
+        ) from error
+    return hook.model_copy(update={"settings": settings})
