@@ -23,7 +23,12 @@ def test_an_acknowledgement_ends_in_time_though_the_hook_names_a_rule_that_can_t
     store: Engine,
 ) -> None:
     broken = Rule(
-        UUID(int=2), "team", "x", RuleSettings(), trigger="x", parameters={"policy": {"breaches": 0}}
+        UUID(int=2),
+        "team",
+        "x",
+        RuleSettings(),
+        trigger="x",
+        parameters={"policy": {"breaches": 0}},
     )
     rules.sync(store, [broken], NOW)
     hook = Hook(

@@ -7,7 +7,13 @@ from sqlalchemy import Engine
 from sentinel_core.model.rule import RuleSettings
 from sentinel_core.model.run import Rule
 from sentinel_core.store.outbox import storm_upkeep
-from sentinel_core.store.outbox.channels import ChannelState, failed_since, standing, states
+from sentinel_core.store.outbox.channels import (
+    ChannelState,
+    failed_since,
+    sent_since,
+    standing,
+    states,
+)
 from sentinel_core.store.outbox.claim import claim
 from sentinel_core.store.outbox.enqueue import FAILED, PENDING, SENT
 from sentinel_core.store.outbox.settle import settle
@@ -82,3 +88,14 @@ def test_a_storm_is_known_until_it_ends(engine: Engine) -> None:
     later = NOON + timedelta(minutes=5)
     storm_upkeep.end_storms(engine, later)
     assert states(engine)[OPS].storm_since is None
+
+
+def test_a_channel_has_sent_since_a_time_if_its_newest_message_is_no_older(engine: Engine) -> None:
+    fire(engine, a_told_rule(), NOON)
+    [key] = (row["id"] for row in rows(engine, "notification", channel=OPS))
+    assert not sent_since(engine, OPS, NOON)
+    finish(engine, key, SENT, 10)
+    sent = NOON + timedelta(seconds=10)
+    assert sent_since(engine, OPS, sent)
+    assert not sent_since(engine, OPS, sent + timedelta(seconds=1))
+    assert not sent_since(engine, LEAD, NOON)

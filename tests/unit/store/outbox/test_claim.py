@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Engine
 
-from sentinel_core.store.outbox.claim import LEASE, claim, due
+from sentinel_core.store.outbox.claim import LEASE, claim, due, still_due
 from sentinel_core.store.outbox.settle import settle
 from tests.support.runs import NOW, a_rule, a_run, fired, rows, told
 from tests.support.swarm import at_once, claim_all
@@ -114,3 +114,14 @@ def test_four_deliverers_at_once_never_have_the_same_message(
     claimed = at_once(claim_all, [(database_url, keys, NOW)] * 4)
     assert sorted(key for share in claimed for key in share) == sorted(keys)
     assert {row["attempts"] for row in rows(engine, "notification")} == {1}
+
+
+def test_of_given_messages_those_that_are_due_remain_in_their_order(engine: Engine) -> None:
+    keys = told(engine, RULE, a_run(), [fired("A"), fired("B"), fired("C")]).notifications
+    given = [keys[2], 4711, keys[0], keys[1]]
+    assert still_due(engine, given, NOW - SECOND) == []
+    assert still_due(engine, given, NOW) == [keys[2], keys[0], keys[1]]
+    assert claim(engine, keys[0], NOW) is not None
+    assert still_due(engine, given, NOW) == [
+        key for key in (keys[2], keys[1]) if key in due(engine, NOW)
+    ]

@@ -6,7 +6,12 @@ import pytest
 from sqlalchemy import Engine
 
 from sentinel_core.model.alert import AlertOutput
-from sentinel_core.store.read.event_changes import Position, changes_after, newest_position
+from sentinel_core.store.read.event_changes import (
+    Position,
+    changes_after,
+    newest_position,
+    open_events,
+)
 from sentinel_core.store.record.annotate import comment
 from sentinel_core.store.record.resolve import resolve
 from tests.support.recorded import NOON, a_rule, a_run, fire, observe
@@ -53,3 +58,12 @@ def test_a_row_that_comes_late_is_told_all_the_same(engine: Engine) -> None:
 def test_what_is_no_position(text: str) -> None:
     assert Position.parse(text) is None
     assert Position.parse("1-2-3") == Position(1, 2, 3)
+
+
+def test_events_are_open_until_they_are_resolved(engine: Engine) -> None:
+    assert open_events(engine) == 0
+    first = fire(engine, a_rule("disk"), NOON)
+    fire(engine, a_rule("cpu"), NOON)
+    assert open_events(engine) == 2
+    resolve(engine, [first], by="ana", now=LATER)
+    assert open_events(engine) == 1

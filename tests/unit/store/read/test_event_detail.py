@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Engine
 
 from sentinel_core.store.read import event_list
-from sentinel_core.store.read.event_detail import event_detail
+from sentinel_core.store.read.event_detail import VALUES_SHOWN, event_detail, latest_values
 from sentinel_core.store.read.filters import EventFilter
 from sentinel_core.store.record.acknowledge import acknowledge
 from tests.support.recorded import NOON, a_rule, a_run, calm, fire, observe
@@ -49,3 +49,46 @@ def test_a_list_carries_the_start_of_a_message_and_the_event_all_of_it(engine: E
     whole = event_detail(engine, key)
     assert whole is not None
     assert len(whole.event["message"]) == 20_000
+
+
+def values_of(engine: Engine, key: int) -> list[float]:
+    whole = event_detail(engine, key)
+    assert whole is not None
+    found = latest_values(engine, whole.event)
+    assert [at for at, _ in found] == sorted(at for at, _ in found)
+    return [value for _, value in found]
+
+
+def test_the_latest_values_are_those_of_the_events_series_up_to_its_newest_run(
+    engine: Engine,
+) -> None:
+    rule = a_rule("disk")
+    calm(engine, rule, NOON - MINUTE, ticker="a", metrics={"value": 1, "b": 7})
+    key = fire(engine, rule, NOON, ticker="a", metrics={"value": 2, "b": 8})
+    calm(engine, rule, NOON, ticker="z", metrics={"value": 50})  # of another series
+    calm(engine, a_rule("cpu"), NOON - MINUTE, ticker="a", metrics={"value": 60})
+    calm(engine, rule, NOON + MINUTE, ticker="a", metrics={"value": 3})  # ends the event
+    calm(engine, rule, NOON + 2 * MINUTE, ticker="a", metrics={"value": 4})
+    assert values_of(engine, key) == [1, 2]
+
+
+def test_without_a_metric_named_value_it_is_the_first_by_name(engine: Engine) -> None:
+    rule = a_rule("disk")
+    calm(engine, rule, NOON - 2 * MINUTE, metrics={"z": 1})  # it has none of that name
+    calm(engine, rule, NOON - MINUTE, metrics={"free": 30, "used": 70})
+    key = fire(engine, rule, NOON, metrics={"used": 90, "free": 10})
+    assert values_of(engine, key) == [30, 10]
+
+
+def test_an_event_without_metrics_has_no_values(engine: Engine) -> None:
+    rule = a_rule("disk")
+    calm(engine, rule, NOON - MINUTE, metrics={"value": 1})
+    assert values_of(engine, fire(engine, rule, NOON)) == []
+
+
+def test_no_more_values_are_read_than_are_shown(engine: Engine) -> None:
+    rule = a_rule("disk")
+    for n in range(VALUES_SHOWN + 2):
+        calm(engine, rule, NOON + n * MINUTE, metrics={"value": n})
+    key = fire(engine, rule, NOON + HOUR, metrics={"value": 99})
+    assert values_of(engine, key) == [*range(3, VALUES_SHOWN + 2), 99]

@@ -287,3 +287,13 @@ def test_all_that_match_are_listed_up_to_a_cap_which_is_said(engine: Engine) -> 
         engine, wanted, now=NOON, sort=Sort.TICKER, descending=False, cap=2
     )
     assert ([row["id"] for row in found], more) == (made[:2], True)
+
+
+def test_the_newest_ids_are_those_that_match_up_to_a_number(engine: Engine) -> None:
+    rule = a_rule("price", "high", "Market")
+    made = [fire(engine, rule, NOON, ticker=f"T{n}") for n in range(3)]
+    fire(engine, a_rule("disk"), NOON)
+    wanted = EventFilter(category=frozenset({"Market"}))
+    assert event_list.newest(engine, wanted, now=NOON) == made[::-1]
+    assert event_list.newest(engine, wanted, now=NOON, most=2) == [made[2], made[1]]
+    assert event_list.newest(engine, EventFilter(ticker="none"), now=NOON) == []

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Engine
 
 from sentinel_core.store.read import throughput
-from sentinel_core.store.read.throughput import figures
+from sentinel_core.store.read.throughput import Endings, endings, figures
 from tests.support.recorded import NOON, a_rule, a_run, calm, fire, observe
 
 MINUTE = timedelta(minutes=1)
@@ -71,3 +71,13 @@ def test_notifications_that_are_due_are_the_backlog(engine: Engine) -> None:
     assert backlog.due == 1
     assert backlog.oldest is not None
     assert backlog.oldest <= NOON + MINUTE
+
+
+def test_how_runs_ended_is_told_for_the_window_alone(engine: Engine) -> None:
+    rule, feed = a_rule("disk"), a_rule("feed")
+    calm(engine, rule, NOON - 90 * MINUTE)
+    calm(engine, rule, NOON - 20 * MINUTE)
+    observe(engine, feed, a_run(NOON - 10 * MINUTE, "FAILED"))
+    calm(engine, rule, NOON)  # has not ended yet
+    assert endings(engine, NOON) == Endings(2, 1, 60)
+    assert endings(engine, NOON, 15 * MINUTE) == Endings(1, 1, 15)

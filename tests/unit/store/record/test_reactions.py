@@ -370,3 +370,96 @@ def test_the_database_itself_keeps_a_reaction_from_being_written_twice(engine: E
     copy = {key: value for key, value in row.items() if key != "id"}
     with pytest.raises(Exception, match=r"(?i)unique"), writing(engine) as connection:
         connection.execute(insert(REACTION), [copy])
+
+
+def a_claim(engine: Engine) -> reaction_claims.ClaimedReaction:
+    """The first reaction that is due, claimed at once."""
+    claimed = claim(engine, due(engine, at(0))[0], at(0))
+    assert claimed is not None
+    return claimed
+
+
+def test_a_reaction_that_can_t_be_started_has_failed_and_says_why(engine: Engine) -> None:
+    event = open_event(engine)
+    claimed = a_claim(engine)
+    sentence = "there is no deployment retrain/nightly"
+    refused = (claimed, ReactionCode.DEPLOYMENT_MISSING, sentence)
+    reaction_claims.refused(engine, *refused, at(1))
+    [row] = reactions(engine)
+    known = ("status", "code", "sentence", "ended_at", "claimed_at", "flow_run_id")
+    assert [row[name] for name in known] == [
+        "failed",
+        "deployment-missing",
+        sentence,
+        at(1),
+        None,
+        None,
+    ]
+    [entry] = rows(engine, "audit_entry", action="reaction-failed")
+    assert (entry["event_id"], entry["at"]) == (event, at(1))
+    assert entry["detail"] == {"reaction": claimed.identity, "reason": sentence}
+    reaction_claims.refused(engine, *refused, at(2))  # it is settled
+    assert reactions(engine) == [row]
+    assert due(engine, at(60)) == []
+
+
+def test_what_is_claimed_carries_what_is_to_be_done(engine: Engine) -> None:
+    event = open_event(engine)
+    claimed = a_claim(engine)
+    [row] = reactions(engine)
+    assert (claimed.event_id, claimed.identity) == (event, "drift on_open: run retrain/nightly")
+    assert (claimed.action, claimed.target) == ("run", "retrain/nightly")
+    assert claimed.parameters == {"ticker": "AAPL", "event": event}
+    assert (claimed.attempt, claimed.claimed_at) == (1, at(0))
+    assert claimed.key == f"sentinel/{row['created_at'].isoformat()}/{row['id']}"
+    assert (claimed.failed_state_id, claimed.flow_run_id) == (None, None)
+    assert claim(engine, claimed.id, at(1)) is None
+
+
+def test_the_failed_run_that_is_to_be_retried_is_written_before_it_is(engine: Engine) -> None:
+    open_event(engine)
+    other = told(engine, DRIFT, a_run(1), [fired("B")], at(1)).opened
+    claimed, run, state = a_claim(engine), uuid4(), uuid4()
+    reaction_claims.note_failed_state(engine, claimed, run, state)
+    found = {
+        row["event_id"]: (row["flow_run_id"], row["failed_state_id"]) for row in reactions(engine)
+    }
+    assert found == {claimed.event_id: (run, state), other[0]: (None, None)}
+    again = claim(engine, claimed.id, at(0) + reaction_claims.LEASE)
+    assert again is not None
+    assert (again.attempt, again.flow_run_id, again.failed_state_id) == (2, run, state)
+
+
+def test_a_reaction_without_a_run_has_ended_when_it_was_started(engine: Engine) -> None:
+    event = open_event(engine)
+    claimed = a_claim(engine)
+    reaction_claims.started(engine, claimed, None, None, at(1))
+    [row] = reactions(engine)
+    known = ("status", "started_at", "ended_at", "claimed_at", "flow_run_id")
+    assert [row[name] for name in known] == ["ended", at(1), at(1), None, None]
+    [entry] = rows(engine, "audit_entry", action="reaction-started")
+    assert (entry["event_id"], entry["detail"]) == (event, {"reaction": claimed.identity})
+
+
+def test_the_run_of_a_reaction_is_on_record_from_its_start_to_its_end(engine: Engine) -> None:
+    event, run = open_event(engine), uuid4()
+    claimed = a_claim(engine)
+    reaction_claims.started(engine, claimed, run, "brave-otter", at(1))
+    [row] = reaction_claims.running(engine)
+    assert (row["flow_run_id"], row["flow_run_name"], row["ended_at"]) == (run, "brave-otter", None)
+    state = ("FAILED", "TimedOut")
+    reaction_claims.ended(engine, row, state, ReactionCode.RUN_FAILED, at(5), at(6))
+    assert reaction_claims.running(engine) == []
+    [row] = reactions(engine)
+    known = ("status", "run_state", "run_state_name", "code", "ended_at")
+    assert [row[name] for name in known] == ["ended", *state, "run-failed", at(5)]
+    entries = [
+        (entry["action"], entry["event_id"], entry["at"], entry["detail"])
+        for entry in rows(engine, "audit_entry")
+        if entry["action"] in ("reaction-started", "reaction-ended")
+    ]
+    about = {"reaction": claimed.identity, "run": str(run)}
+    assert entries == [
+        ("reaction-started", event, at(1), about),
+        ("reaction-ended", event, at(6), {**about, "state": "TimedOut"}),
+    ]

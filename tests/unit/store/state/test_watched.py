@@ -208,7 +208,10 @@ def test_a_hook_takes_routes_and_policy_of_the_rule_it_names_unless_it_has_its_o
     assert taken.notify == Routes.model_validate(routes)
     assert taken.policy == Policy.model_validate({"breaches": 2, "flapping": None})
     assert taken.runbook == "docs/own.md"
-    assert (taken.importance, taken.category) == (RuleSettings().importance, RuleSettings().category)
+    assert (taken.importance, taken.category) == (
+        RuleSettings().importance,
+        RuleSettings().category,
+    )
 
 
 def test_a_hook_that_names_a_rule_nobody_has_says_what_to_do(engine: Engine) -> None:
@@ -229,5 +232,6 @@ def test_a_hook_that_names_a_rule_whose_settings_can_t_be_read_says_so(engine: E
         with_settings_of_rule(engine, named({}))
     assert str(unreadable.value) == (
         "the routes and policy of the rule 'team' can't be read, so they don't apply: "
-        "policy.breaches: Input should be greater than or equal to 1; correct the rule and deploy it"
+        "policy.breaches: Input should be greater than or equal to 1; "
+        "correct the rule and deploy it"
     )
