@@ -117,7 +117,7 @@ def _with_rule(engine: Engine, hook: Hook) -> Hook:
         return hook
 
 
-def _task_completed(
+def task_completed(
     client: SyncPrefectClient, flow_run: FlowRun, hook: Hook, unresolved: Collection[str]
 ) -> bool:
     """True if a hook's task completed in a flow run, each run of it, and that may end an event."""
@@ -163,7 +163,7 @@ def _record_runs(
         tasks = ended_tasks(client, hook, [flow_run for _, flow_run in runs]) if hook.task else {}
         for run, flow_run in runs:
             ends = [_end_of_task(row, hook, flow_run, task) for task in tasks.get(flow_run.id, ())]
-            if not ends and (not hook.task or _task_completed(client, flow_run, hook, unresolved)):
+            if not ends and (not hook.task or task_completed(client, flow_run, hook, unresolved)):
                 subject = f"{row['name']}, run {run.name}"
                 ends = [EndedRun(subject, run, retries=max(run.run_count - 1, 0))]
             pairs = [(end.run, observe(full, end)) for end in ends]
