@@ -75,7 +75,9 @@ def test_the_summary_counts_the_storms_events(engine: Engine) -> None:
     )
     assert facts["by_rule"] == [["surge", 8], ["fall", 3]]
     assert facts["by_category"] == [["Market", 8], ["Other", 3]]
-    assert facts["by_importance"] == [["high", 11]]
+    assert facts["by_importance"] == facts["open_by_importance"] == [["high", 11]]
+    assert facts["all_events"] == 11
+    assert [one["ticker"] for one in facts["named"]][:2] == ["T0", "T0"]  # of each rule the first
     assert (facts["started_at"], facts["ended_at"]) == (NOW, None)
     settle(engine, first.ids, status="sent", error=None, now=NOW, reference="1.2")
     told(engine, rule_of(route(5)), a_run(5), [quiet(f"T{n}") for n in range(8)], now=NOW + MINUTE)
@@ -87,6 +89,8 @@ def test_the_summary_counts_the_storms_events(engine: Engine) -> None:
     assert last.incident == first.incident
     assert first.incident.startswith("sentinel/storm:1/2026-11-0")
     assert last.facts["ended_at"] == NOW + 2 * MINUTE
+    assert last.facts["open_by_importance"] == [["high", 3]]
+    assert {one["rule_name"] for one in last.facts["named"][:3]} == {"fall"}  # the open ones first
 
 
 def test_an_escalation_goes_out_before_the_storm_that_its_own_run_begins(engine: Engine) -> None:

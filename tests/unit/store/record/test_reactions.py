@@ -74,9 +74,12 @@ def test_a_storm_starts_no_more_than_the_bound_and_says_so_of_each(engine: Engin
     held = [row for row in found if row["code"] == ReactionCode.BOUND]
     assert len(held) == 994
     assert all("times_per_hour: 6" in row["sentence"] for row in held)
+    assert {(row["status"], row["ended_at"]) for row in held} == {("skipped", at(0))}
     assert len(audited(engine, "reaction-not-started")) == 994
     later = told(engine, DRIFT, a_run(1), [fired("X")], at(1))
     assert later.reactions == []
+    other = a_rule("other", on_open=[RETRAIN])  # has a bound of its own
+    assert len(told(engine, other, a_run(1), [fired("X")], at(1)).reactions) == 1
     assert len(told(engine, DRIFT, a_run(61), [fired("Y")], at(61)).reactions) == 1
 
 

@@ -293,6 +293,12 @@ def test_what_is_unacknowledged_asks_for_attention_again(engine: Engine) -> None
     names = ("is_acknowledged", "acknowledged_by", "acknowledged_at", "acknowledged_until")
     assert [row[name] for name in names] == [False, None, None, None]
     assert audited(engine)[1] == ("ana", "unacknowledged", key, {"comment": "not mine"})
+    acknowledge(engine, [key], by="ana", now=NOW)
+    unacknowledge(engine, [key], by="bo", now=NOW)
+    assert audited(engine)[2:] == [
+        ("ana", "acknowledged", key, {}),
+        ("bo", "unacknowledged", key, {}),
+    ]
 
 
 # -- resolve -------------------------------------------------------------------------------
@@ -321,6 +327,7 @@ def test_resolving_keeps_the_name_of_who_acknowledged(engine: Engine) -> None:
     acknowledge(engine, [key], by="bo", now=NOW)
     resolve(engine, [key], by="ana", now=NOW + HOUR)
     assert one(engine, key)["acknowledged_by"] == "bo"
+    assert audited(engine)[-1] == ("ana", "resolved", key, {})
 
 
 def test_the_cooldown_counts_from_an_end_by_hand(engine: Engine) -> None:
