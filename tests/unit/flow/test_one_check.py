@@ -1,5 +1,6 @@
 """One check of a rule of a rule file, in this process: its trigger, its outputs, its causes."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,8 @@ class Level(Trigger):
             pathlib.Path("nowhere").read_text()
         if self.failure == "silent":
             raise KeyError
+        if self.failure:
+            raise RuntimeError(self.failure)
         value = 5.0
         return AlertOutput(triggered=value > self.limit, message="five", metrics={"value": value})
 
@@ -100,22 +103,14 @@ def test_a_check_that_fails_is_named_with_its_cause_and_the_projects_line(
     assert str(failed.value) == f"five: the check failed: {cause} (at {place})"
 
 
-def test_a_cause_is_cut_only_where_it_is_longer_than_a_scripts_errors(rule: Declared) -> None:
-    trigger = trigger_of_rule(rule, {"check": {"limit": 3}})
-    for length, cut in ((4_400, False), (6_000, True)):
-        failing = type(trigger).model_construct(limit=0.0, failure="")
-        object.__setattr__(failing, "measure", _raising("x" * length))
-        with pytest.raises(CheckFailedError) as failed:
-            check_once(rule, failing, NoHistory())
-        assert ("x" * length in str(failed.value)) is not cut
-        assert len(str(failed.value)) < 4_600
-
-
-def _raising(text: str) -> Any:
-    def measure(_history: object) -> None:
-        raise RuntimeError(text)
-
-    return measure
+@pytest.mark.parametrize(("length", "kept"), [(4_400, True), (6_000, False)])
+def test_a_cause_is_cut_only_where_it_is_longer_than_a_scripts_errors(
+    rule: Declared, length: int, kept: bool
+) -> None:
+    with pytest.raises(CheckFailedError) as failed:
+        outputs(rule, failure="x" * length)
+    assert ("x" * length in str(failed.value)) is kept
+    assert len(str(failed.value)) < 4_600
 
 
 def test_the_past_of_a_rule_is_that_of_its_own_name_and_flow(rule: Declared, store: Engine) -> None:
@@ -123,10 +118,7 @@ def test_the_past_of_a_rule_is_that_of_its_own_name_and_flow(rule: Declared, sto
     other = a_rule("five")  # the same name, of another flow
     calm(store, other, NOON, metrics={"value": 1.0})
     assert isinstance(recorded_history(url, rule), NoHistory)
-    mine = a_rule("five")
-    mine = type(mine)(
-        mine.deployment_id, "five", rule.flow.name, mine.settings, trigger=mine.trigger
-    )
+    mine = replace(a_rule("five"), flow_name=rule.flow.name)
     rules.sync(store, [mine], NOON)
     calm(store, mine, NOON, metrics={"value": 2.0})
     found = recorded_history(url, rule)

@@ -121,7 +121,8 @@ def test_of_given_messages_those_that_are_due_remain_in_their_order(engine: Engi
     given = [keys[2], 4711, keys[0], keys[1]]
     assert still_due(engine, given, NOW - SECOND) == []
     assert still_due(engine, given, NOW) == [keys[2], keys[0], keys[1]]
-    assert claim(engine, keys[0], NOW) is not None
-    assert still_due(engine, given, NOW) == [
-        key for key in (keys[2], keys[1]) if key in due(engine, NOW)
-    ]
+    claimed = claim(engine, keys[0], NOW)
+    assert claimed is not None
+    assert set(claimed.ids) == set(keys)  # the others leave with it
+    assert still_due(engine, given, NOW) == []
+    assert still_due(engine, given, NOW + LEASE) == [keys[2], keys[0], keys[1]]
