@@ -87,9 +87,9 @@ def _cause(error: BaseException) -> str:
 
 def _place(error: BaseException) -> str:
     """The nearest line of the project's own code: where a trigger's author will look first."""
-    here = str(Path.cwd())
+    here = Path.cwd()
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
-        inside = frame.filename.startswith(here) and "site-packages" not in frame.filename
-        if inside and "sentinel_core" not in Path(frame.filename).parts:
-            return f" (at {Path(frame.filename).relative_to(here)}:{frame.lineno})"
+        file = Path(frame.filename)
+        if file.is_relative_to(here) and not {"site-packages", "sentinel_core"} & {*file.parts}:
+            return f" (at {file.relative_to(here)}:{frame.lineno})"
     return ""

@@ -17,6 +17,7 @@ from sentinel_core.store.state import rules
 from tests.support.recorded import NOON, a_rule, calm
 
 MODULE = '''
+import os
 import pathlib
 
 from sentinel_core import AlertOutput, Trigger, rule_flow
@@ -35,6 +36,8 @@ class Level(Trigger):
             pathlib.Path("nowhere").read_text()
         if self.failure == "silent":
             raise KeyError
+        if self.failure == "neighbour":
+            exec(compile("1 / 0", f"{os.getcwd()}-shared/lib.py", "exec"))
         if self.failure:
             raise RuntimeError(self.failure)
         value = 5.0
@@ -86,13 +89,14 @@ def test_parameters_that_are_no_good_are_named_with_their_rule(rule: Declared) -
 @pytest.mark.parametrize(
     ("failure", "cause", "place"),
     [
-        ("project", "ValueError: no price\nfor AAPL", "levels.py:15"),
+        ("project", "ValueError: no price\nfor AAPL", "levels.py:16"),
         (
             "library",
             "FileNotFoundError: [Errno 2] No such file or directory: 'nowhere'",
-            "levels.py:17",
+            "levels.py:18",
         ),
-        ("silent", "KeyError", "levels.py:19"),
+        ("silent", "KeyError", "levels.py:20"),
+        ("neighbour", "ZeroDivisionError: division by zero", "levels.py:22"),  # not its own folder
     ],
 )
 def test_a_check_that_fails_is_named_with_its_cause_and_the_projects_line(
