@@ -140,7 +140,7 @@ def test_postgresql_finds_what_waits_by_the_index_of_the_few_that_wait(
     [_, _, *waiting] = seen
     assert len(waiting) == 2
     for plan in waiting:
-        assert plan.count("using ix_event_live") == 2
+        assert plan.count("using ix_event_live") == 2, plan
     engine.dispose()
 
 
