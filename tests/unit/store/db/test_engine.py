@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, create_engine, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from sentinel_core.base.errors import SchemaBehindError
-from sentinel_core.store.db.engine import masked, open_engine, reading, writing
+from sentinel_core.store.db.engine import masked, open_engine, reading, retrying, writing
 from sentinel_core.store.db.schema import SCHEMA_HEAD, ensure_schema, schema_revision
 from tests.support.processes import free_port
 from tests.support.swarm import at_once, make_schema, own_engine
@@ -35,6 +35,7 @@ def test_a_store_of_an_older_sentinel_is_refused_with_the_next_step(engine: Engi
         ("postgresql://u:TOP@SEC/RET2@127.0.0.1:1/x", "postgresql://u:***@127.0.0.1:1/x"),
         ("postgresql://u:T@h:SEC@h/x?sslpassword=abc", "postgresql://u:***@h/x?sslpassword=***"),
         ("postgresql://u:T/O:P@h/x", "postgresql://u:***@h/x"),
+        ("postgresql://u@h/x?sslPassword=abc", "postgresql://u@h/x?sslPassword=%2A%2A%2A"),
         ("sqlite:////srv/a@b@c/s.db", "sqlite:////srv/a@b@c/s.db"),
     ],
 )
@@ -167,3 +168,49 @@ def test_a_hooks_engine_keeps_no_connection_open(postgres_url: str) -> None:
         )
     admin.dispose()
     assert others == 0
+
+
+@pytest.mark.parametrize(("how", "kept"), [({}, 0), ({"pooled": True}, 1)])
+def test_a_connection_outlives_its_transaction_only_in_a_pool(
+    tmp_path: Path, how: dict[str, bool], kept: int
+) -> None:
+    """A temporary table is its connection's."""
+    engine = open_engine(f"sqlite:///{tmp_path / 'a.db'}", **how)
+    with writing(engine) as connection:
+        connection.exec_driver_sql("CREATE TEMP TABLE mine (n INTEGER)")
+    with reading(engine) as connection:
+        found = connection.exec_driver_sql("SELECT count(*) FROM sqlite_temp_master")
+        assert found.scalar() == kept
+    engine.dispose()
+
+
+def test_a_database_that_does_not_answer_is_asked_again_for_as_long_as_is_said(
+    store: Engine,
+) -> None:
+    asked = []
+
+    def ask() -> int:
+        asked.append("once more")
+        with writing(store) as connection:
+            if len(asked) == 3:
+                connection.exec_driver_sql("CREATE TABLE late (n INTEGER)")
+            return int(connection.exec_driver_sql("SELECT count(*) FROM late").scalar_one())
+
+    with pytest.raises(OperationalError, match="no such table: late"):
+        retrying(0)(ask)
+    assert len(asked) == 1
+    assert retrying(10)(ask) == 0
+    assert len(asked) == 3
+
+
+def test_a_wrong_value_is_not_written_again(store: Engine) -> None:
+    written = []
+
+    def write() -> None:
+        written.append("once more")
+        with writing(store) as connection:
+            connection.exec_driver_sql("INSERT INTO checkpoint VALUES ('x', NULL)")
+
+    with pytest.raises(IntegrityError):
+        retrying(10)(write)
+    assert len(written) == 1

@@ -9,11 +9,11 @@ from pathlib import Path
 import psycopg
 import pytest
 from sqlalchemy import Engine, create_engine, make_url, text
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, ProgrammingError
 
 from sentinel_core.base.errors import StoreUnavailableError
 from sentinel_core.store.db.engine import open_engine, reading, writing
-from sentinel_core.store.db.failure import answering, explained
+from sentinel_core.store.db.failure import answering, explained, failure_of, is_failure, unavailable
 from sentinel_core.store.db.schema import ensure_schema
 from tests.support.postgres import own_postgres
 from tests.support.processes import free_port
@@ -52,9 +52,11 @@ def file(tmp_path: Path, store: Engine) -> Path:
 def test_a_file_that_is_no_database_is_to_be_restored(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("no database, though long enough to be read as one" * 9)
     sentence = said(f"sqlite:///{tmp_path / 'notes.txt'}")
-    assert "the file is damaged, or it is no SQLite database" in sentence
-    assert "Restore it from a backup" in sentence
-    assert "Start it" not in sentence
+    assert sentence == (
+        f"the event store sqlite:///{tmp_path / 'notes.txt'} can't be used: the file is damaged, "
+        "or it is no SQLite database (file is not a database). Restore it from a backup, or begin "
+        "a new store with `sentinel db adopt`"
+    )
 
 
 def test_a_damaged_file_is_to_be_restored(file: Path) -> None:
@@ -90,7 +92,10 @@ def test_a_folder_that_is_missing_is_named(tmp_path: Path) -> None:
 
 
 def test_a_folder_in_the_place_of_the_file_is_named(tmp_path: Path) -> None:
-    assert f"{tmp_path} is a folder" in said(f"sqlite:///{tmp_path}")
+    assert said(f"sqlite:///{tmp_path}") == (
+        f"the event store sqlite:///{tmp_path} can't be used: {tmp_path} is a folder "
+        "(unable to open database file). Correct SENTINEL_DATABASE_URL"
+    )
 
 
 def test_a_file_that_may_not_be_written_asks_for_access(file: Path) -> None:
@@ -206,3 +211,36 @@ def test_text_that_is_no_address_is_to_be_corrected() -> None:
     ):
         open_engine("nonsense")
     assert "Correct SENTINEL_DATABASE_URL" in str(raised.value)
+
+
+NOWHERE = "postgresql+psycopg://u:p@127.0.0.1:1/x"
+
+
+@pytest.mark.parametrize(
+    ("code", "cause"),
+    [
+        ("28P01", "the database server refuses the user or the password"),
+        ("53300", "the database server has no connection left"),
+        ("57P03", "the database server is starting or stopping"),
+        ("0A000", "the database reports an error"),
+    ],
+)
+def test_the_cause_follows_from_the_servers_code_or_its_class(code: str, cause: str) -> None:
+    assert failure_of(psycopg.errors.lookup(code)(), NOWHERE).cause == cause
+
+
+@pytest.mark.parametrize(("code", "failed"), [("42501", True), ("28000", True), ("42P01", False)])
+def test_a_missing_right_is_a_failure_of_the_store_and_a_missing_table_is_none(
+    code: str, failed: bool
+) -> None:
+    error = ProgrammingError("SELECT 1", {}, psycopg.errors.lookup(code)())
+    assert is_failure(error) is failed
+
+
+def test_a_password_that_is_not_escaped_is_to_be_escaped_and_not_shown() -> None:
+    refused = psycopg.errors.InvalidPassword('could not reach "SECRET2@127.0.0.1"')
+    assert str(unavailable(refused, "postgresql+psycopg://u:TOP@SECRET2@127.0.0.1:1/x")) == (
+        "the event store postgresql+psycopg://u:***@127.0.0.1:1/x can't be used: the database "
+        "server refuses the user or the password (if the password holds @, / or :, write %40, %2F "
+        "or %3A for it). Correct them in SENTINEL_DATABASE_URL, or let the user in on the server"
+    )

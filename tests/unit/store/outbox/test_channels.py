@@ -1,5 +1,6 @@
 """What the record says of the channels, on each kind of database."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 from sqlalchemy import Engine
@@ -9,7 +10,9 @@ from sentinel_core.model.run import Rule
 from sentinel_core.store.outbox import storm_upkeep
 from sentinel_core.store.outbox.channels import (
     ChannelState,
+    FailingChannel,
     failed_since,
+    failing_channels,
     sent_since,
     standing,
     states,
@@ -99,3 +102,24 @@ def test_a_channel_has_sent_since_a_time_if_its_newest_message_is_no_older(engin
     assert sent_since(engine, OPS, sent)
     assert not sent_since(engine, OPS, sent + timedelta(seconds=1))
     assert not sent_since(engine, LEAD, NOON)
+
+
+def test_a_channel_that_fails_is_named_with_its_own_newest_error(engine: Engine) -> None:
+    disk = a_told_rule()
+    for ticker in "AB":
+        fire(engine, disk, NOON, ticker=ticker)
+    fire(engine, a_rule("load", notify={"high": [LEAD]}), NOON)
+    first, second = (row["id"] for row in rows(engine, "notification", channel=OPS))
+    [other] = (row["id"] for row in rows(engine, "notification", channel=LEAD, reason="opened"))
+    finish(engine, first, FAILED, 5, "busy")
+    finish(engine, second, FAILED, 10)
+    finish(engine, other, FAILED, 10, "gone")
+    failed = NOON + timedelta(seconds=10)
+    lead = FailingChannel(LEAD, 1, failed, "gone")
+    ops = FailingChannel(OPS, 1, failed, "no reason given")
+    assert failing_channels(engine, failed + timedelta(seconds=1)) == []
+    assert failing_channels(engine, failed) == [lead, ops]
+    fire(engine, disk, NOON + timedelta(minutes=1), ticker="C")
+    [*_, late] = (row["id"] for row in rows(engine, "notification", channel=OPS))
+    finish(engine, late, SENT, 70)
+    assert failing_channels(engine, NOON) == [lead, replace(ops, failed=2, recovered=True)]

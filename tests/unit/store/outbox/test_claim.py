@@ -1,10 +1,13 @@
 """Messages owed: each is attempted by one deliverer at a time and never again once sent."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine
 
+from sentinel_core.model.routing import Route
+from sentinel_core.report.query import enqueue_report
 from sentinel_core.store.outbox.claim import LEASE, claim, due, still_due
 from sentinel_core.store.outbox.settle import settle
 from tests.support.runs import NOW, a_rule, a_run, fired, rows, told
@@ -126,3 +129,20 @@ def test_of_given_messages_those_that_are_due_remain_in_their_order(engine: Engi
     assert set(claimed.ids) == set(keys)  # the others leave with it
     assert still_due(engine, given, NOW) == []
     assert still_due(engine, given, NOW + LEASE) == [keys[2], keys[0], keys[1]]
+
+
+def test_a_report_is_claimed_with_its_facts_and_goes_to_the_thread_of_its_first_message(
+    engine: Engine,
+) -> None:
+    to = Route(channel="slack-credentials/bot", to="#ops")
+    [key] = enqueue_report(engine, "report:week-45", {"events": 3}, [to], NOW)
+    first = claim(engine, key, NOW)
+    assert first is not None
+    assert (first.about, first.facts, first.events) == ("report:week-45", {"events": 3}, ())
+    assert (first.incident, first.thread) == ("sentinel/report:week-45", None)
+    again = NOW + timedelta(minutes=5)
+    retry: Any = {"status": "pending", "error": "500", "next_attempt_at": again, "reference": "1.2"}
+    settle(engine, first.ids, now=NOW, **retry)
+    second = claim(engine, key, again)
+    assert second is not None
+    assert (second.attempt, second.thread, second.incident) == (2, "1.2", first.incident)

@@ -276,3 +276,12 @@ def test_a_message_leaves_without_what_another_transaction_holds_and_waits_for_n
         message = claim(engine, held, later)
         assert message is not None
         assert message.ids == (held,)
+
+
+def test_what_is_tried_again_does_not_wait_for_the_interval_of_its_group(engine: Engine) -> None:
+    route = a_route(group_interval_seconds=300)
+    tell(engine, [A], route)
+    assert len(deliver_at(engine, NOW, status="pending", error="500", again=MINUTE)) == 1
+    tell(engine, [B], route, after=10 * SECOND)
+    assert sizes(engine, 10 * SECOND) == [1]
+    assert sizes(engine, 60 * SECOND) == [1]

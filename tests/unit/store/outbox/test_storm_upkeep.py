@@ -173,6 +173,7 @@ def test_a_summary_replaces_what_was_not_attempted_yet(
     assert (summary.reason, summary.facts["events"]) == ("storm-ended", 12)
     [replaced] = rows(engine, "notification", reason="storm-2")
     assert (replaced["status"], replaced["dropped_code"]) == ("suppressed", "storm")
+    assert replaced["last_error"] == "the storm's summary replaces it"
 
 
 def test_a_first_message_that_failed_for_good_can_be_sent_again(engine: Engine) -> None:
@@ -185,3 +186,48 @@ def test_a_first_message_that_failed_for_good_can_be_sent_again(engine: Engine) 
     assert retry_failed(engine, PAGE, NOW, NOW + MINUTE) == 1
     again = send(engine, NOW + MINUTE)
     assert (again.reason, again.facts["events"]) == ("storm", 6)
+
+
+def test_an_event_waits_an_hour_for_a_message_of_its_storm_and_no_longer(
+    engine: Engine, begun: ClaimedMessage
+) -> None:
+    joined = NOW + SECOND
+    record(engine, joined, fired("early"))
+    assert deliver_at(engine, joined) == []
+    [waiting] = rows(engine, "notification", message_id=None, status="suppressed")
+    assert waiting["settled_at"] == joined
+    record(engine, NOW + HOUR, *(fired(f"M{n}") for n in range(3)))
+    assert end_storms(engine, NOW + HOUR) == []
+    assert due(engine, NOW + HOUR) == []
+    assert end_storms(engine, joined + HOUR) == []
+    update = send(engine, joined + HOUR)
+    assert (update.reason, update.facts["events"], update.facts["all_events"]) == ("storm-2", 4, 10)
+    [first, second] = (row["content"] for row in rows(engine, "notification") if row["about"])
+    assert first == second, "it is made of the same rules and kinds of events"
+
+
+def test_a_first_message_that_is_tried_again_keeps_to_what_it_said(engine: Engine) -> None:
+    """It may have arrived: what the storm grows by afterwards is the next message's."""
+    record(engine, NOW, *(fired(f"T{n}") for n in range(6)))
+    [began] = deliver_at(engine, NOW, status="pending", error="500", again=10 * MINUTE)
+    routes: Any = {"critical": [STORM]}
+    vital = a_rule("vital", importance="critical", notify=routes)
+    told(engine, vital, a_run(1), [fired(f"V{n}") for n in range(6)], now=NOW + 10 * SECOND)
+    assert deliver_at(engine, NOW + 10 * SECOND) == []
+    first, second = (row for row in rows(engine, "notification") if row["about"])
+    assert (first["reason"], len(first["content"]["parts"])) == (began.reason, 1)
+    assert (second["reason"], len(second["content"]["parts"])) == ("storm-2", 2)
+
+
+def test_a_storm_with_something_open_holds_up_the_last_message_of_no_other(
+    engine: Engine, begun: ClaimedMessage
+) -> None:
+    other: Any = {**STORM, "channel": "slack-incoming-webhook/ops"}
+    rule = a_rule("fall", notify={"high": [other]})
+    outputs = [fired(f"F{n}") for n in range(6)]
+    events = told(engine, rule, a_run(0), outputs, now=NOW).opened
+    assert [message.about for message in deliver_at(engine, NOW)] == ["storm:2"]
+    assert end_storms(engine, NOW + 2 * MINUTE) == [1, 2]
+    assert len(deliver_at(engine, NOW + 2 * MINUTE)) == 2
+    resolve(engine, events, by="ana", now=NOW + 3 * MINUTE)
+    assert report_resolved_storms(engine, NOW + 3 * MINUTE) == [2]

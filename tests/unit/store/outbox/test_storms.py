@@ -9,7 +9,9 @@ from sqlalchemy import Engine
 
 from sentinel_core.model.reasons import NotifyReason
 from sentinel_core.model.silence import Matchers, Silence
+from sentinel_core.store.db.engine import writing
 from sentinel_core.store.outbox.claim import claim, due
+from sentinel_core.store.outbox.enqueue import insert_notifications, plan_follow_ups
 from sentinel_core.store.outbox.settle import settle
 from sentinel_core.store.outbox.storm_upkeep import end_storms
 from sentinel_core.store.record import silences
@@ -267,3 +269,42 @@ def _call(function: Any, arguments: tuple[Any, ...]) -> Any:
 
 def _deliver_often(url: str, moments: list[datetime]) -> int:
     return sum(len(deliver_everything(url, moment)) for moment in moments)
+
+
+def test_what_ends_is_not_counted_as_one_more_event(engine: Engine) -> None:
+    rule = rule_of(route(5, resolved=True))
+    told(engine, rule, a_run(0), tickers(3, "before"), now=NOW)
+    assert counted(deliver_at(engine, NOW)) == {("ops", "opened"): 3}
+    over = [quiet(f"before{n}") for n in range(3)]
+    told(engine, rule, a_run(5), [*over, *tickers(3)], now=NOW + 5 * MINUTE)
+    assert counted(deliver_at(engine, NOW + 5 * MINUTE)) == {
+        ("ops", "resolved"): 3,
+        ("ops", "opened"): 3,
+    }
+    assert rows(engine, "storm") == []
+
+
+def test_an_end_that_is_written_as_its_event_joins_a_storm_joins_it_too(engine: Engine) -> None:
+    """Only in that channel: another one, which has told of the event, tells of its end."""
+    log: Any = {"channel": "slack-incoming-webhook/log", "group_by": [], "storm": None}
+    rule = rule_of(route(5, resolved=True), {**log, "resolved": True})
+    events = told(engine, rule, a_run(), tickers(6), now=NOW).opened
+    with writing(engine) as connection:
+        ends = plan_follow_ups(connection, [(key, "resolved", None) for key in events], NOW)
+    assert counted(deliver_at(engine, NOW)) == {("ops", "storm"): 1, ("log", "opened"): 6}
+    with writing(engine) as connection:
+        assert len(insert_notifications(connection, ends, NOW)) == 12
+    assert counted(deliver_at(engine, NOW)) == {("log", "resolved"): 6}
+
+
+def test_of_equal_events_a_storm_names_the_older_first_whichever_rule_is_older(
+    engine: Engine,
+) -> None:
+    older, newer = rule_of(route(5), name="older"), rule_of(route(5), name="newer")
+    told(engine, older, a_run(0), [quiet("O")], now=NOW)
+    told(engine, newer, a_run(1), tickers(3, "N"), now=NOW)
+    told(engine, older, a_run(1), tickers(3, "O"), now=NOW)
+    message = claim(engine, due(engine, NOW)[0], NOW)
+    assert message is not None
+    named = [event["ticker"] for event in message.facts["named"]]
+    assert named == ["N0", "O0", "N1", "O1", "N2", "O2"]

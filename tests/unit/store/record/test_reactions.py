@@ -289,6 +289,21 @@ def test_a_loop_over_two_rules_is_named(engine: Engine) -> None:
     assert reactions(engine)[2]["sentence"].startswith(f"a loop: {' → '.join(steps)} (")
 
 
+def test_a_reaction_without_the_values_it_asks_for_is_claimed_and_says_which(
+    engine: Engine,
+) -> None:
+    """Where it is claimed, its failure becomes an event."""
+    asks = {"run": "retrain/nightly", "parameters": {"drift": "{{ event.metrics.drift }}"}}
+    open_event(engine, a_rule("asks", on_open=[asks]))
+    [row] = reactions(engine)
+    assert (row["status"], row["code"], row["ended_at"]) == ("pending", "parameters", None)
+    claimed = a_claim(engine)
+    assert (claimed.code, claimed.sentence) == (
+        "parameters",
+        "not started: the event has no value event.metrics.drift",
+    )
+
+
 def test_evidence_without_readable_ids_is_no_cause(engine: Engine) -> None:
     told(engine, DRIFT, a_run(0), [fired("B", metadata={"run_id": "nonsense"})], at(0))
     assert reactions(engine)[0]["status"] == "pending"
