@@ -16,30 +16,23 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from tests.support.channels import talking_to
-from tests.support.endpoint import Endpoint, Request, http_endpoint
+from tests.support.endpoint import Endpoint, Request
 from tests.support.faulty import arrivals, events_in, incoming_webhook, notifications
 from tests.support.killed import Deliverers, deliverers
 from tests.support.prefect import PrefectServer
 from tests.support.processes import wait_for
 from tests.support.runs import a_rule, a_run, fired, told
 
+pytestmark = pytest.mark.usefixtures("sends")
 AT_ONCE = 3  # deliverers
 TIMEOUT, LEASE = 4.0, 4.5
 IN_FLIGHT = 0.08  # seconds an answer takes: many kills come while one is awaited
 
 
-@pytest.fixture(autouse=True)
-def _prefect(server: PrefectServer) -> Iterator[None]:
-    with talking_to(server.api_url):
-        yield
-
-
 @pytest.fixture
-def endpoint() -> Iterator[Endpoint]:
-    with http_endpoint() as running:
-        running.reply = answer_late
-        yield running
+def endpoint(endpoint: Endpoint) -> Endpoint:
+    endpoint.reply = answer_late
+    return endpoint
 
 
 def answer_late(_: Request) -> bytes:

@@ -5,7 +5,6 @@ import json
 import logging
 import sqlite3
 import threading
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -18,7 +17,6 @@ from sentinel_core.model.routing import Routes
 from sentinel_core.notify.deliver import deliver, deliver_all, deliver_due
 from sentinel_core.store.db.engine import open_engine
 from sentinel_core.store.record.acknowledge import acknowledge, unacknowledge
-from tests.support.channels import talking_to
 from tests.support.endpoint import Endpoint, Request, http_endpoint
 from tests.support.faulty import (
     arrivals,
@@ -39,20 +37,9 @@ from tests.support.processes import wait_for
 from tests.support.runs import a_rule, a_run, fired, quiet, rows, told
 from tests.support.smtp import mail_server
 
+pytestmark = pytest.mark.usefixtures("sends")
 SETTINGS = Settings(notify_timeout_seconds=10)
 IMPATIENT = Settings(notify_timeout_seconds=1)
-
-
-@pytest.fixture(autouse=True)
-def _prefect(server: PrefectServer) -> Iterator[None]:
-    with talking_to(server.api_url):
-        yield
-
-
-@pytest.fixture
-def endpoint() -> Iterator[Endpoint]:
-    with http_endpoint() as running:
-        yield running
 
 
 @pytest.fixture

@@ -20,7 +20,6 @@ from sentinel_core.notify.channel.attempt import Attempt, TooLateError
 from sentinel_core.notify.channel.http import request
 from sentinel_core.notify.deliver import deliver, deliver_all, deliver_due
 from sentinel_core.store.outbox.settle import retry_failed
-from tests.support.channels import talking_to
 from tests.support.endpoint import Endpoint, http_endpoint
 from tests.support.faulty import (
     arrivals,
@@ -35,25 +34,18 @@ from tests.support.faulty import (
     own_events,
     providers_at,
 )
-from tests.support.prefect import PrefectServer
 from tests.support.processes import free_port
 from tests.support.smtp import MailServer, mail_server
 
+pytestmark = pytest.mark.usefixtures("sends")
 PATIENT, IMPATIENT = 20.0, 1.5
 NOBODY = Routes()
 
 
-@pytest.fixture(autouse=True)
-def _prefect(server: PrefectServer) -> Iterator[None]:
-    with talking_to(server.api_url):
-        yield
-
-
 @pytest.fixture
-def endpoint() -> Iterator[Endpoint]:
-    with http_endpoint() as running:
-        running.reply = lambda _: b'{"ok": true, "channel": "C024BE91L", "ts": "1767623400.000200"}'
-        yield running
+def endpoint(endpoint: Endpoint) -> Endpoint:
+    endpoint.reply = lambda _: b'{"ok": true, "channel": "C024BE91L", "ts": "1767623400.000200"}'
+    return endpoint
 
 
 @pytest.fixture

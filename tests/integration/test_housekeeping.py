@@ -1,6 +1,5 @@
 """The jobs of Sentinel's own flows in this process: what they do, and the sentence they return."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -12,25 +11,13 @@ from sentinel_core.flow.opening import open_store
 from sentinel_core.model.routing import Routes
 from sentinel_core.store.retention.cutoffs import LATEST_RUNS
 from sentinel_core.store.state.rules import RECONCILE, set_checkpoint
-from tests.support.channels import custom_webhook, talking_to
-from tests.support.endpoint import Endpoint, http_endpoint
-from tests.support.prefect import PrefectServer
+from tests.support.channels import custom_webhook
+from tests.support.endpoint import Endpoint
 from tests.support.recorded import a_rule, calm, fire
 from tests.support.runs import rows
 
+pytestmark = pytest.mark.usefixtures("sends")
 DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
-
-
-@pytest.fixture(autouse=True)
-def _prefect(server: PrefectServer) -> Iterator[None]:
-    with talking_to(server.api_url):
-        yield
-
-
-@pytest.fixture
-def endpoint() -> Iterator[Endpoint]:
-    with http_endpoint() as running:
-        yield running
 
 
 @pytest.fixture

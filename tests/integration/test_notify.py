@@ -4,7 +4,7 @@ import asyncio
 import logging
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -34,27 +34,20 @@ from tests.support.channels import (
     saved,
     slack_credentials,
     slack_incoming_webhook,
-    talking_to,
     tell,
 )
-from tests.support.endpoint import Endpoint, http_endpoint
+from tests.support.endpoint import Endpoint
 from tests.support.prefect import PrefectServer
 from tests.support.processes import free_port, wait_for
 
+pytestmark = pytest.mark.usefixtures("sends")
 every_channel = pytest.mark.parametrize("channel", CHANNELS)
 
 
-@pytest.fixture(autouse=True)
-def _prefect(server: PrefectServer) -> Iterator[None]:
-    with talking_to(server.api_url):
-        yield
-
-
 @pytest.fixture
-def endpoint() -> Iterator[Endpoint]:
-    with http_endpoint() as running:
-        running.reply = as_provider
-        yield running
+def endpoint(endpoint: Endpoint) -> Endpoint:
+    endpoint.reply = as_provider
+    return endpoint
 
 
 @every_channel

@@ -18,20 +18,13 @@ from tests.support.channels import (
     as_provider,
     email_server_credentials,
     rendered,
-    talking_to,
 )
-from tests.support.endpoint import Endpoint, http_endpoint
-from tests.support.prefect import PrefectServer
+from tests.support.endpoint import Endpoint
 from tests.support.processes import free_port
 from tests.support.smtp import MailServer, mail_server
 
+pytestmark = pytest.mark.usefixtures("sends")
 PASSWORD = "hunter2-in-clear"
-
-
-@pytest.fixture(autouse=True)
-def _prefect(server: PrefectServer) -> Iterator[None]:
-    with talking_to(server.api_url):
-        yield
 
 
 @pytest.fixture
@@ -188,7 +181,6 @@ def test_a_mail_server_with_a_strangers_certificate_gets_no_password(tmp_path: P
 
 
 @pytest.fixture
-def endpoint() -> Iterator[Endpoint]:
-    with http_endpoint() as running:
-        running.reply = as_provider
-        yield running
+def endpoint(endpoint: Endpoint) -> Endpoint:
+    endpoint.reply = as_provider
+    return endpoint

@@ -37,29 +37,21 @@ from tests.support.channels import (
     saved,
     slack_credentials,
     slack_incoming_webhook,
-    talking_to,
     tell,
 )
 from tests.support.endpoint import Endpoint, Request, http_endpoint
-from tests.support.prefect import PrefectServer
 
+pytestmark = pytest.mark.usefixtures("sends")
 PAYLOAD = {
     "text": "HIGH · AAPL",
     "attachments": [{"color": "#d1242f", "blocks": [{"type": "divider"}]}],
 }
 
 
-@pytest.fixture(autouse=True)
-def _prefect(server: PrefectServer) -> Iterator[None]:
-    with talking_to(server.api_url):
-        yield
-
-
 @pytest.fixture
-def endpoint() -> Iterator[Endpoint]:
-    with http_endpoint() as running:
-        running.reply = as_provider
-        yield running
+def endpoint(endpoint: Endpoint) -> Endpoint:
+    endpoint.reply = as_provider
+    return endpoint
 
 
 def test_slack_is_given_the_payload_as_it_was_written(endpoint: Endpoint) -> None:

@@ -2,7 +2,6 @@
 
 import re
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 from uuid import UUID
 
@@ -14,14 +13,7 @@ from sentinel_core.base.settings import Settings
 from sentinel_core.flow.opening import adopt, create, open_store, refuse_other
 from sentinel_core.store.db.engine import open_engine
 from sentinel_core.store.db.schema import require_schema
-from tests.support.prefect import PrefectServer, client_of
 from tests.support.runs import rows
-
-
-@pytest.fixture
-def client(server: PrefectServer) -> Iterator[SyncPrefectClient]:
-    with client_of(server) as client:
-        yield client
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """What people do by hand with rules in Prefect: each change is signed, and the record knows it."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -27,7 +26,6 @@ from sentinel_core.flow.operate import (
 )
 from sentinel_core.prefect_io.cancel import Cancelled
 from tests.support.pipelines import Team
-from tests.support.prefect import PrefectServer, client_of
 from tests.support.processes import free_port
 from tests.support.runs import rows
 
@@ -38,12 +36,6 @@ IDLE = DeploymentScheduleCreate(schedule=CronSchedule(cron="30 * * * *"), active
 @flow(name="operated")
 def plain() -> None:
     """A flow that is no rule."""
-
-
-@pytest.fixture
-def client(server: PrefectServer) -> Iterator[SyncPrefectClient]:
-    with client_of(server) as client:
-        yield client
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ from tests.support.deployed import Deployed, deploy, rule_yaml
 from tests.support.endpoint import http_endpoint
 from tests.support.faulty import incidents, providers_at
 from tests.support.faulty_prefect import FaultyPrefect, faulty_prefect
-from tests.support.prefect import PrefectServer, client_of
+from tests.support.prefect import PrefectServer
 from tests.support.runs import rows
 
 DISK = "flows/system.py:disk_usage"
@@ -38,12 +38,6 @@ KINDS = [Kind.ALERT, Kind.FAILURE, Kind.SILENT, Kind.ERROR, Kind.NO_DATA]
 @pytest.fixture(scope="module")
 def server(reconciling_server: PrefectServer) -> PrefectServer:
     return reconciling_server
-
-
-@pytest.fixture
-def client(server: PrefectServer) -> Iterator[SyncPrefectClient]:
-    with client_of(server) as client:
-        yield client
 
 
 class Rules:

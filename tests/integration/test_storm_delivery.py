@@ -1,7 +1,6 @@
 """A thousand events in a minute: one message, one summary, and a thousand events on record."""
 
 from collections import Counter
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,30 +12,18 @@ from sentinel_core.base.settings import Settings
 from sentinel_core.message.phrases import RESOLVED_COLOUR, RESOLVED_MARK
 from sentinel_core.model.routing import Routes
 from sentinel_core.notify.deliver import deliver, deliver_all, deliver_due
-from tests.support.channels import talking_to
 from tests.support.clock import Clock, delivery_clock
-from tests.support.endpoint import Endpoint, Request, http_endpoint
+from tests.support.endpoint import Endpoint, Request
 from tests.support.faulty import incoming_webhook, make_due, notifications
 from tests.support.killed import deliverers
 from tests.support.prefect import PrefectServer
 from tests.support.processes import wait_for
 from tests.support.runs import a_rule, a_run, fired, quiet, rows, told
 
+pytestmark = pytest.mark.usefixtures("sends")
 SETTINGS = Settings(notify_timeout_seconds=10)
 NOBODY = Routes()
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
-
-
-@pytest.fixture(autouse=True)
-def _prefect(server: PrefectServer) -> Iterator[None]:
-    with talking_to(server.api_url):
-        yield
-
-
-@pytest.fixture
-def endpoint() -> Iterator[Endpoint]:
-    with http_endpoint() as running:
-        yield running
 
 
 @pytest.fixture

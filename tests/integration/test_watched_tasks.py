@@ -1,6 +1,5 @@
 """The ends of tasks with hooks, as Prefect has them, for runs whose own hooks were not called."""
 
-from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
 
@@ -14,7 +13,6 @@ from sentinel_core.flow.watched import task_completed
 from sentinel_core.flow.watched_tasks import _is_last, ended_tasks
 from sentinel_core.model.run import StateType
 from sentinel_core.model.watched import Hook, HookKind
-from tests.support.prefect import PrefectServer, client_of
 
 
 @task
@@ -39,12 +37,6 @@ def a_hook(kind: HookKind, *states: StateType) -> Hook:
 
 FAILURE = a_hook(HookKind.FAILURE, StateType.FAILED)
 SLOW = a_hook(HookKind.SLOW, StateType.COMPLETED, StateType.FAILED)
-
-
-@pytest.fixture
-def client(server: PrefectServer) -> Iterator[SyncPrefectClient]:
-    with client_of(server) as client:
-        yield client
 
 
 def a_run(client: SyncPrefectClient, state: State[Any]) -> FlowRun:

@@ -15,17 +15,11 @@ from sentinel_core.base.settings import get_settings
 from sentinel_core.prefect_io.facts import read_rule
 from sentinel_core.store.state.rules import sync
 from tests.support.deployed import Deployed, deploy, rows, rule_yaml
-from tests.support.prefect import PrefectServer, client_of
+from tests.support.prefect import PrefectServer
 from tests.support.processes import BIN, answers, free_port, running, wait_for
 
 FLOW = "disk-usage/"
 NAMES = ("api-runs-one", "api-runs-two")
-
-
-@pytest.fixture
-def client(server: PrefectServer) -> Iterator[SyncPrefectClient]:
-    with client_of(server) as client:
-        yield client
 
 
 @pytest.fixture

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 
 import pytest
+from prefect.client.orchestration import SyncPrefectClient
 
-from tests.support.prefect import PrefectServer, connected_to
+from tests.support.prefect import PrefectServer, client_of, connected_to
 
 
 @pytest.fixture
@@ -12,3 +13,10 @@ def on_server(server: PrefectServer) -> Iterator[None]:
     """Flows that run in this process do so on the shared server."""
     with connected_to(server.api_url):
         yield
+
+
+@pytest.fixture
+def client(reconciling_server: PrefectServer) -> Iterator[SyncPrefectClient]:
+    """A client of the server on which reconcile is tested."""
+    with client_of(reconciling_server) as client:
+        yield client

@@ -1,6 +1,5 @@
 """Failed runs that a failing run started: one event, and none is lost."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -14,14 +13,7 @@ from sentinel_core.flow.opening import open_store
 from sentinel_core.flow.reconcile import reconcile
 from tests.support import own_flows
 from tests.support.own_flows import run
-from tests.support.prefect import PrefectServer, client_of
 from tests.support.runs import rows
-
-
-@pytest.fixture
-def client(reconciling_server: PrefectServer) -> Iterator[SyncPrefectClient]:
-    with client_of(reconciling_server) as client:
-        yield client
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """Hooks on deployments, with a rule's routes, on PostgreSQL, and without Prefect's API."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
 
@@ -22,19 +21,13 @@ from tests.support import own_flows
 from tests.support.faulty_prefect import faulty_prefect
 from tests.support.own_flows import run
 from tests.support.pipelines import Team
-from tests.support.prefect import PrefectServer, client_of, connected_to
+from tests.support.prefect import PrefectServer, connected_to
 from tests.support.processes import wait_for
 from tests.support.runs import T0, rows
 from tests.support.stores import migrate, variable_for
 
 NOBODY = "http://127.0.0.1:1/api"
 NAMED = "slack-incoming-webhook/of-the-rule"
-
-
-@pytest.fixture
-def client(reconciling_server: PrefectServer) -> Iterator[SyncPrefectClient]:
-    with client_of(reconciling_server) as client:
-        yield client
 
 
 def ended(command: list[str]) -> object:

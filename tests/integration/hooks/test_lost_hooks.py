@@ -1,7 +1,6 @@
 """Hooks that were never called: reconcile records what they would have."""
 
 import os
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
@@ -18,15 +17,9 @@ from sentinel_core.flow.opening import open_store
 from sentinel_core.flow.reconcile import Report, Say, reconcile
 from tests.support import own_flows
 from tests.support.own_flows import run
-from tests.support.prefect import PrefectServer, client_of
+from tests.support.prefect import PrefectServer
 from tests.support.processes import BIN, start, stop
 from tests.support.runs import rows
-
-
-@pytest.fixture
-def client(reconciling_server: PrefectServer) -> Iterator[SyncPrefectClient]:
-    with client_of(reconciling_server) as client:
-        yield client
 
 
 def reconciled(client: SyncPrefectClient, say: Say = print) -> Report:
