@@ -18,7 +18,6 @@ from prefect.client.schemas.objects import StateType as PrefectState
 from prefect.client.schemas.sorting import TaskRunSort
 from sqlalchemy import Engine, RowMapping
 
-from sentinel_core.base.errors import SentinelError
 from sentinel_core.base.settings import get_settings
 from sentinel_core.decide.observe import Observation
 from sentinel_core.decide.watch import ENDED_BY_COMPLETION, EndedRun, may_end, observe
@@ -34,11 +33,11 @@ from sentinel_core.store.record.recording import Recorded, end_due_snoozes, noti
 from sentinel_core.store.state.snapshot import unresolved_tickers
 from sentinel_core.store.state.watched import (
     deployment_of,
+    effective,
     hooks_of,
     latest_breach,
     rule_of_row,
     watched_rows,
-    with_settings_of_rule,
 )
 
 Say = Callable[[str], None]
@@ -79,7 +78,7 @@ def keep_up_hooks(engine: Engine, now: datetime) -> None:
             unresolved = unresolved_tickers(connection, row["deployment_id"])
         for hook in hooks_of(row) if unresolved else ():
             if hook.ticker in unresolved:
-                rule = rule_of_row(row, _with_rule(engine, hook))
+                rule = rule_of_row(row, effective(engine, hook))
                 one = {rule.deployment_id: rule}
                 end_due_snoozes(engine, one, now, ticker=hook.ticker)
                 notify_unmuted(engine, one, now, ticker=hook.ticker)
@@ -108,13 +107,6 @@ def record_missed_hooks(
         pair = (run_facts(flow_run), flow_run)
         found += _record_runs(client, engine, row, [pair], say, released=True)
     return found
-
-
-def _with_rule(engine: Engine, hook: Hook) -> Hook:
-    try:
-        return with_settings_of_rule(engine, hook)
-    except SentinelError:  # the hook itself says so at each of its runs
-        return hook
 
 
 def task_completed(
@@ -158,7 +150,7 @@ def _record_runs(
     with reading(engine) as connection:
         unresolved = unresolved_tickers(connection, row["deployment_id"])
     for hook in hooks_of(row):
-        full = _with_rule(engine, hook)
+        full = effective(engine, hook)
         rule = rule_of_row(row, full)
         tasks = ended_tasks(client, hook, [flow_run for _, flow_run in runs]) if hook.task else {}
         for run, flow_run in runs:

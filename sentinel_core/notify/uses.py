@@ -8,16 +8,14 @@ from prefect.client.orchestration import SyncPrefectClient
 from pydantic import ValidationError
 from sqlalchemy import Engine
 
-from sentinel_core.base.errors import SentinelError
 from sentinel_core.model.alert import Importance
 from sentinel_core.model.cleaning import clean_text
 from sentinel_core.model.routing import Route, Routes
 from sentinel_core.model.rule import RuleSettings
-from sentinel_core.model.watched import Hook
 from sentinel_core.prefect_io.client import all_deployments
 from sentinel_core.prefect_io.facts import is_rule, rule_facts, rule_settings
 from sentinel_core.store.state.rules import all_rules
-from sentinel_core.store.state.watched import hooks_of, watched_rows, with_settings_of_rule
+from sentinel_core.store.state.watched import effective, hooks_of, watched_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +56,8 @@ def watched_uses(engine: Engine) -> list[Use]:
         use
         for row in watched_rows(engine)
         for hook in hooks_of(row)
-        for use in uses(f"{row['name']}: {hook.ticker}", _effective(engine, hook).settings)
+        for use in uses(f"{row['name']}: {hook.ticker}", effective(engine, hook).settings)
     ]
-
-
-def _effective(engine: Engine, hook: Hook) -> Hook:
-    try:
-        return with_settings_of_rule(engine, hook)
-    except SentinelError:  # the hook itself says so at each of its runs
-        return hook
 
 
 def uses(name: str, settings: RuleSettings) -> Iterator[Use]:

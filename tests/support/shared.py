@@ -51,7 +51,7 @@ class Shared:
         return PrefectServer(url, environment(folder, url), folder, pid)
 
     @contextlib.contextmanager
-    def prefect_of_one_run(self, name: str = "prefect") -> Iterator[PrefectServer]:
+    def prefect_of_one_run(self, name: str) -> Iterator[PrefectServer]:
         """A real Prefect server of this name that no other run of tests has, ended with it."""
         name = f"{name}-{os.getpid()}"
         yield self.prefect(name)
